@@ -1,0 +1,47 @@
+/* file.h - whole files in, whole files out.
+ *
+ * Output goes to a temporary file beside the target and is renamed over it by commit, after a
+ * successful fsync and close: a reader sees the old file or the new one, and a failure leaves no trace.
+ */
+#ifndef MC_BASE_FILE_H
+#define MC_BASE_FILE_H
+
+#include "compress/compress.h"
+
+/* Contents of a file: mapped where that is possible, read otherwise. Read-only. */
+struct mc_file_view {
+    const unsigned char *data;
+    size_t length;
+    int mapped;
+};
+
+/* Errors: MC_ERR_INPUT if it is not there, not a regular file or pipe, or longer than `max_bytes`. */
+int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, struct mc_error *err);
+void mc_file_close(struct mc_file_view *view);
+
+struct mc_file_out {
+    FILE *stream;
+    char *path;
+    char *temporary;
+};
+
+/* Start writing `path`. MC_ERR_USAGE if it exists and `overwrite` is false. */
+int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err);
+int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
+/* Flush, check, rename. On failure the temporary is removed, as by mc_file_abort. */
+int mc_file_commit(struct mc_file_out *out, struct mc_error *err);
+/* Remove the temporary; harmless after commit or on a zeroed struct. */
+void mc_file_abort(struct mc_file_out *out);
+
+/* Whole small file in one go, with the same guarantees. */
+int mc_file_save(const char *path, const void *bytes, size_t length, bool overwrite, struct mc_error *err);
+
+/* Size on disk, or -1. */
+int64_t mc_file_size(const char *path);
+
+/* "dir/name" in fresh memory, or a copy of `name` if it is absolute or `dir` is "" or NULL. NULL: no memory. */
+char *mc_path_join(const char *dir, const char *name);
+/* The folder part of a path ("." if none), in fresh memory. */
+char *mc_path_dir(const char *path);
+
+#endif

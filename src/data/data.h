@@ -1,0 +1,63 @@
+/* data.h - labelled data sets: open by name, split by seed, read in batches.
+ *
+ * A data set holds N samples of one shape and one target each: a class (int64) or a real number or vector
+ * (float). Sources keep samples as they were stored (bytes stay bytes) and give float32 batches.
+ */
+#ifndef MC_DATA_DATA_H
+#define MC_DATA_DATA_H
+
+#include "base/rng.h"
+#include "tensor/tensor.h"
+
+enum mc_role_of_data { MC_DATA_TRAIN, MC_DATA_VALIDATION, MC_DATA_TEST, MC_DATA_CALIBRATION, MC_DATA_ROLES };
+
+enum mc_task { MC_TASK_CLASSIFICATION, MC_TASK_REGRESSION };
+
+/* A source of samples. Implementations embed it first in their own struct. */
+struct mc_source {
+    int64_t n_samples;
+    struct mc_shape sample; /* shape of one sample, without batch */
+    enum mc_task task;
+    int64_t n_classes;  /* classification */
+    int64_t n_targets;  /* regression: numbers per sample */
+    const char *const *class_names; /* NULL: 0, 1, … */
+    /* Write sample i as floats; read its target (class in *label, or n_targets floats). Thread-safe. */
+    int (*read)(const struct mc_source *source, int64_t i, float *x, int64_t *label, float *target,
+                struct mc_error *err);
+    void (*destroy)(struct mc_source *source);
+};
+
+/* A data set: up to four roles, each a list of indices into a source. Roles that the source does not come with are
+ * split off by seed: validation = 10 % of training, calibration = up to 512 of training without labels. */
+struct mc_dataset {
+    char *spec;                                    /* as given, for reports: without machine paths if it can be */
+    struct mc_source *sources[2];                  /* training source, test source (may be the same pointer) */
+    struct mc_source *from[MC_DATA_ROLES];         /* source of each role */
+    int64_t n[MC_DATA_ROLES];
+    int64_t *index[MC_DATA_ROLES];
+    enum mc_task task;
+    struct mc_shape sample;
+    int64_t n_classes, n_targets;
+};
+
+/* Open "kind:path,option=value…": glyphs, mnist:DIR, csv:FILE. Relative paths are relative to `base_dir` (NULL: the
+ * working directory). Unknown kinds and options are MC_ERR_USAGE with a suggestion; broken files MC_ERR_INPUT.
+ * Options common to all: seed, validation (share or count), train, test (counts), split (share of test where the
+ * source has none). `seed` is used where the spec names none. */
+int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, uint64_t seed,
+                    struct mc_error *err);
+void mc_dataset_destroy(struct mc_dataset *dataset);
+
+/* Samples index[begin … begin+n) of a role, in `order` (NULL: as they stand; else a permutation of the role's
+ * positions), into x [n, sample…] (float32) and labels [n] or targets [n, n_targets]; either may be NULL. */
+int mc_dataset_read(const struct mc_dataset *dataset, enum mc_role_of_data role, const int64_t *order, int64_t begin,
+                    int64_t n, float *x, int64_t *labels, float *targets, int n_threads, struct mc_error *err);
+
+/* k folds of training + validation for cross-validation: fold f becomes validation, the rest training. Stratified
+ * for classification. A new data set that shares `of`'s sources, which must outlive it. */
+int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, int k, int f, uint64_t seed,
+                    struct mc_error *err);
+
+const char *mc_data_role_name(enum mc_role_of_data role); /* "train", … */
+
+#endif

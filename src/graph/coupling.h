@@ -1,0 +1,108 @@
+/* coupling.h - which indices of which axes can only be removed together (DESIGN, idea 3).
+ *
+ * Every index along every axis of every value has a label. A coupling rule ties labels (union-find), says
+ * where a label is contracted (summed away, with the weight that does it), or freezes what it cannot vouch
+ * for. What remains connected is a group: its indices go together or stay together.
+ *
+ * Rules only ever speak of values and axes, so that this room and the surgery know no operator.
+ */
+#ifndef MC_GRAPH_COUPLING_H
+#define MC_GRAPH_COUPLING_H
+
+#include "graph/facts.h"
+
+/* What an index of a parameter does to the channel that it belongs to. Decides what counts in importance and what
+ * stays when the channel is silenced to find the constant it leaves behind. */
+enum mc_role {
+    MC_ROLE_NONE,     /* not a parameter, or no statement */
+    MC_ROLE_PRODUCES, /* a filter or row of a weight: makes the channel */
+    MC_ROLE_CONSUMES, /* a slice of a weight that reads the channel */
+    MC_ROLE_SCALE,    /* a factor: batch-norm scale */
+    MC_ROLE_SHIFT,    /* an addend: bias, batch-norm shift */
+    MC_ROLE_STATISTIC /* a running mean or variance */
+};
+
+/* Facts are available to rules: shapes are concrete, constants known. */
+const struct mc_fact *mc_coupling_fact(const struct mc_coupling *c, const struct mc_value *v);
+/* Extent of an axis, 0 if unknown. */
+int64_t mc_coupling_extent(const struct mc_coupling *c, const struct mc_value *v, int axis);
+
+/* Index i of axis `a` of x is index i of axis `b` of y, for all i (equal extents). */
+int mc_couple_axes(struct mc_coupling *c, const struct mc_value *x, int a, const struct mc_value *y, int b,
+                   struct mc_error *err);
+/* Index i of (x, a) and index j of (y, b) go together. */
+int mc_couple_index(struct mc_coupling *c, const struct mc_value *x, int a, int64_t i, const struct mc_value *y, int b,
+                    int64_t j, struct mc_error *err);
+/* All axes of x and y that line up under Numpy broadcasting from the right; size-1 axes of an operand are left alone. */
+int mc_couple_broadcast(struct mc_coupling *c, const struct mc_value *x, const struct mc_value *y, struct mc_error *err);
+/* Freeze an axis, or every axis of a value (axis -1); `why` is kept for the report ("graph output", "sum over …").
+ * The text must live as long as the coupling: a literal, or from its arena. */
+int mc_couple_freeze(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *v, int axis,
+                     const char *why, struct mc_error *err);
+/* State the role of a parameter's axis. */
+int mc_couple_role(struct mc_coupling *c, const struct mc_value *v, int axis, enum mc_role role, struct mc_error *err);
+
+/* A place where a channel ends: `node` sums data (x, axis) against weight (w, w_axis). The rule has also tied the two.
+ * When a channel with constant contents k is removed, k * (sum of the weight's slice) belongs into the bias. */
+struct mc_contraction {
+    const struct mc_node *node;
+    const struct mc_value *data;
+    int data_axis;
+    const struct mc_value *weight;
+    int weight_axis;    /* the axis summed with the data's */
+    int weight_out_axis;/* the axis that becomes the output channel */
+    int64_t groups;     /* convolution groups (1: dense) */
+    int bias_input;     /* input of the node that takes a bias [outputs], or -1: an Add must follow */
+    int out_axis;       /* axis of the output that has the weight's output channels */
+    bool movable;       /* false: zero padding or the like make a constant not equal to a bias */
+};
+int mc_couple_contraction(struct mc_coupling *c, const struct mc_contraction *contraction, struct mc_error *err);
+
+/* Stock rules, for descriptors. */
+int mc_coupling_elementwise(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* broadcasting,
+    any number of inputs; a parameter that broadcasts along an axis is no obstacle */
+int mc_coupling_first_input(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* output 0 has the
+    axes of input 0 one to one */
+int mc_coupling_freeze_all(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err);
+
+/* One set of indices that go together. */
+struct mc_slice {
+    const struct mc_value *value;
+    int axis;
+    int64_t n;
+    int64_t *indices; /* ascending */
+};
+
+struct mc_group {
+    int n_slices;
+    struct mc_slice *slices; /* parameters and activations */
+    const struct mc_node *frozen_by; /* NULL if it may go (or frozen by the graph itself) */
+    const char *frozen_why;          /* NULL: it may go */
+    int family; /* groups that lie along the same axes (all channels of one layer and what is tied to it) share one */
+};
+
+/* Walk the nodes, apply their rules, freeze graph inputs and outputs and whatever an unknown operator touches. */
+int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *model, const struct mc_facts *facts,
+                       struct mc_error *err);
+void mc_coupling_destroy(struct mc_coupling *coupling);
+
+int mc_coupling_n_groups(const struct mc_coupling *c);
+const struct mc_group *mc_coupling_group(const struct mc_coupling *c, int i); /* frozen ones too */
+int mc_coupling_n_contractions(const struct mc_coupling *c);
+const struct mc_contraction *mc_coupling_contraction(const struct mc_coupling *c, int i);
+enum mc_role mc_coupling_role(const struct mc_coupling *c, const struct mc_value *v, int axis);
+
+/* After the tensors were cut: what a resize rule may ask. */
+/* Indices along (v, axis) that stay, ascending, and how many; NULL with *n = old extent when all stay. */
+const int64_t *mc_resize_kept(const struct mc_resize *r, const struct mc_value *v, int axis, int64_t *n);
+int64_t mc_resize_old_extent(const struct mc_resize *r, const struct mc_value *v, int axis);
+int64_t mc_resize_new_extent(const struct mc_resize *r, const struct mc_value *v, int axis);
+/* Was any index of any axis of it removed? */
+bool mc_resize_changed(const struct mc_resize *r, const struct mc_value *v);
+/* The constant that input i of the node holds (initializer or folded); NULL if it is computed at run time. */
+const struct mc_tensor *mc_resize_constant(const struct mc_resize *r, const struct mc_node *node, int i);
+/* Give input i of the node a constant of its own (a fresh initializer; takes over the tensor). */
+int mc_resize_set_constant(struct mc_resize *r, struct mc_node *node, int i, struct mc_tensor *tensor,
+                           struct mc_error *err);
+
+#endif

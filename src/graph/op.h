@@ -1,0 +1,96 @@
+/* op.h - the operator descriptor: all that the rest of the program may ask of an operator.
+ *
+ * Each file in src/op ends with one or more constants of this type; op/ops.c lists them in one table
+ * sorted by domain, name and version. Graph passes, engine, trainer and surgery call these rules and
+ * know no operator by name. A rule is absent (NULL) only with a reason beside it.
+ */
+#ifndef MC_GRAPH_OP_H
+#define MC_GRAPH_OP_H
+
+#include "graph/graph.h"
+
+struct mc_coupling; /* graph/coupling.h */
+struct mc_resize;   /* graph/coupling.h */
+struct mc_runtime;  /* kernel/runtime.h */
+struct mc_rng;
+
+/* What is known of a value for given input shapes. */
+struct mc_fact {
+    enum mc_dtype dtype;
+    struct mc_shape shape;
+    const struct mc_tensor *constant; /* its contents, if they do not depend on the graph's inputs or only on their
+                                       * shapes; else NULL. Parameters are constants here; the shape driver
+                                       * evaluates a node whose inputs are all constant and small. */
+};
+
+/* Multiply-accumulates and traffic of one node; parameters are counted by the graph. */
+struct mc_cost {
+    int64_t macs;        /* as papers count: contractions only; element-wise work is 0 */
+    int64_t flops;       /* all arithmetic, a multiply-accumulate being 2 */
+    int64_t bytes_read;  /* inputs, parameters included */
+    int64_t bytes_written;
+};
+
+/* One node made ready to run: what forward and backward see. Filled by the plan. */
+struct mc_step {
+    const struct mc_node *node;
+    struct mc_runtime *runtime; /* threads, kernels, seed */
+    int n_in, n_out;
+    struct mc_tensor **in;       /* NULL entry: left out */
+    struct mc_tensor **out;      /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0 */
+    struct mc_tensor **grad_in;  /* backward: where to WRITE d loss / d in[i]; NULL: not wanted */
+    struct mc_tensor **grad_out; /* backward: d loss / d out[i]; NULL: zero */
+    const bool *in_constant;     /* in[i] never changes while the plan lives (may be packed by prepare) */
+    bool training;               /* batch statistics, live dropout; parameters change between runs */
+    size_t workspace_bytes;      /* set by prepare: scratch, alive during one call */
+    void *workspace;             /* 64-byte aligned */
+    size_t saved_bytes;          /* set by prepare: what forward leaves for backward (training only) */
+    void *saved;
+    void *state; /* made by prepare, freed by release */
+};
+
+/* Which tensors backward reads; what nobody keeps, the plan may overwrite. */
+enum mc_keep {
+    MC_KEEP_NONE = 0,
+    MC_KEEP_IN = 1,  /* all inputs */
+    MC_KEEP_OUT = 2, /* all outputs */
+};
+
+struct mc_op {
+    const char *domain; /* "" for ai.onnx */
+    const char *type;
+    int since;                                /* first opset version with these semantics */
+    int min_inputs, max_inputs, n_outputs;    /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
+    uint32_t grad_inputs;                     /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
+    enum mc_keep keep;                        /* for backward */
+    bool inplace;                             /* out[0] may share memory with in[0] when shapes and types agree */
+    bool random;                              /* draws random numbers: never folded, never merged */
+
+    /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out). Refuses, with
+     * required and found, whatever the specification refuses: MC_ERR_INPUT for a model that breaks the
+     * specification, MC_ERR_UNSUPPORTED for an attribute value or type that is missing here. */
+    int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                 struct mc_error *err);
+
+    /* Once per plan: choose kernels, pack constants, ask for workspace. May be NULL. */
+    int (*prepare)(struct mc_step *step, struct mc_error *err);
+    void (*release)(struct mc_step *step);
+
+    int (*forward)(struct mc_step *step, struct mc_error *err);
+
+    /* Write the gradient of every wanted input. The plan adds where a value has several consumers. */
+    int (*backward)(struct mc_step *step, struct mc_error *err);
+    const char *no_backward; /* why backward is NULL */
+
+    /* Tie the labels of the axes of inputs and outputs (graph/coupling.h). */
+    int (*coupling)(struct mc_coupling *coupling, const struct mc_node *node, struct mc_error *err);
+    /* After surgery on the tensors: mend attributes and shape constants (Reshape's shape, Split's sizes,
+     * Conv's group) to the new extents. NULL when nothing can need it. */
+    int (*resize)(struct mc_resize *resize, struct mc_node *node, struct mc_error *err);
+
+    /* Multiply-accumulates for these shapes. */
+    void (*cost)(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                 struct mc_cost *cost);
+};
+
+#endif

@@ -1,0 +1,21 @@
+/* kernels.h - the table of kernels for one instruction set, chosen once by mc_runtime_init.
+ *
+ * The same C source is compiled once per instruction set (see meson.build); the portable build is the
+ * reference that tests compare the others with.
+ */
+#ifndef MC_KERNEL_KERNELS_H
+#define MC_KERNEL_KERNELS_H
+
+#include "kernel/runtime.h"
+
+struct mc_loops; /* kernel/loops.h: element-wise, reductions, softmax */
+
+struct mc_kernels {
+    enum mc_cpu cpu;
+    const struct mc_loops *loops;
+};
+
+/* Table for `cpu` or the best one below it that was built. */
+const struct mc_kernels *mc_kernels_for(enum mc_cpu cpu);
+
+#endif

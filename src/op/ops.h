@@ -1,0 +1,46 @@
+/* ops.h - the table of operators and the helpers that their files share. */
+#ifndef MC_OP_OPS_H
+#define MC_OP_OPS_H
+
+#include "graph/coupling.h"
+#include "graph/op.h"
+#include "kernel/runtime.h"
+
+/* All descriptors, sorted by domain, type, since. */
+extern const struct mc_op *const mc_ops[];
+extern const size_t mc_ops_count;
+
+/* The descriptor with the highest `since` not above `version`, or NULL. */
+const struct mc_op *mc_ops_find(const char *domain, const char *type, int64_t version);
+/* Set node->op for every node of every graph of the model. Unknown ones stay NULL. */
+void mc_ops_bind(struct mc_model *model);
+
+/* --- for shape rules ---
+ * Messages are of the form "input 1 'w': needs 64 channels, has 48"; the driver puts the node in front. */
+
+/* Out 0 has type and shape of in 0. */
+int mc_shape_same(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                  struct mc_error *err);
+/* Refuse unless the dtype of input i is one of `allowed` (a bit set of 1 << dtype): MC_ERR_INPUT if the
+ * specification forbids it is the caller's business; here MC_ERR_UNSUPPORTED. */
+int mc_need_dtype(const struct mc_node *node, int i, const struct mc_fact *fact, uint64_t allowed,
+                  struct mc_error *err);
+#define MC_TYPE_BIT(dtype) (UINT64_C(1) << (dtype))
+#define MC_TYPES_FLOAT (MC_TYPE_BIT(MC_FLOAT) | MC_TYPE_BIT(MC_DOUBLE))
+/* Rank of input i within [low, high]. */
+int mc_need_rank(const struct mc_node *node, int i, const struct mc_fact *fact, int low, int high,
+                 struct mc_error *err);
+/* Axis attribute or value into 0 … rank-1, negative counted from the end: MC_ERR_INPUT outside. */
+int mc_need_axis(int64_t axis, int rank, int *normal, struct mc_error *err);
+/* Constant integers of input i (int32 or int64): MC_ERR_UNSUPPORTED if it is computed from the graph's inputs'
+ * contents. At most `max` of them. */
+int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, int64_t *values, int max, int *n,
+                 struct mc_error *err);
+
+/* --- for cost rules --- */
+void mc_cost_elementwise(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                         struct mc_cost *cost);
+void mc_cost_free(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                  struct mc_cost *cost); /* moves or renames data, computes nothing */
+
+#endif

@@ -1,0 +1,68 @@
+/* prune.h - weights to zero, and channels away. */
+#ifndef MC_PRUNE_PRUNE_H
+#define MC_PRUNE_PRUNE_H
+
+#include "graph/coupling.h"
+#include "kernel/runtime.h"
+#include "report/record.h"
+
+/* ---- magnitude pruning: individual weights ---- */
+
+enum mc_scope { MC_SCOPE_GLOBAL, MC_SCOPE_LAYER };
+
+struct mc_sparsify_options {
+    double sparsity;     /* share of weights that become zero, [0, 1) */
+    enum mc_scope scope; /* one threshold for all, or one per tensor */
+    int pattern_n, pattern_m; /* n zeros … of every m along the input axis kept: 2:4 keeps 2 of 4; 0: unstructured */
+    const char *exclude; /* comma-separated name patterns (* and ?), or NULL */
+};
+
+/* Masks over the weights of a model: constant tensors of rank >= 2 that a node contracts or convolves. Needs no operator
+ * knowledge where the model has unknown ones: every float initializer of rank >= 2 counts. */
+struct mc_masks {
+    int n;
+    const struct mc_value **values;
+    unsigned char **keep; /* one byte per element, 1: keep */
+};
+
+int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err);
+void mc_masks_finish(struct mc_masks *masks);
+/* Recompute the masks from the present weights so that `sparsity` of them are 0; ties are broken by position. */
+int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *options, double sparsity,
+                    struct mc_error *err);
+/* Write zeros. */
+int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err);
+/* Cubic schedule of Zhu and Gupta 2017, eq. 1: s_f + (s_i - s_f)(1 - progress)^3. */
+double mc_sparsity_cubic(double initial, double final, double progress);
+
+/* ---- structured pruning: neurons and channels ---- */
+
+enum mc_criterion { MC_CRITERION_L1, MC_CRITERION_L2, MC_CRITERION_RANDOM };
+
+struct mc_shrink_options {
+    double ratio;  /* share of each family of groups that goes; used unless `macs` > 0 */
+    double macs;   /* share of multiply-accumulates that stays, (0, 1]; chosen globally by importance */
+    enum mc_criterion criterion;
+    int64_t round;   /* widths that stay are multiples of it; 1: any */
+    int64_t minimum; /* groups of a family that stay at least; default 1 */
+    const char *exclude;
+    uint64_t seed;
+    struct mc_dims dims; /* shapes for analysis */
+    struct mc_runtime runtime;
+    bool keep_constants; /* false: what a removed channel produced is taken as 0 instead of moved into the next bias */
+};
+
+void mc_shrink_options_init(struct mc_shrink_options *options);
+
+/* Remove groups of `model` in place, after checking on a random batch that the result equals the masked twin to
+ * rounding (1e-4 relative to the largest output); a mismatch is MC_ERR_INTERNAL and the model is unchanged, as it is
+ * after any failure. `section` gets what went: families with their tensors, widths before and after, frozen ones with
+ * the reason, and the twin's largest difference. `explain` (may be NULL) gets every group's slices. */
+int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,
+              struct mc_record *explain, struct mc_error *err);
+
+/* The surgery alone: cut the given groups (indices into the coupling). For tests and other callers. */
+int mc_surgery(struct mc_model *model, const struct mc_coupling *coupling, const int *groups, int n_groups,
+               struct mc_error *err);
+
+#endif

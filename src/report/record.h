@@ -1,0 +1,41 @@
+/* record.h - the one structure that gathers what was done and measured (DESIGN, idea 5).
+ *
+ * A record is a tree of JSON kind: objects keep insertion order, so that the same run prints the same bytes.
+ * Whoever measures puts figures in under the documented keys (docs/record.md); every report prints what is in the
+ * record and nothing else; gates read it. Built on jansson; a `struct mc_record` IS a json_t.
+ */
+#ifndef MC_REPORT_RECORD_H
+#define MC_REPORT_RECORD_H
+
+#include "compress/compress.h"
+
+struct mc_record;
+
+int mc_record_create(struct mc_record **record, struct mc_error *err);
+void mc_record_destroy(struct mc_record *record);
+
+/* Setters remember the first failure of memory inside the record; mc_record_check reports it once, at the end. Keys are
+ * set in the given object; setting one again replaces it. */
+void mc_record_set_int(struct mc_record *object, const char *key, int64_t value);
+void mc_record_set_num(struct mc_record *object, const char *key, double value); /* NaN and infinity become null */
+void mc_record_set_text(struct mc_record *object, const char *key, const char *value); /* NULL becomes null */
+void mc_record_set_bool(struct mc_record *object, const char *key, bool value);
+/* New (or existing) child, lent. NULL only without memory, which all functions accept as object. */
+struct mc_record *mc_record_object(struct mc_record *object, const char *key);
+struct mc_record *mc_record_array(struct mc_record *object, const char *key);
+struct mc_record *mc_record_append_object(struct mc_record *array);
+void mc_record_append_int(struct mc_record *array, int64_t value);
+void mc_record_append_num(struct mc_record *array, double value);
+void mc_record_append_text(struct mc_record *array, const char *value);
+
+/* Getters by dotted path, "final.metrics.accuracy" or "steps.0.name"; `otherwise` when absent or of another kind. */
+double mc_record_get_num(const struct mc_record *record, const char *path, double otherwise);
+int64_t mc_record_get_int(const struct mc_record *record, const char *path, int64_t otherwise);
+const char *mc_record_get_text(const struct mc_record *record, const char *path, const char *otherwise);
+const struct mc_record *mc_record_get(const struct mc_record *record, const char *path);
+size_t mc_record_size(const struct mc_record *array_or_object);
+const struct mc_record *mc_record_at(const struct mc_record *array, size_t i);
+
+int mc_record_check(const struct mc_record *record, struct mc_error *err);
+
+#endif

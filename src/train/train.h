@@ -1,0 +1,81 @@
+/* train.h - fit a model to data by gradient descent.
+ *
+ * Trains the parameters of the model in place: every float initializer on which the loss depends, except running
+ * statistics. Masks (weights that stay zero) and a teacher (distillation) are options of the same loop.
+ */
+#ifndef MC_TRAIN_TRAIN_H
+#define MC_TRAIN_TRAIN_H
+
+#include "data/data.h"
+#include "graph/graph.h"
+#include "kernel/runtime.h"
+#include "metric/metric.h"
+#include "report/record.h"
+
+enum mc_loss_kind { MC_LOSS_AUTO, MC_LOSS_CROSS_ENTROPY, MC_LOSS_MSE };
+enum mc_optimizer_kind { MC_SGD, MC_MOMENTUM, MC_RMSPROP, MC_ADAM };
+enum mc_rate_kind { MC_RATE_CONSTANT, MC_RATE_EXPONENTIAL, MC_RATE_LINEAR };
+
+struct mc_fit_options {
+    enum mc_loss_kind loss;
+    enum mc_optimizer_kind optimizer;
+    enum mc_rate_kind rate_kind;
+    double rate;         /* eta_0 */
+    double rate_gamma;   /* exponential: eta_0 * gamma^epoch */
+    double momentum;     /* momentum; default 0.9 */
+    double beta1, beta2; /* Adam; RMSProp uses beta2 as its rho */
+    double epsilon;
+    double l1, l2;       /* penalties on weights (not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic net */
+    int64_t batch;       /* samples per step; 1: stochastic; 0: all (batch gradient descent) */
+    int64_t epochs;
+    int64_t patience;    /* early stopping: epochs without improvement; 0: off */
+    double min_delta;    /* least improvement of the validation loss that counts */
+    uint64_t seed;
+    bool freeze_batch_norm;
+    bool augment_shift;  /* shift images by up to 2 pixels */
+
+    /* masks: n_masks values with a byte per element, 0: held at zero */
+    int n_masks;
+    const struct mc_value *const *masked;
+    const unsigned char *const *masks;
+
+    /* distillation: L = (1-alpha) H(y, p_s) + alpha T^2 KL(p_t || p_s)   (Hinton, Vinyals, Dean 2015) */
+    const struct mc_model *teacher; /* NULL: none */
+    double alpha, temperature;
+
+    /* Called before each optimizer step, to move a schedule of masks on; may be NULL. progress in [0, 1). */
+    int (*before_step)(void *context, int64_t step, double progress, struct mc_error *err);
+    void *context;
+
+    /* Called as work goes on; returns true to go on, false to stop with MC_INTERRUPTED. May be NULL. */
+    bool (*progress)(void *context, const char *what, int64_t done, int64_t total, double loss);
+    void *progress_context;
+
+    struct mc_runtime runtime;
+};
+
+void mc_fit_options_init(struct mc_fit_options *options); /* the defaults, which the manual states */
+
+/* Train. `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
+ * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they were
+ * after the last good epoch. A loss that is not finite is MC_ERR_INPUT naming step and rate. */
+int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
+           struct mc_record *section, struct mc_error *err);
+
+/* Loss and metrics of a model over one role. batch 0: a good one is chosen. Binary and single-output heads included:
+ * outputs [n, classes] are scores or probabilities. */
+int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
+                enum mc_loss_kind loss, const struct mc_runtime *runtime, struct mc_metrics *metrics,
+                struct mc_error *err);
+
+/* Named architectures: "mlp:784-300-100-10", "lenet-300-100", "lenet-5", "linear"; weights drawn by `seed`.
+ * Input and output sizes of names that leave them open come from the data (may be NULL if all is said). */
+int mc_architecture_create(struct mc_model **model, const char *name, const struct mc_dataset *data, uint64_t seed,
+                           struct mc_error *err);
+bool mc_architecture_known(const char *name);
+
+/* Trainable parameters: float initializers of the main graph (and Identity copies of initializers made into their own)
+ * that reach an output through differentiable nodes. Lent array in arena order. */
+int mc_trainable(const struct mc_model *model, struct mc_value ***values, int *n, struct mc_error *err);
+
+#endif
