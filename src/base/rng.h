@@ -18,10 +18,10 @@ struct mc_rng {
 
 void mc_rng_init(struct mc_rng *rng, uint64_t seed, uint64_t stream);
 uint64_t mc_rng_u64(struct mc_rng *rng);
-double mc_rng_uniform(struct mc_rng *rng);                       /* [0, 1), 53 bits */
+double mc_rng_uniform(struct mc_rng *rng);                        /* [0, 1), 53 bits */
 double mc_rng_range(struct mc_rng *rng, double low, double high); /* [low, high) */
-double mc_rng_normal(struct mc_rng *rng);                        /* mean 0, variance 1 */
-uint64_t mc_rng_below(struct mc_rng *rng, uint64_t n);           /* 0 … n-1 without bias; n > 0 */
+double mc_rng_normal(struct mc_rng *rng);                         /* mean 0, variance 1 */
+uint64_t mc_rng_below(struct mc_rng *rng, uint64_t n);            /* 0 … n-1 without bias; n > 0 */
 void mc_rng_shuffle(struct mc_rng *rng, int64_t *items, size_t n);
 
 /* FNV-1a: streams can be named, `mc_rng_init(&r, seed, mc_hash("dropout"))`. */

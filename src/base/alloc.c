@@ -1,0 +1,78 @@
+/* alloc.c - checked allocation; see alloc.h. */
+#include "base/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool mc_mul_size(size_t a, size_t b, size_t *product)
+{
+    if (b != 0 && a > SIZE_MAX / b) return false;
+    *product = a * b;
+    return true;
+}
+
+bool mc_mul_i64(int64_t a, int64_t b, int64_t *product)
+{
+    if (a > 0 && b > 0 && a > INT64_MAX / b) return false;
+    if (a > 0 && b < 0 && b < INT64_MIN / a) return false;
+    if (a < 0 && b > 0 && a < INT64_MIN / b) return false;
+    if (a < 0 && b < 0 && a < INT64_MAX / b) return false;
+    *product = a * b;
+    return true;
+}
+
+bool mc_add_i64(int64_t a, int64_t b, int64_t *sum)
+{
+    if (b > 0 ? a > INT64_MAX - b : a < INT64_MIN - b) return false;
+    *sum = a + b;
+    return true;
+}
+
+void *mc_alloc(size_t n, size_t size)
+{
+    size_t bytes;
+    if (!mc_mul_size(n, size, &bytes)) return NULL;
+    return calloc(1, bytes ? bytes : 1);
+}
+
+void *mc_realloc(void *old, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!mc_mul_size(n, size, &bytes)) return NULL;
+    return realloc(old, bytes ? bytes : 1);
+}
+
+void *mc_alloc_aligned(size_t n, size_t size)
+{
+    const size_t alignment = 64;
+    size_t bytes;
+    if (!mc_mul_size(n, size, &bytes) || bytes > SIZE_MAX - alignment) return NULL;
+    /* aligned_alloc wants a multiple of the alignment; an empty block still needs an address. */
+    bytes = bytes ? (bytes + alignment - 1) / alignment * alignment : alignment;
+    return aligned_alloc(alignment, bytes);
+}
+
+void mc_free(void *p)
+{
+    free(p);
+}
+
+char *mc_strdup(const char *s)
+{
+    const size_t length = strlen(s) + 1;
+    char *copy = mc_alloc(length, 1);
+    if (copy) memcpy(copy, s, length);
+    return copy;
+}
+
+bool mc_grow(void **array, size_t n_used, size_t *capacity, size_t size)
+{
+    if (n_used < *capacity) return true;
+    if (*capacity > SIZE_MAX / 2) return false;
+    const size_t wanted = *capacity ? *capacity * 2 : 8;
+    void *grown = mc_realloc(*array, wanted, size);
+    if (!grown) return false;
+    *array = grown;
+    *capacity = wanted;
+    return true;
+}

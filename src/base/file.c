@@ -1,0 +1,197 @@
+/* file.c - reading whole files and replacing whole files; see file.h. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+/* Pipes and devices have no size: read to the end or to the ceiling. */
+static int read_stream(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
+{
+    struct mc_buf buf;
+    mc_buf_init(&buf, max_bytes);
+    char chunk[65536];
+    ssize_t got;
+    while ((got = read(fd, chunk, sizeof chunk)) != 0) {
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) {
+            mc_buf_finish(&buf);
+            return mc_error_errno(err, errno, "read", path);
+        }
+        mc_buf_append(&buf, chunk, (size_t)got);
+        if (buf.failed) {
+            mc_buf_finish(&buf);
+            return mc_error_set(err, MC_ERR_INPUT, "'%s' is longer than %zu bytes", path, max_bytes);
+        }
+    }
+    *view = (struct mc_file_view){(const unsigned char *)buf.data, buf.length, 0};
+    return MC_OK;
+}
+
+int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, struct mc_error *err)
+{
+    *view = (struct mc_file_view){0};
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return mc_error_errno(err, errno, "open", path);
+    struct stat info;
+    int rc = MC_OK;
+    if (fstat(fd, &info) != 0) {
+        rc = mc_error_errno(err, errno, "inspect", path);
+    } else if (S_ISDIR(info.st_mode)) {
+        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' is a directory, a file is needed", path);
+    } else if (!S_ISREG(info.st_mode)) {
+        rc = read_stream(view, fd, path, max_bytes, err);
+    } else if (info.st_size < 0 || (uintmax_t)info.st_size > max_bytes) {
+        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size,
+                          max_bytes);
+    } else if (info.st_size > 0) {
+        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map == MAP_FAILED) {
+            rc = read_stream(view, fd, path, max_bytes, err);
+        } else {
+            *view = (struct mc_file_view){map, (size_t)info.st_size, 1};
+        }
+    }
+    close(fd);
+    return rc;
+}
+
+void mc_file_close(struct mc_file_view *view)
+{
+    if (view->mapped)
+        munmap((void *)(uintptr_t)view->data, view->length);
+    else
+        mc_free((void *)(uintptr_t)view->data);
+    *view = (struct mc_file_view){0};
+}
+
+/* A new file beside `path`, named by clock and process so that concurrent writers do not meet. Not mkstemp: its
+ * files are private, and undoing that needs the process-wide umask. */
+static int open_temporary(char *name, size_t size, const char *path)
+{
+    for (int attempt = 0; attempt < 100; attempt++) {
+        snprintf(name, size, "%s.%08x.tmp", path, (unsigned)mc_clock_ns() ^ (unsigned)getpid() << 12);
+        const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (fd >= 0 || errno != EEXIST) return fd;
+    }
+    return -1;
+}
+
+int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err)
+{
+    *out = (struct mc_file_out){0};
+    struct stat info;
+    if (!overwrite && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+        mc_error_set(err, MC_ERR_USAGE, "'%s' exists", path);
+        mc_error_hint(err, "-f overwrites");
+        return MC_ERR_USAGE;
+    }
+    const size_t size = strlen(path) + sizeof ".01234567.tmp";
+    out->path = mc_strdup(path);
+    out->temporary = mc_alloc(size, 1);
+    if (!out->path || !out->temporary) {
+        mc_free(out->temporary); /* no file of that name yet: nothing for abort to unlink */
+        out->temporary = NULL;
+        mc_file_abort(out);
+        return mc_error_memory(err);
+    }
+    const int fd = open_temporary(out->temporary, size, path);
+    if (fd < 0) {
+        const int saved = errno;
+        mc_free(out->temporary);
+        out->temporary = NULL;
+        mc_file_abort(out);
+        return mc_error_errno(err, saved, "create", path);
+    }
+    out->stream = fdopen(fd, "wb");
+    if (!out->stream) {
+        close(fd);
+        mc_file_abort(out);
+        return mc_error_memory(err);
+    }
+    return MC_OK;
+}
+
+int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err)
+{
+    if (length == 0 || fwrite(bytes, 1, length, out->stream) == length) return MC_OK;
+    return mc_error_errno(err, errno, "write", out->path);
+}
+
+int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
+{
+    int saved = 0;
+    if (ferror(out->stream)) saved = EIO;
+    if (fflush(out->stream) != 0 || fsync(fileno(out->stream)) != 0) saved = errno;
+    if (fclose(out->stream) != 0 && !saved) saved = errno;
+    out->stream = NULL;
+    if (!saved && rename(out->temporary, out->path) != 0) saved = errno;
+    int rc = MC_OK;
+    if (saved) {
+        rc = mc_error_errno(err, saved, "write", out->path);
+    } else {
+        mc_free(out->temporary); /* renamed: nothing left to unlink */
+        out->temporary = NULL;
+    }
+    mc_file_abort(out);
+    return rc;
+}
+
+void mc_file_abort(struct mc_file_out *out)
+{
+    if (out->stream) fclose(out->stream);
+    if (out->temporary) unlink(out->temporary);
+    mc_free(out->temporary);
+    mc_free(out->path);
+    *out = (struct mc_file_out){0};
+}
+
+int mc_file_save(const char *path, const void *bytes, size_t length, bool overwrite, struct mc_error *err)
+{
+    struct mc_file_out out;
+    int rc = mc_file_create(&out, path, overwrite, err);
+    if (rc < 0) return rc;
+    rc = mc_file_write(&out, bytes, length, err);
+    if (rc < 0) {
+        mc_file_abort(&out);
+        return rc;
+    }
+    return mc_file_commit(&out, err);
+}
+
+int64_t mc_file_size(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 ? (int64_t)info.st_size : -1;
+}
+
+char *mc_path_join(const char *dir, const char *name)
+{
+    if (!dir || !*dir || name[0] == '/') return mc_strdup(name);
+    const size_t a = strlen(dir), b = strlen(name);
+    const bool slash = dir[a - 1] != '/';
+    char *path = mc_alloc(a + slash + b + 1, 1);
+    if (!path) return NULL;
+    memcpy(path, dir, a);
+    if (slash) path[a] = '/';
+    memcpy(path + a + slash, name, b);
+    return path;
+}
+
+char *mc_path_dir(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash) return mc_strdup(".");
+    const size_t length = slash == path ? 1 : (size_t)(slash - path);
+    char *dir = mc_alloc(length + 1, 1);
+    if (dir) memcpy(dir, path, length);
+    return dir;
+}
