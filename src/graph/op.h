@@ -65,6 +65,10 @@ struct mc_op {
     enum mc_keep keep;                        /* for backward */
     bool inplace;                             /* out[0] may share memory with in[0] when shapes and types agree */
     bool random;                              /* draws random numbers: never folded, never merged */
+    bool view;                                /* out[0] is in[0] under another shape: same elements, same order. The plan
+                                               * may let the two (and their gradients) share storage and call no rule */
+    bool shape_only;                          /* outputs depend on the shapes of the inputs alone: constants once those
+                                               * are known; forward looks at no contents, in[i]->data may be NULL */
 
     /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out). Refuses, with
      * required and found, whatever the specification refuses: MC_ERR_INPUT for a model that breaks the
