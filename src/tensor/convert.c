@@ -90,8 +90,8 @@ static unsigned narrow_write(const struct narrow *f, double value)
     const double size = fabs(value);
     int exponent = 0;
     if (isfinite(size) && size > 0) frexp(size, &exponent);
-    exponent -= 1; /* size = 1.xxx * 2^exponent */
-    if (exponent < 1 - f->bias) exponent = 1 - f->bias;
+    exponent -= 1;                                                   /* size = 1.xxx * 2^exponent */
+    if (size == 0 || exponent < 1 - f->bias) exponent = 1 - f->bias; /* subnormal */
     /* Steps of the last place: a carry into the next binade comes out right because codes are consecutive. */
     const double steps = isfinite(size) ? nearbyint(ldexp(size, f->mantissa_bits - exponent)) : INFINITY;
     const double base = ldexp((double)(exponent + f->bias - 1), f->mantissa_bits);

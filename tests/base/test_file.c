@@ -1,0 +1,137 @@
+/* test_file.c - whole files in and out: limits, refusals, nothing left behind. */
+#include "test.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+static int make_folder(void **state)
+{
+    char pattern[] = "/tmp/test_file.XXXXXX";
+    char *folder = mkdtemp(pattern);
+    *state = folder ? mc_strdup(folder) : NULL;
+    return *state ? 0 : -1;
+}
+
+static int count_entries(const char *folder)
+{
+    DIR *dir = opendir(folder);
+    int n = 0;
+    for (struct dirent *e; (e = readdir(dir));) n += e->d_name[0] != '.';
+    closedir(dir);
+    return n;
+}
+
+static int remove_folder(void **state)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
+    const int rc = system(command);
+    mc_free(*state);
+    return rc;
+}
+
+static void test_saved_bytes_come_back(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_view view;
+    char *path = mc_path_join(*state, "f");
+    assert_ok(mc_file_save(path, "hello", 5, false, &err), err);
+    assert_ok(mc_file_open(&view, path, 5, &err), err);
+    assert_int_equal(view.length, 5);
+    assert_memory_equal(view.data, "hello", 5);
+    mc_file_close(&view);
+    assert_int_equal(mc_file_size(path), 5);
+    struct stat info;
+    const mode_t mask = umask(0);
+    umask(mask);
+    assert_int_equal(stat(path, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0666 & ~mask);
+    mc_free(path);
+}
+
+static void test_existing_files_are_kept_unless_told(void **state)
+{
+    struct mc_error err = {0};
+    char *path = mc_path_join(*state, "f");
+    assert_ok(mc_file_save(path, "old", 3, true, &err), err);
+    assert_int_equal(mc_file_save(path, "new", 3, false, &err), MC_ERR_USAGE);
+    assert_string_equal(err.hint, "-f overwrites");
+    struct mc_file_view view;
+    assert_ok(mc_file_open(&view, path, 100, &err), err);
+    assert_memory_equal(view.data, "old", 3);
+    mc_file_close(&view);
+    mc_free(path);
+}
+
+static void test_abort_leaves_nothing(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_out out;
+    char *path = mc_path_join(*state, "aborted");
+    const int before = count_entries(*state);
+    assert_ok(mc_file_create(&out, path, false, &err), err);
+    assert_ok(mc_file_write(&out, "x", 1, &err), err);
+    mc_file_abort(&out);
+    mc_file_abort(&out);
+    assert_int_equal(count_entries(*state), before);
+    mc_free(path);
+}
+
+static void test_refusals_have_their_status(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_view view;
+    char *path = mc_path_join(*state, "f"), *absent = mc_path_join(*state, "absent/f");
+    assert_ok(mc_file_save(path, "hello", 5, true, &err), err);
+    assert_int_equal(mc_file_open(&view, path, 4, &err), MC_ERR_INPUT);
+    assert_int_equal(mc_file_open(&view, *state, 100, &err), MC_ERR_INPUT);
+    assert_int_equal(mc_file_open(&view, absent, 100, &err), MC_ERR_INPUT);
+    assert_true(mc_file_save(absent, "x", 1, false, &err) < 0);
+    mc_free(path);
+    mc_free(absent);
+}
+
+static void test_a_full_disk_is_a_system_error(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_out out = {.stream = fopen("/dev/full", "wb"), .path = mc_strdup("full")};
+    if (!out.stream) skip();
+    out.temporary = mc_path_join(*state, "none");
+    const int rc = mc_file_write(&out, "x", 1, &err);
+    assert_int_equal(rc < 0 ? rc : mc_file_commit(&out, &err), MC_ERR_SYSTEM);
+    mc_file_abort(&out);
+}
+
+static void test_paths_join_and_part(void **state)
+{
+    static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"}, {"", "b", "b"}};
+    for (size_t i = 0; i < 4; i++) {
+        char *joined = mc_path_join(cases[i][0], cases[i][1]);
+        assert_string_equal(joined, cases[i][2]);
+        mc_free(joined);
+    }
+    char *dirs[] = {mc_path_dir("a/b/c"), mc_path_dir("c"), mc_path_dir("/c")};
+    assert_string_equal(dirs[0], "a/b");
+    assert_string_equal(dirs[1], ".");
+    assert_string_equal(dirs[2], "/");
+    for (int i = 0; i < 3; i++) mc_free(dirs[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_saved_bytes_come_back),
+        cmocka_unit_test(test_existing_files_are_kept_unless_told),
+        cmocka_unit_test(test_abort_leaves_nothing),
+        cmocka_unit_test(test_refusals_have_their_status),
+        cmocka_unit_test(test_a_full_disk_is_a_system_error),
+        cmocka_unit_test(test_paths_join_and_part),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}

@@ -1,0 +1,133 @@
+/* test_convert.c - values across element types. Expected codes: ml_dtypes 0.5 and NumPy 2.4, and the formats' papers.
+ */
+#include "test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tensor/tensor.h"
+
+/* Convert one double into `dtype`; return the code. */
+static unsigned code_of(enum mc_dtype dtype, double value)
+{
+    unsigned char bytes[8] = {0};
+    struct mc_tensor t = {.dtype = dtype, .shape = {.rank = 0}, .data = bytes};
+    mc_tensor_set_f64(&t, 0, value);
+    uint16_t code;
+    memcpy(&code, bytes, sizeof code);
+    return code;
+}
+
+static void test_half_codes(void **state)
+{
+    static const struct {
+        double value;
+        unsigned code;
+    } cases[] = {
+        {0, 0},          {-0.0, 0x8000},   {1, 0x3c00},           {-2, 0xc000},          {65504, 0x7bff},
+        {65519, 0x7bff}, {65520, 0x7c00},  {INFINITY, 0x7c00},    {0x1p-24, 1},          {0x1p-25, 0},
+        {0x1.8p-24, 2},  {0x1p-14, 0x400}, {1 + 0x1p-11, 0x3c00}, {1 + 0x3p-11, 0x3c02}, {0.1, 0x2e66},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(code_of(MC_FLOAT16, cases[i].value), cases[i].code);
+    assert_int_equal(code_of(MC_FLOAT16, NAN), 0x7e00);
+}
+
+static void test_every_half_and_bfloat16_survives_the_way_through_float(void **state)
+{
+    for (unsigned h = 0; h < 0x10000; h++) {
+        const float f = mc_half_to_float((uint16_t)h);
+        if (!isnan(f)) assert_int_equal(mc_float_to_half(f), h);
+        const float b = mc_bfloat16_to_float((uint16_t)h);
+        if (!isnan(b)) assert_int_equal(mc_float_to_bfloat16(b), h);
+    }
+    assert_true(isnan(mc_bfloat16_to_float(mc_float_to_bfloat16(NAN))));
+    assert_int_equal(mc_float_to_bfloat16(1.00390625f), 0x3f80); /* tie to even */
+    assert_int_equal(code_of(MC_BFLOAT16, 3.4e38), 0x7f80);      /* past the largest: infinity */
+}
+
+static void test_float8_codes(void **state)
+{
+    assert_int_equal(code_of(MC_FLOAT8E4M3FN, 448), 0x7e);
+    assert_int_equal(code_of(MC_FLOAT8E4M3FN, 1e9), 0x7e); /* saturates */
+    assert_int_equal(code_of(MC_FLOAT8E4M3FN, NAN), 0x7f);
+    assert_int_equal(code_of(MC_FLOAT8E4M3FN, 0x1p-9), 1);
+    assert_int_equal(code_of(MC_FLOAT8E4M3FNUZ, 240), 0x7f);
+    assert_int_equal(code_of(MC_FLOAT8E4M3FNUZ, NAN), 0x80);
+    assert_int_equal(code_of(MC_FLOAT8E4M3FNUZ, -0.0), 0);
+    assert_int_equal(code_of(MC_FLOAT8E5M2, 57344), 0x7b);
+    assert_int_equal(code_of(MC_FLOAT8E5M2FNUZ, 57344), 0x7f);
+    assert_int_equal(code_of(MC_FLOAT4E2M1, 6), 7);
+    assert_int_equal(code_of(MC_FLOAT4E2M1, -0.5), 9);
+}
+
+static void test_float8_values_survive(void **state)
+{
+    static const enum mc_dtype types[] = {MC_FLOAT8E4M3FN, MC_FLOAT8E4M3FNUZ, MC_FLOAT8E5M2, MC_FLOAT8E5M2FNUZ,
+                                          MC_FLOAT8E8M0};
+    for (size_t k = 0; k < sizeof types / sizeof types[0]; k++)
+        for (unsigned code = 0; code < 256; code++) {
+            unsigned char byte = (unsigned char)code;
+            struct mc_tensor t = {.dtype = types[k], .shape = {.rank = 0}, .data = &byte};
+            const double value = mc_tensor_get_f64(&t, 0);
+            if (isfinite(value)) assert_int_equal(code_of(types[k], value), code);
+        }
+}
+
+static void test_cast_truncates_floats_and_keeps_large_integers(void **state)
+{
+    struct mc_error err = {0};
+    const struct mc_shape shape = mc_shape_of(1, (int64_t[]){4});
+    double reals[4] = {-1.9, 1.9, 255, 0.4};
+    int8_t small[4];
+    struct mc_tensor from = {.dtype = MC_DOUBLE, .shape = shape, .data = reals};
+    struct mc_tensor to = {.dtype = MC_INT8, .shape = shape, .data = small};
+    assert_ok(mc_tensor_convert(&to, &from, &err), err);
+    assert_int_equal(small[0], -1);
+    assert_int_equal(small[1], 1);
+    unsigned char truth[4];
+    struct mc_tensor flags = {.dtype = MC_BOOL, .shape = shape, .data = truth};
+    assert_ok(mc_tensor_convert(&flags, &from, &err), err);
+    assert_int_equal(truth[3], 1);
+    int64_t large[4] = {INT64_MAX, INT64_MIN, (INT64_C(1) << 53) + 1, 0};
+    uint64_t same[4];
+    struct mc_tensor wide = {.dtype = MC_INT64, .shape = shape, .data = large};
+    struct mc_tensor unsign = {.dtype = MC_UINT64, .shape = shape, .data = same};
+    assert_ok(mc_tensor_convert(&unsign, &wide, &err), err);
+    assert_memory_equal(same, large, sizeof large);
+}
+
+static void test_four_bit_elements_lie_two_to_a_byte(void **state)
+{
+    unsigned char packed[2] = {0x1f, 0x08}; /* -1, 1, -8 */
+    struct mc_tensor t = {.dtype = MC_INT4, .shape = mc_shape_of(1, (int64_t[]){3}), .data = packed};
+    assert_int_equal(mc_tensor_get_i64(&t, 0), -1);
+    assert_int_equal(mc_tensor_get_i64(&t, 1), 1);
+    assert_int_equal(mc_tensor_get_i64(&t, 2), -8);
+    mc_tensor_set_f64(&t, 1, -3);
+    assert_int_equal(packed[0], 0xdf);
+}
+
+static void test_strings_do_not_convert(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_text text = {"1", 1};
+    float f;
+    const struct mc_tensor from = {.dtype = MC_STRING, .data = &text};
+    struct mc_tensor to = {.dtype = MC_FLOAT, .data = &f};
+    assert_int_equal(mc_tensor_convert(&to, &from, &err), MC_ERR_UNSUPPORTED);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_half_codes),
+        cmocka_unit_test(test_every_half_and_bfloat16_survives_the_way_through_float),
+        cmocka_unit_test(test_float8_codes),
+        cmocka_unit_test(test_float8_values_survive),
+        cmocka_unit_test(test_cast_truncates_floats_and_keeps_large_integers),
+        cmocka_unit_test(test_four_bit_elements_lie_two_to_a_byte),
+        cmocka_unit_test(test_strings_do_not_convert),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
