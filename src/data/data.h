@@ -27,12 +27,15 @@ struct mc_source {
     void (*destroy)(struct mc_source *source);
 };
 
-/* A data set: up to four roles, each a list of indices into a source. Roles that the source does not come with are
- * split off by seed: validation = 10 % of training, calibration = up to 512 of training without labels. */
+/* A data set: four roles, each a list of indices into a source. Roles that the source does not come with are split off:
+ * test = 20 % where there is no test source, validation = 10 % of what is left to train on, calibration = the first 512
+ * of training. The split depends on the data set's own seed alone, never on that of a run: what was test for the one
+ * who trained a model stays test for the one who prunes it. */
 struct mc_dataset {
-    char *spec;                                    /* as given, for reports: without machine paths if it can be */
-    struct mc_source *sources[2];                  /* training source, test source (may be the same pointer) */
-    struct mc_source *from[MC_DATA_ROLES];         /* source of each role */
+    char *spec;                   /* as given, with the last part of the path alone: for reports */
+    struct mc_source *sources[2]; /* training source, test source or NULL; owned unless `borrowed` */
+    bool borrowed;
+    const struct mc_source *from[MC_DATA_ROLES]; /* source of each role */
     int64_t n[MC_DATA_ROLES];
     int64_t *index[MC_DATA_ROLES];
     enum mc_task task;
@@ -40,12 +43,15 @@ struct mc_dataset {
     int64_t n_classes, n_targets;
 };
 
-/* Open "kind:path,option=value…": glyphs, mnist:DIR, csv:FILE. Relative paths are relative to `base_dir` (NULL: the
- * working directory). Unknown kinds and options are MC_ERR_USAGE with a suggestion; broken files MC_ERR_INPUT.
- * Options common to all: seed, validation (share or count), train, test (counts), split (share of test where the
- * source has none). `seed` is used where the spec names none. */
-int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, uint64_t seed,
-                    struct mc_error *err);
+/* Open "kind:path,option=value…". Kinds (docs/data.md has all options):
+ *   glyphs          digits drawn by this program, 1x28x28 in [0, 1], ten classes
+ *   mnist:DIR       IDX files, plain or .gz, of any extents and up to 256 classes, 1xHxW in [0, 1]
+ *   csv:FILE        a header line, numbers; the last column or label=NAME is a class, target=NAME a number
+ * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
+ * share below 1, or a count), split (share of test where the source has none). Images: mean, std (x = (v - mean) / std).
+ * Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and options are MC_ERR_USAGE
+ * with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data set. */
+int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 
 /* Samples index[begin … begin+n) of a role, in `order` (NULL: as they stand; else a permutation of the role's
