@@ -14,6 +14,7 @@
 #define MC_GRAPH_GRAPH_H
 
 #include "base/arena.h"
+#include "graph/origin.h"
 #include "tensor/tensor.h"
 
 struct mc_graph;
@@ -38,8 +39,9 @@ struct mc_value {
     struct mc_graph *graph;   /* where it is defined */
     bool is_input;            /* declared as input of its graph (an initializer may be one as well) */
     bool is_output;
-    const void *origin;        /* ValueInfoProto */
-    const void *origin_tensor; /* TensorProto of the initializer; dropped when its data is replaced */
+    const void *origin;        /* ValueInfoProto; the writer uses it while it still says `type` */
+    const void *origin_tensor; /* TensorProto of the initializer: the form in which the writer stores it. Kept when the
+                                * contents change, NULL once other data is put in its place */
 };
 
 enum mc_attr_type { /* ONNX's numbers (AttributeProto.AttributeType) */
@@ -121,17 +123,16 @@ struct mc_model {
     int n_node_ids;
     int n_opsets;
     struct mc_opset *opsets;
-    char *path;         /* where it was read from, for messages; NULL if made here */
-    const void *origin; /* ModelProto, with all that the origins above point into */
-    void (*release_origin)(const void *origin);
+    const char *path;         /* where it was read from, for messages (arena); NULL if made here */
+    struct mc_origin *origin; /* the ModelProto, with all that the origins above point into; one use is this model's */
 };
 
 /* --- making --- */
 
 /* Empty model with a main graph, importing ai.onnx at `opset`. */
 int mc_model_create(struct mc_model **model, int64_t opset, struct mc_error *err);
-/* Independent copy: parameters are copied unless `share_data`, all else including origins is shared (the
- * copy keeps the origin alive through reference counting in release_origin's owner) or duplicated. */
+/* Independent copy: parameters are copied unless `share_data`, all else is duplicated; the origin is
+ * shared (mc_origin_retain), so that the fields `origin` of the copy's parts stay good. */
 int mc_model_clone(struct mc_model **copy, const struct mc_model *of, bool share_data, struct mc_error *err);
 
 struct mc_graph *mc_graph_create(struct mc_model *model, struct mc_graph *parent, const char *name);
