@@ -39,6 +39,12 @@ int mc_couple_broadcast(struct mc_coupling *c, const struct mc_value *x, const s
  * The text must live as long as the coupling: a literal, or from its arena. */
 int mc_couple_freeze(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *v, int axis,
                      const char *why, struct mc_error *err);
+/* Freeze index i of an axis. */
+int mc_couple_freeze_index(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *v, int axis,
+                           int64_t i, const char *why, struct mc_error *err);
+/* Has every index of the axis been frozen, by graph inputs or by the rules of earlier nodes? Where a rule may choose
+ * which of several axes shall carry the channels (a reshape that merges them), it leaves these aside. */
+bool mc_couple_is_frozen(const struct mc_coupling *c, const struct mc_value *v, int axis);
 /* State the role of a parameter's axis. */
 int mc_couple_role(struct mc_coupling *c, const struct mc_value *v, int axis, enum mc_role role, struct mc_error *err);
 
