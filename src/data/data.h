@@ -18,8 +18,8 @@ struct mc_source {
     int64_t n_samples;
     struct mc_shape sample; /* shape of one sample, without batch */
     enum mc_task task;
-    int64_t n_classes;  /* classification */
-    int64_t n_targets;  /* regression: numbers per sample */
+    int64_t n_classes;              /* classification */
+    int64_t n_targets;              /* regression: numbers per sample */
     const char *const *class_names; /* NULL: 0, 1, … */
     /* Write sample i as floats; read its target (class in *label, or n_targets floats). Thread-safe. */
     int (*read)(const struct mc_source *source, int64_t i, float *x, int64_t *label, float *target,
@@ -48,9 +48,10 @@ struct mc_dataset {
  *   mnist:DIR       IDX files, plain or .gz, of any extents and up to 256 classes, 1xHxW in [0, 1]
  *   csv:FILE        a header line, numbers; the last column or label=NAME is a class, target=NAME a number
  * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
- * share below 1, or a count), split (share of test where the source has none). Images: mean, std (x = (v - mean) / std).
- * Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and options are MC_ERR_USAGE
- * with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data set. */
+ * share below 1, or a count), split (share of test where the source has none). Images: mean, std (x = (v - mean) /
+ * std). Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and options are
+ * MC_ERR_USAGE with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data
+ * set. */
 int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 
