@@ -33,10 +33,12 @@ int mc_couple_axes(struct mc_coupling *c, const struct mc_value *x, int a, const
 /* Index i of (x, a) and index j of (y, b) go together. */
 int mc_couple_index(struct mc_coupling *c, const struct mc_value *x, int a, int64_t i, const struct mc_value *y, int b,
                     int64_t j, struct mc_error *err);
-/* All axes of x and y that line up under Numpy broadcasting from the right; size-1 axes of an operand are left alone. */
-int mc_couple_broadcast(struct mc_coupling *c, const struct mc_value *x, const struct mc_value *y, struct mc_error *err);
-/* Freeze an axis, or every axis of a value (axis -1); `why` is kept for the report ("graph output", "sum over …").
- * The text must live as long as the coupling: a literal, or from its arena. */
+/* All axes of x and y that line up under Numpy broadcasting from the right; size-1 axes of an operand are left alone.
+ */
+int mc_couple_broadcast(struct mc_coupling *c, const struct mc_value *x, const struct mc_value *y,
+                        struct mc_error *err);
+/* Freeze an axis, or every axis of a value (axis -1); `why` is kept for the report ("graph output", "sum over …"), so
+ * it must be a literal. Axes of a node's operands that its rule does not mention are frozen right after it. */
 int mc_couple_freeze(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *v, int axis,
                      const char *why, struct mc_error *err);
 /* Freeze index i of an axis. */
@@ -45,7 +47,8 @@ int mc_couple_freeze_index(struct mc_coupling *c, const struct mc_node *node, co
 /* Has every index of the axis been frozen, by graph inputs or by the rules of earlier nodes? Where a rule may choose
  * which of several axes shall carry the channels (a reshape that merges them), it leaves these aside. */
 bool mc_couple_is_frozen(const struct mc_coupling *c, const struct mc_value *v, int axis);
-/* State the role of a parameter's axis. */
+/* State the role of a parameter's axis. Also of a weight that is computed from a stored one (transposed, say): what is
+ * stored takes the role over. */
 int mc_couple_role(struct mc_coupling *c, const struct mc_value *v, int axis, enum mc_role role, struct mc_error *err);
 
 /* A place where a channel ends: `node` sums data (x, axis) against weight (w, w_axis). The rule has also tied the two.
@@ -55,20 +58,26 @@ struct mc_contraction {
     const struct mc_value *data;
     int data_axis;
     const struct mc_value *weight;
-    int weight_axis;    /* the axis summed with the data's */
-    int weight_out_axis;/* the axis that becomes the output channel */
-    int64_t groups;     /* convolution groups (1: dense) */
-    int bias_input;     /* input of the node that takes a bias [outputs], or -1: an Add must follow */
-    int out_axis;       /* axis of the output that has the weight's output channels */
-    bool movable;       /* false: zero padding or the like make a constant not equal to a bias */
+    int weight_axis;     /* the axis summed with the data's */
+    int weight_out_axis; /* the axis that becomes the output channel */
+    int64_t groups;      /* convolution groups (1: dense) */
+    int bias_input;      /* input of the node that takes a bias [outputs], or -1: an Add must follow */
+    int out_axis;        /* axis of the output that has the weight's output channels */
+    bool movable;        /* false: zero padding or the like make a constant not equal to a bias */
 };
 int mc_couple_contraction(struct mc_coupling *c, const struct mc_contraction *contraction, struct mc_error *err);
+
+/* Contents that depend on no graph input, not even on its shape: initializers, Constants, and what is computed from
+ * those alone. */
+bool mc_coupling_is_fixed(const struct mc_coupling *c, const struct mc_value *v);
+/* Is it stored in the model (initializer, or output of a node without inputs), so that the surgery can cut it? */
+bool mc_coupling_is_parameter(const struct mc_coupling *c, const struct mc_value *v);
 
 /* Stock rules, for descriptors. */
 int mc_coupling_elementwise(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* broadcasting,
     any number of inputs; a parameter that broadcasts along an axis is no obstacle */
-int mc_coupling_first_input(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* output 0 has the
-    axes of input 0 one to one */
+int mc_coupling_first_input(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* output 0 has
+    the axes of input 0 one to one */
 int mc_coupling_freeze_all(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err);
 
 /* One set of indices that go together. */
@@ -81,7 +90,7 @@ struct mc_slice {
 
 struct mc_group {
     int n_slices;
-    struct mc_slice *slices; /* parameters and activations */
+    struct mc_slice *slices;         /* parameters and activations */
     const struct mc_node *frozen_by; /* NULL if it may go (or frozen by the graph itself) */
     const char *frozen_why;          /* NULL: it may go */
     int family; /* groups that lie along the same axes (all channels of one layer and what is tied to it) share one */
@@ -93,6 +102,7 @@ int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *mod
 void mc_coupling_destroy(struct mc_coupling *coupling);
 
 int mc_coupling_n_groups(const struct mc_coupling *c);
+int mc_coupling_n_families(const struct mc_coupling *c);
 const struct mc_group *mc_coupling_group(const struct mc_coupling *c, int i); /* frozen ones too */
 int mc_coupling_n_contractions(const struct mc_coupling *c);
 const struct mc_contraction *mc_coupling_contraction(const struct mc_coupling *c, int i);

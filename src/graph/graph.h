@@ -142,6 +142,8 @@ struct mc_value *mc_value_create(struct mc_graph *graph, const char *name);
 struct mc_value *mc_value_create_fresh(struct mc_graph *graph, const char *stem);
 /* New initializer; takes over `data` (also on failure). */
 struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *name, struct mc_tensor *data);
+/* As above, under `stem` or the first free of stem_1, stem_2, … */
+struct mc_value *mc_graph_add_initializer_fresh(struct mc_graph *graph, const char *stem, struct mc_tensor *data);
 int mc_graph_add_input(struct mc_graph *graph, struct mc_value *value, struct mc_error *err);
 int mc_graph_add_output(struct mc_graph *graph, struct mc_value *value, struct mc_error *err);
 
@@ -164,6 +166,8 @@ bool mc_value_is_used(const struct mc_value *value);
 struct mc_value *mc_graph_find(const struct mc_graph *graph, const char *name); /* also in parents; NULL */
 
 void mc_model_destroy(struct mc_model *model);
+/* Exchange the contents of two models; pointers to their parts follow the contents. */
+void mc_model_swap(struct mc_model *a, struct mc_model *b);
 
 /* --- attributes: the value, or `otherwise` when it is absent --- */
 

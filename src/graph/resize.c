@@ -1,0 +1,142 @@
+/* resize.c - the kept indices of every axis, and the answers that resize rules get about them. */
+#include "graph/resize.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "graph/coupling_state.h"
+
+struct kept {
+    int64_t *indices; /* ascending; NULL: all stay */
+    int64_t n;
+};
+
+struct mc_resize {
+    struct mc_model *model;
+    const struct mc_coupling *coupling;
+    struct kept *kept; /* by the coupling's axis entries */
+};
+
+/* Mark and count what goes along one axis; then turn the marks into the list of what stays. */
+static int note_removed(struct mc_resize *r, const struct mc_slice *slice, struct mc_error *err)
+{
+    const int entry = mc_coupling_axis(r->coupling, slice->value, slice->axis);
+    struct kept *kept = &r->kept[entry];
+    const int64_t extent = r->coupling->axes[entry].extent;
+    if (!kept->indices) {
+        kept->indices = MC_NEW_ARRAY(int64_t, extent);
+        if (!kept->indices) return mc_error_memory(err);
+        for (int64_t i = 0; i < extent; i++) kept->indices[i] = i;
+    }
+    for (int64_t i = 0; i < slice->n; i++) kept->indices[slice->indices[i]] = -1;
+    return 0;
+}
+
+static void close_ranks(struct kept *kept, int64_t extent)
+{
+    for (int64_t i = 0; kept->indices && i < extent; i++)
+        if (kept->indices[i] >= 0) kept->indices[kept->n++] = kept->indices[i];
+}
+
+int mc_resize_create(struct mc_resize **resize, struct mc_model *model, const struct mc_coupling *coupling,
+                     const int *groups, int n_groups, struct mc_error *err)
+{
+    struct mc_resize *r = MC_NEW(struct mc_resize);
+    if (!r) return mc_error_memory(err);
+    r->model = model;
+    r->coupling = coupling;
+    r->kept = MC_NEW_ARRAY(struct kept, coupling->n_axes);
+    int rc = r->kept ? 0 : mc_error_memory(err);
+    for (int i = 0; i < n_groups && rc == 0; i++) {
+        const struct mc_group *group = mc_coupling_group(coupling, groups[i]);
+        for (int s = 0; s < group->n_slices && rc == 0; s++) rc = note_removed(r, &group->slices[s], err);
+    }
+    for (int e = 0; e < coupling->n_axes && rc == 0; e++) {
+        close_ranks(&r->kept[e], coupling->axes[e].extent);
+        if (r->kept[e].indices && r->kept[e].n == 0)
+            rc = mc_error_set(err, MC_ERR_USAGE, "value '%s': nothing would be left of axis %d",
+                              coupling->axes[e].value->name, coupling->axes[e].axis);
+    }
+    if (rc < 0) {
+        mc_resize_destroy(r);
+        return rc;
+    }
+    *resize = r;
+    return 0;
+}
+
+void mc_resize_destroy(struct mc_resize *r)
+{
+    if (!r) return;
+    for (int e = 0; r->kept && e < r->coupling->n_axes; e++) mc_free(r->kept[e].indices);
+    mc_free(r->kept);
+    mc_free(r);
+}
+
+const int64_t *mc_resize_kept(const struct mc_resize *r, const struct mc_value *v, int axis, int64_t *n)
+{
+    const int entry = mc_coupling_axis(r->coupling, v, axis);
+    const struct kept *kept = entry < 0 ? NULL : &r->kept[entry];
+    *n = kept && kept->indices ? kept->n : mc_coupling_extent(r->coupling, v, axis);
+    return kept ? kept->indices : NULL;
+}
+
+int64_t mc_resize_old_extent(const struct mc_resize *r, const struct mc_value *v, int axis)
+{
+    return mc_coupling_extent(r->coupling, v, axis);
+}
+
+int64_t mc_resize_new_extent(const struct mc_resize *r, const struct mc_value *v, int axis)
+{
+    int64_t n;
+    mc_resize_kept(r, v, axis, &n);
+    return n;
+}
+
+bool mc_resize_changed(const struct mc_resize *r, const struct mc_value *v)
+{
+    const struct mc_fact *fact = mc_coupling_fact(r->coupling, v);
+    for (int a = 0; fact && a < fact->shape.rank; a++)
+        if (r->kept[mc_coupling_axis(r->coupling, v, a)].indices) return true;
+    return false;
+}
+
+const struct mc_tensor *mc_resize_constant(const struct mc_resize *r, const struct mc_node *node, int i)
+{
+    const struct mc_value *v = i < node->n_inputs ? node->inputs[i] : NULL;
+    if (!v) return NULL;
+    if (v->data) return v->data;
+    const struct mc_fact *fact = mc_coupling_fact(r->coupling, v);
+    return fact && mc_coupling_is_fixed(r->coupling, v) ? fact->constant : NULL;
+}
+
+int mc_resize_set_constant(struct mc_resize *r, struct mc_node *node, int i, struct mc_tensor *tensor,
+                           struct mc_error *err)
+{
+    const struct mc_value *old = i < node->n_inputs ? node->inputs[i] : NULL;
+    const char *stem = old ? old->name : node->name && *node->name ? node->name : "constant";
+    struct mc_value *fresh = mc_graph_add_initializer_fresh(r->model->graph, stem, tensor);
+    if (!fresh) return mc_error_memory(err);
+    return mc_node_set_input(node, i, fresh, err);
+}
+
+static bool stands_beside_a_cut(const struct mc_resize *r, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] && mc_resize_changed(r, node->inputs[i])) return true;
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && mc_resize_changed(r, node->outputs[i])) return true;
+    return false;
+}
+
+int mc_resize_nodes(struct mc_resize *r, struct mc_error *err)
+{
+    const struct mc_graph *graph = r->model->graph;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct mc_node *node = graph->nodes[i];
+        if (!node->op || !node->op->resize || !stands_beside_a_cut(r, node)) continue;
+        const int rc = node->op->resize(r, node, err);
+        char text[160];
+        if (rc < 0) return mc_error_wrap(err, rc, "node %s", mc_node_text(node, text, sizeof(text)));
+    }
+    return 0;
+}
