@@ -1,46 +1,16 @@
 /* test_file.c - whole files in and out: limits, refusals, nothing left behind. */
-#include "test.h"
+#include "scratch.h"
 
-#include <dirent.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
-
-static int make_folder(void **state)
-{
-    char pattern[] = "/tmp/test_file.XXXXXX";
-    char *folder = mkdtemp(pattern);
-    *state = folder ? mc_strdup(folder) : NULL;
-    return *state ? 0 : -1;
-}
-
-static int count_entries(const char *folder)
-{
-    DIR *dir = opendir(folder);
-    int n = 0;
-    for (struct dirent *e; (e = readdir(dir));) n += e->d_name[0] != '.';
-    closedir(dir);
-    return n;
-}
-
-static int remove_folder(void **state)
-{
-    char command[256];
-    snprintf(command, sizeof command, "rm -rf '%s'", (char *)*state);
-    const int rc = system(command);
-    mc_free(*state);
-    return rc;
-}
 
 static void test_saved_bytes_come_back(void **state)
 {
     struct mc_error err = {0};
     struct mc_file_view view;
-    char *path = mc_path_join(*state, "f");
+    const char *path = scratch_path(state, "f");
     assert_ok(mc_file_save(path, "hello", 5, false, &err), err);
     assert_ok(mc_file_open(&view, path, 5, &err), err);
     assert_int_equal(view.length, 5);
@@ -52,13 +22,12 @@ static void test_saved_bytes_come_back(void **state)
     umask(mask);
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 0777, 0666 & ~mask);
-    mc_free(path);
 }
 
 static void test_existing_files_are_kept_unless_told(void **state)
 {
     struct mc_error err = {0};
-    char *path = mc_path_join(*state, "f");
+    const char *path = scratch_path(state, "f");
     assert_ok(mc_file_save(path, "old", 3, true, &err), err);
     assert_int_equal(mc_file_save(path, "new", 3, false, &err), MC_ERR_USAGE);
     assert_string_equal(err.hint, "-f overwrites");
@@ -66,35 +35,32 @@ static void test_existing_files_are_kept_unless_told(void **state)
     assert_ok(mc_file_open(&view, path, 100, &err), err);
     assert_memory_equal(view.data, "old", 3);
     mc_file_close(&view);
-    mc_free(path);
 }
 
 static void test_abort_leaves_nothing(void **state)
 {
     struct mc_error err = {0};
     struct mc_file_out out;
-    char *path = mc_path_join(*state, "aborted");
-    const int before = count_entries(*state);
+    const char *path = scratch_path(state, "aborted");
+    const int before = scratch_count(state);
     assert_ok(mc_file_create(&out, path, false, &err), err);
     assert_ok(mc_file_write(&out, "x", 1, &err), err);
     mc_file_abort(&out);
     mc_file_abort(&out);
-    assert_int_equal(count_entries(*state), before);
-    mc_free(path);
+    assert_int_equal(scratch_count(state), before);
 }
 
 static void test_refusals_have_their_status(void **state)
 {
     struct mc_error err = {0};
     struct mc_file_view view;
-    char *path = mc_path_join(*state, "f"), *absent = mc_path_join(*state, "absent/f");
+    const char *path = scratch_path(state, "f"), *absent = scratch_path(state, "absent/f"),
+               *folder = scratch_path(state, "");
     assert_ok(mc_file_save(path, "hello", 5, true, &err), err);
     assert_int_equal(mc_file_open(&view, path, 4, &err), MC_ERR_INPUT);
-    assert_int_equal(mc_file_open(&view, *state, 100, &err), MC_ERR_INPUT);
+    assert_int_equal(mc_file_open(&view, folder, 100, &err), MC_ERR_INPUT);
     assert_int_equal(mc_file_open(&view, absent, 100, &err), MC_ERR_INPUT);
     assert_true(mc_file_save(absent, "x", 1, false, &err) < 0);
-    mc_free(path);
-    mc_free(absent);
 }
 
 static void test_a_full_disk_is_a_system_error(void **state)
@@ -102,7 +68,7 @@ static void test_a_full_disk_is_a_system_error(void **state)
     struct mc_error err = {0};
     struct mc_file_out out = {.stream = fopen("/dev/full", "wb"), .path = mc_strdup("full")};
     if (!out.stream) skip();
-    out.temporary = mc_path_join(*state, "none");
+    out.temporary = mc_strdup(scratch_path(state, "none"));
     const int rc = mc_file_write(&out, "x", 1, &err);
     assert_int_equal(rc < 0 ? rc : mc_file_commit(&out, &err), MC_ERR_SYSTEM);
     mc_file_abort(&out);
@@ -126,12 +92,12 @@ static void test_paths_join_and_part(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_saved_bytes_come_back),
-        cmocka_unit_test(test_existing_files_are_kept_unless_told),
-        cmocka_unit_test(test_abort_leaves_nothing),
-        cmocka_unit_test(test_refusals_have_their_status),
-        cmocka_unit_test(test_a_full_disk_is_a_system_error),
-        cmocka_unit_test(test_paths_join_and_part),
+        cmocka_unit_test_setup_teardown(test_saved_bytes_come_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_existing_files_are_kept_unless_told, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_refusals_have_their_status, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_is_a_system_error, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_paths_join_and_part, scratch_setup, scratch_teardown),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,105 @@
+/* test_csv.c - tables: quoting, classes, numbers, places of errors. */
+#include "scratch.h"
+
+#include <string.h>
+
+#include "data/data.h"
+
+static int open_csv(void **state, struct mc_dataset **d, const char *text, const char *options, struct mc_error *err)
+{
+    char spec[600];
+    snprintf(spec, sizeof spec, "csv:%s%s", scratch_file(state, "t.csv", text, strlen(text)), options);
+    return mc_dataset_open(d, spec, NULL, err);
+}
+
+static void assert_refused(void **state, const char *text, const char *options, int status, const char *words)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    assert_int_equal(open_csv(state, &d, text, options, &err), status);
+    if (!strstr(err.text, words)) fail_msg("'%s' lacks '%s'", err.text, words);
+}
+
+static void test_classes_are_sorted_by_value_and_quotes_are_taken_off(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    float x[2];
+    int64_t label;
+    const char *text = "\xef\xbb\xbf\"a \"\"x\"\"\",kind,b\r\n1,10,2\r\n\"3\",\"2\",4e1\r\n\r\n5,word,-6";
+    assert_ok(open_csv(state, &d, text, ",label=kind", &err), err);
+    assert_int_equal(d->n_classes, 3);
+    assert_int_equal(d->sources[0]->n_samples, 3);
+    assert_string_equal(d->sources[0]->class_names[0], "2");
+    assert_string_equal(d->sources[0]->class_names[1], "10");
+    assert_string_equal(d->sources[0]->class_names[2], "word");
+    assert_ok(d->sources[0]->read(d->sources[0], 1, x, &label, NULL, &err), err);
+    assert_int_equal(label, 0);
+    assert_true(x[0] == 3 && x[1] == 40);
+    mc_dataset_destroy(d);
+}
+
+static void test_targets_are_numbers(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    float x[2], target;
+    assert_ok(open_csv(state, &d, "y;a;b\n1.5;2;3\n-4;5;6\n", ",target=y,separator=semicolon", &err), err);
+    assert_int_equal(d->task, MC_TASK_REGRESSION);
+    assert_int_equal(d->n_targets, 1);
+    assert_ok(d->sources[0]->read(d->sources[0], 1, x, NULL, &target, &err), err);
+    assert_true(target == -4 && x[0] == 5 && x[1] == 6);
+    mc_dataset_destroy(d);
+}
+
+static void test_standardizing_looks_at_training_samples_alone(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    char text[4096] = "a,b,y\n";
+    for (int i = 0; i < 100; i++) sprintf(text + strlen(text), "%d,7,%d\n", i * i, i % 2);
+    assert_ok(open_csv(state, &d, text, ",standardize=1", &err), err);
+    double sum = 0, squares = 0;
+    for (int64_t i = 0; i < d->n[MC_DATA_TRAIN]; i++) {
+        float x[2];
+        assert_ok(mc_dataset_read(d, MC_DATA_TRAIN, NULL, i, 1, x, NULL, NULL, 1, &err), err);
+        sum += x[0];
+        squares += x[0] * x[0];
+        assert_true(x[1] == 0);
+    }
+    const double n = (double)d->n[MC_DATA_TRAIN];
+    assert_int_equal(d->n[MC_DATA_TEST], 20);
+    assert_true(sum / n < 1e-5 && sum / n > -1e-5);
+    assert_true(squares / n > 0.9999 && squares / n < 1.0001);
+    mc_dataset_destroy(d);
+}
+
+static void test_errors_name_line_column_and_text(void **state)
+{
+    assert_refused(state, "a,y\n1,0\nx2,1\n", "", MC_ERR_INPUT, "t.csv':3: column 'a': needs a number, has 'x2'");
+    assert_refused(state, "a,y\n1,0\n,1\n", "", MC_ERR_INPUT, ":3: column 'a': needs a number, has ''");
+    assert_refused(state, "a,y\n1,0\nnan,1\n", "", MC_ERR_INPUT, ":3: column 'a': needs a number, has 'nan'");
+    assert_refused(state, "a,y\n1,0\n1,2,3\n", "", MC_ERR_INPUT, ":3: needs 2 columns, has 3");
+    assert_refused(state, "a,y\n1,0\n1\n", "", MC_ERR_INPUT, ":3: needs 2 columns, has 1");
+    assert_refused(state, "a,y\n\"1,0\n", "", MC_ERR_INPUT, ":2: a quote is never closed");
+    assert_refused(state, "a,y\n", "", MC_ERR_INPUT, "has a header and no line after it");
+    assert_refused(state, "a,y\n1,0\n2,0\n", "", MC_ERR_INPUT, "needs 2 to 65536 classes");
+    assert_refused(state, "alone\n1\n", "", MC_ERR_INPUT, "needs a header of 2 to 65536 columns");
+    assert_refused(state, "", "", MC_ERR_INPUT, "needs a header");
+    assert_refused(state, "a,y\n1,0\n", ",label=z", MC_ERR_USAGE, "has no column 'z'");
+    assert_refused(state, "a,y\n1,0\n", ",label=y,target=y", MC_ERR_USAGE, "exclude each other");
+    assert_refused(state, "a,y\n1,0\n", ",separator=ab", MC_ERR_USAGE, "needs one character");
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(test_classes_are_sorted_by_value_and_quotes_are_taken_off),
+        IN_SCRATCH(test_targets_are_numbers),
+        IN_SCRATCH(test_standardizing_looks_at_training_samples_alone),
+        IN_SCRATCH(test_errors_name_line_column_and_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
