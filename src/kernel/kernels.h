@@ -8,11 +8,13 @@
 
 #include "kernel/runtime.h"
 
-struct mc_loops; /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_loops;   /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_updates; /* kernel/update.h: losses, optimizer steps */
 
 struct mc_kernels {
     enum mc_cpu cpu;
     const struct mc_loops *loops;
+    const struct mc_updates *updates;
 };
 
 /* Table for `cpu` or the best one below it that was built. */
