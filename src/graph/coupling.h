@@ -113,6 +113,8 @@ enum mc_role mc_coupling_role(const struct mc_coupling *c, const struct mc_value
 const int64_t *mc_resize_kept(const struct mc_resize *r, const struct mc_value *v, int axis, int64_t *n);
 int64_t mc_resize_old_extent(const struct mc_resize *r, const struct mc_value *v, int axis);
 int64_t mc_resize_new_extent(const struct mc_resize *r, const struct mc_value *v, int axis);
+/* What was known of a value before the cut; NULL: nothing. */
+const struct mc_fact *mc_resize_fact(const struct mc_resize *r, const struct mc_value *v);
 /* Was any index of any axis of it removed? */
 bool mc_resize_changed(const struct mc_resize *r, const struct mc_value *v);
 /* The constant that input i of the node holds (initializer or folded); NULL if it is computed at run time. */
