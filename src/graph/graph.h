@@ -132,8 +132,12 @@ struct mc_model {
 /* Empty model with a main graph, importing ai.onnx at `opset`. */
 int mc_model_create(struct mc_model **model, int64_t opset, struct mc_error *err);
 /* Independent copy: parameters are copied unless `share_data`, all else is duplicated; the origin is
- * shared (mc_origin_retain), so that the fields `origin` of the copy's parts stay good. */
+ * shared (mc_origin_retain), so that the fields `origin` of the copy's parts stay good. Values and nodes
+ * keep their ids, by which the two models can be compared part by part. */
 int mc_model_clone(struct mc_model **copy, const struct mc_model *of, bool share_data, struct mc_error *err);
+
+/* The version at which the model imports `domain` ("" and "ai.onnx" are one); 0 if it does not. */
+int mc_model_opset(const struct mc_model *model, const char *domain);
 
 struct mc_graph *mc_graph_create(struct mc_model *model, struct mc_graph *parent, const char *name);
 /* New value; the name is copied. NULL without memory. The caller places it (input, output of a node, …). */
@@ -152,15 +156,20 @@ int mc_graph_add_output(struct mc_graph *graph, struct mc_value *value, struct m
 struct mc_node *mc_node_create(struct mc_graph *graph, int at, const char *domain, const char *type, const char *name,
                                int n_inputs, struct mc_value *const *inputs, int n_outputs,
                                struct mc_value *const *outputs);
-/* Take a node out; its outputs lose their producer. */
+/* Take a node out; its outputs lose their producer, and the tensors of its attributes go. */
 void mc_node_remove(struct mc_node *node);
 int mc_node_position(const struct mc_node *node); /* index in graph->nodes */
+/* Graphs among the attributes (the branches of an If), counted through. */
+int mc_node_n_subgraphs(const struct mc_node *node);
+struct mc_graph *mc_node_subgraph(const struct mc_node *node, int i);
 /* Set or replace input i (grows the list with NULLs). */
 int mc_node_set_input(struct mc_node *node, int i, struct mc_value *value, struct mc_error *err);
 /* Make every consumer of `from` (nodes and graph outputs, also in subgraphs) use `to`. */
 int mc_value_replace(struct mc_value *from, struct mc_value *to, struct mc_error *err);
-/* Put other contents into an initializer; takes over `data` (also on failure). */
+/* Put other contents into an initializer, whose declared type follows; takes over `data`. */
 void mc_value_set_data(struct mc_value *value, struct mc_tensor *data);
+/* Take a value out that nobody produces, consumes or gives out. */
+void mc_value_remove(struct mc_value *value);
 /* Does a node or a graph output use it? */
 bool mc_value_is_used(const struct mc_value *value);
 struct mc_value *mc_graph_find(const struct mc_graph *graph, const char *name); /* also in parents; NULL */
