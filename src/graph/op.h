@@ -35,7 +35,7 @@ struct mc_cost {
 struct mc_step {
     const struct mc_node *node;
     struct mc_runtime *runtime; /* threads, kernels, seed */
-    int n_in, n_out;
+    int n_in, n_out; /* of the node; the arrays below go on with NULLs up to the most that the operator takes */
     struct mc_tensor **in;       /* NULL entry: left out */
     struct mc_tensor **out;      /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0 */
     struct mc_tensor **grad_in;  /* backward: where to WRITE d loss / d in[i]; NULL: not wanted */
@@ -70,7 +70,8 @@ struct mc_op {
     bool shape_only;                          /* outputs depend on the shapes of the inputs alone: constants once those
                                                * are known; forward looks at no contents, in[i]->data may be NULL */
 
-    /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out). Refuses, with
+    /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out; the array goes on with NULLs
+     * up to max_inputs, and `out` has an entry for every output, asked for or not). Refuses, with
      * required and found, whatever the specification refuses: MC_ERR_INPUT for a model that breaks the
      * specification, MC_ERR_UNSUPPORTED for an attribute value or type that is missing here. */
     int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,

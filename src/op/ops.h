@@ -6,7 +6,7 @@
 #include "graph/op.h"
 #include "kernel/runtime.h"
 
-/* All descriptors, sorted by domain, type, since. */
+/* All descriptors, sorted by domain, type, since; listed in op_list.h. */
 extern const struct mc_op *const mc_ops[];
 extern const size_t mc_ops_count;
 
@@ -21,6 +21,8 @@ void mc_ops_bind(struct mc_model *model);
 /* Out 0 has type and shape of in 0. */
 int mc_shape_same(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                   struct mc_error *err);
+/* Refuse an input that is left out. The checks below do so as well. */
+int mc_need_input(const struct mc_node *node, int i, const struct mc_fact *fact, struct mc_error *err);
 /* Refuse unless the dtype of input i is one of `allowed` (a bit set of 1 << dtype): MC_ERR_INPUT if the
  * specification forbids it is the caller's business; here MC_ERR_UNSUPPORTED. */
 int mc_need_dtype(const struct mc_node *node, int i, const struct mc_fact *fact, uint64_t allowed,

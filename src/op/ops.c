@@ -1,0 +1,57 @@
+/* ops.c - the table of operators: finding descriptors, binding nodes to them; see ops.h. */
+#include "op/ops.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define MC_OP(name) extern const struct mc_op mc_op_##name;
+#include "op/op_list.h"
+#undef MC_OP
+
+#define MC_OP(name) &mc_op_##name,
+const struct mc_op *const mc_ops[] = {
+#include "op/op_list.h"
+    NULL, /* for searches that look one past the end */
+};
+#undef MC_OP
+
+const size_t mc_ops_count = MC_COUNT(mc_ops) - 1;
+
+static int compare(const struct mc_op *op, const char *domain, const char *type, int64_t version)
+{
+    int order = strcmp(op->domain, domain);
+    if (order == 0) order = strcmp(op->type, type);
+    if (order == 0) order = (op->since > version) - (op->since < version);
+    return order;
+}
+
+const struct mc_op *mc_ops_find(const char *domain, const char *type, int64_t version)
+{
+    /* Between low and high lies the first descriptor that is beyond (domain, type, version). */
+    size_t low = 0, high = mc_ops_count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (compare(mc_ops[middle], domain, type, version) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0) return NULL;
+    const struct mc_op *op = mc_ops[low - 1];
+    return strcmp(op->domain, domain) == 0 && strcmp(op->type, type) == 0 ? op : NULL;
+}
+
+static void bind_graph(struct mc_graph *graph)
+{
+    for (int i = 0; i < graph->n_nodes; i++) {
+        struct mc_node *node = graph->nodes[i];
+        node->op = mc_ops_find(node->domain, node->type, node->opset);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) bind_graph(mc_node_subgraph(node, k));
+    }
+}
+
+void mc_ops_bind(struct mc_model *model)
+{
+    bind_graph(model->graph);
+}
