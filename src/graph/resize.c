@@ -92,9 +92,14 @@ int64_t mc_resize_new_extent(const struct mc_resize *r, const struct mc_value *v
     return n;
 }
 
+const struct mc_fact *mc_resize_fact(const struct mc_resize *r, const struct mc_value *v)
+{
+    return mc_coupling_fact(r->coupling, v);
+}
+
 bool mc_resize_changed(const struct mc_resize *r, const struct mc_value *v)
 {
-    const struct mc_fact *fact = mc_coupling_fact(r->coupling, v);
+    const struct mc_fact *fact = mc_resize_fact(r, v);
     for (int a = 0; fact && a < fact->shape.rank; a++)
         if (r->kept[mc_coupling_axis(r->coupling, v, a)].indices) return true;
     return false;
