@@ -1,0 +1,321 @@
+/* facts.c - the shape driver: what is known of every value for given input shapes; see facts.h. */
+#include "graph/facts.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/error.h"
+
+struct driver {
+    struct mc_facts *facts;
+    const struct mc_model *model;
+    const struct mc_dims *dims;
+    mc_evaluate_fn *evaluate;
+    void *context;
+    bool partial;
+    const struct mc_fact **in; /* of the node at hand, see mc_op.shape */
+    struct mc_fact *out;
+    struct mc_tensor **made;
+    struct mc_error *err;
+};
+
+/* --- inputs of the model --- */
+
+static bool is_fed(const struct mc_value *value)
+{
+    return !value->data;
+}
+
+int mc_model_n_inputs(const struct mc_model *model)
+{
+    int n = 0;
+    for (int i = 0; i < model->graph->n_inputs; i++) n += is_fed(model->graph->inputs[i]);
+    return n;
+}
+
+struct mc_value *mc_model_input(const struct mc_model *model, int i)
+{
+    for (int k = 0; k < model->graph->n_inputs; k++)
+        if (is_fed(model->graph->inputs[k]) && i-- == 0) return model->graph->inputs[k];
+    return NULL;
+}
+
+/* The extent that an earlier input has under the same name; -1 if none does. */
+static int64_t extent_by_name(const struct driver *d, const char *param)
+{
+    const struct mc_value *v;
+    for (int i = 0; param && (v = mc_model_input(d->model, i)); i++) {
+        const struct mc_fact *fact = &d->facts->of[v->id];
+        if (fact->dtype == MC_UNDEFINED) break; /* this one and those behind it are not settled yet */
+        for (int k = 0; k < v->type.rank; k++)
+            if (v->type.param[k] && strcmp(v->type.param[k], param) == 0) return fact->shape.dim[k];
+    }
+    return -1;
+}
+
+static int settle_extent(const struct driver *d, const struct mc_value *v, int axis, int64_t given, int64_t *extent)
+{
+    const int64_t declared = v->type.dim[axis];
+    const char *param = v->type.param[axis];
+    if (given >= 0 && declared >= 0 && given != declared)
+        return mc_error_set(d->err, MC_ERR_USAGE,
+                            "input '%s': dimension %d is %" PRId64 " in the model, but %" PRId64 " is given", v->name,
+                            axis, declared, given);
+    *extent = declared >= 0 ? declared : given;
+    if (*extent < 0) *extent = extent_by_name(d, param);
+    if (*extent < 0 && axis == 0 && d->dims->batch > 0) *extent = d->dims->batch;
+    if (*extent >= 0) return MC_OK;
+    return mc_error_set(d->err, MC_ERR_USAGE, "input '%s': dimension %d%s%s%s is open in the model and has to be given",
+                        v->name, axis, param ? " ('" : "", param ? param : "", param ? "')" : "");
+}
+
+static int settle_input(struct driver *d, const struct mc_value *v, const struct mc_shape *given)
+{
+    struct mc_fact fact = {.dtype = v->type.dtype};
+    if (fact.dtype == MC_UNDEFINED)
+        return mc_error_set(d->err, MC_ERR_UNSUPPORTED, "input '%s' is not a tensor of a known type", v->name);
+    if (v->type.rank < 0) {
+        if (!given)
+            return mc_error_set(d->err, MC_ERR_USAGE, "input '%s': its shape is open in the model and has to be given",
+                                v->name);
+        fact.shape = *given;
+    } else if (given && given->rank != v->type.rank) {
+        return mc_error_set(d->err, MC_ERR_USAGE, "input '%s': the model has %d dimensions, %d are given", v->name,
+                            v->type.rank, given->rank);
+    } else {
+        fact.shape.rank = v->type.rank;
+        for (int k = 0; k < v->type.rank; k++) {
+            const int rc = settle_extent(d, v, k, given ? given->dim[k] : -1, &fact.shape.dim[k]);
+            if (rc < 0) return rc;
+        }
+    }
+    if (mc_shape_count(&fact.shape) < 0)
+        return mc_error_set(d->err, MC_ERR_INPUT, "input '%s' has more elements than can be counted", v->name);
+    d->facts->of[v->id] = fact;
+    return MC_OK;
+}
+
+static int settle_inputs(struct driver *d)
+{
+    const struct mc_value *v;
+    for (int i = 0; (v = mc_model_input(d->model, i)); i++) {
+        const int rc = settle_input(d, v, i < d->dims->n_inputs ? &d->dims->shape[i] : NULL);
+        if (rc < 0 && !d->partial) return rc;
+    }
+    return MC_OK;
+}
+
+static void note_initializers(struct driver *d)
+{
+    const struct mc_graph *graph = d->model->graph;
+    for (int i = 0; i < graph->n_initializers; i++) {
+        const struct mc_value *v = graph->initializers[i];
+        d->facts->of[v->id] = (struct mc_fact){.dtype = v->data->dtype, .shape = v->data->shape, .constant = v->data};
+    }
+}
+
+/* --- nodes --- */
+
+static int refuse_unknown(const struct driver *d)
+{
+    enum { MOST = 8 }; /* names that fit into one readable line */
+    struct mc_buf names;
+    int n = 0;
+    mc_buf_init(&names, 4096);
+    for (int i = 0; i < d->model->graph->n_nodes; i++) {
+        const struct mc_node *node = d->model->graph->nodes[i];
+        char text[96];
+        if (node->op || n++ >= MOST) continue;
+        mc_buf_printf(&names, "%s%s of %s %d", n > 1 ? ", " : "", mc_node_text(node, text, sizeof text),
+                      node->domain[0] ? node->domain : "ai.onnx", node->opset);
+    }
+    if (n > MOST) mc_buf_printf(&names, " and %d more", n - MOST);
+    const int rc =
+        n == 0 ? MC_OK
+               : mc_error_set(d->err, MC_ERR_UNSUPPORTED, "needs %s not known here: %s",
+                              n == 1 ? "an operator that is" : "operators that are", names.data ? names.data : "");
+    mc_buf_finish(&names);
+    return rc;
+}
+
+static int check_arity(const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_op *op = node->op;
+    if (node->n_inputs < op->min_inputs || (op->max_inputs >= 0 && node->n_inputs > op->max_inputs))
+        return mc_error_set(err, MC_ERR_INPUT, "needs %s%d inputs, has %d",
+                            op->min_inputs == op->max_inputs  ? ""
+                            : node->n_inputs < op->min_inputs ? "at least "
+                                                              : "at most ",
+                            node->n_inputs < op->min_inputs ? op->min_inputs : op->max_inputs, node->n_inputs);
+    for (int i = 0; i < op->min_inputs; i++)
+        if (!node->inputs[i]) return mc_error_set(err, MC_ERR_INPUT, "input %d is required and left out", i);
+    if (op->n_outputs >= 0 && node->n_outputs > op->n_outputs)
+        return mc_error_set(err, MC_ERR_INPUT, "gives at most %d outputs, %d are named", op->n_outputs,
+                            node->n_outputs);
+    if (node->n_outputs < 1 || !node->outputs[0])
+        return mc_error_set(err, MC_ERR_INPUT, "output 0 is required and left out");
+    return MC_OK;
+}
+
+static bool is_small(const struct mc_fact *fact)
+{
+    return mc_shape_count(&fact->shape) <= MC_FACT_MAX_FOLD;
+}
+
+/* May the node be run here and now? Its inputs are constants, or only their shapes matter, and it is shape arithmetic
+ * rather than work. */
+static bool can_fold(const struct driver *d, const struct mc_node *node)
+{
+    const struct mc_op *op = node->op;
+    if (!d->evaluate || !op->forward || op->random) return false;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (!op->shape_only && d->in[i] && (!d->in[i]->constant || !is_small(d->in[i]))) return false;
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && !is_small(&d->out[i])) return false;
+    return true;
+}
+
+static int fold(struct driver *d, const struct mc_node *node)
+{
+    memset(d->made, 0, (size_t)node->n_outputs * sizeof *d->made);
+    const int rc = d->evaluate(d->context, node, d->in, d->out, d->made, d->err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < node->n_outputs; i++) {
+        if (!node->outputs[i]) continue;
+        d->facts->folded[node->outputs[i]->id] = d->made[i];
+        d->facts->of[node->outputs[i]->id].constant = d->made[i];
+    }
+    return MC_OK;
+}
+
+static int check_outputs(const struct driver *d, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++) {
+        size_t bytes;
+        char text[128];
+        if (!node->outputs[i]) continue;
+        assert(d->out[i].dtype != MC_UNDEFINED);
+        if (!mc_dtype_size(d->out[i].dtype, mc_shape_count(&d->out[i].shape), &bytes))
+            return mc_error_set(d->err, MC_ERR_INPUT, "output '%s' of shape %s has more elements than can be counted",
+                                node->outputs[i]->name, mc_shape_text(&d->out[i].shape, text, sizeof text));
+    }
+    return MC_OK;
+}
+
+/* Point in[] at the facts of the inputs; false if one of them is not known. */
+static bool gather_inputs(struct driver *d, const struct mc_node *node)
+{
+    const int n = node->op->max_inputs > node->n_inputs ? node->op->max_inputs : node->n_inputs;
+    memset(d->in, 0, (size_t)n * sizeof *d->in);
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (!node->inputs[i]) continue;
+        d->in[i] = &d->facts->of[node->inputs[i]->id];
+        if (d->in[i]->dtype == MC_UNDEFINED) return false;
+    }
+    return true;
+}
+
+static int infer_node(struct driver *d, const struct mc_node *node)
+{
+    const int n = node->op->n_outputs > node->n_outputs ? node->op->n_outputs : node->n_outputs;
+    int rc = check_arity(node, d->err);
+    if (rc < 0) return rc;
+    if (!gather_inputs(d, node))
+        return mc_error_set(d->err, MC_ERR_INPUT, "an input is neither given nor made by a node before it");
+    memset(d->out, 0, (size_t)n * sizeof *d->out);
+    rc = node->op->shape(node, d->in, d->out, d->err);
+    if (rc == MC_OK) rc = check_outputs(d, node);
+    if (rc < 0) return rc;
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i]) d->facts->of[node->outputs[i]->id] = d->out[i];
+    return can_fold(d, node) ? fold(d, node) : MC_OK;
+}
+
+static int infer_nodes(struct driver *d)
+{
+    for (int i = 0; i < d->model->graph->n_nodes; i++) {
+        const struct mc_node *node = d->model->graph->nodes[i];
+        char text[128];
+        if (!node->op) continue; /* only met by the partial driver */
+        const int rc = infer_node(d, node);
+        if (rc < 0 && (!d->partial || rc == MC_ERR_SYSTEM))
+            return mc_error_wrap(d->err, rc, "node %s", mc_node_text(node, text, sizeof text));
+    }
+    return MC_OK;
+}
+
+/* --- the whole --- */
+
+static int allocate(struct driver *d)
+{
+    int n_in = 1, n_out = 1;
+    for (int i = 0; i < d->model->graph->n_nodes; i++) {
+        const struct mc_node *node = d->model->graph->nodes[i];
+        if (node->n_inputs > n_in) n_in = node->n_inputs;
+        if (node->n_outputs > n_out) n_out = node->n_outputs;
+        if (node->op && node->op->max_inputs > n_in) n_in = node->op->max_inputs;
+        if (node->op && node->op->n_outputs > n_out) n_out = node->op->n_outputs;
+    }
+    const int n_values = d->model->n_values;
+    d->facts->n_values = n_values;
+    d->facts->of = MC_NEW_ARRAY(struct mc_fact, n_values);
+    d->facts->folded = MC_NEW_ARRAY(struct mc_tensor *, n_values);
+    d->in = MC_NEW_ARRAY(const struct mc_fact *, n_in);
+    d->out = MC_NEW_ARRAY(struct mc_fact, n_out);
+    d->made = MC_NEW_ARRAY(struct mc_tensor *, n_out);
+    const bool ok = d->facts->of && d->facts->folded && d->in && d->out && d->made;
+    return ok ? MC_OK : mc_error_memory(d->err);
+}
+
+static int create(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims,
+                  mc_evaluate_fn *evaluate, void *context, bool partial, struct mc_error *err)
+{
+    static const struct mc_dims none;
+    struct mc_error ours = {0}; /* the caller's stays untouched on success, and the partial driver stumbles often */
+    struct driver d = {.facts = facts,
+                       .model = model,
+                       .dims = dims ? dims : &none,
+                       .evaluate = evaluate,
+                       .context = context,
+                       .partial = partial,
+                       .err = &ours};
+    *facts = (struct mc_facts){0};
+    int rc = allocate(&d);
+    if (rc == MC_OK && !partial) rc = refuse_unknown(&d);
+    if (rc == MC_OK) {
+        note_initializers(&d);
+        rc = settle_inputs(&d);
+    }
+    if (rc == MC_OK) rc = infer_nodes(&d);
+    mc_free(d.made);
+    mc_free(d.out);
+    mc_free(d.in);
+    if (rc == MC_OK) return rc;
+    mc_facts_finish(facts);
+    if (model->path) mc_error_wrap(&ours, rc, "'%s'", model->path);
+    if (err) *err = ours;
+    return rc;
+}
+
+int mc_facts_create(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims,
+                    mc_evaluate_fn *evaluate, void *context, struct mc_error *err)
+{
+    return create(facts, model, dims, evaluate, context, false, err);
+}
+
+int mc_facts_create_partial(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims,
+                            mc_evaluate_fn *evaluate, void *context, struct mc_error *err)
+{
+    return create(facts, model, dims, evaluate, context, true, err);
+}
+
+void mc_facts_finish(struct mc_facts *facts)
+{
+    for (int i = 0; facts->folded && i < facts->n_values; i++) mc_tensor_destroy(facts->folded[i]);
+    mc_free(facts->folded);
+    mc_free(facts->of);
+    *facts = (struct mc_facts){0};
+}
