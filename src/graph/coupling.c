@@ -488,6 +488,7 @@ void mc_coupling_destroy(struct mc_coupling *c)
     mc_free(c->indices);
     mc_free(c->slices);
     mc_free(c->groups);
+    mc_free(c->group_of_label);
     mc_free(c->contractions);
     mc_free(c->reasons);
     mc_free(c->labels);

@@ -104,6 +104,8 @@ void mc_coupling_destroy(struct mc_coupling *coupling);
 int mc_coupling_n_groups(const struct mc_coupling *c);
 int mc_coupling_n_families(const struct mc_coupling *c);
 const struct mc_group *mc_coupling_group(const struct mc_coupling *c, int i); /* frozen ones too */
+/* The group that index i of (v, axis) belongs to, or -1: no rule spoke of that axis. */
+int mc_coupling_group_of(const struct mc_coupling *c, const struct mc_value *v, int axis, int64_t i);
 int mc_coupling_n_contractions(const struct mc_coupling *c);
 const struct mc_contraction *mc_coupling_contraction(const struct mc_coupling *c, int i);
 enum mc_role mc_coupling_role(const struct mc_coupling *c, const struct mc_value *v, int axis);

@@ -46,6 +46,7 @@ struct mc_coupling {
     const struct mc_node *node; /* whose rule is running; NULL: the graph itself speaks */
 
     int n_groups, n_families;
+    int32_t *group_of_label;
     struct mc_group *groups;
     struct mc_slice *slices; /* of all groups, group by group */
     int64_t *indices;        /* of all slices */

@@ -12,9 +12,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-/* Scratch of one build; `of_label` and the counters are per label and per group. */
+/* Scratch of one build. */
 struct build {
-    int32_t *of_label;  /* group of each label */
     int *last_axis;     /* per group: the axis it was last met on */
     int64_t *n_indices; /* per group: over all its slices */
     int *bucket;        /* hash table of families: a group that stands for it, or -1 */
@@ -25,16 +24,15 @@ static void finish_build(struct build *b)
     mc_free(b->bucket);
     mc_free(b->n_indices);
     mc_free(b->last_axis);
-    mc_free(b->of_label);
 }
 
 static int number_groups(struct mc_coupling *c, struct build *b, struct mc_error *err)
 {
-    b->of_label = MC_NEW_ARRAY(int32_t, c->n_labels);
-    if (!b->of_label) return mc_error_memory(err);
+    c->group_of_label = MC_NEW_ARRAY(int32_t, c->n_labels);
+    if (!c->group_of_label) return mc_error_memory(err);
     for (size_t l = 0; l < c->n_labels; l++) {
         const int32_t root = mc_coupling_root(c, (int32_t)l); /* never above l: the root is the smallest */
-        b->of_label[l] = root == (int32_t)l ? c->n_groups++ : b->of_label[root];
+        c->group_of_label[l] = root == (int32_t)l ? c->n_groups++ : c->group_of_label[root];
     }
     c->groups = MC_NEW_ARRAY(struct mc_group, c->n_groups);
     b->last_axis = MC_NEW_ARRAY(int, c->n_groups);
@@ -42,8 +40,8 @@ static int number_groups(struct mc_coupling *c, struct build *b, struct mc_error
     if (!c->groups || !b->last_axis || !b->n_indices) return mc_error_memory(err);
     for (size_t l = 0; l < c->n_labels; l++) {
         if (c->labels[l].parent != (int32_t)l || c->labels[l].frozen < 0) continue;
-        c->groups[b->of_label[l]].frozen_by = c->reasons[c->labels[l].frozen].node;
-        c->groups[b->of_label[l]].frozen_why = c->reasons[c->labels[l].frozen].why;
+        c->groups[c->group_of_label[l]].frozen_by = c->reasons[c->labels[l].frozen].node;
+        c->groups[c->group_of_label[l]].frozen_why = c->reasons[c->labels[l].frozen].why;
     }
     return 0;
 }
@@ -55,7 +53,7 @@ static void count_slices(struct mc_coupling *c, struct build *b)
     for (int e = 0; e < c->n_axes; e++) {
         const struct mc_axis *axis = &c->axes[e];
         for (int64_t i = 0; axis->first_label >= 0 && i < axis->extent; i++) {
-            const int32_t g = b->of_label[axis->first_label + i];
+            const int32_t g = c->group_of_label[axis->first_label + i];
             struct mc_group *group = &c->groups[g];
             if (b->last_axis[g] != e) group->n_slices++;
             b->last_axis[g] = e;
@@ -93,7 +91,7 @@ static void fill_slices(struct mc_coupling *c, struct build *b)
     for (int e = 0; e < c->n_axes; e++) {
         const struct mc_axis *axis = &c->axes[e];
         for (int64_t i = 0; axis->first_label >= 0 && i < axis->extent; i++) {
-            const int32_t g = b->of_label[axis->first_label + i];
+            const int32_t g = c->group_of_label[axis->first_label + i];
             struct mc_group *group = &c->groups[g];
             if (b->last_axis[g] != e) {
                 struct mc_slice *slice = &group->slices[group->n_slices++];
@@ -170,6 +168,14 @@ int mc_coupling_n_groups(const struct mc_coupling *c)
 int mc_coupling_n_families(const struct mc_coupling *c)
 {
     return c->n_families;
+}
+
+int mc_coupling_group_of(const struct mc_coupling *c, const struct mc_value *v, int axis, int64_t i)
+{
+    const int entry = mc_coupling_axis(c, v, axis);
+    if (entry < 0 || c->axes[entry].first_label < 0) return -1;
+    assert(i >= 0 && i < c->axes[entry].extent);
+    return c->group_of_label[c->axes[entry].first_label + i];
 }
 
 const struct mc_group *mc_coupling_group(const struct mc_coupling *c, int i)

@@ -13,24 +13,30 @@ enum mc_scope { MC_SCOPE_GLOBAL, MC_SCOPE_LAYER };
 struct mc_sparsify_options {
     double sparsity;     /* share of weights that become zero, [0, 1) */
     enum mc_scope scope; /* one threshold for all, or one per tensor */
-    int pattern_n, pattern_m; /* n zeros … of every m along the input axis kept: 2:4 keeps 2 of 4; 0: unstructured */
-    const char *exclude; /* comma-separated name patterns (* and ?), or NULL */
+    int pattern_n, pattern_m; /* keep n of every m neighbours along the input axis (2:4); 0: unstructured. m <= 64.
+                               * `sparsity` 0 then means the pattern's own, 1 - n/m */
+    const char *exclude; /* comma-separated patterns of tensor names (* and ?), or NULL */
 };
 
-/* Masks over the weights of a model: constant tensors of rank >= 2 that a node contracts or convolves. Needs no operator
- * knowledge where the model has unknown ones: every float initializer of rank >= 2 counts. */
+/* Masks over the weights of a model: the stored tensors of rank >= 2 that a node contracts with its data. Where the
+ * model has an operator or a shape that is unknown, every float initializer of rank >= 2 counts instead, so that no
+ * operator knowledge is needed. A weight that is used in several places has one mask. */
 struct mc_masks {
     int n;
     const struct mc_value **values;
     unsigned char **keep; /* one byte per element, 1: keep */
+    int *input_axis;      /* the axis that a contraction sums over; the last where that is not known */
 };
 
+/* All ones. The operators of `model` must be bound. Lends the model's values, so it must outlive the masks. */
 int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err);
 void mc_masks_finish(struct mc_masks *masks);
-/* Recompute the masks from the present weights so that `sparsity` of them are 0; ties are broken by position. */
+/* Recompute the masks from the present weights so that `sparsity` of them are 0, exactly round(sparsity * count) per
+ * model or per tensor; of equal magnitudes the earlier go first. With a pattern, `sparsity` (if options->sparsity is
+ * set) eases it: of every m stay max(n, ceil(m (1 - sparsity))). MC_ERR_USAGE outside [0, 1) or for a bad pattern. */
 int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *options, double sparsity,
                     struct mc_error *err);
-/* Write zeros. */
+/* Write zeros into `model`: the masks' own or a clone of it. */
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err);
 /* Cubic schedule of Zhu and Gupta 2017, eq. 1: s_f + (s_i - s_f)(1 - progress)^3. */
 double mc_sparsity_cubic(double initial, double final, double progress);

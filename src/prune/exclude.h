@@ -1,0 +1,10 @@
+/* exclude.h - comma-separated name patterns with * and ?. */
+#ifndef MC_PRUNE_EXCLUDE_H
+#define MC_PRUNE_EXCLUDE_H
+
+#include <stdbool.h>
+
+/* Does one of the patterns match the whole name? `patterns` NULL or "": no. */
+bool mc_excluded(const char *patterns, const char *name);
+
+#endif

@@ -1,0 +1,202 @@
+/* select.c - radix selection on the bits of magnitudes.
+ *
+ * The bits of |w| as float32, read as an integer, order as |w| does. One histogram over their upper 16 bits finds the
+ * bin that holds the threshold, one over the lower 15 bits of that bin finds the threshold itself, so that no weight is
+ * moved and the count of zeros is exact.
+ */
+#include "prune/select.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#define HIGH_BITS 16
+#define LOW_BITS 15
+#define CHUNK 4096 /* weights turned into keys at a time: stays in the first-level cache */
+
+/* Keys of elements begin … begin + n - 1. */
+static void load_keys(const struct mc_tensor *t, int64_t begin, int64_t n, uint32_t *keys)
+{
+    const uint32_t magnitude = 0x7fffffffu;
+    switch (t->dtype) {
+    case MC_FLOAT:
+        memcpy(keys, (const float *)t->data + begin, (size_t)n * sizeof(*keys));
+        for (int64_t i = 0; i < n; i++) keys[i] &= magnitude;
+        return;
+    case MC_BFLOAT16:
+        for (int64_t i = 0; i < n; i++) keys[i] = ((uint32_t)((const uint16_t *)t->data)[begin + i] << 16) & magnitude;
+        return;
+    default:
+        for (int64_t i = 0; i < n; i++) {
+            const float w = (float)mc_tensor_get_f64(t, begin + i);
+            memcpy(&keys[i], &w, sizeof(w));
+            keys[i] &= magnitude;
+        }
+    }
+}
+
+/* A stretch of one tensor, the unit of parallel work. */
+struct stretch {
+    int tensor;
+    int64_t begin, n;
+};
+
+#define STRETCH (64 * CHUNK)
+
+static int list_stretches(const struct mc_candidates *c, int n, struct stretch **list, int *n_list,
+                          struct mc_error *err)
+{
+    int64_t total = 0;
+    for (int t = 0; t < n; t++) total += (mc_tensor_count(c[t].tensor) + STRETCH - 1) / STRETCH;
+    if (total > INT32_MAX) return mc_error_set(err, MC_ERR_UNSUPPORTED, "too many weights to compare");
+    *list = MC_NEW_ARRAY(struct stretch, total);
+    if (!*list) return mc_error_memory(err);
+    *n_list = 0;
+    for (int t = 0; t < n; t++) {
+        const int64_t count = mc_tensor_count(c[t].tensor);
+        for (int64_t begin = 0; begin < count; begin += STRETCH)
+            (*list)[(*n_list)++] = (struct stretch){t, begin, count - begin < STRETCH ? count - begin : STRETCH};
+    }
+    return 0;
+}
+
+/* Add the keys of a stretch to a histogram: of the upper bits (bin < 0), or of the lower bits within one bin. */
+static void count_keys(const struct mc_candidates *c, const struct stretch *s, int64_t bin, int64_t *histogram)
+{
+    uint32_t keys[CHUNK];
+    for (int64_t done = 0; done < s->n; done += CHUNK) {
+        const int64_t n = s->n - done < CHUNK ? s->n - done : CHUNK;
+        load_keys(c[s->tensor].tensor, s->begin + done, n, keys);
+        if (bin < 0) {
+            for (int64_t i = 0; i < n; i++) histogram[keys[i] >> LOW_BITS]++;
+        } else {
+            for (int64_t i = 0; i < n; i++)
+                if (keys[i] >> LOW_BITS == (uint64_t)bin) histogram[keys[i] & ((1u << LOW_BITS) - 1)]++;
+        }
+    }
+}
+
+static int histogram_of(const struct mc_candidates *c, const struct stretch *list, int n_list, int64_t bin, int n_bins,
+                        int64_t *histogram, struct mc_error *err)
+{
+    bool failed = false;
+    memset(histogram, 0, (size_t)n_bins * sizeof(*histogram));
+#pragma omp parallel if (n_list > 1)
+    {
+        int64_t *own = MC_NEW_ARRAY(int64_t, n_bins);
+#pragma omp for
+        for (int i = 0; i < n_list; i++)
+            if (own) count_keys(c, &list[i], bin, own);
+#pragma omp critical
+        {
+            for (int b = 0; own && b < n_bins; b++) histogram[b] += own[b];
+            failed = failed || !own;
+        }
+        mc_free(own);
+    }
+    return failed ? mc_error_memory(err) : 0;
+}
+
+/* First bin at which the running count passes *rank; *rank becomes the rank within the bin. */
+static int64_t find_bin(const int64_t *histogram, int n_bins, int64_t *rank)
+{
+    int64_t bin = 0;
+    while (bin < n_bins - 1 && *rank >= histogram[bin]) *rank -= histogram[bin++];
+    return bin;
+}
+
+/* keep = key > threshold. */
+static void write_stretch(const struct mc_candidates *c, const struct stretch *s, uint32_t threshold)
+{
+    uint32_t keys[CHUNK];
+    for (int64_t done = 0; done < s->n; done += CHUNK) {
+        const int64_t n = s->n - done < CHUNK ? s->n - done : CHUNK;
+        load_keys(c[s->tensor].tensor, s->begin + done, n, keys);
+        unsigned char *keep = c[s->tensor].keep + s->begin + done;
+        for (int64_t i = 0; i < n; i++) keep[i] = keys[i] > threshold;
+    }
+}
+
+/* Of the weights that equal the threshold only the first `n_zero` go: keep the rest. */
+static void keep_late_ties(const struct mc_candidates *c, const struct stretch *list, int n_list, uint32_t threshold,
+                           int64_t n_zero)
+{
+    uint32_t keys[CHUNK];
+    for (int s = 0; s < n_list; s++) {
+        for (int64_t done = 0; done < list[s].n; done += CHUNK) {
+            const int64_t n = list[s].n - done < CHUNK ? list[s].n - done : CHUNK;
+            load_keys(c[list[s].tensor].tensor, list[s].begin + done, n, keys);
+            unsigned char *keep = c[list[s].tensor].keep + list[s].begin + done;
+            for (int64_t i = 0; i < n; i++)
+                if (keys[i] == threshold && n_zero-- <= 0) keep[i] = 1;
+        }
+    }
+}
+
+int mc_select_smallest(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_error *err)
+{
+    if (n_zero == 0) {
+        for (int t = 0; t < n; t++) memset(c[t].keep, 1, (size_t)mc_tensor_count(c[t].tensor));
+        return 0;
+    }
+    struct stretch *list = NULL;
+    int n_list = 0;
+    int64_t *histogram = MC_NEW_ARRAY(int64_t, 1 << HIGH_BITS);
+    int rc = histogram ? list_stretches(c, n, &list, &n_list, err) : mc_error_memory(err);
+    if (rc == 0) rc = histogram_of(c, list, n_list, -1, 1 << HIGH_BITS, histogram, err);
+    if (rc < 0) goto done;
+
+    int64_t rank = n_zero - 1; /* of the last weight that goes */
+    const int64_t high = find_bin(histogram, 1 << HIGH_BITS, &rank);
+    rc = histogram_of(c, list, n_list, high, 1 << LOW_BITS, histogram, err);
+    if (rc < 0) goto done;
+    const int64_t low = find_bin(histogram, 1 << LOW_BITS, &rank);
+    const uint32_t threshold = (uint32_t)(high << LOW_BITS | low);
+#pragma omp parallel for if (n_list > 1)
+    for (int i = 0; i < n_list; i++) write_stretch(c, &list[i], threshold);
+    if (rank + 1 < histogram[low]) keep_late_ties(c, list, n_list, threshold, rank + 1);
+
+done:
+    mc_free(list);
+    mc_free(histogram);
+    return rc;
+}
+
+/* Clear the `n_zero` smallest of n keys, `step` elements apart in `keep`. */
+static void clear_smallest(const uint32_t *keys, int n, int n_zero, unsigned char *keep, int64_t step)
+{
+    for (int i = 0; i < n; i++) keep[i * step] = 1;
+    for (; n_zero > 0; n_zero--) {
+        int least = -1;
+        for (int i = 0; i < n; i++)
+            if (keep[i * step] && (least < 0 || keys[i] < keys[least])) least = i;
+        keep[least * step] = 0;
+    }
+}
+
+int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep, int block, struct mc_error *err)
+{
+    assert(n_keep > 0 && n_keep <= block && block <= MC_MAX_BLOCK);
+    const struct mc_tensor *t = candidate->tensor;
+    const int64_t outer = mc_shape_span(&t->shape, 0, axis), extent = t->shape.dim[axis];
+    const int64_t inner = mc_shape_span(&t->shape, axis + 1, t->shape.rank);
+    uint32_t *rows = MC_NEW_ARRAY(uint32_t, (size_t)block * (size_t)inner);
+    if (!rows) return mc_error_memory(err);
+    for (int64_t o = 0; o < outer; o++) {
+        for (int64_t begin = 0; begin < extent; begin += block) {
+            const int n = (int)(extent - begin < block ? extent - begin : block);
+            const int n_zero = n - (n_keep * n + block - 1) / block;
+            const int64_t at = (o * extent + begin) * inner;
+            load_keys(t, at, n * inner, rows);
+            for (int64_t i = 0; i < inner; i++) {
+                uint32_t keys[MC_MAX_BLOCK];
+                for (int k = 0; k < n; k++) keys[k] = rows[k * inner + i];
+                clear_smallest(keys, n, n_zero, candidate->keep + at + i, inner);
+            }
+        }
+    }
+    mc_free(rows);
+    return 0;
+}

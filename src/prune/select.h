@@ -1,0 +1,25 @@
+/* select.h - the weights of least magnitude, over several tensors at once. */
+#ifndef MC_PRUNE_SELECT_H
+#define MC_PRUNE_SELECT_H
+
+#include "tensor/tensor.h"
+
+/* One tensor of float16, bfloat16, float32 or float64, and a byte per element of it. */
+struct mc_candidates {
+    const struct mc_tensor *tensor;
+    unsigned char *keep;
+};
+
+/* Write keep = 0 for exactly the `n_zero` elements of least magnitude of all tensors together and 1 for the others.
+ * Of equal magnitudes the earlier go first; NaN is larger than all. 0 <= n_zero <= number of elements. float64 is
+ * compared as float32. Two passes over the weights count, a third writes; the result does not depend on threads. */
+int mc_select_smallest(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_error *err);
+
+/* Along `axis`, keep the `n_keep` largest of every `block` neighbours; an incomplete last block keeps the same share,
+ * rounded up. Other elements and ties as above. */
+int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep, int block, struct mc_error *err);
+
+/* Largest block of mc_select_blocks. */
+#define MC_MAX_BLOCK 64
+
+#endif
