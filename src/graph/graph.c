@@ -78,6 +78,23 @@ void mc_model_destroy(struct mc_model *model)
     mc_free(model);
 }
 
+static void tell_owner(struct mc_graph *graph, struct mc_model *model)
+{
+    graph->model = model;
+    for (int i = 0; i < graph->n_nodes; i++)
+        for (int k = 0; k < mc_node_n_subgraphs(graph->nodes[i]); k++)
+            tell_owner(mc_node_subgraph(graph->nodes[i], k), model);
+}
+
+void mc_model_swap(struct mc_model *a, struct mc_model *b)
+{
+    const struct mc_model t = *a;
+    *a = *b;
+    *b = t;
+    tell_owner(a->graph, a);
+    tell_owner(b->graph, b);
+}
+
 int mc_model_opset(const struct mc_model *model, const char *domain)
 {
     if (strcmp(domain, "ai.onnx") == 0) domain = "";
@@ -168,11 +185,10 @@ struct mc_value *mc_value_create_fresh(struct mc_graph *graph, const char *stem)
     return value;
 }
 
-struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *name, struct mc_tensor *data)
+/* Make a new value (NULL: there was no memory for it) an initializer; takes over `data`. */
+static struct mc_value *initialize(struct mc_graph *graph, struct mc_value *value, struct mc_tensor *data)
 {
-    struct mc_arena *arena = &graph->model->arena;
-    struct mc_value *value = mc_value_create(graph, name);
-    if (!value || !reserve(arena, &graph->initializers, graph->n_initializers, &graph->cap_initializers,
+    if (!value || !reserve(&graph->model->arena, &graph->initializers, graph->n_initializers, &graph->cap_initializers,
                            graph->n_initializers + 1)) {
         mc_tensor_destroy(data);
         return NULL;
@@ -180,6 +196,16 @@ struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *na
     graph->initializers[graph->n_initializers++] = value;
     mc_value_set_data(value, data);
     return value;
+}
+
+struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *name, struct mc_tensor *data)
+{
+    return initialize(graph, mc_value_create(graph, name), data);
+}
+
+struct mc_value *mc_graph_add_initializer_fresh(struct mc_graph *graph, const char *stem, struct mc_tensor *data)
+{
+    return initialize(graph, mc_value_create_fresh(graph, stem), data);
 }
 
 void mc_value_set_data(struct mc_value *value, struct mc_tensor *data)

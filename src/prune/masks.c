@@ -165,11 +165,9 @@ int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *op
         return mc_error_set(err, MC_ERR_USAGE, "sparsity must be at least 0 and less than 1, not %g", sparsity);
     struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, masks->n);
     if (!candidates) return mc_error_memory(err);
-    for (int i = 0; i < masks->n; i++)
-        candidates[i] = (struct mc_candidates){masks->values[i]->data, masks->keep[i]};
-    const int rc = options->pattern_m != 0
-                       ? update_pattern(masks, candidates, options, sparsity, err)
-                       : update_unstructured(masks, candidates, options->scope, sparsity, err);
+    for (int i = 0; i < masks->n; i++) candidates[i] = (struct mc_candidates){masks->values[i]->data, masks->keep[i]};
+    const int rc = options->pattern_m != 0 ? update_pattern(masks, candidates, options, sparsity, err)
+                                           : update_unstructured(masks, candidates, options->scope, sparsity, err);
     mc_free(candidates);
     return rc;
 }
