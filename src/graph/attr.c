@@ -106,3 +106,15 @@ int mc_node_set_tensor(struct mc_node *node, const char *name, struct mc_tensor 
     if (rc < 0) mc_tensor_destroy(value);
     return rc;
 }
+
+void mc_node_remove_attr(struct mc_node *node, const char *name)
+{
+    int kept = 0;
+    for (int i = 0; i < node->n_attrs; i++) {
+        if (strcmp(node->attrs[i].name, name) != 0)
+            node->attrs[kept++] = node->attrs[i];
+        else if (node->attrs[i].type == MC_ATTR_TENSOR)
+            mc_tensor_destroy(node->attrs[i].t);
+    }
+    node->n_attrs = kept;
+}
