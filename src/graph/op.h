@@ -56,6 +56,14 @@ enum mc_keep {
     MC_KEEP_OUT = 2, /* all outputs */
 };
 
+/* Does the operator turn scores into probabilities? A loss on its output is better taken on its input, where neither
+ * value nor gradient runs out of range. */
+enum mc_link {
+    MC_LINK_NONE,
+    MC_LINK_SOFTMAX,  /* out[0] = softmax(in[0]), over the last axis of a matrix */
+    MC_LINK_LOGISTIC, /* out[0] = 1 / (1 + exp(-in[0])) */
+};
+
 struct mc_op {
     const char *domain; /* "" for ai.onnx */
     const char *type;
@@ -64,6 +72,7 @@ struct mc_op {
     uint32_t grad_inputs;                     /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
     enum mc_keep keep;                        /* for backward */
     bool inplace;                             /* out[0] may share memory with in[0] when shapes and types agree */
+    enum mc_link link;
     bool random;                              /* draws random numbers: never folded, never merged */
     bool view;                                /* out[0] is in[0] under another shape: same elements, same order. The plan
                                                * may let the two (and their gradients) share storage and call no rule */
