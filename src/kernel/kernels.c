@@ -1,0 +1,27 @@
+/* kernels.c - the tables of each instruction set; see kernels.h. */
+#include "kernel/kernels.h"
+
+#include "config.h"
+
+/* One row per build of the variant sources (meson.build). The tables' fields are added here as they come. */
+#define TABLE(isa, name)                                                                                               \
+    static const struct mc_kernels name##_kernels = {.cpu = isa}
+
+TABLE(MC_CPU_PORTABLE, portable);
+#ifdef MC_HAVE_AVX2
+TABLE(MC_CPU_AVX2, avx2);
+#endif
+#ifdef MC_HAVE_AVX512
+TABLE(MC_CPU_AVX512, avx512);
+#endif
+
+const struct mc_kernels *mc_kernels_for(enum mc_cpu cpu)
+{
+#ifdef MC_HAVE_AVX512
+    if (cpu >= MC_CPU_AVX512) return &avx512_kernels;
+#endif
+#ifdef MC_HAVE_AVX2
+    if (cpu >= MC_CPU_AVX2) return &avx2_kernels;
+#endif
+    return &portable_kernels;
+}
