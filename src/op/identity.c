@@ -1,0 +1,28 @@
+/* identity.c - Identity: the input under another name. */
+#include "op/move.h"
+
+static int identity_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                          struct mc_error *err)
+{
+    const int rc = mc_need_dtype(node, 0, in[0], mc_types_ordered, err);
+    return rc < 0 ? rc : mc_shape_same(node, in, out, err);
+}
+
+const struct mc_op mc_op_identity_1 = {
+    .domain = "",
+    .type = "Identity",
+    .since = 1,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .grad_inputs = 1,
+    .keep = MC_KEEP_NONE,
+    .inplace = true,
+    .view = true,
+    .shape = identity_shape,
+    .forward = mc_view_forward,
+    .backward = mc_view_backward,
+    .coupling = mc_coupling_first_input,
+    .resize = NULL, /* no extent is written down */
+    .cost = mc_cost_free,
+};

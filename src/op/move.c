@@ -1,0 +1,170 @@
+/* move.c - what the operators that move or rename data share; see move.h. */
+#include "op/move.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+#define ALL_BUT_STRING ((MC_TYPE_BIT(MC_DTYPE_COUNT) - 1) & ~(MC_TYPE_BIT(MC_UNDEFINED) | MC_TYPE_BIT(MC_STRING)))
+#define NARROW                                                                                                         \
+    (MC_TYPE_BIT(MC_UINT4) | MC_TYPE_BIT(MC_INT4) | MC_TYPE_BIT(MC_FLOAT4E2M1) | MC_TYPE_BIT(MC_UINT2) |               \
+     MC_TYPE_BIT(MC_INT2))
+
+const uint64_t mc_types_copied = ALL_BUT_STRING & ~NARROW;
+const uint64_t mc_types_ordered = ALL_BUT_STRING;
+
+size_t mc_element_size(enum mc_dtype dtype)
+{
+    assert(mc_dtype_bits(dtype) >= 8);
+    return (size_t)mc_dtype_bits(dtype) / 8;
+}
+
+struct mc_fact mc_fact_of(const struct mc_tensor *tensor)
+{
+    return (struct mc_fact){.dtype = tensor->dtype, .shape = tensor->shape, .constant = tensor};
+}
+
+static void copy_all(struct mc_tensor *to, const struct mc_tensor *from)
+{
+    const size_t bytes = mc_tensor_bytes(from);
+    if (!bytes || to->data == from->data) return;
+    const struct mc_box box = {.rank = 1, .extent = {(int64_t)bytes}, .to = {1}, .from = {1}};
+    mc_copy_box(to->data, from->data, &box, 1);
+}
+
+int mc_view_forward(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    copy_all(step->out[0], step->in[0]);
+    return 0;
+}
+
+int mc_view_backward(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    if (!step->grad_in[0]) return 0;
+    if (step->grad_out[0])
+        copy_all(step->grad_in[0], step->grad_out[0]);
+    else
+        mc_zero(step->grad_in[0]);
+    return 0;
+}
+
+void mc_zero(struct mc_tensor *tensor)
+{
+    const size_t bytes = mc_tensor_bytes(tensor);
+    if (bytes) memset(tensor->data, 0, bytes);
+}
+
+void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *large, int64_t *strides)
+{
+    const int missing = large->rank - small->rank;
+    for (int k = 0; k < missing; k++) strides[k] = 0;
+    mc_strides(small, strides + missing);
+    for (int k = 0; k < small->rank; k++)
+        if (small->dim[k] == 1) strides[missing + k] = 0;
+}
+
+void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large)
+{
+    struct mc_box box = {.rank = large->shape.rank};
+    mc_broadcast_strides(&small->shape, &large->shape, box.to);
+    mc_strides(&large->shape, box.from);
+    for (int k = 0; k < box.rank; k++) box.extent[k] = large->shape.dim[k];
+    mc_add_box(small->data, large->data, &box, large->dtype);
+}
+
+/* A part is n_outer runs, `offset` elements into the whole and `whole_stride` apart there. */
+struct part {
+    int64_t n_outer, run, whole_stride, offset;
+};
+
+static struct part part_of(const struct mc_tensor *whole, const struct mc_tensor *part, int axis, int64_t begin)
+{
+    const int64_t inner = mc_shape_span(&whole->shape, axis + 1, whole->shape.rank);
+    return (struct part){.n_outer = mc_shape_span(&whole->shape, 0, axis),
+                         .run = part->shape.dim[axis] * inner,
+                         .whole_stride = whole->shape.dim[axis] * inner,
+                         .offset = begin * inner};
+}
+
+void mc_part_put(struct mc_tensor *whole, const struct mc_tensor *part, int axis, int64_t begin)
+{
+    const struct part p = part_of(whole, part, axis, begin);
+    const size_t size = mc_element_size(whole->dtype);
+    const struct mc_box box = {2, {p.n_outer, p.run}, {p.whole_stride, 1}, {p.run, 1}};
+    mc_copy_box((char *)whole->data + (size_t)p.offset * size, part->data, &box, size);
+}
+
+void mc_part_get(struct mc_tensor *part, const struct mc_tensor *whole, int axis, int64_t begin)
+{
+    const struct part p = part_of(whole, part, axis, begin);
+    const size_t size = mc_element_size(whole->dtype);
+    const struct mc_box box = {2, {p.n_outer, p.run}, {p.run, 1}, {p.whole_stride, 1}};
+    mc_copy_box(part->data, (const char *)whole->data + (size_t)p.offset * size, &box, size);
+}
+
+int mc_ints_of_attr(const struct mc_node *node, const char *name, struct mc_ints *ints, struct mc_error *err)
+{
+    *ints = (struct mc_ints){.given = mc_node_attr(node, name) != NULL};
+    int64_t n;
+    const int64_t *const values = mc_node_ints(node, name, &n);
+    if (n > (int64_t)MC_COUNT(ints->at))
+        return mc_error_set(err, MC_ERR_INPUT, "attribute '%s': needs at most %zu numbers, has %lld", name,
+                            MC_COUNT(ints->at), (long long)n);
+    ints->n = (int)n;
+    if (n) memcpy(ints->at, values, (size_t)n * sizeof values[0]);
+    return 0;
+}
+
+int mc_ints_of_input(const struct mc_node *node, const struct mc_fact *const *in, int i, struct mc_ints *ints,
+                     struct mc_error *err)
+{
+    *ints = (struct mc_ints){.given = i < node->n_inputs && node->inputs[i]};
+    if (!ints->given) return 0;
+    return mc_need_ints(node, i, in[i], ints->at, (int)MC_COUNT(ints->at), &ints->n, err);
+}
+
+int mc_ints_as_axes(struct mc_ints *axes, int rank, struct mc_error *err)
+{
+    unsigned seen = 0;
+    for (int k = 0; k < axes->n; k++) {
+        int axis;
+        const int rc = mc_need_axis(axes->at[k], rank, &axis, err);
+        if (rc < 0) return rc;
+        if (seen >> axis & 1) return mc_error_set(err, MC_ERR_INPUT, "axis %d is named twice", axis);
+        seen |= 1u << axis;
+        axes->at[k] = axis;
+    }
+    return 0;
+}
+
+bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints)
+{
+    const struct mc_tensor *const constant = mc_resize_constant(resize, node, i);
+    *ints = (struct mc_ints){.given = constant && mc_tensor_count(constant) <= (int64_t)MC_COUNT(ints->at)};
+    if (!ints->given) return false;
+    ints->n = (int)mc_tensor_count(constant);
+    for (int k = 0; k < ints->n; k++) ints->at[k] = mc_tensor_get_i64(constant, k);
+    return true;
+}
+
+int mc_resize_set_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
+                       struct mc_error *err)
+{
+    const struct mc_fact *const old = i < node->n_inputs ? mc_resize_fact(resize, node->inputs[i]) : NULL;
+    const bool narrow = old && old->dtype == MC_INT32;
+    const struct mc_shape shape = {.rank = 1, .dim = {ints->n}};
+    struct mc_tensor *tensor;
+    const int rc = mc_tensor_create(&tensor, narrow ? MC_INT32 : MC_INT64, &shape, err);
+    if (rc < 0) return rc;
+    for (int k = 0; k < ints->n; k++) {
+        if (narrow)
+            ((int32_t *)tensor->data)[k] = (int32_t)ints->at[k];
+        else
+            ((int64_t *)tensor->data)[k] = ints->at[k];
+    }
+    return mc_resize_set_constant(resize, node, i, tensor, err);
+}

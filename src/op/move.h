@@ -1,0 +1,72 @@
+/* move.h - what the operators that move or rename data share.
+ *
+ * These operators compute nothing: they serve every element type whose elements have a fixed width of at least a byte,
+ * by size. Gradients exist for float32 and float64.
+ */
+#ifndef MC_OP_MOVE_H
+#define MC_OP_MOVE_H
+
+#include "kernel/copy.h"
+#include "op/ops.h"
+
+/* Element types that a plain copy serves: all but strings and those narrower than a byte. */
+extern const uint64_t mc_types_copied;
+/* All but strings: enough where elements keep their order. */
+extern const uint64_t mc_types_ordered;
+
+/* Bytes of one element of a copied type. */
+size_t mc_element_size(enum mc_dtype dtype);
+
+/* What a shape rule would be told about a tensor; lets forward share the code that reads its parameters. */
+struct mc_fact mc_fact_of(const struct mc_tensor *tensor);
+
+/* --- views: out[0] has the elements of in[0] in the same order --- */
+
+int mc_view_forward(struct mc_step *step, struct mc_error *err);
+int mc_view_backward(struct mc_step *step, struct mc_error *err);
+/* Ties the axes of in[0] and out[0] where one shape can be cut or merged into the other. Also in reshape.c. */
+int mc_coupling_view(struct mc_coupling *coupling, const struct mc_node *node, struct mc_error *err);
+
+/* Set every element to 0. */
+void mc_zero(struct mc_tensor *tensor);
+
+/* --- broadcasting --- */
+
+/* Strides that walk through `small` while the index runs over `large`, to which it broadcasts: 0 where it repeats. */
+void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *large, int64_t *strides);
+/* Add to `small` all elements of `large` that broadcasting it would have made of each; float32 and float64. */
+void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large);
+
+/* --- parts of a tensor: indices begin, begin + 1, … of an axis, as many as the part has --- */
+
+/* Write the part into the whole. */
+void mc_part_put(struct mc_tensor *whole, const struct mc_tensor *part, int axis, int64_t begin);
+/* Read it back. */
+void mc_part_get(struct mc_tensor *part, const struct mc_tensor *whole, int axis, int64_t begin);
+
+/* --- parameters that are attributes in older versions and inputs in newer ones --- */
+
+/* A few integers: "starts" or "axes", one an axis; "pads", two. */
+struct mc_ints {
+    bool given;
+    int n;
+    int64_t at[2 * MC_MAX_RANK];
+};
+
+/* From attribute `name`; MC_ERR_INPUT if it has more than fit. */
+int mc_ints_of_attr(const struct mc_node *node, const char *name, struct mc_ints *ints, struct mc_error *err);
+/* From input i, which must be constant; not given if the input is left out. */
+int mc_ints_of_input(const struct mc_node *node, const struct mc_fact *const *in, int i, struct mc_ints *ints,
+                     struct mc_error *err);
+/* Bring axes into 0 … rank-1; MC_ERR_INPUT if one lies outside or comes twice. */
+int mc_ints_as_axes(struct mc_ints *axes, int rank, struct mc_error *err);
+
+/* --- for resize rules --- */
+
+/* The integers that input i holds whatever the graph's inputs are; false if there are none. */
+bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints);
+/* Give input i of the node these as a constant of its own, in the type of the one it had (int64 if none). */
+int mc_resize_set_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
+                       struct mc_error *err);
+
+#endif

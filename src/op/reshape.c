@@ -1,0 +1,336 @@
+/* reshape.c - Reshape, Flatten, Squeeze, Unsqueeze: the same elements under another shape.
+ *
+ * All four are views and share forward, backward and coupling; only how the new shape is stated differs.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "op/move.h"
+
+/* --- shapes --- */
+
+static int set_view(struct mc_fact *out, const struct mc_fact *in, const struct mc_shape *shape, struct mc_error *err)
+{
+    char from[96], to[96];
+    if (mc_shape_count(shape) != mc_shape_count(&in->shape))
+        return mc_error_set(err, MC_ERR_INPUT, "input 0: %s cannot take shape %s: needs %lld elements, has %lld",
+                            mc_shape_text(&in->shape, from, sizeof from), mc_shape_text(shape, to, sizeof to),
+                            (long long)mc_shape_count(shape), (long long)mc_shape_count(&in->shape));
+    *out = (struct mc_fact){.dtype = in->dtype, .shape = *shape};
+    return 0;
+}
+
+/* Put the extent that makes the counts equal where the target says -1. */
+static int infer_extent(struct mc_shape *shape, int at, int64_t count, struct mc_error *err)
+{
+    shape->dim[at] = 1;
+    const int64_t rest = mc_shape_count(shape);
+    if (rest <= 0 || count % rest)
+        return mc_error_set(err, MC_ERR_INPUT, "shape has -1 at %d: needs a multiple of %lld elements, has %lld", at,
+                            (long long)rest, (long long)count);
+    shape->dim[at] = count / rest;
+    return 0;
+}
+
+/* The target with 0 (take over from the input, unless `allowzero`) and -1 (whatever is left) resolved. */
+static int resolve_target(const struct mc_ints *target, bool allowzero, const struct mc_shape *in,
+                          struct mc_shape *shape, struct mc_error *err)
+{
+    int inferred = -1;
+    if (target->n > MC_MAX_RANK)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "shape: needs at most %d axes, has %d", MC_MAX_RANK, target->n);
+    *shape = mc_shape_of(target->n, target->at);
+    for (int k = 0; k < target->n; k++) {
+        if (target->at[k] == 0 && !allowzero) {
+            if (k >= in->rank)
+                return mc_error_set(err, MC_ERR_INPUT, "shape has 0 at %d: needs an input of rank %d or more, has %d",
+                                    k, k + 1, in->rank);
+            shape->dim[k] = in->dim[k];
+        } else if (target->at[k] == -1) {
+            if (inferred >= 0)
+                return mc_error_set(err, MC_ERR_INPUT, "shape has -1 at %d and %d: needs one at most", inferred, k);
+            inferred = k;
+        } else if (target->at[k] < 0) {
+            return mc_error_set(err, MC_ERR_INPUT, "shape: needs extents of at least -1, has %lld at %d",
+                                (long long)target->at[k], k);
+        }
+    }
+    return inferred < 0 ? 0 : infer_extent(shape, inferred, mc_shape_count(in), err);
+}
+
+static int read_target(const struct mc_node *node, const struct mc_fact *const *in, struct mc_ints *target,
+                       struct mc_error *err)
+{
+    if (node->op->since >= 5) return mc_ints_of_input(node, in, 1, target, err);
+    const int rc = mc_ints_of_attr(node, "shape", target, err);
+    if (rc < 0) return rc;
+    return target->given ? 0 : mc_error_set(err, MC_ERR_INPUT, "attribute 'shape' is required");
+}
+
+static int reshape_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                         struct mc_error *err)
+{
+    struct mc_ints target;
+    struct mc_shape shape;
+    int rc = mc_need_dtype(node, 0, in[0], mc_types_ordered, err);
+    if (rc < 0) return rc;
+    if ((rc = read_target(node, in, &target, err)) < 0) return rc;
+    const bool allowzero = mc_node_int(node, "allowzero", 0) != 0;
+    if ((rc = resolve_target(&target, allowzero, &in[0]->shape, &shape, err)) < 0) return rc;
+    return set_view(out, in[0], &shape, err);
+}
+
+static int flatten_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                         struct mc_error *err)
+{
+    const int rc = mc_need_dtype(node, 0, in[0], mc_types_ordered, err);
+    if (rc < 0) return rc;
+    const int rank = in[0]->shape.rank;
+    const int64_t axis = mc_node_int(node, "axis", 1), normal = axis < 0 ? axis + rank : axis;
+    if (normal < 0 || normal > rank)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'axis': needs %d to %d, has %lld", -rank, rank,
+                            (long long)axis);
+    const struct mc_shape shape = {
+        .rank = 2,
+        .dim = {mc_shape_span(&in[0]->shape, 0, (int)normal), mc_shape_span(&in[0]->shape, (int)normal, rank)}};
+    return set_view(out, in[0], &shape, err);
+}
+
+/* Axes of Squeeze and Unsqueeze as they are given: an attribute before version 13, an input since. */
+static int read_axes(const struct mc_node *node, const struct mc_fact *const *in, struct mc_ints *axes,
+                     struct mc_error *err)
+{
+    if (node->op->since >= 13) return mc_ints_of_input(node, in, 1, axes, err);
+    return mc_ints_of_attr(node, "axes", axes, err);
+}
+
+static unsigned bits_of(const struct mc_ints *axes)
+{
+    unsigned bits = 0;
+    for (int k = 0; k < axes->n; k++) bits |= 1u << axes->at[k];
+    return bits;
+}
+
+static int squeeze_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                         struct mc_error *err)
+{
+    const struct mc_shape *const from = &in[0]->shape;
+    struct mc_ints axes;
+    int rc = mc_need_dtype(node, 0, in[0], mc_types_ordered, err);
+    if (rc < 0) return rc;
+    if ((rc = read_axes(node, in, &axes, err)) < 0) return rc;
+    if ((rc = mc_ints_as_axes(&axes, from->rank, err)) < 0) return rc;
+    const unsigned gone = bits_of(&axes);
+    struct mc_shape shape = {.rank = 0};
+    for (int k = 0; k < from->rank; k++) {
+        if (gone >> k & 1 && from->dim[k] != 1)
+            return mc_error_set(err, MC_ERR_INPUT, "input 0: axis %d: needs extent 1 to be squeezed, has %lld", k,
+                                (long long)from->dim[k]);
+        if (axes.given ? !(gone >> k & 1) : from->dim[k] != 1) shape.dim[shape.rank++] = from->dim[k];
+    }
+    return set_view(out, in[0], &shape, err);
+}
+
+static int unsqueeze_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                           struct mc_error *err)
+{
+    const struct mc_shape *const from = &in[0]->shape;
+    struct mc_ints axes;
+    int rc = mc_need_dtype(node, 0, in[0], mc_types_ordered, err);
+    if (rc < 0) return rc;
+    if ((rc = read_axes(node, in, &axes, err)) < 0) return rc;
+    if (!axes.given) return mc_error_set(err, MC_ERR_INPUT, "axes are required");
+    struct mc_shape shape = {.rank = from->rank + axes.n};
+    if (shape.rank > MC_MAX_RANK)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "output: needs at most %d axes, has %d", MC_MAX_RANK, shape.rank);
+    if ((rc = mc_ints_as_axes(&axes, shape.rank, err)) < 0) return rc;
+    const unsigned made = bits_of(&axes);
+    for (int k = 0, next = 0; k < shape.rank; k++) shape.dim[k] = made >> k & 1 ? 1 : from->dim[next++];
+    return set_view(out, in[0], &shape, err);
+}
+
+/* --- coupling ---
+ * Both shapes are cut into the finest blocks of axes with equal products, axes of extent 1 left aside:
+ * [8, 64, 7, 7] to [8, 3136] gives 8 | 8 and 64*7*7 | 3136. A block of one axis each passes channels on as they are; in
+ * a block with one axis on one side and several on the other, one of the several carries the channels. */
+
+/* One side of the node: its axes longer than 1. */
+struct side {
+    const struct mc_value *value;
+    int n;
+    int axis[MC_MAX_RANK];
+    int64_t extent[MC_MAX_RANK];
+};
+
+/* Axes `first` … `first + n - 1` of a side. */
+struct block {
+    const struct side *side;
+    int first, n;
+};
+
+static struct side make_side(const struct mc_coupling *c, const struct mc_value *value)
+{
+    const struct mc_shape *const shape = &mc_coupling_fact(c, value)->shape;
+    struct side side = {.value = value};
+    for (int k = 0; k < shape->rank; k++) {
+        if (shape->dim[k] == 1) continue; /* said nothing of, and so frozen */
+        side.axis[side.n] = k;
+        side.extent[side.n++] = shape->dim[k];
+    }
+    return side;
+}
+
+static int freeze_block(struct mc_coupling *c, const struct mc_node *node, struct block block, int but, const char *why,
+                        struct mc_error *err)
+{
+    for (int k = 0; k < block.n; k++) {
+        if (k == but) continue;
+        const int rc = mc_couple_freeze(c, node, block.side->value, block.side->axis[block.first + k], why, err);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+/* Which of the axes that are merged into one carries the channels; -1: none. An image that is flattened has frozen
+ * height and width, heads that are put together were frozen where they were split; what is still free is it, and of
+ * several the outermost. */
+static int choose_merged(const struct mc_coupling *c, struct block many)
+{
+    for (int k = 0; k < many.n; k++)
+        if (!mc_couple_is_frozen(c, many.side->value, many.side->axis[many.first + k])) return k;
+    return -1;
+}
+
+/* Which of the axes that one is split into carries the channels. The innermost: right for a channel shuffle (groups
+ * stay, each loses the same channels), and for attention it thins out every head alike. To remove whole heads it
+ * would have to be the one before it; both at once cannot be said by tying labels of single axes. */
+static int choose_split(struct block many)
+{
+    return many.n - 1;
+}
+
+/* Tie index j of the one axis to the index of the carrier that it unravels to; the other axes cannot shrink. */
+static int tie_carrier(struct mc_coupling *c, const struct mc_node *node, struct block many, struct block one,
+                       int carrier, struct mc_error *err)
+{
+    int rc = freeze_block(c, node, many, carrier, "merged with the channels by a reshape", err);
+    if (rc < 0) return rc;
+    if (carrier < 0) return freeze_block(c, node, one, -1, "merged from frozen axes by a reshape", err);
+    int64_t inner = 1;
+    for (int k = carrier + 1; k < many.n; k++) inner *= many.side->extent[many.first + k];
+    const int64_t extent = many.side->extent[many.first + carrier], total = one.side->extent[one.first];
+    for (int64_t j = 0; j < total; j++) {
+        rc = mc_couple_index(c, many.side->value, many.side->axis[many.first + carrier], j / inner % extent,
+                             one.side->value, one.side->axis[one.first], j, err);
+        if (rc < 0) return rc;
+    }
+    return 0;
+}
+
+static int couple_block(struct mc_coupling *c, const struct mc_node *node, struct block in, struct block out,
+                        struct mc_error *err)
+{
+    static const char *const why = "a reshape regroups several axes into several";
+    if (in.n == 1 && out.n == 1)
+        return mc_couple_axes(c, in.side->value, in.side->axis[in.first], out.side->value, out.side->axis[out.first],
+                              err);
+    if (out.n == 1) return tie_carrier(c, node, in, out, choose_merged(c, in), err);
+    if (in.n == 1) return tie_carrier(c, node, out, in, choose_split(out), err);
+    const int rc = freeze_block(c, node, in, -1, why, err);
+    return rc < 0 ? rc : freeze_block(c, node, out, -1, why, err);
+}
+
+int mc_coupling_view(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *const x = node->inputs[0], *const y = node->outputs[0];
+    if (mc_shape_count(&mc_coupling_fact(c, x)->shape) <= 0) return mc_coupling_freeze_all(c, node, err);
+    const struct side in = make_side(c, x), out = make_side(c, y);
+    struct block a = {&in, 0, 0}, b = {&out, 0, 0};
+    while (a.first < in.n) {
+        int64_t in_product = in.extent[a.first], out_product = out.extent[b.first];
+        a.n = b.n = 1;
+        while (in_product != out_product) {
+            if (in_product < out_product)
+                in_product *= in.extent[a.first + a.n++];
+            else
+                out_product *= out.extent[b.first + b.n++];
+        }
+        const int rc = couple_block(c, node, a, b, err);
+        if (rc < 0) return rc;
+        a.first += a.n;
+        b.first += b.n;
+    }
+    return 0;
+}
+
+/* --- after surgery --- */
+
+/* The target edited: extents that were cut are written anew; 0 and -1 stay where they still say the right thing.
+ * Returns whether anything had to change. */
+static bool edit_target(const struct mc_resize *resize, const struct mc_node *node, bool allowzero,
+                        struct mc_ints *target)
+{
+    bool changed = false;
+    for (int k = 0; k < target->n; k++) {
+        const bool taken_over = target->at[k] == 0 && !allowzero;
+        const int64_t extent = mc_resize_new_extent(resize, node->outputs[0], k);
+        const int64_t stated = taken_over ? mc_resize_new_extent(resize, node->inputs[0], k) : target->at[k];
+        if (stated == -1 || stated == extent) continue;
+        target->at[k] = extent;
+        changed = true;
+    }
+    return changed;
+}
+
+/* A target in place of one that was computed from shapes. The leading axes that pass from input to output are taken
+ * over from the input, so that the model keeps its free batch size; the others become what they are for these inputs.
+ */
+static void make_target(const struct mc_resize *resize, const struct mc_node *node, bool allowzero,
+                        struct mc_ints *target)
+{
+    const struct mc_value *const x = node->inputs[0], *const y = node->outputs[0];
+    const struct mc_shape *const from = &mc_resize_fact(resize, x)->shape, *const to =
+                                                                               &mc_resize_fact(resize, y)->shape;
+    bool leading = !allowzero;
+    *target = (struct mc_ints){.given = true, .n = to->rank};
+    for (int k = 0; k < to->rank; k++) {
+        leading = leading && k < from->rank && from->dim[k] == to->dim[k];
+        const int64_t extent = mc_resize_new_extent(resize, y, k);
+        target->at[k] = leading && mc_resize_new_extent(resize, x, k) == extent ? 0 : extent;
+    }
+}
+
+static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const bool allowzero = mc_node_int(node, "allowzero", 0) != 0;
+    struct mc_ints target;
+    if (node->op->since < 5) {
+        const int rc = mc_ints_of_attr(node, "shape", &target, err);
+        if (rc < 0 || !edit_target(resize, node, allowzero, &target)) return rc;
+        return mc_node_set_ints(node, "shape", target.at, target.n, err);
+    }
+    if (!mc_resize_ints(resize, node, 1, &target))
+        make_target(resize, node, allowzero, &target);
+    else if (!edit_target(resize, node, allowzero, &target))
+        return 0;
+    return mc_resize_set_ints(resize, node, 1, &target, err);
+}
+
+/* --- descriptors --- */
+
+#define VIEW(name, version, inputs_low, inputs_high, shape_rule, resize_rule)                                          \
+    {                                                                                                                  \
+        .domain = "", .type = name, .since = version, .min_inputs = inputs_low, .max_inputs = inputs_high,             \
+        .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .inplace = true, .view = true, .shape = shape_rule,    \
+        .forward = mc_view_forward, .backward = mc_view_backward, .coupling = mc_coupling_view, .resize = resize_rule, \
+        .cost = mc_cost_free,                                                                                          \
+    }
+
+const struct mc_op mc_op_reshape_1 = VIEW("Reshape", 1, 1, 1, reshape_shape, reshape_resize);
+const struct mc_op mc_op_reshape_5 = VIEW("Reshape", 5, 2, 2, reshape_shape, reshape_resize);
+/* The new extents follow from the input's: nothing to mend after surgery. */
+const struct mc_op mc_op_flatten_1 = VIEW("Flatten", 1, 1, 1, flatten_shape, NULL);
+const struct mc_op mc_op_squeeze_1 = VIEW("Squeeze", 1, 1, 1, squeeze_shape, NULL);
+const struct mc_op mc_op_squeeze_13 = VIEW("Squeeze", 13, 1, 2, squeeze_shape, NULL);
+const struct mc_op mc_op_unsqueeze_1 = VIEW("Unsqueeze", 1, 1, 1, unsqueeze_shape, NULL);
+const struct mc_op mc_op_unsqueeze_13 = VIEW("Unsqueeze", 13, 2, 2, unsqueeze_shape, NULL);

@@ -1,0 +1,120 @@
+/* where.c - Where: elements of one tensor or another, as a third says; all three broadcast. */
+#include <string.h>
+
+#include "base/error.h"
+#include "op/move.h"
+
+static int where_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                       struct mc_error *err)
+{
+    char a[96], b[96], c[96];
+    int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_BOOL), err);
+    if (rc < 0) return rc;
+    if ((rc = mc_need_dtype(node, 1, in[1], mc_types_copied, err)) < 0) return rc;
+    if ((rc = mc_need_dtype(node, 2, in[2], MC_TYPE_BIT(in[1]->dtype), err)) < 0) return rc;
+    struct mc_shape shape;
+    *out = (struct mc_fact){.dtype = in[1]->dtype};
+    if (!mc_shape_broadcast(&in[0]->shape, &in[1]->shape, &shape) ||
+        !mc_shape_broadcast(&shape, &in[2]->shape, &out->shape))
+        return mc_error_set(err, MC_ERR_INPUT, "shapes %s, %s and %s do not broadcast",
+                            mc_shape_text(&in[0]->shape, a, sizeof a), mc_shape_text(&in[1]->shape, b, sizeof b),
+                            mc_shape_text(&in[2]->shape, c, sizeof c));
+    return 0;
+}
+
+/* A walk over the output with the offsets of the three inputs alongside. */
+struct walk {
+    int rank;
+    int64_t index[MC_MAX_RANK];
+    int64_t strides[3][MC_MAX_RANK];
+    int64_t offset[3];
+};
+
+static void walk_start(struct walk *walk, const struct mc_step *step)
+{
+    *walk = (struct walk){.rank = step->out[0]->shape.rank};
+    for (int i = 0; i < 3; i++) mc_broadcast_strides(&step->in[i]->shape, &step->out[0]->shape, walk->strides[i]);
+}
+
+static void walk_next(struct walk *walk, const struct mc_shape *shape)
+{
+    for (int k = walk->rank - 1; k >= 0; k--) {
+        const bool carry = ++walk->index[k] == shape->dim[k];
+        for (int i = 0; i < 3; i++) walk->offset[i] += walk->strides[i][k] * (carry ? 1 - shape->dim[k] : 1);
+        if (!carry) return;
+        walk->index[k] = 0;
+    }
+}
+
+static int where_forward(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    const struct mc_tensor *const out = step->out[0];
+    const size_t size = mc_element_size(out->dtype);
+    const unsigned char *const condition = step->in[0]->data;
+    const int64_t n = mc_tensor_count(out);
+    struct walk walk;
+    walk_start(&walk, step);
+    for (int64_t i = 0; i < n; i++, walk_next(&walk, &out->shape)) {
+        const int source = condition[walk.offset[0]] ? 1 : 2;
+        memcpy((char *)out->data + (size_t)i * size,
+               (const char *)step->in[source]->data + (size_t)walk.offset[source] * size, size);
+    }
+    return 0;
+}
+
+static int where_prepare(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    if (step->training) step->workspace_bytes = mc_tensor_bytes(step->out[0]);
+    return 0;
+}
+
+/* The part of the output's gradient that went through input `source`, 0 elsewhere, into the workspace. */
+static void mask_gradient(struct mc_step *step, int source)
+{
+    const struct mc_tensor *const grad = step->grad_out[0];
+    const size_t size = mc_element_size(grad->dtype);
+    const unsigned char *const condition = step->in[0]->data;
+    const int64_t n = mc_tensor_count(grad);
+    struct walk walk;
+    walk_start(&walk, step);
+    memset(step->workspace, 0, (size_t)n * size);
+    for (int64_t i = 0; i < n; i++, walk_next(&walk, &grad->shape))
+        if ((condition[walk.offset[0]] ? 1 : 2) == source)
+            memcpy((char *)step->workspace + (size_t)i * size, (const char *)grad->data + (size_t)i * size, size);
+}
+
+static int where_backward(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    for (int source = 1; source <= 2; source++) {
+        struct mc_tensor *const grad = step->grad_in[source];
+        if (!grad) continue;
+        mc_zero(grad);
+        if (!step->grad_out[0] || !mc_tensor_count(step->grad_out[0])) continue;
+        mask_gradient(step, source);
+        struct mc_tensor masked = *step->grad_out[0];
+        masked.data = step->workspace;
+        mc_sum_to(grad, &masked);
+    }
+    return 0;
+}
+
+const struct mc_op mc_op_where_9 = {
+    .domain = "",
+    .type = "Where",
+    .since = 9,
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .n_outputs = 1,
+    .grad_inputs = 1u << 1 | 1u << 2,
+    .keep = MC_KEEP_IN,
+    .shape = where_shape,
+    .prepare = where_prepare,
+    .forward = where_forward,
+    .backward = where_backward,
+    .coupling = mc_coupling_elementwise,
+    .resize = NULL, /* no extent is written down */
+    .cost = mc_cost_free,
+};
