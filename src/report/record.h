@@ -2,7 +2,8 @@
  *
  * A record is a tree of JSON kind: objects keep insertion order, so that the same run prints the same bytes.
  * Whoever measures puts figures in under the documented keys (docs/record.md); every report prints what is in the
- * record and nothing else; gates read it. Built on jansson; a `struct mc_record` IS a json_t.
+ * record and nothing else; gates read it. A struct mc_record is a handle on one value of the tree; handles are lent and
+ * live as long as the record.
  */
 #ifndef MC_REPORT_RECORD_H
 #define MC_REPORT_RECORD_H
