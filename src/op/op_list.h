@@ -2,7 +2,14 @@
  *
  * Sorted as the table is searched: by domain, then type in byte order (capitals before small letters: "GRU" < "Gather"),
  * then since-version. tests/op/test_ops.c names the line that is out of place.
+ *
+ * Included as it is, it declares them; ops.c defines MC_OP to make its table of them.
  */
+#ifndef MC_OP
+#include "graph/op.h"
+#define MC_OP(name) extern const struct mc_op mc_op_##name;
+#endif
+
 MC_OP(cast_6)
 MC_OP(cast_like_15)
 MC_OP(concat_1)
@@ -31,3 +38,5 @@ MC_OP(transpose_1)
 MC_OP(unsqueeze_1)
 MC_OP(unsqueeze_13)
 MC_OP(where_9)
+
+#undef MC_OP

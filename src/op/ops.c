@@ -4,17 +4,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-
-#define MC_OP(name) extern const struct mc_op mc_op_##name;
 #include "op/op_list.h"
-#undef MC_OP
 
 #define MC_OP(name) &mc_op_##name,
 const struct mc_op *const mc_ops[] = {
 #include "op/op_list.h"
     NULL, /* for searches that look one past the end */
 };
-#undef MC_OP
 
 const size_t mc_ops_count = MC_COUNT(mc_ops) - 1;
 
