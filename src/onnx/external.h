@@ -1,0 +1,24 @@
+/* external.h - tensor contents in files beside the model.
+ *
+ * A location names a file inside the model's folder: never absolute, never by "..", and not by way of a symbolic
+ * link that leads out of it.
+ */
+#ifndef MC_ONNX_EXTERNAL_H
+#define MC_ONNX_EXTERNAL_H
+
+#include "onnx.pb-c.h"
+#include "tensor/tensor.h"
+
+/* Where a model's external data lie, and how much of them was read so far. */
+struct mc_external {
+    const char *dir;     /* the model's folder; NULL: external data are refused */
+    size_t copied_bytes; /* by reading, not by mapping */
+};
+
+/* Tensor over the part of a file that proto->external_data names. The shape has a valid count and the type a size.
+ * Large parts are mapped copy-on-write, so that a model may be larger than memory and yet be trained; they must not be
+ * cut short by others while the tensor lives. Small or misaligned ones are read. MC_ERR_INPUT, MC_ERR_SYSTEM. */
+int mc_external_load(struct mc_tensor **tensor, struct mc_external *external, const Onnx__TensorProto *proto,
+                     enum mc_dtype dtype, const struct mc_shape *shape, struct mc_error *err);
+
+#endif
