@@ -2,20 +2,20 @@
  *
  * Nothing that was in a file is lost on the way through: messages that a model does not represent are kept
  * beside it (`origin`) and written again. A file is read whole, limits are met before allocators, and a
- * broken file is refused with its path, the node and the tensor.
+ * broken file is refused with its path, the graph, the node and the tensor.
+ *
+ * Source: ONNX's onnx.proto and docs/IR.md, read by the definitions of Debian's libonnx-dev; what is newer than
+ * those is kept as unknown fields.
  */
 #ifndef MC_ONNX_ONNX_H
 #define MC_ONNX_ONNX_H
 
 #include "graph/graph.h"
 
-struct mc_onnx_limits {
-    size_t max_file_bytes; /* 2 GiB - 1 for the model message; external data may be larger */
-    int max_nesting;       /* of messages */
-};
-
-/* Load a model. Does not bind operators. Errors: MC_ERR_INPUT (broken), MC_ERR_UNSUPPORTED (an IR feature that is
- * missing here), MC_ERR_SYSTEM. */
+/* Load a model of at most 2 GiB - 1; external data beside it may be larger. Does not bind operators. Parameters lie in
+ * the memory of the message that was read, or map the external file, and may be written to. Nodes that are not in
+ * an order in which they can run are put into one. Errors: MC_ERR_INPUT (broken), MC_ERR_UNSUPPORTED (an IR feature
+ * that is missing here), MC_ERR_SYSTEM. */
 int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err);
 /* From memory; external data are looked up in `dir` (NULL: refused). `name` stands in messages. */
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,
@@ -27,6 +27,12 @@ struct mc_onnx_save_options {
      * the message would pass 2 GiB. */
     size_t external_threshold;
 };
+/* Write a model. What came from a file and was not changed is written as it was: messages field for field, tensors in
+ * the form they were stored in (but external data come into the message, or go to the new external file). A declared
+ * type stays while value->type is what the file declared, and is written anew otherwise; entries of value_info go
+ * with their values, or where value->type has no dtype any more. A model made here gets producer "compress", the IR
+ * version of its opset (at least 8) and the same bytes every time. Errors: MC_ERR_USAGE if a file exists,
+ * MC_ERR_UNSUPPORTED if the message is too long even with all initializers outside, MC_ERR_SYSTEM. */
 int mc_onnx_save(const struct mc_model *model, const char *path, const struct mc_onnx_save_options *options,
                  struct mc_error *err);
 /* Into fresh memory (mc_free); for size reports without a file. */

@@ -1,0 +1,52 @@
+/* names.c - things by name; see names.h. */
+#include "onnx/names.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+int mc_names_init(struct mc_names *names, size_t capacity, struct mc_error *err)
+{
+    *names = (struct mc_names){.capacity = capacity, .entries = MC_NEW_ARRAY(struct mc_name, capacity)};
+    return names->entries ? MC_OK : mc_error_memory(err);
+}
+
+void mc_names_finish(struct mc_names *names)
+{
+    mc_free(names->entries);
+    *names = (struct mc_names){0};
+}
+
+void mc_names_add(struct mc_names *names, const char *name, void *item)
+{
+    assert(names->n < names->capacity);
+    names->entries[names->n++] = (struct mc_name){name, item};
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(((const struct mc_name *)a)->name, ((const struct mc_name *)b)->name);
+}
+
+void mc_names_sort(struct mc_names *names)
+{
+    if (names->n > 1) qsort(names->entries, names->n, sizeof *names->entries, compare);
+    names->n_sorted = names->n;
+}
+
+void *mc_names_find(const struct mc_names *names, const char *name)
+{
+    const struct mc_name key = {name, NULL};
+    const struct mc_name *found = bsearch(&key, names->entries, names->n_sorted, sizeof key, compare);
+    return found ? found->item : NULL;
+}
+
+const char *mc_names_duplicate(const struct mc_names *names)
+{
+    for (size_t i = 1; i < names->n_sorted; i++)
+        if (strcmp(names->entries[i - 1].name, names->entries[i].name) == 0) return names->entries[i].name;
+    return NULL;
+}

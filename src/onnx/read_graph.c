@@ -1,0 +1,262 @@
+/* read_graph.c - a GraphProto into a graph; see reader.h.
+ *
+ * First all values come into being under their names, then the declared types, then the nodes, which find their
+ * inputs by name whatever the order. Last the order of the nodes is checked.
+ */
+#include <string.h>
+
+#include "base/error.h"
+#include "onnx/order.h"
+#include "onnx/reader.h"
+#include "onnx/tensor_proto.h"
+#include "onnx/type_proto.h"
+
+static const char *text_of(const char *s)
+{
+    return s ? s : "";
+}
+
+/* "'conv2' (Conv)" or "#12 (Conv)", for messages about nodes that are not made yet. */
+static const char *describe(const Onnx__NodeProto *p, size_t index, char *out, size_t size)
+{
+    if (*text_of(p->name))
+        snprintf(out, size, "'%s' (%s)", p->name, text_of(p->op_type));
+    else
+        snprintf(out, size, "#%zu (%s)", index, text_of(p->op_type));
+    return out;
+}
+
+static struct mc_value *find_outside(const struct mc_scope *scope, const char *name)
+{
+    for (const struct mc_scope *s = scope->outer; s; s = s->outer) {
+        struct mc_value *value = mc_names_find(&s->values, name);
+        if (value) return value;
+    }
+    return NULL;
+}
+
+static struct mc_value *find(const struct mc_scope *scope, const char *name)
+{
+    struct mc_value *value = mc_names_find(&scope->values, name);
+    return value ? value : find_outside(scope, name);
+}
+
+/* --- values --- */
+
+static struct mc_value *define(struct mc_scope *scope, struct mc_graph *graph, const char *name)
+{
+    struct mc_value *value = mc_value_create(graph, name);
+    if (value) mc_names_add(&scope->values, value->name, value);
+    return value;
+}
+
+static int define_inputs(struct mc_scope *scope, struct mc_graph *graph, const Onnx__GraphProto *p,
+                         struct mc_error *err)
+{
+    for (size_t i = 0; i < p->n_input; i++) {
+        if (!*text_of(p->input[i]->name)) return mc_error_set(err, MC_ERR_INPUT, "input %zu has no name", i);
+        struct mc_value *value = define(scope, graph, p->input[i]->name);
+        if (!value) return mc_error_memory(err);
+        const int rc = mc_graph_add_input(graph, value, err);
+        if (rc < 0) return rc;
+    }
+    mc_names_sort(&scope->values); /* so that initializers find the inputs that they belong to */
+    return MC_OK;
+}
+
+static int define_initializer(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
+                              const Onnx__TensorProto *p, struct mc_error *err)
+{
+    struct mc_value *value = mc_names_find(&scope->values, p->name); /* an input with a default */
+    if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "the name is given to two initializers");
+    if (!value) value = define(scope, graph, p->name);
+    if (!value) return mc_error_memory(err);
+    const int rc = mc_tensor_from_proto(&value->data, p, r->model->origin, &r->external, err);
+    if (rc < 0) return rc;
+    value->type = mc_type_of_tensor(value->data);
+    value->origin_tensor = p;
+    graph->initializers[graph->n_initializers++] = value;
+    return MC_OK;
+}
+
+static int define_initializers(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
+                               const Onnx__GraphProto *p, struct mc_error *err)
+{
+    graph->initializers = MC_ARENA_ARRAY(&r->model->arena, struct mc_value *, p->n_initializer);
+    if (!graph->initializers) return mc_error_memory(err);
+    graph->cap_initializers = (int)p->n_initializer;
+    for (size_t i = 0; i < p->n_initializer; i++) {
+        if (!*text_of(p->initializer[i]->name))
+            return mc_error_set(err, MC_ERR_INPUT, "initializer %zu has no name", i);
+        const int rc = define_initializer(r, scope, graph, p->initializer[i], err);
+        if (rc < 0) return mc_error_wrap(err, rc, "initializer '%s'", p->initializer[i]->name);
+    }
+    return MC_OK;
+}
+
+/* Sparse initializers are values of a known type; their contents stay in the origin. */
+static int define_sparse(struct mc_scope *scope, struct mc_graph *graph, const Onnx__SparseTensorProto *p,
+                         struct mc_error *err)
+{
+    if (!p->values || !*text_of(p->values->name)) return mc_error_set(err, MC_ERR_INPUT, "it has no name");
+    struct mc_value *value = mc_names_find(&scope->values, p->values->name);
+    if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "'%s' is dense, too", p->values->name);
+    if (!value) value = define(scope, graph, p->values->name);
+    if (!value) return mc_error_memory(err);
+    if (p->n_dims > MC_MAX_RANK)
+        return mc_error_set(err, MC_ERR_INPUT, "%zu dimensions are more than %d", p->n_dims, MC_MAX_RANK);
+    const struct mc_shape shape = mc_shape_of((int)p->n_dims, p->dims);
+    if (mc_shape_count(&shape) < 0)
+        return mc_error_set(err, MC_ERR_INPUT, "its dimensions have no product that can be counted");
+    if (p->values->data_type <= MC_UNDEFINED || p->values->data_type >= MC_DTYPE_COUNT)
+        return mc_error_set(err, MC_ERR_INPUT, "element type %d is unknown", (int)p->values->data_type);
+    value->type = (struct mc_type){.dtype = (enum mc_dtype)p->values->data_type, .rank = shape.rank};
+    memcpy(value->type.dim, shape.dim, sizeof shape.dim);
+    return MC_OK;
+}
+
+static int define_outputs(struct mc_scope *scope, struct mc_graph *graph, const Onnx__NodeProto *p,
+                          struct mc_error *err)
+{
+    for (size_t i = 0; i < p->n_output; i++) {
+        if (!*p->output[i]) continue; /* an optional output left out */
+        if (find_outside(scope, p->output[i]))
+            return mc_error_set(err, MC_ERR_INPUT, "output '%s' has the name of a value outside the graph",
+                                p->output[i]);
+        if (!define(scope, graph, p->output[i])) return mc_error_memory(err);
+    }
+    return MC_OK;
+}
+
+/* A name that stands for two values: say who defines it last. */
+static int refuse_duplicate(const Onnx__GraphProto *p, const char *name, struct mc_error *err)
+{
+    char text[256];
+    for (size_t i = p->n_node; i-- > 0;)
+        for (size_t k = 0; k < p->node[i]->n_output; k++)
+            if (strcmp(p->node[i]->output[k], name) == 0)
+                return mc_error_set(err, MC_ERR_INPUT, "node %s: output '%s' is defined before",
+                                    describe(p->node[i], i, text, sizeof text), name);
+    return mc_error_set(err, MC_ERR_INPUT, "value '%s' is defined twice", name);
+}
+
+static int define_values(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph, const Onnx__GraphProto *p,
+                         struct mc_error *err)
+{
+    char text[256];
+    size_t n = p->n_input + p->n_initializer + p->n_sparse_initializer;
+    for (size_t i = 0; i < p->n_node; i++) n += p->node[i]->n_output;
+    int rc = mc_names_init(&scope->values, n, err);
+    if (rc == MC_OK) rc = define_inputs(scope, graph, p, err);
+    if (rc == MC_OK) rc = define_initializers(r, scope, graph, p, err);
+    for (size_t i = 0; i < p->n_sparse_initializer && rc == MC_OK; i++) {
+        rc = define_sparse(scope, graph, p->sparse_initializer[i], err);
+        if (rc < 0) return mc_error_wrap(err, rc, "sparse initializer %zu", i);
+    }
+    for (size_t i = 0; i < p->n_node && rc == MC_OK; i++) {
+        rc = define_outputs(scope, graph, p->node[i], err);
+        if (rc < 0) return mc_error_wrap(err, rc, "node %s", describe(p->node[i], i, text, sizeof text));
+    }
+    if (rc < 0) return rc;
+    mc_names_sort(&scope->values);
+    const char *twice = mc_names_duplicate(&scope->values);
+    return twice ? refuse_duplicate(p, twice, err) : MC_OK;
+}
+
+/* --- declared types --- */
+
+/* The first declaration counts: input, then output, then value_info. What is said of names that the graph does not
+ * define is left alone; it travels in the origin. */
+static int declare(struct mc_scope *scope, struct mc_arena *arena, const Onnx__ValueInfoProto *p, struct mc_error *err)
+{
+    struct mc_value *value = p->name ? mc_names_find(&scope->values, p->name) : NULL;
+    if (!value || value->origin) return MC_OK;
+    struct mc_type type;
+    const int rc = mc_type_from_proto(&type, arena, p->type, err);
+    if (rc < 0) return mc_error_wrap(err, rc, "type of '%s'", p->name);
+    value->origin = p;
+    if (type.dtype != MC_UNDEFINED) value->type = type;
+    return MC_OK;
+}
+
+static int declare_types(struct mc_scope *scope, struct mc_arena *arena, const Onnx__GraphProto *p,
+                         struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (size_t i = 0; i < p->n_input && rc == MC_OK; i++) rc = declare(scope, arena, p->input[i], err);
+    for (size_t i = 0; i < p->n_output && rc == MC_OK; i++) rc = declare(scope, arena, p->output[i], err);
+    for (size_t i = 0; i < p->n_value_info && rc == MC_OK; i++) rc = declare(scope, arena, p->value_info[i], err);
+    return rc;
+}
+
+static int read_outputs(const struct mc_scope *scope, struct mc_graph *graph, const Onnx__GraphProto *p,
+                        struct mc_error *err)
+{
+    for (size_t i = 0; i < p->n_output; i++) {
+        struct mc_value *value = find(scope, text_of(p->output[i]->name));
+        if (!value)
+            return mc_error_set(err, MC_ERR_INPUT, "output '%s' is defined nowhere", text_of(p->output[i]->name));
+        const int rc = mc_graph_add_output(graph, value, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* --- nodes --- */
+
+/* Values by name into `values`; the empty name is one left out. */
+static int find_values(const struct mc_scope *scope, char *const *names, size_t n, struct mc_value **values,
+                       struct mc_error *err)
+{
+    for (size_t i = 0; i < n; i++) {
+        values[i] = *names[i] ? find(scope, names[i]) : NULL;
+        if (*names[i] && !values[i]) return mc_error_set(err, MC_ERR_INPUT, "input '%s' is defined nowhere", names[i]);
+    }
+    return MC_OK;
+}
+
+static int read_node(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
+                     const Onnx__NodeProto *p, struct mc_error *err)
+{
+    struct mc_arena *arena = &r->model->arena;
+    if (!*text_of(p->op_type)) return mc_error_set(err, MC_ERR_INPUT, "the operator is not named");
+    struct mc_value **inputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_input);
+    struct mc_value **outputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_output);
+    if (!inputs || !outputs) return mc_error_memory(err);
+    int rc = find_values(scope, p->input, p->n_input, inputs, err);
+    if (rc == MC_OK) rc = find_values(scope, p->output, p->n_output, outputs, err);
+    if (rc < 0) return rc;
+    struct mc_node *node = mc_node_create(graph, -1, text_of(p->domain), p->op_type, p->name, (int)p->n_input, inputs,
+                                          (int)p->n_output, outputs);
+    if (!node) return mc_error_memory(err);
+    node->origin = p;
+    if (node->opset == 0 && !*node->domain)
+        return mc_error_set(err, MC_ERR_INPUT, "the model imports no opset of ONNX's own operators");
+    return mc_read_attrs(r, node, p, scope, err);
+}
+
+static int read_nodes(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
+                      const Onnx__GraphProto *p, struct mc_error *err)
+{
+    char text[256];
+    for (size_t i = 0; i < p->n_node; i++) {
+        const int rc = read_node(r, graph, scope, p->node[i], err);
+        if (rc < 0) return mc_error_wrap(err, rc, "node %s", describe(p->node[i], i, text, sizeof text));
+    }
+    return MC_OK;
+}
+
+int mc_read_graph(struct mc_reader *r, struct mc_graph *graph, const Onnx__GraphProto *p, const struct mc_scope *outer,
+                  struct mc_error *err)
+{
+    const int first_id = r->model->n_node_ids;
+    struct mc_scope scope = {.outer = outer};
+    graph->origin = p;
+    int rc = define_values(r, &scope, graph, p, err);
+    if (rc == MC_OK) rc = declare_types(&scope, &r->model->arena, p, err);
+    if (rc == MC_OK) rc = read_nodes(r, graph, &scope, p, err);
+    if (rc == MC_OK) rc = read_outputs(&scope, graph, p, err);
+    if (rc == MC_OK) rc = mc_order_nodes(graph, first_id, err);
+    mc_names_finish(&scope.values);
+    return rc < 0 ? mc_error_wrap(err, rc, "graph '%s'", text_of(p->name)) : MC_OK;
+}
