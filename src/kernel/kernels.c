@@ -3,9 +3,12 @@
 
 #include "config.h"
 
-/* One row per build of the variant sources (meson.build). The tables' fields are added here as they come. */
+/* One row per build of the variant sources (meson.build). */
 #define TABLE(isa, name)                                                                                               \
-    static const struct mc_kernels name##_kernels = {.cpu = isa}
+    extern const struct mc_loops mc_loops_##name;                                                                      \
+    extern const struct mc_updates mc_updates_##name;                                                                  \
+    static const struct mc_kernels name##_kernels = {                                                                  \
+        .cpu = isa, .loops = &mc_loops_##name, .updates = &mc_updates_##name}
 
 TABLE(MC_CPU_PORTABLE, portable);
 #ifdef MC_HAVE_AVX2

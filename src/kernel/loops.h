@@ -3,19 +3,34 @@
  * The table holds single-threaded loops over n elements; who walks strides, broadcasts and threads stands in
  * kernel/broadcast.h and the operators. Pointers are to elements of the type that the row of the table is for; output
  * may be the very same run as an input, but not overlap it in any other way. NaN is propagated. Nothing is contracted
- * or reordered, and sums run in fixed lanes (below): every instruction set gives the same bits.
+ * or reordered, and sums run in fixed lanes: every instruction set gives the same bits.
  */
 #ifndef MC_KERNEL_LOOPS_H
 #define MC_KERNEL_LOOPS_H
 
+#include <assert.h>
+
 #include "tensor/tensor.h"
 
-/* Element types that have loops. Integers have NEG, ABS and the arithmetic of enum mc_binary alone. */
+/* Element types that have loops. Integers have NEG and ABS, and of enum mc_binary the first seven. */
 enum mc_loop_type { MC_LOOP_F32, MC_LOOP_F64, MC_LOOP_I32, MC_LOOP_I64, MC_LOOP_TYPES };
 #define MC_LOOP_FLOATS (MC_LOOP_F64 + 1)
 
-/* Row of the tables for a type; asserts that there is one. */
-enum mc_loop_type mc_loop_type(enum mc_dtype dtype);
+/* Row of the tables for a type, which must have one. */
+static inline enum mc_loop_type mc_loop_type(enum mc_dtype dtype)
+{
+    switch (dtype) {
+    case MC_DOUBLE:
+        return MC_LOOP_F64;
+    case MC_INT32:
+        return MC_LOOP_I32;
+    case MC_INT64:
+        return MC_LOOP_I64;
+    default:
+        assert(dtype == MC_FLOAT);
+        return MC_LOOP_F32;
+    }
+}
 
 /* y = f(x); a and b are the parameters p[0] and p[1]. float32 uses kernel/approx.h, float64 libm. */
 enum mc_unary {
@@ -35,9 +50,8 @@ enum mc_unary {
     MC_UNARY_SQRT,
     MC_UNARY_NEG,
     MC_UNARY_ABS,
-    MC_UNARY_SCALE,      /* a x */
-    MC_UNARY_SQUARE,     /* x^2 */
-    MC_UNARY_RECIPROCAL, /* 1 / x */
+    MC_UNARY_SQUARE, /* x^2 */
+    MC_UNARY_CUBE,   /* x^3 */
     MC_UNARY_COUNT
 };
 
@@ -60,6 +74,7 @@ enum mc_form { MC_RUN_RUN, MC_RUN_ONE, MC_ONE_RUN, MC_FORM_COUNT };
 
 /* One summand of a gradient: g is d loss / d y of y = f(a, b). */
 enum mc_term {
+    MC_TERM_G,           /* g itself: its entry in the table is NULL */
     MC_TERM_NEGATE,      /* -g: Sub by b */
     MC_TERM_MUL_A,       /* g b */
     MC_TERM_MUL_B,       /* g a */
@@ -74,22 +89,51 @@ enum mc_term {
 };
 
 typedef void mc_unary_fn(int64_t n, const void *x, void *y, const double *p);
-/* dx = dy f'(x); `kept` is x or y, whichever the operator keeps: see mc_unary_grad_from_output. */
+/* dx = dy f'(x). `kept` is y where the derivative is told from that (RELU, SIGMOID, TANH, HARD_SIGMOID, EXP, SQRT), x
+ * elsewhere; NEG reads neither. Kinks and ties are PyTorch's. */
 typedef void mc_unary_grad_fn(int64_t n, const void *kept, const void *dy, void *dx, const double *p);
 typedef void mc_binary_fn(int64_t n, const void *a, const void *b, void *y);
 typedef void mc_term_fn(int64_t n, const void *a, const void *b, const void *g, void *t);
 
-/* Numbers that mc_dropout needs: see op/dropout.c. */
+/* Element i of a tensor is dropped when the hash of (key, i mod 2^32) is below `threshold`, else multiplied by `scale`:
+ * whoever knows the key draws the same mask again, in any order and number of threads. */
 struct mc_dropout {
     uint32_t key[2];
-    uint32_t threshold; /* an element is dropped when its 32 random bits are below: ratio * 2^32 */
-    double scale;       /* of those that stay: 1 / (1 - ratio) */
+    uint64_t threshold; /* ratio * 2^32 */
+    double scale;       /* 1 / (1 - ratio) */
 };
 
-/* A matrix of rows: softmax and its kin work on each. `inner` > 1: element k of row (o, i) lies at
- * [(o * n + k) * inner + i]; the loop handles all i in [0, width) of one o. */
-struct mc_columns {
-    int64_t n, inner, width;
+/* Statistics of a row, as moments gives them. */
+struct mc_moments {
+    double mean;
+    double inverse; /* 1 / sqrt(variance + epsilon) */
+};
+
+/* Loops over one row of n elements, in float32 or float64. Sums are taken in double in fixed lanes (kernel/lanes.h). */
+struct mc_row_loops {
+    double (*sum)(int64_t n, const void *x);
+    void (*add_to)(int64_t n, const void *x, double *acc);               /* acc[i] += x[i] */
+    void (*store)(int64_t n, const double *acc, double factor, void *y); /* y[i] = acc[i] factor */
+    void (*softmax)(int64_t n, const void *x, void *y);
+    void (*log_softmax)(int64_t n, const void *x, void *y);                       /* y must not be x */
+    void (*softmax_grad)(int64_t n, const void *y, const void *dy, void *dx);     /* y (dy - sum(dy y)) */
+    void (*log_softmax_grad)(int64_t n, const void *y, const void *dy, void *dx); /* dy - e^y sum(dy) */
+
+    /* The variance is the mean of (x - mean)^2, in a second pass. */
+    void (*moments)(int64_t n, const void *x, double epsilon, struct mc_moments *moments);
+    /* y = (x - mean) inverse scale + shift; shift may be NULL */
+    void (*normalize)(int64_t n, const void *x, const struct mc_moments *m, const void *scale, const void *shift,
+                      void *y);
+    /* dx of normalize: with g = dy scale and h = (x - mean) inverse, inverse (g - mean(g) - h mean(g h)), plus what
+     * comes in through the statistics themselves: d_moments holds d loss / d mean and d loss / d inverse. */
+    void (*normalize_grad)(int64_t n, const void *x, const struct mc_moments *m, const void *scale, const void *dy,
+                           const struct mc_moments *d_moments, void *dx);
+    /* acc[i] += dy[i] (x[i] - mean) inverse: this row's part of d loss / d scale */
+    void (*normalize_grad_scale)(int64_t n, const void *x, const struct mc_moments *m, const void *dy, double *acc);
+
+    /* Elements first … first+n-1 of a tensor. The gradient is the same loop over dy. `mask` (may be NULL): 1 where
+     * kept. */
+    void (*dropout)(int64_t n, int64_t first, const void *x, void *y, bool *mask, const struct mc_dropout *dropout);
 };
 
 struct mc_loops {
@@ -97,23 +141,7 @@ struct mc_loops {
     mc_unary_grad_fn *unary_grad[MC_LOOP_FLOATS][MC_UNARY_COUNT];
     mc_binary_fn *binary[MC_LOOP_TYPES][MC_BINARY_COUNT][MC_FORM_COUNT];
     mc_term_fn *term[MC_LOOP_FLOATS][MC_TERM_COUNT];
-    const struct mc_row_loops *rows[MC_LOOP_FLOATS];
-};
-
-/* Sums are taken in double: element i goes to lane i mod 16, lanes are added as a tree (i with i + 8, then 4, 2, 1). */
-struct mc_row_loops {
-    double (*sum)(int64_t n, const void *x);
-    void (*add_to)(int64_t n, const void *x, double *acc);               /* acc[i] += x[i] */
-    void (*store)(int64_t n, const double *acc, double factor, void *y); /* y[i] = acc[i] * factor */
-    void (*softmax)(int64_t n, const void *x, void *y);
-    void (*log_softmax)(int64_t n, const void *x, void *y);
-    void (*softmax_grad)(int64_t n, const void *y, const void *dy, void *dx);     /* y (dy - sum(dy y)) */
-    void (*log_softmax_grad)(int64_t n, const void *y, const void *dy, void *dx); /* dy - e^y sum(dy) */
-    /* Mean and 1 / sqrt(variance + epsilon) of a row; the variance in a second pass over x - mean. */
-    void (*moments)(int64_t n, const void *x, double epsilon, double *mean, double *inverse);
-    /* y = (x - mean) * inverse * scale + shift; shift may be NULL */
-    void (*normalize)(int64_t n, const void *x, double mean, double inverse, const void *scale, const void *shift,
-                      void *y);
+    struct mc_row_loops rows[MC_LOOP_FLOATS];
 };
 
 #endif
