@@ -1,0 +1,188 @@
+/* arithmetic.c - Add, Sub, Mul, Div and PRelu: two operands that broadcast (ONNX opset 7 and later).
+ *
+ * float32 and float64; int32 and int64, which wrap, for the shape arithmetic that exporters write. The gradient of an
+ * operand is summed over the axes along which it was broadcast.
+ */
+#include "base/error.h"
+#include "op/elementwise.h"
+
+static int arithmetic_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                            struct mc_error *err)
+{
+    return mc_broadcast_shape(node, in, out, MC_TYPES_ARITHMETIC, err);
+}
+
+static int shift_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    return mc_binary_coupling(c, node, MC_ROLE_SHIFT, err);
+}
+
+static int scale_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    return mc_binary_coupling(c, node, MC_ROLE_SCALE, err);
+}
+
+/* --- Add --- */
+
+static int add_forward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_forward(step, MC_BINARY_ADD, 1);
+}
+
+static int add_backward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_backward(step, MC_TERM_G, MC_TERM_G);
+}
+
+const struct mc_op mc_op_add_7 = {
+    .domain = "",
+    .type = "Add",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_NONE,
+    .inplace = true,
+    .shape = arithmetic_shape,
+    .forward = add_forward,
+    .backward = add_backward,
+    .coupling = shift_coupling,
+    .cost = mc_cost_elementwise,
+};
+
+/* --- Sub --- */
+
+static int sub_forward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_forward(step, MC_BINARY_SUB, 1);
+}
+
+static int sub_backward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_backward(step, MC_TERM_G, MC_TERM_NEGATE);
+}
+
+const struct mc_op mc_op_sub_7 = {
+    .domain = "",
+    .type = "Sub",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_NONE,
+    .inplace = true,
+    .shape = arithmetic_shape,
+    .forward = sub_forward,
+    .backward = sub_backward,
+    .coupling = shift_coupling,
+    .cost = mc_cost_elementwise,
+};
+
+/* --- Mul --- */
+
+static int mul_forward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_forward(step, MC_BINARY_MUL, 1);
+}
+
+static int mul_backward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_backward(step, MC_TERM_MUL_A, MC_TERM_MUL_B);
+}
+
+const struct mc_op mc_op_mul_7 = {
+    .domain = "",
+    .type = "Mul",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
+    .inplace = true,
+    .shape = arithmetic_shape,
+    .forward = mul_forward,
+    .backward = mul_backward,
+    .coupling = scale_coupling,
+    .cost = mc_cost_elementwise,
+};
+
+/* --- Div --- */
+
+/* Floats divide by zero as IEEE 754 says; an integer processor would raise a signal. */
+static int refuse_zero_divisor(const struct mc_tensor *divisor, struct mc_error *err)
+{
+    if (mc_dtype_is_float(divisor->dtype)) return MC_OK;
+    for (int64_t i = 0, n = mc_tensor_count(divisor); i < n; i++)
+        if (mc_tensor_get_i64(divisor, i) == 0) return mc_error_set(err, MC_ERR_INPUT, "integer division by zero");
+    return MC_OK;
+}
+
+static int div_forward(struct mc_step *step, struct mc_error *err)
+{
+    const int rc = refuse_zero_divisor(step->in[1], err);
+    return rc < 0 ? rc : mc_binary_forward(step, MC_BINARY_DIV, 2);
+}
+
+static int div_backward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_backward(step, MC_TERM_DIV_A, MC_TERM_DIV_B);
+}
+
+const struct mc_op mc_op_div_7 = {
+    .domain = "",
+    .type = "Div",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
+    .inplace = true,
+    .shape = arithmetic_shape,
+    .forward = div_forward,
+    .backward = div_backward,
+    .coupling = scale_coupling,
+    .cost = mc_cost_elementwise,
+};
+
+/* --- PRelu: x < 0 ? slope x : x, the slope broadcasting to x and not the other way round --- */
+
+static int prelu_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                       struct mc_error *err)
+{
+    const int rc = mc_broadcast_shape(node, in, out, MC_TYPES_FLOAT, err);
+    if (rc < 0 || mc_shape_equal(&out[0].shape, &in[0]->shape)) return rc;
+    char x[128], slope[128];
+    return mc_error_set(err, MC_ERR_INPUT, "slope: needs a shape that broadcasts to %s, has %s",
+                        mc_shape_text(&in[0]->shape, x, sizeof(x)), mc_shape_text(&in[1]->shape, slope, sizeof(slope)));
+}
+
+static int prelu_forward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_forward(step, MC_BINARY_PRELU, 1);
+}
+
+static int prelu_backward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_binary_backward(step, MC_TERM_PRELU_A, MC_TERM_PRELU_B);
+}
+
+const struct mc_op mc_op_prelu_7 = {
+    .domain = "",
+    .type = "PRelu",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
+    .inplace = true,
+    .shape = prelu_shape,
+    .forward = prelu_forward,
+    .backward = prelu_backward,
+    .coupling = scale_coupling,
+    .cost = mc_cost_elementwise,
+};

@@ -1,0 +1,129 @@
+/* elementwise.c - what the element-wise operators share; see elementwise.h. */
+#include "op/elementwise.h"
+
+#include "base/error.h"
+#include "kernel/broadcast.h"
+#include "kernel/parallel.h"
+
+const struct mc_loops *mc_step_loops(const struct mc_step *step)
+{
+    return step->runtime->kernels->loops;
+}
+
+/* --- one operand --- */
+
+struct unary {
+    mc_unary_fn *forward;
+    mc_unary_grad_fn *backward;
+    size_t size;
+    const char *x, *dy; /* backward: x is what was kept */
+    char *y;            /* backward: dx */
+    const double *p;
+};
+
+static void forward_range(void *context, int64_t begin, int64_t end)
+{
+    const struct unary *u = context;
+    const size_t at = (size_t)begin * u->size;
+    u->forward(end - begin, u->x + at, u->y + at, u->p);
+}
+
+static void backward_range(void *context, int64_t begin, int64_t end)
+{
+    const struct unary *u = context;
+    const size_t at = (size_t)begin * u->size;
+    u->backward(end - begin, u->x + at, u->dy + at, u->y + at, u->p);
+}
+
+static size_t element_size(const struct mc_tensor *t)
+{
+    return (size_t)mc_dtype_bits(t->dtype) / 8;
+}
+
+int mc_unary_forward(struct mc_step *step, enum mc_unary f, const double p[2], int64_t work)
+{
+    const struct mc_tensor *x = step->in[0];
+    struct unary u = {.forward = mc_step_loops(step)->unary[mc_loop_type(x->dtype)][f],
+                      .size = element_size(x),
+                      .x = x->data,
+                      .y = step->out[0]->data,
+                      .p = p};
+    mc_parallel(mc_tensor_count(x), mc_parallel_grain(work), forward_range, &u);
+    return MC_OK;
+}
+
+int mc_unary_backward(struct mc_step *step, enum mc_unary f, const struct mc_tensor *kept, const double p[2],
+                      int64_t work)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct unary u = {.backward = mc_step_loops(step)->unary_grad[mc_loop_type(dy->dtype)][f],
+                      .size = element_size(dy),
+                      .x = kept->data,
+                      .dy = dy->data,
+                      .y = step->grad_in[0]->data,
+                      .p = p};
+    mc_parallel(mc_tensor_count(dy), mc_parallel_grain(work), backward_range, &u);
+    return MC_OK;
+}
+
+/* --- two operands --- */
+
+int mc_broadcast_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                       uint64_t allowed, struct mc_error *err)
+{
+    char have[128], need[128];
+    for (int i = 0; i < node->n_inputs; i++) {
+        const int rc = mc_need_dtype(node, i, in[i], allowed, err);
+        if (rc < 0) return rc;
+        const struct mc_shape before = i > 0 ? out[0].shape : in[0]->shape;
+        if (in[i]->dtype != in[0]->dtype)
+            return mc_error_set(err, MC_ERR_INPUT, "input %d '%s': needs %s like input 0, has %s", i,
+                                node->inputs[i]->name, mc_dtype_name(in[0]->dtype), mc_dtype_name(in[i]->dtype));
+        if (!mc_shape_broadcast(&before, &in[i]->shape, &out[0].shape))
+            return mc_error_set(err, MC_ERR_INPUT, "input %d '%s': needs a shape that broadcasts with %s, has %s", i,
+                                node->inputs[i]->name, mc_shape_text(&before, need, sizeof(need)),
+                                mc_shape_text(&in[i]->shape, have, sizeof(have)));
+    }
+    if (mc_shape_count(&out[0].shape) < 0)
+        return mc_error_set(err, MC_ERR_INPUT, "the result %s has more elements than can be counted",
+                            mc_shape_text(&out[0].shape, have, sizeof(have)));
+    out[0].dtype = in[0]->dtype;
+    return MC_OK;
+}
+
+int mc_binary_forward(struct mc_step *step, enum mc_binary f, int64_t work)
+{
+    const struct mc_tensor *a = step->in[0], *b = step->in[1];
+    const enum mc_loop_type type = mc_loop_type(a->dtype);
+    struct mc_nest nest;
+    mc_nest_init(&nest, &step->out[0]->shape, &a->shape, &b->shape);
+    mc_broadcast(&nest, mc_step_loops(step)->binary[type][f], type, a->data, b->data, step->out[0]->data, work);
+    return MC_OK;
+}
+
+int mc_binary_backward(struct mc_step *step, enum mc_term of_a, enum mc_term of_b)
+{
+    const struct mc_tensor *a = step->in[0], *b = step->in[1], *g = step->grad_out[0];
+    const struct mc_loops *loops = mc_step_loops(step);
+    const enum mc_loop_type type = mc_loop_type(g->dtype);
+    const enum mc_term term[2] = {of_a, of_b};
+    struct mc_nest nest;
+    mc_nest_init(&nest, &g->shape, &a->shape, &b->shape);
+    for (int side = 0; side < 2; side++)
+        if (step->grad_in[side])
+            mc_broadcast_sum(&nest, side, loops, type, loops->term[type][term[side]], a->data, b->data, g->data, 1,
+                             step->grad_in[side]->data);
+    return MC_OK;
+}
+
+int mc_binary_coupling(struct mc_coupling *c, const struct mc_node *node, enum mc_role role, struct mc_error *err)
+{
+    int rc = mc_coupling_elementwise(c, node, err);
+    for (int i = 0; i < node->n_inputs && rc == 0; i++) {
+        const struct mc_fact *fact = mc_coupling_fact(c, node->inputs[i]);
+        if (!fact || !fact->constant) continue;
+        for (int axis = 0; axis < fact->shape.rank && rc == 0; axis++)
+            if (fact->shape.dim[axis] > 1) rc = mc_couple_role(c, node->inputs[i], axis, role, err);
+    }
+    return rc;
+}

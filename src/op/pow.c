@@ -1,0 +1,116 @@
+/* pow.c - Pow: base and exponent broadcast and may differ in type (ONNX opset 7, 12 and later).
+ *
+ * The result has the base's type; an exponent of another type is converted to that first. A constant exponent of 2 or
+ * 3, which is how exporters write squares and cubes, is multiplied out.
+ */
+#include "base/error.h"
+#include "kernel/broadcast.h"
+#include "kernel/parallel.h"
+#include "op/elementwise.h"
+
+/* libm's pow, in elements of the cheapest loops. */
+#define POW_WORK 32
+
+static int pow_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                     struct mc_error *err)
+{
+    int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_ARITHMETIC, err);
+    if (rc == 0) rc = mc_need_dtype(node, 1, in[1], MC_TYPES_ARITHMETIC, err);
+    if (rc < 0) return rc;
+    if (!mc_dtype_is_float(in[0]->dtype) && mc_dtype_is_float(in[1]->dtype))
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "exponent: needs an integer type with base %s, has %s",
+                            mc_dtype_name(in[0]->dtype), mc_dtype_name(in[1]->dtype));
+    /* from here on the exponent counts as one of the base's type */
+    struct mc_fact exponent = *in[1];
+    exponent.dtype = in[0]->dtype;
+    const struct mc_fact *const alike[2] = {in[0], &exponent};
+    return mc_broadcast_shape(node, alike, out, MC_TYPES_ARITHMETIC, err);
+}
+
+/* The exponent when it is one number that never changes; else 0. */
+static double constant_exponent(const struct mc_step *step)
+{
+    const struct mc_tensor *b = step->in[1];
+    const bool fixed = step->in_constant && step->in_constant[1];
+    return fixed && mc_tensor_count(b) == 1 && b->shape.rank <= step->in[0]->shape.rank ? mc_tensor_get_f64(b, 0) : 0;
+}
+
+/* *f is the loop that multiplies out; false if there is none. */
+static bool is_multiplied_out(const struct mc_step *step, enum mc_unary *f)
+{
+    const double exponent = constant_exponent(step);
+    *f = exponent == 2 ? MC_UNARY_SQUARE : MC_UNARY_CUBE;
+    return mc_dtype_is_float(step->in[0]->dtype) && (exponent == 2 || exponent == 3);
+}
+
+static int pow_prepare(struct mc_step *step, struct mc_error *err)
+{
+    if (step->in[1]->dtype != step->in[0]->dtype)
+        step->workspace_bytes = (size_t)mc_tensor_count(step->in[1]) * (size_t)mc_dtype_bits(step->in[0]->dtype) / 8;
+    return MC_OK;
+}
+
+/* The exponent in the base's type: itself, or converted into the workspace. */
+static int exponent_as_base(struct mc_step *step, struct mc_tensor *exponent, struct mc_error *err)
+{
+    *exponent = *step->in[1];
+    if (exponent->dtype == step->in[0]->dtype) return MC_OK;
+    exponent->dtype = step->in[0]->dtype;
+    exponent->data = step->workspace;
+    return mc_tensor_convert(exponent, step->in[1], err);
+}
+
+static int pow_forward(struct mc_step *step, struct mc_error *err)
+{
+    enum mc_unary product;
+    if (is_multiplied_out(step, &product)) return mc_unary_forward(step, product, NULL, 1);
+    const struct mc_tensor *a = step->in[0];
+    const enum mc_loop_type type = mc_loop_type(a->dtype);
+    struct mc_tensor b;
+    struct mc_nest nest;
+    const int rc = exponent_as_base(step, &b, err);
+    if (rc < 0) return rc;
+    mc_nest_init(&nest, &step->out[0]->shape, &a->shape, &b.shape);
+    mc_broadcast(&nest, mc_step_loops(step)->binary[type][MC_BINARY_POW], type, a->data, b.data, step->out[0]->data,
+                 POW_WORK);
+    return MC_OK;
+}
+
+/* d/da = b a^(b-1), 0 where b = 0; d/db = a^b ln a, 0 where a = 0 and b >= 0 (as PyTorch has them). */
+static int pow_backward(struct mc_step *step, struct mc_error *err)
+{
+    enum mc_unary product;
+    if (is_multiplied_out(step, &product) && !step->grad_in[1])
+        return mc_unary_backward(step, product, step->in[0], NULL, 1);
+    const struct mc_tensor *a = step->in[0], *g = step->grad_out[0];
+    const struct mc_loops *loops = mc_step_loops(step);
+    const enum mc_loop_type type = mc_loop_type(a->dtype);
+    struct mc_tensor b;
+    struct mc_nest nest;
+    const int rc = exponent_as_base(step, &b, err);
+    if (rc < 0) return rc;
+    mc_nest_init(&nest, &g->shape, &a->shape, &b.shape);
+    for (int side = 0; side < 2; side++)
+        if (step->grad_in[side])
+            mc_broadcast_sum(&nest, side, loops, type, loops->term[type][MC_TERM_POW_A + side], a->data, b.data,
+                             g->data, 1, step->grad_in[side]->data);
+    return MC_OK;
+}
+
+const struct mc_op mc_op_pow_7 = {
+    .domain = "",
+    .type = "Pow",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
+    .inplace = true,
+    .shape = pow_shape,
+    .prepare = pow_prepare,
+    .forward = pow_forward,
+    .backward = pow_backward,
+    .coupling = mc_coupling_elementwise, /* a power is neither a scale nor a shift */
+    .cost = mc_cost_elementwise,
+};
