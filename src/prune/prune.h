@@ -11,11 +11,11 @@
 enum mc_scope { MC_SCOPE_GLOBAL, MC_SCOPE_LAYER };
 
 struct mc_sparsify_options {
-    double sparsity;     /* share of weights that become zero, [0, 1) */
-    enum mc_scope scope; /* one threshold for all, or one per tensor */
+    double sparsity;          /* share of weights that become zero, [0, 1) */
+    enum mc_scope scope;      /* one threshold for all, or one per tensor */
     int pattern_n, pattern_m; /* keep n of every m neighbours along the input axis (2:4); 0: unstructured. m <= 64.
                                * `sparsity` 0 then means the pattern's own, 1 - n/m */
-    const char *exclude; /* comma-separated patterns of tensor names (* and ?), or NULL */
+    const char *exclude;      /* comma-separated patterns of tensor names (* and ?), or NULL */
 };
 
 /* Masks over the weights of a model: the stored tensors of rank >= 2 that a node contracts with its data. Where the
@@ -46,28 +46,42 @@ double mc_sparsity_cubic(double initial, double final, double progress);
 enum mc_criterion { MC_CRITERION_L1, MC_CRITERION_L2, MC_CRITERION_RANDOM };
 
 struct mc_shrink_options {
-    double ratio;  /* share of each family of groups that goes; used unless `macs` > 0 */
-    double macs;   /* share of multiply-accumulates that stays, (0, 1]; chosen globally by importance */
-    enum mc_criterion criterion;
-    int64_t round;   /* widths that stay are multiples of it; 1: any */
-    int64_t minimum; /* groups of a family that stay at least; default 1 */
-    const char *exclude;
-    uint64_t seed;
-    struct mc_dims dims; /* shapes for analysis */
+    double
+        ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `macs` > 0; default 0.5 */
+    double
+        macs; /* share of multiply-accumulates that stays, (0, 1]; families compete by importance for what they cost */
+    enum mc_criterion criterion; /* default L2 */
+    int64_t round;               /* widths that are cut become multiples of it; default 1: any */
+    int64_t minimum;             /* groups of a family that stay at least; default 1 */
+    const char *exclude;         /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
+    uint64_t seed;               /* of the random criterion and of the inputs of the checks */
+    struct mc_dims dims;         /* shapes for analysis and checks; default: 2 for an unknown batch */
     struct mc_runtime runtime;
-    bool keep_constants; /* false: what a removed channel produced is taken as 0 instead of moved into the next bias */
+    bool keep_constants; /* default true: what a removed channel still produced goes into the next bias; false: it is 0
+                          */
 };
 
 void mc_shrink_options_init(struct mc_shrink_options *options);
 
 /* Remove groups of `model` in place, after checking on a random batch that the result equals the masked twin to
  * rounding (1e-4 relative to the largest output); a mismatch is MC_ERR_INTERNAL and the model is unchanged, as it is
- * after any failure. `section` gets what went: families with their tensors, widths before and after, frozen ones with
- * the reason, and the twin's largest difference. `explain` (may be NULL) gets every group's slices. */
+ * after any failure. Operators must be bound. On success all former pointers to parts of the model are void.
+ *
+ * `section` (may be NULL) gets
+ *   groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
+ *   families: [{tensor, axis, width, groups_before, groups_after, tensors}]: what was cut; `tensor` makes the
+ *             channels, `tensors` are all parameters that are tied to it
+ *   frozen: [{tensor, axis, width, why, node}]: what had to stay
+ *   twin: {checked, max_difference, max_output} or {checked: false, why}: the model cannot be run here
+ * `explain` (may be NULL) gets groups: [{family, slices: [{tensor, axis, indices}]}], in terms of the original model.
+ *
+ * Errors: MC_ERR_USAGE (options; a `macs` that cannot be reached), MC_ERR_UNSUPPORTED (nothing may go: says why). */
 int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,
               struct mc_record *explain, struct mc_error *err);
 
-/* The surgery alone: cut the given groups (indices into the coupling). For tests and other callers. */
+/* The surgery alone: cut the given groups (indices into the coupling) out of the model that was analysed or a clone of
+ * it. Constants that they left behind are lost. After a failure the model is good for nothing but destroying: work on
+ * a clone. For tests and other callers. */
 int mc_surgery(struct mc_model *model, const struct mc_coupling *coupling, const int *groups, int n_groups,
                struct mc_error *err);
 

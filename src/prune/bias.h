@@ -1,0 +1,15 @@
+/* bias.h - constants of removed input channels into the bias of the node that read them. */
+#ifndef MC_PRUNE_BIAS_H
+#define MC_PRUNE_BIAS_H
+
+#include "prune/residue.h"
+
+/* Can the contraction take a constant on its data into a bias? Its rule says so, its weight is known, and its bias, if
+ * it has one, is a vector that is stored. */
+bool mc_bias_can_take(const struct mc_coupling *coupling, const struct mc_contraction *contraction);
+
+/* Add to the bias of the contraction's node in `small` what the removed channels of its data contributed. */
+int mc_bias_add(struct mc_model *small, const struct mc_coupling *coupling, const struct mc_contraction *contraction,
+                const struct mc_residue *residue, const bool *goes, struct mc_error *err);
+
+#endif

@@ -1,0 +1,381 @@
+/* choose.c - from importance to the groups that go.
+ *
+ * With a target of multiply-accumulates the families compete. Let R_f be the share of a family's importance that is
+ * still there; the product of all R_f is to stay large. Removing a group of share s costs log(R / (R - s)) and
+ * frees some multiply-accumulates; the groups with the least cost for what they free go first. Within a family the cost
+ * rises with every removal and has no bound, so no layer is emptied for another's sake, and scores of families are
+ * comparable whatever the scale of their weights.
+ */
+#include "prune/choose.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "prune/exclude.h"
+
+/* --- multiply-accumulates --- */
+
+struct costing {
+    struct mc_fact *facts;     /* by value id: the model's, with shrunk extents */
+    const struct mc_fact **in; /* of one node */
+    struct mc_fact *out;
+};
+
+static int start_costing(struct costing *k, const struct mc_model *model, const struct mc_facts *facts,
+                         struct mc_error *err)
+{
+    int most_in = 1, most_out = 1;
+    for (int i = 0; i < model->graph->n_nodes; i++) {
+        const struct mc_node *node = model->graph->nodes[i];
+        if (node->n_inputs > most_in) most_in = node->n_inputs;
+        if (node->n_outputs > most_out) most_out = node->n_outputs;
+    }
+    k->facts = MC_NEW_ARRAY(struct mc_fact, facts->n_values);
+    k->in = MC_NEW_ARRAY(const struct mc_fact *, most_in);
+    k->out = MC_NEW_ARRAY(struct mc_fact, most_out);
+    if (!k->facts || !k->in || !k->out) return mc_error_memory(err);
+    memcpy(k->facts, facts->of, (size_t)facts->n_values * sizeof(*k->facts));
+    return 0;
+}
+
+static int64_t node_macs(const struct costing *k, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++) {
+        k->in[i] = node->inputs[i] ? &k->facts[node->inputs[i]->id] : NULL;
+        if (k->in[i] && k->in[i]->dtype == MC_UNDEFINED) return 0;
+    }
+    for (int i = 0; i < node->n_outputs; i++) {
+        if (!node->outputs[i]) {
+            k->out[i] = (struct mc_fact){0};
+            continue;
+        }
+        k->out[i] = k->facts[node->outputs[i]->id];
+        if (k->out[i].dtype == MC_UNDEFINED) return 0;
+    }
+    struct mc_cost cost = {0};
+    node->op->cost(node, k->in, k->out, &cost);
+    return cost.macs;
+}
+
+int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_facts *facts,
+                   const struct mc_coupling *coupling, const bool *goes, struct mc_error *err)
+{
+    struct costing k = {0};
+    const int rc = start_costing(&k, model, facts, err);
+    if (rc == 0) {
+        for (int g = 0; goes && g < mc_coupling_n_groups(coupling); g++) {
+            const struct mc_group *group = mc_coupling_group(coupling, g);
+            for (int s = 0; goes[g] && s < group->n_slices; s++)
+                k.facts[group->slices[s].value->id].shape.dim[group->slices[s].axis] -= group->slices[s].n;
+        }
+        *macs = 0;
+        for (int i = 0; i < model->graph->n_nodes; i++)
+            if (model->graph->nodes[i]->op && model->graph->nodes[i]->op->cost)
+                *macs += node_macs(&k, model->graph->nodes[i]);
+    }
+    mc_free(k.out);
+    mc_free(k.in);
+    mc_free(k.facts);
+    return rc;
+}
+
+/* --- families --- */
+
+struct chooser {
+    struct mc_choice *choice;
+    const struct mc_model *model;
+    const struct mc_facts *facts;
+    const struct mc_coupling *coupling;
+    const double *importance;
+    const struct mc_shrink_options *options;
+    struct mc_error *err;
+};
+
+/* Why a group has to stay; NULL: it may go. */
+static const char *objection(const struct chooser *k, const struct mc_group *group)
+{
+    if (group->frozen_why) return group->frozen_why;
+    for (int s = 0; s < group->n_slices; s++) {
+        const struct mc_slice *slice = &group->slices[s];
+        if (slice->n == mc_coupling_extent(k->coupling, slice->value, slice->axis)) return "it is the whole of an axis";
+        if (mc_excluded(k->options->exclude, slice->value->name)) return "excluded by name";
+    }
+    return NULL;
+}
+
+/* The slice that stands for a group in reports and for widths: of a parameter, one that produces if there is one. */
+static const struct mc_slice *main_slice(const struct mc_coupling *c, const struct mc_group *group)
+{
+    const struct mc_slice *first = NULL;
+    for (int s = 0; s < group->n_slices; s++) {
+        const struct mc_slice *slice = &group->slices[s];
+        if (!mc_coupling_is_parameter(c, slice->value)) continue;
+        if (mc_coupling_role(c, slice->value, slice->axis) == MC_ROLE_PRODUCES) return slice;
+        if (!first) first = slice;
+    }
+    return first;
+}
+
+static int64_t greatest_common_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        const int64_t r = a % b;
+        a = b;
+        b = r;
+    }
+    return a;
+}
+
+static void add_to_family(struct chooser *k, int g)
+{
+    const struct mc_group *group = mc_coupling_group(k->coupling, g);
+    struct mc_family *family = &k->choice->families[group->family];
+    family->n_groups++;
+    const char *why = objection(k, group);
+    if (why && family->n_free == 0 && !family->why) {
+        family->why = why;
+        family->by = why == group->frozen_why ? group->frozen_by : NULL;
+    }
+    if (!family->tensor || (!why && family->n_free == 0)) {
+        const struct mc_slice *slice = main_slice(k->coupling, group);
+        if (!slice) return; /* activations alone: nothing to gain */
+        family->tensor = slice->value;
+        family->axis = slice->axis;
+        const int64_t round = k->options->round;
+        family->unit = (int)(round / greatest_common_divisor(round, slice->n));
+    }
+    if (!why) family->free[family->n_free++] = g;
+}
+
+static int list_families(struct chooser *k)
+{
+    struct mc_choice *choice = k->choice;
+    const int n = mc_coupling_n_groups(k->coupling);
+    choice->n_families = mc_coupling_n_families(k->coupling);
+    choice->families = MC_NEW_ARRAY(struct mc_family, choice->n_families);
+    choice->pool = MC_NEW_ARRAY(int, n);
+    choice->goes = MC_NEW_ARRAY(bool, n);
+    choice->groups = MC_NEW_ARRAY(int, n);
+    int *count = MC_NEW_ARRAY(int, choice->n_families);
+    int rc = 0;
+    if (!choice->families || !choice->pool || !choice->goes || !choice->groups || !count) rc = mc_error_memory(k->err);
+    if (rc == 0) {
+        for (int g = 0; g < n; g++) count[mc_coupling_group(k->coupling, g)->family]++;
+        int *next = choice->pool;
+        for (int f = 0; f < choice->n_families; next += count[f++])
+            choice->families[f] = (struct mc_family){.free = next, .unit = 1};
+        for (int g = 0; g < n; g++) add_to_family(k, g);
+    }
+    mc_free(count);
+    return rc;
+}
+
+struct ranked {
+    double importance;
+    int group;
+};
+
+static int by_importance(const void *p, const void *q)
+{
+    const struct ranked *a = p, *b = q;
+    if (a->importance != b->importance) return a->importance < b->importance ? -1 : 1;
+    return (a->group > b->group) - (a->group < b->group);
+}
+
+static int rank_families(struct chooser *k)
+{
+    struct ranked *list = MC_NEW_ARRAY(struct ranked, mc_coupling_n_groups(k->coupling));
+    if (!list) return mc_error_memory(k->err);
+    for (int f = 0; f < k->choice->n_families; f++) {
+        const struct mc_family *family = &k->choice->families[f];
+        for (int i = 0; i < family->n_free; i++)
+            list[i] = (struct ranked){k->importance[family->free[i]], family->free[i]};
+        qsort(list, (size_t)family->n_free, sizeof(*list), by_importance);
+        for (int i = 0; i < family->n_free; i++) family->free[i] = list[i].group;
+    }
+    mc_free(list);
+    return 0;
+}
+
+/* --- how many of each --- */
+
+/* Most groups that may go, and the nearest smaller number that leaves a good width. */
+static int good_number(const struct mc_family *family, int64_t minimum, int wanted)
+{
+    const int64_t most = family->n_groups - (minimum > 1 ? minimum : 1);
+    int n = wanted < most ? wanted : (int)(most > 0 ? most : 0);
+    if (n > family->n_free) n = family->n_free;
+    const int surplus = (family->n_groups - n) % family->unit;
+    if (surplus > 0) n -= family->unit - surplus;
+    return n > 0 ? n : 0;
+}
+
+static void choose_by_ratio(struct chooser *k)
+{
+    for (int f = 0; f < k->choice->n_families; f++) {
+        struct mc_family *family = &k->choice->families[f];
+        const int wanted = (int)floor(k->options->ratio * family->n_free + 1e-9);
+        family->n_removed = good_number(family, k->options->minimum, wanted);
+    }
+}
+
+/* Neighbouring groups of a family that go together, so that what stays is a multiple of its unit. */
+struct block {
+    double score;
+    int family;
+    int n_after; /* groups of the family that are gone with it */
+};
+
+static int by_score(const void *p, const void *q)
+{
+    const struct block *a = p, *b = q;
+    if (a->score != b->score) return a->score < b->score ? -1 : 1;
+    if (a->family != b->family) return a->family < b->family ? -1 : 1;
+    return (a->n_after > b->n_after) - (a->n_after < b->n_after);
+}
+
+static void mark_going(struct mc_choice *choice, int n_groups)
+{
+    memset(choice->goes, 0, (size_t)n_groups * sizeof(*choice->goes));
+    for (int f = 0; f < choice->n_families; f++)
+        for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
+}
+
+static int count_macs(struct chooser *k, int64_t *macs)
+{
+    mark_going(k->choice, mc_coupling_n_groups(k->coupling));
+    return mc_choice_macs(macs, k->model, k->facts, k->coupling, k->choice->goes, k->err);
+}
+
+/* Append the blocks of a family; *n grows. Its groups free `freed` multiply-accumulates each. */
+static void list_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+{
+    const struct mc_family *family = &k->choice->families[f];
+    const int most = good_number(family, k->options->minimum, family->n_free);
+    double left = 0;
+    for (int i = 0; i < family->n_free; i++) left += k->importance[family->free[i]];
+    for (int from = 0, to; from < most; from = to) {
+        const int surplus = (family->n_groups - from) % family->unit;
+        to = from + (surplus > 0 ? surplus : family->unit);
+        const double before = left;
+        for (int i = from; i < to; i++) left -= k->importance[family->free[i]];
+        const double cost = before > 0 ? left > 0 ? log(before / left) : HUGE_VAL : 0;
+        blocks[(*n)++] = (struct block){cost / (freed * (to - from)), f, to};
+    }
+}
+
+static int rank_blocks(struct chooser *k, struct block *blocks, int *n)
+{
+    *n = 0;
+    for (int f = 0; f < k->choice->n_families; f++) {
+        struct mc_family *family = &k->choice->families[f];
+        if (family->n_free == 0) continue;
+        int64_t macs;
+        family->n_removed = 1;
+        const int rc = count_macs(k, &macs);
+        family->n_removed = 0;
+        if (rc < 0) return rc;
+        if (macs < k->choice->macs_before) list_blocks(k, f, (double)(k->choice->macs_before - macs), blocks, n);
+    }
+    qsort(blocks, (size_t)*n, sizeof(*blocks), by_score);
+    return 0;
+}
+
+/* What is left when the first n blocks go. */
+static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *macs)
+{
+    for (int f = 0; f < k->choice->n_families; f++) k->choice->families[f].n_removed = 0;
+    for (int i = 0; i < n; i++) {
+        struct mc_family *family = &k->choice->families[blocks[i].family];
+        if (family->n_removed < blocks[i].n_after) family->n_removed = blocks[i].n_after;
+    }
+    return count_macs(k, macs);
+}
+
+/* The least number of blocks that meets the target, by bisection. */
+static int choose_by_macs(struct chooser *k)
+{
+    const double target = k->options->macs * (double)k->choice->macs_before;
+    struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
+    if (!blocks) return mc_error_memory(k->err);
+    int n = 0;
+    int64_t macs = 0;
+    int rc = rank_blocks(k, blocks, &n);
+    if (rc == 0) rc = try_blocks(k, blocks, n, &macs);
+    if (rc == 0 && (double)macs > target)
+        rc = mc_error_set(k->err, MC_ERR_USAGE,
+                          "macs: %g of the multiply-accumulates cannot be reached: %g stay at least", k->options->macs,
+                          (double)macs / (double)k->choice->macs_before);
+    int too_few = -1, enough = n;
+    while (rc == 0 && enough - too_few > 1) {
+        const int middle = too_few + (enough - too_few) / 2;
+        rc = try_blocks(k, blocks, middle, &macs);
+        if ((double)macs <= target)
+            enough = middle;
+        else
+            too_few = middle;
+    }
+    if (rc == 0) rc = try_blocks(k, blocks, enough, &macs);
+    mc_free(blocks);
+    return rc;
+}
+
+/* --- the whole --- */
+
+static int check_options(const struct mc_shrink_options *options, struct mc_error *err)
+{
+    if (!(options->macs >= 0 && options->macs <= 1))
+        return mc_error_set(err, MC_ERR_USAGE, "macs must be more than 0 and at most 1, not %g", options->macs);
+    if (options->macs == 0 && !(options->ratio >= 0 && options->ratio < 1))
+        return mc_error_set(err, MC_ERR_USAGE, "ratio must be at least 0 and less than 1, not %g", options->ratio);
+    if (options->round < 1 || options->round > 4096)
+        return mc_error_set(err, MC_ERR_USAGE, "round must be 1 to 4096, not %lld", (long long)options->round);
+    return 0;
+}
+
+static int refuse_if_frozen(const struct mc_choice *choice, struct mc_error *err)
+{
+    const struct mc_family *example = NULL;
+    for (int f = 0; f < choice->n_families; f++) {
+        if (choice->families[f].n_free > 0) return 0;
+        if (choice->families[f].tensor && choice->families[f].why) example = &choice->families[f];
+    }
+    if (!example) return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go: no weight has coupled axes");
+    char text[160];
+    return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go; axis %d of '%s' has to stay: %s%s%s",
+                        example->axis, example->tensor->name, example->why, example->by ? ", by node " : "",
+                        example->by ? mc_node_text(example->by, text, sizeof(text)) : "");
+}
+
+int mc_choose(struct mc_choice *choice, const struct mc_model *model, const struct mc_facts *facts,
+              const struct mc_coupling *coupling, const double *importance, const struct mc_shrink_options *options,
+              struct mc_error *err)
+{
+    *choice = (struct mc_choice){0};
+    struct chooser k = {choice, model, facts, coupling, importance, options, err};
+    int rc = check_options(options, err);
+    if (rc == 0) rc = list_families(&k);
+    if (rc == 0) rc = refuse_if_frozen(choice, err);
+    if (rc == 0) rc = rank_families(&k);
+    if (rc == 0) rc = mc_choice_macs(&choice->macs_before, model, facts, coupling, NULL, err);
+    if (rc == 0 && options->macs > 0) rc = choose_by_macs(&k);
+    if (rc == 0 && options->macs == 0) choose_by_ratio(&k);
+    if (rc == 0) rc = count_macs(&k, &choice->macs_after);
+    for (int g = 0; rc == 0 && g < mc_coupling_n_groups(coupling); g++)
+        if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
+    if (rc < 0) mc_choice_finish(choice);
+    return rc;
+}
+
+void mc_choice_finish(struct mc_choice *choice)
+{
+    mc_free(choice->groups);
+    mc_free(choice->goes);
+    mc_free(choice->pool);
+    mc_free(choice->families);
+    *choice = (struct mc_choice){0};
+}

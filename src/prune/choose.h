@@ -1,0 +1,41 @@
+/* choose.h - which coupled groups go. */
+#ifndef MC_PRUNE_CHOOSE_H
+#define MC_PRUNE_CHOOSE_H
+
+#include "prune/prune.h"
+
+/* Groups that lie along the same axes, of which some may go. */
+struct mc_family {
+    int n_groups;                  /* that may go or are frozen */
+    int n_free;                    /* that may go */
+    int *free;                     /* those, the least important first */
+    int unit;                      /* a kept width is a multiple of `round` when this many groups are */
+    int n_removed;                 /* the first of `free` */
+    const struct mc_value *tensor; /* the parameter that stands for the family */
+    int axis;
+    const char *why; /* n_free == 0: why the first of its groups has to stay */
+    const struct mc_node *by;
+};
+
+struct mc_choice {
+    int n_families;
+    struct mc_family *families; /* those that a parameter belongs to, by the coupling's numbers otherwise */
+    int *pool;                  /* of all `free` */
+    bool *goes;                 /* by group */
+    int n_groups;
+    int *groups; /* those that go, ascending */
+    int64_t macs_before, macs_after;
+};
+
+/* `importance`: mc_importance. MC_ERR_USAGE for options out of range and for a target of multiply-accumulates that
+ * cannot be met (the message says what can); MC_ERR_UNSUPPORTED when nothing may go at all. */
+int mc_choose(struct mc_choice *choice, const struct mc_model *model, const struct mc_facts *facts,
+              const struct mc_coupling *coupling, const double *importance, const struct mc_shrink_options *options,
+              struct mc_error *err);
+void mc_choice_finish(struct mc_choice *choice);
+
+/* Multiply-accumulates of the model without the groups for which `goes` says so (NULL: of all of it). */
+int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_facts *facts,
+                   const struct mc_coupling *coupling, const bool *goes, struct mc_error *err);
+
+#endif

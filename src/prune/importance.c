@@ -1,0 +1,124 @@
+/* importance.c - norms of the slices of coupled groups. */
+#include "prune/importance.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "base/rng.h"
+
+/* sums[i] += sum of |w| or w*w over all weights at index i of an axis. */
+static void add_slices(const struct mc_tensor *t, int axis, enum mc_criterion criterion, double *sums)
+{
+    const int64_t outer = mc_shape_span(&t->shape, 0, axis), extent = t->shape.dim[axis];
+    const int64_t inner = mc_shape_span(&t->shape, axis + 1, t->shape.rank);
+    const float *w = t->data;
+    for (int64_t o = 0; o < outer; o++) {
+        for (int64_t i = 0; i < extent; i++, w += inner) {
+            double sum = 0;
+            if (criterion == MC_CRITERION_L1)
+                for (int64_t k = 0; k < inner; k++) sum += fabs((double)w[k]);
+            else
+                for (int64_t k = 0; k < inner; k++) sum += (double)w[k] * (double)w[k];
+            sums[i] += sum;
+        }
+    }
+}
+
+/* The contents of a stored parameter as float32; *converted is to be destroyed. */
+static int as_float(const struct mc_tensor *t, const struct mc_tensor **floats, struct mc_tensor **converted,
+                    struct mc_error *err)
+{
+    *floats = t;
+    if (t->dtype == MC_FLOAT) return 0;
+    int rc = mc_tensor_create(converted, MC_FLOAT, &t->shape, err);
+    if (rc == 0) rc = mc_tensor_convert(*converted, t, err);
+    *floats = *converted;
+    return rc;
+}
+
+static int score_axis(const struct mc_coupling *c, const struct mc_value *v, int axis, const struct mc_tensor *floats,
+                      enum mc_criterion criterion, double *importance, struct mc_error *err)
+{
+    const int64_t extent = floats->shape.dim[axis];
+    double *sums = MC_NEW_ARRAY(double, extent);
+    if (!sums) return mc_error_memory(err);
+    add_slices(floats, axis, criterion, sums);
+    for (int64_t i = 0; i < extent; i++) {
+        const int group = mc_coupling_group_of(c, v, axis, i);
+        if (group >= 0) importance[group] += sums[i];
+    }
+    mc_free(sums);
+    return 0;
+}
+
+/* Does this axis count for some group? Of groups with a producing slice only those slices do. */
+static bool axis_counts(const struct mc_coupling *c, const struct mc_value *v, int axis, const bool *produced)
+{
+    const enum mc_role role = mc_coupling_role(c, v, axis);
+    if (role == MC_ROLE_STATISTIC) return false;
+    const int64_t extent = mc_coupling_extent(c, v, axis);
+    for (int64_t i = 0; i < extent; i++) {
+        const int group = mc_coupling_group_of(c, v, axis, i);
+        if (group < 0) return false;
+        if (!mc_coupling_group(c, group)->frozen_why && (role == MC_ROLE_PRODUCES || !produced[group])) return true;
+    }
+    return false;
+}
+
+static int score_value(const struct mc_coupling *c, const struct mc_value *v, const bool *produced,
+                       enum mc_criterion criterion, double *importance, struct mc_error *err)
+{
+    const struct mc_tensor *floats = NULL;
+    struct mc_tensor *converted = NULL;
+    const struct mc_fact *fact = mc_coupling_fact(c, v);
+    int rc = 0;
+    for (int axis = 0; axis < fact->shape.rank && rc == 0; axis++) {
+        if (!axis_counts(c, v, axis, produced)) continue;
+        if (!floats) rc = as_float(fact->constant, &floats, &converted, err);
+        if (rc == 0) rc = score_axis(c, v, axis, floats, criterion, importance, err);
+    }
+    mc_tensor_destroy(converted);
+    return rc;
+}
+
+static void mark_produced(const struct mc_coupling *c, bool *produced)
+{
+    for (int g = 0; g < mc_coupling_n_groups(c); g++) {
+        const struct mc_group *group = mc_coupling_group(c, g);
+        for (int s = 0; s < group->n_slices && !produced[g]; s++)
+            produced[g] = mc_coupling_is_parameter(c, group->slices[s].value) &&
+                          mc_coupling_role(c, group->slices[s].value, group->slices[s].axis) == MC_ROLE_PRODUCES;
+    }
+}
+
+static void draw(uint64_t seed, int n, double *importance)
+{
+    struct mc_rng rng;
+    mc_rng_init(&rng, seed, mc_hash("importance"));
+    for (int g = 0; g < n; g++) importance[g] = mc_rng_uniform(&rng);
+}
+
+int mc_importance(const struct mc_model *model, const struct mc_coupling *coupling, enum mc_criterion criterion,
+                  uint64_t seed, double *importance, struct mc_error *err)
+{
+    const int n = mc_coupling_n_groups(coupling);
+    memset(importance, 0, (size_t)n * sizeof(*importance));
+    if (criterion == MC_CRITERION_RANDOM) {
+        draw(seed, n, importance);
+        return 0;
+    }
+    bool *produced = MC_NEW_ARRAY(bool, n);
+    if (!produced) return mc_error_memory(err);
+    mark_produced(coupling, produced);
+    int rc = 0;
+    for (int id = 0; id < model->n_values && rc == 0; id++) {
+        const struct mc_value *v = model->values[id];
+        if (v && mc_coupling_is_parameter(coupling, v) && mc_dtype_is_float(mc_coupling_fact(coupling, v)->dtype))
+            rc = score_value(coupling, v, produced, criterion, importance, err);
+    }
+    for (int g = 0; g < n && criterion == MC_CRITERION_L2; g++) importance[g] = sqrt(importance[g]);
+    mc_free(produced);
+    return rc;
+}

@@ -1,0 +1,15 @@
+/* surgery.h - the tools of the cut, for the files of this room; mc_surgery itself is declared in prune.h. */
+#ifndef MC_PRUNE_SURGERY_H
+#define MC_PRUNE_SURGERY_H
+
+#include "prune/prune.h"
+
+/* New tensor with the `n` given indices along `axis` and all of the others. Element types of whole bytes. */
+int mc_tensor_keep(struct mc_tensor **kept, const struct mc_tensor *of, int axis, const int64_t *indices, int64_t n,
+                   struct mc_error *err);
+
+/* Give a stored parameter (mc_coupling_is_parameter) new contents; takes over `tensor`, also on failure. The output of
+ * a node without inputs becomes an initializer, and the node goes. */
+int mc_parameter_set(struct mc_model *model, struct mc_value *v, struct mc_tensor *tensor, struct mc_error *err);
+
+#endif

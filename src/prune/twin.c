@@ -1,0 +1,99 @@
+/* twin.c - running the masked original beside the small model. */
+#include "prune/twin.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "prune/probe.h"
+
+#define TWIN_STREAM UINT64_C(0x7477696e) /* inputs other than those that the constants were measured on */
+
+static bool draws_random_numbers(const struct mc_model *model)
+{
+    for (int i = 0; i < model->graph->n_nodes; i++)
+        if (model->graph->nodes[i]->op && model->graph->nodes[i]->op->random) return true;
+    return false;
+}
+
+static int run(struct mc_plan **plan, const struct mc_model *model, const struct mc_residues *residues,
+               const struct mc_shrink_options *options, struct mc_error *err)
+{
+    const int n = residues ? residues->n : 0;
+    struct mc_clamp *clamps = MC_NEW_ARRAY(struct mc_clamp, n);
+    if (!clamps) return mc_error_memory(err);
+    for (int i = 0; i < n; i++) {
+        const struct mc_residue *r = &residues->of[i];
+        clamps[i] = (struct mc_clamp){r->value, r->axis, r->n, r->indices, r->constant};
+    }
+    const struct mc_plan_options plan_options = {
+        .dims = options->dims, .runtime = &options->runtime, .n_clamps = n, .clamps = clamps};
+    int rc = mc_plan_create(plan, model, &plan_options, err);
+    if (rc == 0) rc = mc_probe_inputs(*plan, options->seed ^ TWIN_STREAM, err);
+    if (rc == 0) rc = mc_plan_run(*plan, err);
+    mc_free(clamps);
+    return rc;
+}
+
+/* Largest |b - a| and |a|; what both say is not finite does not count. */
+static void compare(const struct mc_tensor *a, const struct mc_tensor *b, double *difference, double *largest)
+{
+    const int64_t n = mc_tensor_count(a);
+    for (int64_t i = 0; i < n; i++) {
+        const double x = mc_tensor_get_f64(a, i), y = mc_tensor_get_f64(b, i);
+        if (!isfinite(x) && !isfinite(y)) continue;
+        const double d = fabs(y - x);
+        if (!(d <= *difference)) *difference = isnan(d) ? HUGE_VAL : d;
+        if (isfinite(x) && fabs(x) > *largest) *largest = fabs(x);
+    }
+}
+
+static int compare_outputs(struct mc_twin *twin, const struct mc_model *original, const struct mc_plan *masked,
+                           const struct mc_plan *small, struct mc_error *err)
+{
+    for (int i = 0; i < original->graph->n_outputs; i++) {
+        const struct mc_tensor *a = mc_plan_output(masked, i), *b = mc_plan_output(small, i);
+        const char *name = original->graph->outputs[i]->name;
+        if (a->dtype != b->dtype || !mc_shape_equal(&a->shape, &b->shape))
+            return mc_error_set(err, MC_ERR_INTERNAL, "output '%s' of the pruned model has another shape", name);
+        if (!mc_dtype_is_float(a->dtype)) continue; /* an index of a maximum may tip either way */
+        double difference = 0, largest = 0;
+        compare(a, b, &difference, &largest);
+        if (difference > (mc_dtype_bits(a->dtype) < 32 ? 1e-2 : 1e-4) * largest)
+            return mc_error_set(
+                err, MC_ERR_INTERNAL,
+                "output '%s' of the pruned model differs from the masked one by %g, the largest being %g", name,
+                difference, largest);
+        if (difference > twin->max_difference) twin->max_difference = difference;
+        if (largest > twin->max_output) twin->max_output = largest;
+    }
+    twin->checked = true;
+    return 0;
+}
+
+int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const struct mc_model *small,
+                  const struct mc_residues *residues, const struct mc_shrink_options *options, struct mc_error *err)
+{
+    *twin = (struct mc_twin){0};
+    if (draws_random_numbers(original)) {
+        snprintf(twin->why, sizeof(twin->why), "the model draws random numbers");
+        return 0;
+    }
+    struct mc_error problem = {0};
+    struct mc_plan *masked = NULL, *cut = NULL;
+    int rc = run(&masked, original, residues, options, &problem);
+    if (rc == MC_ERR_UNSUPPORTED) {
+        snprintf(twin->why, sizeof(twin->why), "%.*s", (int)sizeof(twin->why) - 1, problem.text);
+        rc = 0;
+    } else if (rc < 0) {
+        rc = mc_error_set(err, rc, "%s", problem.text);
+    } else {
+        rc = run(&cut, small, NULL, options, err);
+        if (rc < 0 && rc != MC_ERR_SYSTEM) rc = mc_error_wrap(err, MC_ERR_INTERNAL, "the pruned model cannot be run");
+        if (rc == 0) rc = compare_outputs(twin, original, masked, cut, err);
+    }
+    mc_plan_destroy(cut);
+    mc_plan_destroy(masked);
+    return rc;
+}
