@@ -17,7 +17,8 @@ enum mc_role {
     MC_ROLE_NONE,     /* not a parameter, or no statement */
     MC_ROLE_PRODUCES, /* a filter or row of a weight: makes the channel */
     MC_ROLE_CONSUMES, /* a slice of a weight that reads the channel */
-    MC_ROLE_SCALE,    /* a factor: batch-norm scale */
+    MC_ROLE_SCALE,    /* the factor of a normalization: the channel at its mean is the shift alone, as if this were 0. A
+                       * plain factor, a divisor or a slope has no role: the constant passes through it as it is */
     MC_ROLE_SHIFT,    /* an addend: bias, batch-norm shift */
     MC_ROLE_STATISTIC /* a running mean or variance */
 };

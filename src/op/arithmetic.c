@@ -17,11 +17,6 @@ static int shift_coupling(struct mc_coupling *c, const struct mc_node *node, str
     return mc_binary_coupling(c, node, MC_ROLE_SHIFT, err);
 }
 
-static int scale_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
-{
-    return mc_binary_coupling(c, node, MC_ROLE_SCALE, err);
-}
-
 /* --- Add --- */
 
 static int add_forward(struct mc_step *step, struct mc_error *err)
@@ -105,7 +100,7 @@ const struct mc_op mc_op_mul_7 = {
     .shape = arithmetic_shape,
     .forward = mul_forward,
     .backward = mul_backward,
-    .coupling = scale_coupling,
+    .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
     .cost = mc_cost_elementwise,
 };
 
@@ -144,7 +139,7 @@ const struct mc_op mc_op_div_7 = {
     .shape = arithmetic_shape,
     .forward = div_forward,
     .backward = div_backward,
-    .coupling = scale_coupling,
+    .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
     .cost = mc_cost_elementwise,
 };
 
@@ -183,6 +178,6 @@ const struct mc_op mc_op_prelu_7 = {
     .shape = prelu_shape,
     .forward = prelu_forward,
     .backward = prelu_backward,
-    .coupling = scale_coupling,
+    .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
     .cost = mc_cost_elementwise,
 };
