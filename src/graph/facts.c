@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/error.h"
+#include "graph/refusal.h"
 
 struct driver {
     struct mc_facts *facts;
@@ -121,24 +121,11 @@ static void note_initializers(struct driver *d)
 
 static int refuse_unknown(const struct driver *d)
 {
-    enum { MOST = 8 }; /* names that fit into one readable line */
-    struct mc_buf names;
-    int n = 0;
-    mc_buf_init(&names, 4096);
-    for (int i = 0; i < d->model->graph->n_nodes; i++) {
-        const struct mc_node *node = d->model->graph->nodes[i];
-        char text[96];
-        if (node->op || n++ >= MOST) continue;
-        mc_buf_printf(&names, "%s%s of %s %d", n > 1 ? ", " : "", mc_node_text(node, text, sizeof text),
-                      node->domain[0] ? node->domain : "ai.onnx", node->opset);
-    }
-    if (n > MOST) mc_buf_printf(&names, " and %d more", n - MOST);
-    const int rc =
-        n == 0 ? MC_OK
-               : mc_error_set(d->err, MC_ERR_UNSUPPORTED, "needs %s not known here: %s",
-                              n == 1 ? "an operator that is" : "operators that are", names.data ? names.data : "");
-    mc_buf_finish(&names);
-    return rc;
+    struct mc_refusal refusal;
+    mc_refusal_init(&refusal);
+    for (int i = 0; i < d->model->graph->n_nodes; i++)
+        if (!d->model->graph->nodes[i]->op) mc_refusal_add(&refusal, d->model->graph->nodes[i], NULL);
+    return mc_refusal_finish(&refusal, "needs operators that are not known here", d->err);
 }
 
 static int check_arity(const struct mc_node *node, struct mc_error *err)

@@ -14,14 +14,14 @@ typedef int mc_evaluate_fn(void *context, const struct mc_node *node, const stru
 
 struct mc_facts {
     int n_values;
-    struct mc_fact *of; /* by value id; dtype MC_UNDEFINED: unknown */
+    struct mc_fact *of;        /* by value id; dtype MC_UNDEFINED: unknown */
     struct mc_tensor **folded; /* by value id: constants made here, owned */
 };
 
 /* Extents for the inputs of a graph whose dimensions are not all numbers. */
 struct mc_dims {
-    int64_t batch;              /* stands for an unknown first dimension; 0: none may be unknown */
-    int n_inputs;               /* entries of `shape`, in graph input order (initializers not counted); 0: none given */
+    int64_t batch; /* stands for an unknown first dimension; 0: none may be unknown */
+    int n_inputs;  /* entries of `shape`, in graph input order (initializers not counted); 0: none given */
     const struct mc_shape *shape;
 };
 

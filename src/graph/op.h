@@ -47,6 +47,8 @@ struct mc_step {
     size_t saved_bytes;          /* set by prepare: what forward leaves for backward (training only) */
     void *saved;
     void *state; /* made by prepare, freed by release */
+    bool is_view; /* set by prepare: out[0] is in[0] under another shape in this plan, as with mc_op.view (dropout that
+                   * is off, a cast to the same type). Ignored when other outputs are asked for */
 };
 
 /* Which tensors backward reads; what nobody keeps, the plan may overwrite. */
@@ -86,7 +88,8 @@ struct mc_op {
     int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                  struct mc_error *err);
 
-    /* Once per plan: choose kernels, pack constants, ask for workspace. May be NULL. */
+    /* Once per plan, and again by mc_plan_refresh: choose kernels, pack constants, ask for workspace. Shapes are
+     * known; data only of constant inputs. May be NULL. `release` follows each prepare, one that failed included. */
     int (*prepare)(struct mc_step *step, struct mc_error *err);
     void (*release)(struct mc_step *step);
 

@@ -24,14 +24,14 @@ struct mc_clamp {
 struct mc_plan_options {
     struct mc_dims dims;
     const struct mc_runtime *runtime;
-    bool training;                          /* keep for backward; parameters may change between runs */
-    int n_wrt;                              /* training: values whose gradients are wanted (initializers, inputs) */
+    bool training; /* keep for backward; parameters may change between runs */
+    int n_wrt;     /* training: values whose gradients are wanted (initializers, inputs) */
     const struct mc_value *const *wrt;
-    int n_taps;                             /* further values to hand out after the graph's outputs */
+    int n_taps; /* further values to hand out after the graph's outputs */
     const struct mc_value *const *taps;
     int n_clamps;
     const struct mc_clamp *clamps;
-    bool no_fold;                           /* run every node (for per-node measurement and tests) */
+    bool no_fold; /* run every node (for per-node measurement and tests) */
 };
 
 struct mc_plan;
@@ -43,7 +43,8 @@ int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const st
 void mc_plan_destroy(struct mc_plan *plan);
 
 /* Inputs as mc_model_input counts them. The plan lends its input tensors for filling (their contents may be
- * overwritten by a run), or takes the caller's for one run by mc_plan_bind_input (shape and type must agree; no copy). */
+ * overwritten by a run), or takes the caller's for one run by mc_plan_bind_input (shape and type must agree; no copy).
+ */
 int mc_plan_n_inputs(const struct mc_plan *plan);
 struct mc_tensor *mc_plan_input(struct mc_plan *plan, int i);
 int mc_plan_bind_input(struct mc_plan *plan, int i, const struct mc_tensor *tensor, struct mc_error *err);
@@ -55,12 +56,14 @@ int mc_plan_run(struct mc_plan *plan, struct mc_error *err);
 
 /* After a run of a training plan: the caller fills the gradients of the outputs (graph outputs, then taps; mark the
  * ones that are not zero), backward makes those of `wrt`. Gradients are written, not added. */
-struct mc_tensor *mc_plan_grad_output(struct mc_plan *plan, int i); /* filling it marks it; cleared by each run */
-int mc_plan_backward(struct mc_plan *plan, struct mc_error *err);
-/* Gradient of wrt[i]; NULL if no path leads to it. */
+struct mc_tensor *mc_plan_grad_output(struct mc_plan *plan, int i); /* asking marks it; cleared by each run. NULL if the
+                                                                     * output depends on none of `wrt` */
+int mc_plan_backward(struct mc_plan *plan, struct mc_error *err);   /* once per run */
+/* Gradient of wrt[i]; NULL if no path leads to it from an output whose gradient was given. Valid until the next run. */
 const struct mc_tensor *mc_plan_grad(const struct mc_plan *plan, int i);
 
-/* Parameters were changed from outside a training plan: pack and fold them again. */
+/* Parameters were changed from outside a training plan: pack and fold them again. Also after mc_value_set_data with
+ * the same shape. After a failure the plan can only be destroyed. */
 int mc_plan_refresh(struct mc_plan *plan, struct mc_error *err);
 
 struct mc_runtime *mc_plan_runtime(struct mc_plan *plan);

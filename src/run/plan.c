@@ -1,0 +1,135 @@
+/* plan.c - running a compiled plan; see plan.h. How it is made stands in compile.c and layout.c, backward in tape.c. */
+#include "run/plan.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "run/plan_state.h"
+
+/* --- inputs and outputs --- */
+
+int mc_plan_n_inputs(const struct mc_plan *plan)
+{
+    return plan->n_inputs;
+}
+
+struct mc_tensor *mc_plan_input(struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_inputs);
+    return &plan->inputs[i].own;
+}
+
+int mc_plan_bind_input(struct mc_plan *plan, int i, const struct mc_tensor *tensor, struct mc_error *err)
+{
+    assert(i >= 0 && i < plan->n_inputs);
+    struct mc_plan_input *input = &plan->inputs[i];
+    const char *name = mc_model_input(plan->model, i)->name;
+    char needs[128], has[128];
+    if (tensor->dtype != input->own.dtype)
+        return mc_error_set(err, MC_ERR_USAGE, "input '%s': needs %s, has %s", name, mc_dtype_name(input->own.dtype),
+                            mc_dtype_name(tensor->dtype));
+    if (!mc_shape_equal(&tensor->shape, &input->own.shape))
+        return mc_error_set(err, MC_ERR_USAGE, "input '%s': needs shape %s, has %s", name,
+                            mc_shape_text(&input->own.shape, needs, sizeof needs),
+                            mc_shape_text(&tensor->shape, has, sizeof has));
+    input->bound = tensor->data;
+    return MC_OK;
+}
+
+int mc_plan_n_outputs(const struct mc_plan *plan)
+{
+    return plan->n_outputs;
+}
+
+const struct mc_tensor *mc_plan_output(const struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_outputs);
+    return &plan->outputs[i].value->tensor;
+}
+
+/* --- running --- */
+
+/* Let the steps see the caller's bytes, or our own again. Only the input and its views move: a step that works in place
+ * writes to our buffer, wherever it reads. */
+static void take_input(struct mc_plan_input *input)
+{
+    void *data = input->own.data;
+    if (input->bound && input->n_clamps) {
+        memcpy(data, input->bound, mc_tensor_bytes(&input->own));
+    } else if (input->bound) {
+        memcpy(&data, &input->bound, sizeof data); /* drops const: nothing writes to it */
+    }
+    input->bound = NULL;
+    if (input->views[0]->data != data)
+        for (int i = 0; i < input->n_views; i++) input->views[i]->data = data;
+    mc_clamp_apply(input->clamps, input->n_clamps);
+}
+
+static int run_steps(struct mc_plan *plan, struct mc_error *err)
+{
+    for (int k = 0; k < plan->n_steps; k++) {
+        struct mc_plan_step *step = &plan->steps[k];
+        const int64_t start = plan->timed ? mc_clock_ns() : 0;
+        const int rc = step->op->forward(&step->call, err);
+        if (rc < 0) {
+            char text[128];
+            return mc_error_wrap(err, rc, "node %s", mc_node_text(step->call.node, text, sizeof text));
+        }
+        if (plan->timed) step->ns = mc_clock_ns() - start;
+        if (step->n_clamps) mc_clamp_apply(step->clamps, step->n_clamps);
+    }
+    return MC_OK;
+}
+
+int mc_plan_run(struct mc_plan *plan, struct mc_error *err)
+{
+    for (int i = 0; i < plan->n_inputs; i++) take_input(&plan->inputs[i]);
+    for (int i = 0; i < plan->n_outputs; i++) plan->outputs[i].given = false;
+    const int before = mc_runtime_enter(&plan->runtime);
+    const int rc = run_steps(plan, err);
+    mc_runtime_leave(before);
+    plan->ran = rc == MC_OK && plan->options.training;
+    return rc;
+}
+
+/* --- what a plan tells of itself --- */
+
+struct mc_runtime *mc_plan_runtime(struct mc_plan *plan)
+{
+    return &plan->runtime;
+}
+
+const struct mc_facts *mc_plan_facts(const struct mc_plan *plan)
+{
+    return &plan->facts;
+}
+
+size_t mc_plan_bytes(const struct mc_plan *plan)
+{
+    return plan->block_bytes;
+}
+
+int mc_plan_n_steps(const struct mc_plan *plan)
+{
+    return plan->n_steps;
+}
+
+const struct mc_node *mc_plan_step_node(const struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_steps);
+    return plan->steps[i].call.node;
+}
+
+void mc_plan_time(struct mc_plan *plan, bool on)
+{
+    plan->timed = on;
+    for (int k = 0; k < plan->n_steps; k++) plan->steps[k].ns = 0;
+}
+
+int64_t mc_plan_step_ns(const struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_steps);
+    return plan->steps[i].ns;
+}

@@ -1,0 +1,145 @@
+/* plan_state.h - what a plan consists of; shared by the files that build it (compile.c, tape.c) and the one that runs
+ * it (plan.c).
+ *
+ * Time. With n steps, step k runs forward at time k, the outputs are handed out and their gradients come in at time n,
+ * and step k runs backward at time 2n - k. Everything the caller may look at until the next run lives to 2n + 1.
+ *
+ * Storage. Every value has a root: itself, or for a view the value whose elements it shows. Roots that a run computes,
+ * and graph inputs, have a buffer in the plan's block; constants and parameters lie where they are. A step that works
+ * in place shares the buffer of its input, not its root: the input's contents are gone then.
+ */
+#ifndef MC_RUN_PLAN_STATE_H
+#define MC_RUN_PLAN_STATE_H
+
+#include "base/arena.h"
+#include "graph/op.h"
+#include "run/memory.h"
+#include "run/plan.h"
+
+enum { MC_NO_BUFFER = -1 };
+
+/* One value of the model, by its id. */
+struct mc_plan_value {
+    struct mc_tensor tensor; /* what steps see; `data` is settled at the end of compilation */
+    struct mc_tensor grad;   /* same, of its gradient */
+    int root;
+    int buffer;
+    bool needed; /* some output depends on it */
+    bool varies; /* may change between runs, or during one */
+    bool clamped;
+    bool is_wrt;
+    /* training */
+    bool wanted;  /* depends on something whose gradient is asked for */
+    bool carries; /* and an output depends on it: a gradient will pass */
+    /* of roots only */
+    int last; /* time of the last use of the contents */
+    int grad_buffer;
+    int grad_first, grad_last; /* -1: nothing gives one yet */
+    bool grad_present;         /* during backward: something has been written */
+};
+
+/* Where the gradient of one input of a step goes. The first to come writes directly, later ones by way of a tensor of
+ * their own that is added. */
+struct mc_plan_route {
+    struct mc_plan_value *root; /* NULL: no gradient asked for */
+    struct mc_tensor *direct;   /* shaped as the input, not as the root */
+    struct mc_tensor *detour;   /* NULL where this one is always the first */
+    int detour_buffer;
+};
+
+struct mc_plan_clamp {
+    struct mc_plan_value *value;
+    int axis;
+    int64_t n;
+    const int64_t *indices;
+    struct mc_tensor *fill; /* [n], of the value's type; owned */
+};
+
+struct mc_plan_step {
+    struct mc_step call;
+    const struct mc_op *op;
+    bool prepared;
+    bool backward;        /* a gradient passes through it */
+    int workspace, saved; /* buffers */
+    int backward_workspace;
+    int n_clamps; /* clamps of its outputs */
+    const struct mc_plan_clamp *clamps;
+    struct mc_plan_route *routes;     /* by input */
+    struct mc_plan_value **out_roots; /* by output; NULL: no gradient will come */
+    int64_t ns;
+};
+
+struct mc_plan_input {
+    struct mc_plan_value *value;
+    struct mc_tensor own;     /* in the block; lent to the caller */
+    const void *bound;        /* the caller's bytes for the next run, or NULL */
+    int n_views;              /* the value itself and its views */
+    struct mc_tensor **views; /* whose data follow */
+    int n_clamps;
+    const struct mc_plan_clamp *clamps;
+};
+
+struct mc_plan_output {
+    struct mc_plan_value *value;
+    struct mc_tensor seed; /* its gradient as the caller gives it; dtype MC_UNDEFINED: nobody wants it */
+    int seed_buffer;       /* of its own, or the one of the value's gradient */
+    bool owns_grad;        /* the latter */
+    bool given;
+};
+
+struct mc_plan {
+    struct mc_arena arena; /* all lists below */
+    struct mc_runtime runtime;
+    const struct mc_model *model;
+    struct mc_plan_options options; /* with lists of our own */
+    struct mc_facts facts;
+    struct mc_plan_value *values;
+    int n_values;
+    struct mc_plan_step *steps;
+    int n_steps;
+    struct mc_plan_input *inputs;
+    int n_inputs;
+    struct mc_plan_output *outputs;
+    int n_outputs;
+    struct mc_plan_value **carriers; /* roots through which gradients pass */
+    int n_carriers;
+    struct mc_plan_clamp *clamps; /* those of one value together */
+    int n_clamps;
+    struct mc_extents extents;
+    unsigned char *block;
+    size_t block_bytes;
+    bool timed;
+    bool ran; /* a run of a training plan is there to go back through */
+};
+
+/* layout.c */
+int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err); /* memory, once steps are prepared */
+void mc_plan_point_constants(struct mc_plan *plan);              /* addresses of constants and parameters */
+void mc_plan_point(struct mc_plan *plan);                        /* all addresses */
+void *mc_plan_address(const struct mc_plan *plan, int buffer);   /* NULL for MC_NO_BUFFER */
+
+/* tape.c */
+int mc_tape_mark(struct mc_plan *plan, struct mc_error *err);    /* what gradients pass through */
+int mc_tape_lay_out(struct mc_plan *plan, struct mc_error *err); /* add the buffers that they need */
+void mc_tape_point(struct mc_plan *plan);                        /* settle their addresses */
+
+/* clamp.c */
+int mc_clamps_create(struct mc_plan *plan, struct mc_error *err);
+void mc_clamps_finish(struct mc_plan *plan);
+const struct mc_plan_clamp *mc_clamps_of(const struct mc_plan *plan, const struct mc_plan_value *value, int *n);
+void mc_clamp_apply(const struct mc_plan_clamp *clamps, int n);
+
+static inline struct mc_plan_value *mc_plan_value(const struct mc_plan *plan, const struct mc_value *v)
+{
+    return v ? &plan->values[v->id] : NULL;
+}
+
+static inline struct mc_plan_value *mc_plan_root(const struct mc_plan *plan, const struct mc_value *v)
+{
+    return v ? &plan->values[plan->values[v->id].root] : NULL;
+}
+
+/* An array of the plan's arena, of at least one element so that it can be told from failure. */
+#define MC_PLAN_ARRAY(plan, type, n) MC_ARENA_ARRAY(&(plan)->arena, type, (n) > 0 ? (n) : 1)
+
+#endif

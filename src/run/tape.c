@@ -1,0 +1,288 @@
+/* tape.c - backward: which steps take part, where gradients lie, and going through them; see plan_state.h. */
+#include <assert.h>
+
+#include "base/error.h"
+#include "graph/refusal.h"
+#include "kernel/copy.h"
+#include "run/plan_state.h"
+
+/* --- what gradients pass through --- */
+
+/* Does the operator have a derivative by input i? One without backward rule has, as far as we know, so that it is
+ * refused rather than taken for a constant. */
+static bool differentiates(const struct mc_op *op, int i)
+{
+    if (op->shape_only) return false;
+    return !op->backward || op->grad_inputs >> (i < 31 ? i : 31) & 1;
+}
+
+static bool passes(const struct mc_plan *plan, const struct mc_plan_step *step, int i)
+{
+    const struct mc_plan_value *root = mc_plan_root(plan, step->call.node->inputs[i]);
+    return root && root->wanted && differentiates(step->op, i);
+}
+
+/* Forward: what depends on the values that gradients are asked for. */
+static void mark_wanted(struct mc_plan *plan)
+{
+    for (int k = 0; k < plan->n_steps; k++) {
+        const struct mc_plan_step *step = &plan->steps[k];
+        const struct mc_node *node = step->call.node;
+        bool wanted = false;
+        for (int i = 0; i < node->n_inputs && !wanted; i++) wanted = passes(plan, step, i);
+        for (int i = 0; i < node->n_outputs && wanted; i++) {
+            struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
+            if (v && mc_dtype_is_float(v->tensor.dtype)) v->wanted = true;
+        }
+    }
+}
+
+static bool receives(const struct mc_plan *plan, const struct mc_plan_step *step)
+{
+    const struct mc_node *node = step->call.node;
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && mc_plan_root(plan, node->outputs[i])->carries) return true;
+    return false;
+}
+
+/* Backward: what of that the outputs depend on. */
+static int mark_carrying(struct mc_plan *plan, struct mc_error *err)
+{
+    struct mc_refusal refusal;
+    mc_refusal_init(&refusal);
+    for (int i = 0; i < plan->n_outputs; i++) {
+        struct mc_plan_value *root = &plan->values[plan->outputs[i].value->root];
+        root->carries = root->wanted;
+    }
+    for (int k = plan->n_steps - 1; k >= 0; k--) {
+        struct mc_plan_step *step = &plan->steps[k];
+        const struct mc_node *node = step->call.node;
+        if (!receives(plan, step)) continue;
+        for (int i = 0; i < node->n_inputs; i++) {
+            if (!passes(plan, step, i)) continue;
+            mc_plan_root(plan, node->inputs[i])->carries = true;
+            step->backward = true;
+        }
+        if (step->backward && !step->op->backward) mc_refusal_add(&refusal, node, step->op->no_backward);
+    }
+    return mc_refusal_finish(&refusal, "needs operators that a gradient cannot pass", err);
+}
+
+int mc_tape_mark(struct mc_plan *plan, struct mc_error *err)
+{
+    for (int i = 0; i < plan->options.n_wrt; i++) {
+        struct mc_plan_value *v = mc_plan_value(plan, plan->options.wrt[i]);
+        if (!mc_dtype_is_float(v->tensor.dtype))
+            return mc_error_set(err, MC_ERR_USAGE, "the gradient by '%s' of type %s cannot be had",
+                                plan->options.wrt[i]->name, mc_dtype_name(v->tensor.dtype));
+        v->wanted = true;
+    }
+    mark_wanted(plan);
+    return mark_carrying(plan, err);
+}
+
+/* --- where gradients lie --- */
+
+static int add_buffer(struct mc_plan *plan, const struct mc_tensor *tensor, int first, int last, int *buffer,
+                      struct mc_error *err)
+{
+    *buffer = mc_extents_add(&plan->extents, mc_tensor_bytes(tensor), first, last);
+    return *buffer < 0 ? mc_error_memory(err) : MC_OK;
+}
+
+static bool is_first(const struct mc_plan_value *root)
+{
+    return root->grad_first < 0;
+}
+
+/* Gradients that the caller gives: the first for a value is put where the value's gradient lies. */
+static int lay_out_seeds(struct mc_plan *plan, struct mc_error *err)
+{
+    const int boundary = plan->n_steps;
+    int rc = MC_OK;
+    for (int i = 0; i < plan->n_outputs && rc == MC_OK; i++) {
+        struct mc_plan_output *output = &plan->outputs[i];
+        struct mc_plan_value *root = &plan->values[output->value->root];
+        if (!root->carries) continue;
+        output->seed = output->value->tensor;
+        output->owns_grad = is_first(root);
+        if (output->owns_grad)
+            root->grad_first = root->grad_last = boundary;
+        else
+            rc = add_buffer(plan, &output->seed, boundary, boundary, &output->seed_buffer, err);
+    }
+    return rc;
+}
+
+static int lay_out_routes(struct mc_plan *plan, struct mc_plan_step *step, int back, struct mc_error *err)
+{
+    const struct mc_node *node = step->call.node;
+    for (int i = 0; i < node->n_inputs; i++) {
+        struct mc_plan_route *route = &step->routes[i];
+        if (!passes(plan, step, i)) continue;
+        struct mc_plan_value *v = mc_plan_value(plan, node->inputs[i]);
+        route->root = mc_plan_root(plan, node->inputs[i]);
+        route->direct = &v->grad;
+        if (is_first(route->root)) {
+            route->root->grad_first = route->root->grad_last = back;
+            continue;
+        }
+        route->detour = MC_PLAN_ARRAY(plan, struct mc_tensor, 1);
+        if (!route->detour) return mc_error_memory(err);
+        route->detour->dtype = v->tensor.dtype;
+        route->detour->shape = v->tensor.shape;
+        const int rc = add_buffer(plan, route->detour, back, back, &route->detour_buffer, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* A gradient is read last by the step that made the value, or by the caller. */
+static int lay_out_carriers(struct mc_plan *plan, struct mc_error *err)
+{
+    const int n = plan->n_steps;
+    for (int k = 0; k < n; k++) {
+        struct mc_plan_step *step = &plan->steps[k];
+        const struct mc_node *node = step->call.node;
+        for (int i = 0; i < node->n_outputs; i++) {
+            struct mc_plan_value *root = mc_plan_root(plan, node->outputs[i]);
+            if (!root || !root->carries) continue;
+            step->out_roots[i] = root;
+            root->grad_last = 2 * n - k;
+        }
+    }
+    plan->carriers = MC_PLAN_ARRAY(plan, struct mc_plan_value *, plan->n_values);
+    if (!plan->carriers) return mc_error_memory(err);
+    for (int i = 0; i < plan->n_values; i++) {
+        struct mc_plan_value *v = &plan->values[i];
+        const struct mc_plan_value *root = &plan->values[v->root];
+        if (!root->carries) continue;
+        v->grad.dtype = v->tensor.dtype;
+        v->grad.shape = v->tensor.shape;
+        if (v != root) continue;
+        plan->carriers[plan->n_carriers++] = v;
+        const int rc =
+            add_buffer(plan, &v->grad, v->grad_first, v->is_wrt ? 2 * n + 1 : v->grad_last, &v->grad_buffer, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+int mc_tape_lay_out(struct mc_plan *plan, struct mc_error *err)
+{
+    if (!plan->options.training) return MC_OK;
+    int rc = lay_out_seeds(plan, err);
+    for (int k = plan->n_steps - 1; k >= 0 && rc == MC_OK; k--)
+        if (plan->steps[k].backward) rc = lay_out_routes(plan, &plan->steps[k], 2 * plan->n_steps - k, err);
+    return rc == MC_OK ? lay_out_carriers(plan, err) : rc;
+}
+
+void mc_tape_point(struct mc_plan *plan)
+{
+    for (int i = 0; i < plan->n_values; i++)
+        plan->values[i].grad.data = mc_plan_address(plan, plan->values[plan->values[i].root].grad_buffer);
+    for (int i = 0; i < plan->n_outputs; i++) {
+        struct mc_plan_output *output = &plan->outputs[i];
+        output->seed.data = output->owns_grad ? output->value->grad.data : mc_plan_address(plan, output->seed_buffer);
+    }
+    for (int k = 0; k < plan->n_steps; k++) {
+        const struct mc_plan_step *step = &plan->steps[k];
+        for (int i = 0; i < step->call.n_in; i++)
+            if (step->routes[i].detour)
+                step->routes[i].detour->data = mc_plan_address(plan, step->routes[i].detour_buffer);
+    }
+}
+
+/* --- going back --- */
+
+/* grad += more, of equally many elements. */
+static void add(const struct mc_tensor *grad, const struct mc_tensor *more)
+{
+    const struct mc_box all = {.rank = 1, .extent = {mc_tensor_count(more)}, .to = {1}, .from = {1}};
+    mc_add_box(grad->data, more->data, &all, grad->dtype);
+}
+
+static void copy(const struct mc_tensor *grad, const struct mc_tensor *from)
+{
+    const struct mc_box all = {.rank = 1, .extent = {mc_tensor_count(from)}, .to = {1}, .from = {1}};
+    mc_copy_box(grad->data, from->data, &all, (size_t)mc_dtype_bits(from->dtype) / 8);
+}
+
+/* What the caller gave: first those that lie in place already, as the others are added to them. */
+static void take_seeds(struct mc_plan *plan)
+{
+    for (int i = 0; i < plan->n_carriers; i++) plan->carriers[i]->grad_present = false;
+    for (int i = 0; i < plan->n_outputs; i++) {
+        const struct mc_plan_output *output = &plan->outputs[i];
+        if (output->given && output->owns_grad) plan->values[output->value->root].grad_present = true;
+    }
+    for (int i = 0; i < plan->n_outputs; i++) {
+        const struct mc_plan_output *output = &plan->outputs[i];
+        struct mc_plan_value *root = &plan->values[output->value->root];
+        if (!output->given || output->owns_grad) continue;
+        (root->grad_present ? add : copy)(&root->grad, &output->seed);
+        root->grad_present = true;
+    }
+}
+
+static int step_back(const struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    struct mc_step *call = &step->call;
+    const struct mc_node *node = call->node;
+    bool any = false;
+    for (int i = 0; i < call->n_out; i++) {
+        const bool present = step->out_roots[i] && step->out_roots[i]->grad_present;
+        call->grad_out[i] = present ? &mc_plan_value(plan, node->outputs[i])->grad : NULL;
+        any |= present;
+    }
+    if (!any) return MC_OK;
+    for (int i = 0; i < call->n_in; i++) {
+        const struct mc_plan_route *route = &step->routes[i];
+        if (!route->root) continue;
+        assert(!route->root->grad_present || route->detour);
+        call->grad_in[i] = route->root->grad_present ? route->detour : route->direct;
+        route->root->grad_present = true;
+    }
+    call->workspace = mc_plan_address(plan, step->backward_workspace);
+    const int rc = step->op->backward(call, err);
+    call->workspace = mc_plan_address(plan, step->workspace);
+    if (rc < 0) return rc;
+    for (int i = 0; i < call->n_in; i++)
+        if (call->grad_in[i] && call->grad_in[i] == step->routes[i].detour)
+            add(step->routes[i].direct, call->grad_in[i]);
+    return MC_OK;
+}
+
+int mc_plan_backward(struct mc_plan *plan, struct mc_error *err)
+{
+    char text[128];
+    if (!plan->ran) return mc_error_set(err, MC_ERR_USAGE, "backward needs a run of a training plan before it");
+    const int before = mc_runtime_enter(&plan->runtime);
+    int rc = MC_OK;
+    take_seeds(plan);
+    plan->ran = false; /* buffers that forward filled are used again */
+    for (int k = plan->n_steps - 1; k >= 0 && rc == MC_OK; k--) {
+        if (!plan->steps[k].backward) continue;
+        rc = step_back(plan, &plan->steps[k], err);
+        if (rc < 0)
+            mc_error_wrap(err, rc, "backward of node %s", mc_node_text(plan->steps[k].call.node, text, sizeof text));
+    }
+    mc_runtime_leave(before);
+    return rc;
+}
+
+struct mc_tensor *mc_plan_grad_output(struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_outputs);
+    struct mc_plan_output *output = &plan->outputs[i];
+    if (output->seed.dtype == MC_UNDEFINED) return NULL;
+    output->given = true;
+    return &output->seed;
+}
+
+const struct mc_tensor *mc_plan_grad(const struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->options.n_wrt);
+    const struct mc_plan_value *v = mc_plan_value(plan, plan->options.wrt[i]);
+    return v->carries && v->grad_present ? &v->grad : NULL;
+}
