@@ -91,6 +91,14 @@ int mc_node_set_ints(struct mc_node *node, const char *name, const int64_t *valu
     return write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_INTS, .n = n, .ints = copy}, err);
 }
 
+int mc_node_set_floats(struct mc_node *node, const char *name, const float *values, int64_t n, struct mc_error *err)
+{
+    float *copy = MC_ARENA_ARRAY(&node->graph->model->arena, float, n);
+    if (!copy) return mc_error_memory(err);
+    if (n) memcpy(copy, values, (size_t)n * sizeof *copy);
+    return write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_FLOATS, .n = n, .floats = copy}, err);
+}
+
 int mc_node_set_string(struct mc_node *node, const char *name, const char *value, struct mc_error *err)
 {
     const size_t length = strlen(value);

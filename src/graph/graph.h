@@ -190,6 +190,7 @@ bool mc_node_string_is(const struct mc_node *node, const char *name, const char 
 int mc_node_set_int(struct mc_node *node, const char *name, int64_t value, struct mc_error *err);
 int mc_node_set_float(struct mc_node *node, const char *name, float value, struct mc_error *err);
 int mc_node_set_ints(struct mc_node *node, const char *name, const int64_t *values, int64_t n, struct mc_error *err);
+int mc_node_set_floats(struct mc_node *node, const char *name, const float *values, int64_t n, struct mc_error *err);
 int mc_node_set_string(struct mc_node *node, const char *name, const char *value, struct mc_error *err);
 int mc_node_set_tensor(struct mc_node *node, const char *name, struct mc_tensor *value, struct mc_error *err);
 void mc_node_remove_attr(struct mc_node *node, const char *name); /* nothing happens when it is absent */

@@ -1,0 +1,115 @@
+/* test_ops.c - the table of operators is whole: sorted, every rule there or the reason why not; and the harness that
+ * tests them finds what it should. */
+#include "op/ops.h"
+
+#include <string.h>
+
+#include "harness.h"
+
+static int order(const struct mc_op *a, const struct mc_op *b)
+{
+    int order = strcmp(a->domain, b->domain);
+    if (order == 0) order = strcmp(a->type, b->type);
+    return order ? order : a->since - b->since;
+}
+
+static void test_table_is_sorted(void **state)
+{
+    for (size_t i = 1; i < mc_ops_count; i++)
+        if (order(mc_ops[i - 1], mc_ops[i]) >= 0)
+            fail_msg("%s-%d stands before %s-%d", mc_ops[i - 1]->type, mc_ops[i - 1]->since, mc_ops[i]->type,
+                     mc_ops[i]->since);
+}
+
+static void test_every_operator_has_its_rules_or_a_reason(void **state)
+{
+    for (size_t i = 0; i < mc_ops_count; i++) {
+        const struct mc_op *op = mc_ops[i];
+        if (!op->shape || !op->forward || !op->coupling || !op->cost)
+            fail_msg("%s-%d lacks a rule", op->type, op->since);
+        if (!op->backward && !op->no_backward && !op->shape_only)
+            fail_msg("%s-%d has no backward and no reason", op->type, op->since);
+        if (op->backward && !op->grad_inputs) fail_msg("%s-%d differentiates by nothing", op->type, op->since);
+        if (!op->backward && op->grad_inputs) fail_msg("%s-%d cannot differentiate", op->type, op->since);
+    }
+}
+
+static void test_numbers_of_inputs_and_versions_make_sense(void **state)
+{
+    for (size_t i = 0; i < mc_ops_count; i++) {
+        const struct mc_op *op = mc_ops[i];
+        const bool ok = op->since >= 1 && op->min_inputs >= 0 && op->n_outputs != 0 && op->max_inputs >= -1 &&
+                        (op->max_inputs < 0 || op->min_inputs <= op->max_inputs) && op->type && op->domain;
+        if (!ok) fail_msg("%s-%d: its numbers do not make sense", op->type, op->since);
+    }
+}
+
+static void test_find_takes_the_newest_that_is_old_enough(void **state)
+{
+    for (size_t i = 0; i < mc_ops_count; i++) {
+        const struct mc_op *op = mc_ops[i];
+        const bool newer = i + 1 < mc_ops_count && strcmp(mc_ops[i + 1]->type, op->type) == 0;
+        assert_ptr_equal(mc_ops_find(op->domain, op->type, op->since), op);
+        assert_ptr_equal(mc_ops_find(op->domain, op->type, newer ? mc_ops[i + 1]->since - 1 : 1000), op);
+        if (i == 0 || strcmp(mc_ops[i - 1]->type, op->type) != 0)
+            assert_null(mc_ops_find(op->domain, op->type, op->since - 1));
+    }
+}
+
+static void test_find_knows_no_strangers(void **state)
+{
+    assert_null(mc_ops_find("", "NoSuchOperator", 13));
+    assert_null(mc_ops_find("", "", 13));
+    assert_null(mc_ops_find("com.example", "Relu", 13));
+    assert_null(mc_ops_find("", "zzz", 13));
+}
+
+/* --- the harness, on operators that cannot be simpler --- */
+
+static const struct op_case relu = {.type = "Relu", .opset = 14, .in = {{OP_DIMS(2, 3), OP_DATA(-1, 0, 1, 2, -3, 4)}}};
+
+static void test_harness_compares_numbers(void **state)
+{
+    const struct op_tensor expected = {OP_DIMS(2, 3), OP_DATA(0, 0, 1, 2, 0, 4)};
+    op_check(&relu, &expected, 1e-6);
+}
+
+static void test_harness_differentiates(void **state)
+{
+    op_check_gradient(&(struct op_case){.type = "Relu", .opset = 14, .in = {{OP_DIMS(3, 5)}}, .kink = 0.01});
+    op_check_gradient(&(struct op_case){
+        .type = "Mul", .opset = 14, .in = {{OP_DIMS(3, 1, 5)}, {OP_DIMS(4, 5), .initializer = true}}});
+}
+
+static void test_harness_sees_refusals(void **state)
+{
+    op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .in = {{OP_DIMS(2), .dtype = MC_BOOL}}},
+                     MC_ERR_UNSUPPORTED, "node 'node' (Relu): input 0 'in0'");
+    op_check_refused(&(struct op_case){.type = "Nonsense", .opset = 14, .in = {{OP_DIMS(2)}}}, MC_ERR_UNSUPPORTED,
+                     "'node' (Nonsense of ai.onnx 14)");
+    op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .n_in = 2, .in = {{OP_DIMS(2)}, {OP_DIMS(2)}}},
+                     MC_ERR_INPUT, "needs 1 inputs, has 2");
+}
+
+static void test_harness_survives_failing_allocations(void **state)
+{
+    op_check_memory(&relu);
+    op_check_memory(&(struct op_case){
+        .type = "Mul", .opset = 14, .in = {{OP_DIMS(3, 1, 5)}, {OP_DIMS(4, 5), .initializer = true}}});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_table_is_sorted),
+        cmocka_unit_test(test_every_operator_has_its_rules_or_a_reason),
+        cmocka_unit_test(test_numbers_of_inputs_and_versions_make_sense),
+        cmocka_unit_test(test_find_takes_the_newest_that_is_old_enough),
+        cmocka_unit_test(test_find_knows_no_strangers),
+        cmocka_unit_test(test_harness_compares_numbers),
+        cmocka_unit_test(test_harness_differentiates),
+        cmocka_unit_test(test_harness_sees_refusals),
+        cmocka_unit_test(test_harness_survives_failing_allocations),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
