@@ -21,29 +21,33 @@ struct mc_fit_options {
     enum mc_optimizer_kind optimizer;
     enum mc_rate_kind rate_kind;
     double rate;         /* eta_0 */
-    double rate_gamma;   /* exponential: eta_0 * gamma^epoch */
-    double momentum;     /* momentum; default 0.9 */
+    double rate_gamma;   /* exponential: eta_0 * gamma^epoch, epochs counted from 0; linear: eta_0 * (1 - share of the
+                          * steps that are done) */
+    double momentum;     /* of MC_MOMENTUM, [0, 1); default 0.9 */
     double beta1, beta2; /* Adam; RMSProp uses beta2 as its rho */
     double epsilon;
-    double l1, l2;       /* penalties on weights (not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic net */
-    int64_t batch;       /* samples per step; 1: stochastic; 0: all (batch gradient descent) */
+    double l1, l2; /* penalties on weights (rank >= 2; not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic
+                    * net. l1 makes weights exactly zero (train/optimizer.h) */
+    int64_t batch; /* samples per step; 1: stochastic; 0: all (batch gradient descent) */
     int64_t epochs;
-    int64_t patience;    /* early stopping: epochs without improvement; 0: off */
-    double min_delta;    /* least improvement of the validation loss that counts */
+    int64_t patience; /* early stopping: epochs without improvement; 0: off, and the last epoch's weights stay */
+    double min_delta; /* least improvement of the validation loss that counts; default 0.001 */
     uint64_t seed;
     bool freeze_batch_norm;
-    bool augment_shift;  /* shift images by up to 2 pixels */
+    bool augment_shift; /* shift images [C, H, W] by up to 2 pixels, their edges repeated */
 
     /* masks: n_masks values with a byte per element, 0: held at zero */
     int n_masks;
     const struct mc_value *const *masked;
     const unsigned char *const *masks;
 
-    /* distillation: L = (1-alpha) H(y, p_s) + alpha T^2 KL(p_t || p_s)   (Hinton, Vinyals, Dean 2015) */
+    /* distillation: L = (1-alpha) H(y, p_s) + alpha T^2 KL(p_t || p_s)   (Hinton, Vinyals, Dean 2015). For mean squared
+     * error both terms are: (1-alpha) MSE(y, o_s) + alpha MSE(o_t, o_s). */
     const struct mc_model *teacher; /* NULL: none */
     double alpha, temperature;
 
-    /* Called before each optimizer step, to move a schedule of masks on; may be NULL. progress in [0, 1). */
+    /* Called before each step, to move a schedule of masks on; may be NULL. progress in [0, 1). Returns 1 if it changed
+     * `masks`: weights are zeroed at once, and an epoch before it no longer counts as the best. */
     int (*before_step)(void *context, int64_t step, double progress, struct mc_error *err);
     void *context;
 
@@ -57,8 +61,8 @@ struct mc_fit_options {
 void mc_fit_options_init(struct mc_fit_options *options); /* the defaults, which the manual states */
 
 /* Train. `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
- * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they were
- * after the last good epoch. A loss that is not finite is MC_ERR_INPUT naming step and rate. */
+ * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they
+ * were after the last good epoch. A loss that is not finite is MC_ERR_INPUT naming step and rate. */
 int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
            struct mc_record *section, struct mc_error *err);
 
