@@ -1,0 +1,172 @@
+/* gemm.c - Gemm: y = alpha A' B' + beta C.
+ *
+ * A' is A or its transpose, [M,K]; B' likewise, [K,N]; C broadcasts to [M,N]. ONNX Gemm since opset 7 (before, C was
+ * broadcast by an attribute); in opset 11 C became optional. float32 and float64; the integer forms are refused.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "kernel/blas.h"
+#include "kernel/broadcast.h"
+#include "kernel/copy.h"
+#include "kernel/kernels.h"
+#include "op/ops.h"
+
+/* The node's product for these shapes of A and B; beta is C's factor. */
+static struct mc_gemm product_of(const struct mc_node *node, enum mc_dtype dtype, const struct mc_shape *a,
+                                 const struct mc_shape *b)
+{
+    const bool ta = mc_node_int(node, "transA", 0) != 0, tb = mc_node_int(node, "transB", 0) != 0;
+    struct mc_gemm g = mc_gemm_dense(dtype, ta, tb, a->dim[ta], b->dim[!tb], a->dim[!ta]);
+    g.alpha = mc_node_float(node, "alpha", 1.0f);
+    g.beta = mc_node_float(node, "beta", 1.0f);
+    return g;
+}
+
+static int gemm_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_error *err)
+{
+    for (int i = 0; i < 3; i++) {
+        if (i == 2 && !in[2]) continue;
+        int rc = mc_need_dtype(node, i, in[i], MC_TYPES_FLOAT, err);
+        if (rc == MC_OK) rc = mc_need_rank(node, i, in[i], i < 2 ? 2 : 0, 2, err);
+        if (rc < 0) return rc;
+        if (in[i]->dtype != in[0]->dtype)
+            return mc_error_set(err, MC_ERR_INPUT, "input %d '%s': needs %s like input 0, has %s", i,
+                                node->inputs[i]->name, mc_dtype_name(in[0]->dtype), mc_dtype_name(in[i]->dtype));
+    }
+    const struct mc_gemm g = product_of(node, in[0]->dtype, &in[0]->shape, &in[1]->shape);
+    const int64_t k = in[1]->shape.dim[g.trans_b];
+    if (g.k != k)
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs %" PRId64 " along axis %d, has %" PRId64,
+                            node->inputs[1]->name, g.k, g.trans_b, k);
+    if (!mc_gemm_fits(g.m, g.n, g.k)) return mc_error_set(err, MC_ERR_UNSUPPORTED, "needs extents below 2^31");
+    out[0].dtype = in[0]->dtype;
+    out[0].shape = mc_shape_of(2, (int64_t[]){g.m, g.n});
+    struct mc_shape both;
+    if (in[2] && (!mc_shape_broadcast(&in[2]->shape, &out[0].shape, &both) || !mc_shape_equal(&both, &out[0].shape))) {
+        char needed[64], found[64];
+        return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs a shape that broadcasts to %s, has %s",
+                            node->inputs[2]->name, mc_shape_text(&out[0].shape, needed, sizeof needed),
+                            mc_shape_text(&in[2]->shape, found, sizeof found));
+    }
+    return MC_OK;
+}
+
+/* y = C, broadcast. */
+static void spread_addend(const struct mc_tensor *y, const struct mc_tensor *c)
+{
+    struct mc_box box = {.rank = 2, .extent = {y->shape.dim[0], y->shape.dim[1]}, .to = {y->shape.dim[1], 1}};
+    int64_t step = 1;
+    for (int a = c->shape.rank - 1, k = 1; a >= 0; step *= c->shape.dim[a--], k--)
+        box.from[k] = c->shape.dim[a] == 1 ? 0 : step;
+    mc_copy_box(y->data, c->data, &box, (size_t)mc_dtype_bits(y->dtype) / 8);
+}
+
+static int gemm_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *a = step->in[0], *b = step->in[1], *c = step->in[2], *y = step->out[0];
+    struct mc_gemm g = product_of(step->node, y->dtype, &a->shape, &b->shape);
+    if (!c) g.beta = 0;
+    if (g.beta != 0) spread_addend(y, c);
+    mc_gemm(&g, a->data, b->data, y->data);
+    return MC_OK;
+}
+
+/* d/dA' = alpha dy B'^T. */
+static void backward_a(struct mc_step *step, const struct mc_gemm *y)
+{
+    struct mc_gemm g = y->trans_a ? mc_gemm_dense(y->dtype, y->trans_b, true, y->k, y->m, y->n)
+                                  : mc_gemm_dense(y->dtype, false, !y->trans_b, y->m, y->k, y->n);
+    g.alpha = y->alpha;
+    const void *b = step->in[1]->data, *dy = step->grad_out[0]->data;
+    mc_gemm(&g, y->trans_a ? b : dy, y->trans_a ? dy : b, step->grad_in[0]->data);
+}
+
+/* d/dB' = alpha A'^T dy. */
+static void backward_b(struct mc_step *step, const struct mc_gemm *y)
+{
+    struct mc_gemm g = y->trans_b ? mc_gemm_dense(y->dtype, true, y->trans_a, y->n, y->k, y->m)
+                                  : mc_gemm_dense(y->dtype, !y->trans_a, false, y->k, y->n, y->m);
+    g.alpha = y->alpha;
+    const void *a = step->in[0]->data, *dy = step->grad_out[0]->data;
+    mc_gemm(&g, y->trans_b ? dy : a, y->trans_b ? a : dy, step->grad_in[1]->data);
+}
+
+static int gemm_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    const struct mc_gemm g = product_of(step->node, dy->dtype, &step->in[0]->shape, &step->in[1]->shape);
+    if (step->grad_in[0]) backward_a(step, &g);
+    if (step->grad_in[1]) backward_b(step, &g);
+    if (step->grad_in[2]) {
+        struct mc_nest nest;
+        mc_nest_init(&nest, &dy->shape, &step->in[2]->shape, &dy->shape);
+        mc_broadcast_sum(&nest, MC_NEST_A, step->runtime->kernels->loops, mc_loop_type(dy->dtype), NULL, NULL, NULL,
+                         dy->data, g.beta, step->grad_in[2]->data);
+    }
+    return MC_OK;
+}
+
+/* The weight is whichever operand is fixed: B as exporters write it, A when the data comes second. A constant that the
+ * contraction leaves behind moves into C, provided that both are scaled alike and C is a row. */
+static int gemm_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
+    const struct mc_value *addend = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    const int ta = mc_node_int(node, "transA", 0) != 0, tb = mc_node_int(node, "transB", 0) != 0;
+    int rc = mc_couple_axes(c, a, !ta, b, tb, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, a, ta, y, 0, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, b, !tb, y, 1, err);
+    if (rc == MC_OK && addend) rc = mc_couple_broadcast(c, addend, y, err);
+    if (rc == MC_OK && addend) {
+        const int last = mc_coupling_fact(c, addend)->shape.rank - 1;
+        if (last >= 0 && mc_coupling_extent(c, addend, last) == mc_coupling_extent(c, y, 1))
+            rc = mc_couple_role(c, addend, last, MC_ROLE_SHIFT, err);
+    }
+    const bool weight_is_b = mc_coupling_is_fixed(c, b), weight_is_a = !weight_is_b && mc_coupling_is_fixed(c, a);
+    if (rc < 0 || (!weight_is_a && !weight_is_b)) return rc;
+    const bool row = !addend || (mc_coupling_fact(c, addend)->shape.rank == 1 &&
+                                 mc_coupling_extent(c, addend, 0) == mc_coupling_extent(c, y, 1));
+    const struct mc_contraction contraction = {
+        .node = node,
+        .data = weight_is_b ? a : b,
+        .data_axis = weight_is_b ? !ta : tb,
+        .weight = weight_is_b ? b : a,
+        .weight_axis = weight_is_b ? tb : !ta,
+        .weight_out_axis = weight_is_b ? !tb : ta,
+        .groups = 1,
+        .bias_input = weight_is_b ? 2 : -1,
+        .out_axis = weight_is_b ? 1 : 0,
+        .movable = weight_is_b && row && mc_node_float(node, "alpha", 1) == mc_node_float(node, "beta", 1),
+    };
+    rc = mc_couple_role(c, contraction.weight, contraction.weight_out_axis, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, contraction.weight, contraction.weight_axis, MC_ROLE_CONSUMES, err);
+    return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
+}
+
+static void gemm_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                      struct mc_cost *cost)
+{
+    const struct mc_gemm g = product_of(node, in[0]->dtype, &in[0]->shape, &in[1]->shape);
+    mc_cost_free(node, in, out, cost);
+    cost->macs += g.m * g.n * g.k;
+    cost->flops += 2 * g.m * g.n * g.k + (in[2] ? g.m * g.n : 0);
+}
+
+const struct mc_op mc_op_gemm_7 = {
+    .domain = "",
+    .type = "Gemm",
+    .since = 7,
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .n_outputs = 1,
+    .grad_inputs = 7,
+    .keep = MC_KEEP_IN,
+    .shape = gemm_shape,
+    .forward = gemm_forward,
+    .backward = gemm_backward,
+    .coupling = gemm_coupling,
+    .cost = gemm_cost,
+};
