@@ -76,6 +76,24 @@ void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large)
     mc_add_box(small->data, large->data, &box, large->dtype);
 }
 
+void mc_walk_start(struct mc_walk *walk, const struct mc_shape *output, int n, struct mc_tensor *const *inputs)
+{
+    assert(n <= MC_WALK_INPUTS);
+    *walk = (struct mc_walk){.rank = output->rank, .n = n};
+    memcpy(walk->extent, output->dim, sizeof walk->extent);
+    for (int i = 0; i < n; i++) mc_broadcast_strides(&inputs[i]->shape, output, walk->strides[i]);
+}
+
+void mc_walk_next(struct mc_walk *walk)
+{
+    for (int k = walk->rank - 1; k >= 0; k--) {
+        const bool carry = ++walk->index[k] == walk->extent[k];
+        for (int i = 0; i < walk->n; i++) walk->offset[i] += walk->strides[i][k] * (carry ? 1 - walk->extent[k] : 1);
+        if (!carry) return;
+        walk->index[k] = 0;
+    }
+}
+
 /* A part is n_outer runs, `offset` elements into the whole and `whole_stride` apart there. */
 struct part {
     int64_t n_outer, run, whole_stride, offset;

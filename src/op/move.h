@@ -9,6 +9,8 @@
 #include "kernel/copy.h"
 #include "op/ops.h"
 
+#define MC_WALK_INPUTS 3
+
 /* Element types that a plain copy serves: all but strings and those narrower than a byte. */
 extern const uint64_t mc_types_copied;
 /* All but strings: enough where elements keep their order. */
@@ -36,6 +38,18 @@ void mc_zero(struct mc_tensor *tensor);
 void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *large, int64_t *strides);
 /* Add to `small` all elements of `large` that broadcasting it would have made of each; float32 and float64. */
 void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large);
+
+/* A walk over an output, element by element, with the offsets of the inputs that broadcast to it alongside. */
+struct mc_walk {
+    int rank, n;
+    int64_t extent[MC_MAX_RANK];
+    int64_t index[MC_MAX_RANK];
+    int64_t strides[MC_WALK_INPUTS][MC_MAX_RANK];
+    int64_t offset[MC_WALK_INPUTS];
+};
+
+void mc_walk_start(struct mc_walk *walk, const struct mc_shape *output, int n, struct mc_tensor *const *inputs);
+void mc_walk_next(struct mc_walk *walk);
 
 /* --- parts of a tensor: indices begin, begin + 1, … of an axis, as many as the part has --- */
 

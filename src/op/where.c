@@ -22,30 +22,6 @@ static int where_shape(const struct mc_node *node, const struct mc_fact *const *
     return 0;
 }
 
-/* A walk over the output with the offsets of the three inputs alongside. */
-struct walk {
-    int rank;
-    int64_t index[MC_MAX_RANK];
-    int64_t strides[3][MC_MAX_RANK];
-    int64_t offset[3];
-};
-
-static void walk_start(struct walk *walk, const struct mc_step *step)
-{
-    *walk = (struct walk){.rank = step->out[0]->shape.rank};
-    for (int i = 0; i < 3; i++) mc_broadcast_strides(&step->in[i]->shape, &step->out[0]->shape, walk->strides[i]);
-}
-
-static void walk_next(struct walk *walk, const struct mc_shape *shape)
-{
-    for (int k = walk->rank - 1; k >= 0; k--) {
-        const bool carry = ++walk->index[k] == shape->dim[k];
-        for (int i = 0; i < 3; i++) walk->offset[i] += walk->strides[i][k] * (carry ? 1 - shape->dim[k] : 1);
-        if (!carry) return;
-        walk->index[k] = 0;
-    }
-}
-
 static int where_forward(struct mc_step *step, struct mc_error *err)
 {
     (void)err;
@@ -53,9 +29,9 @@ static int where_forward(struct mc_step *step, struct mc_error *err)
     const size_t size = mc_element_size(out->dtype);
     const unsigned char *const condition = step->in[0]->data;
     const int64_t n = mc_tensor_count(out);
-    struct walk walk;
-    walk_start(&walk, step);
-    for (int64_t i = 0; i < n; i++, walk_next(&walk, &out->shape)) {
+    struct mc_walk walk;
+    mc_walk_start(&walk, &step->out[0]->shape, 3, step->in);
+    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk)) {
         const int source = condition[walk.offset[0]] ? 1 : 2;
         memcpy((char *)out->data + (size_t)i * size,
                (const char *)step->in[source]->data + (size_t)walk.offset[source] * size, size);
@@ -77,10 +53,10 @@ static void mask_gradient(struct mc_step *step, int source)
     const size_t size = mc_element_size(grad->dtype);
     const unsigned char *const condition = step->in[0]->data;
     const int64_t n = mc_tensor_count(grad);
-    struct walk walk;
-    walk_start(&walk, step);
+    struct mc_walk walk;
+    mc_walk_start(&walk, &step->out[0]->shape, 3, step->in);
     memset(step->workspace, 0, (size_t)n * size);
-    for (int64_t i = 0; i < n; i++, walk_next(&walk, &grad->shape))
+    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
         if ((condition[walk.offset[0]] ? 1 : 2) == source)
             memcpy((char *)step->workspace + (size_t)i * size, (const char *)grad->data + (size_t)i * size, size);
 }

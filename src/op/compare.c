@@ -1,0 +1,152 @@
+/* compare.c - Equal, Less, Greater and their like, And, Or, Xor, Not: tensors of truth values; operands broadcast. */
+#include "base/error.h"
+#include "op/move.h"
+
+/* How two elements stand to each other, one bit each; none if one is not a number. */
+enum { BELOW = 1, SAME = 2, ABOVE = 4 };
+
+typedef int order_fn(const void *a, int64_t i, const void *b, int64_t j);
+
+#define ORDER(name, type, number)                                                                                      \
+    static int order_##name(const void *a, int64_t i, const void *b, int64_t j)                                        \
+    {                                                                                                                  \
+        const type x = ((const type *)a)[i], y = ((const type *)b)[j];                                                 \
+        return number(x) < number(y) ? BELOW : number(x) > number(y) ? ABOVE : number(x) == number(y) ? SAME : 0;      \
+    }
+
+ORDER(float, float, )
+ORDER(double, double, )
+ORDER(half, uint16_t, mc_half_to_float)
+ORDER(bfloat16, uint16_t, mc_bfloat16_to_float)
+ORDER(int8, int8_t, )
+ORDER(int16, int16_t, )
+ORDER(int32, int32_t, )
+ORDER(int64, int64_t, )
+ORDER(uint8, uint8_t, )
+ORDER(uint16, uint16_t, )
+ORDER(uint32, uint32_t, )
+ORDER(uint64, uint64_t, )
+ORDER(bool, unsigned char, !!)
+
+static order_fn *const orders[MC_DTYPE_COUNT] = {
+    [MC_FLOAT] = order_float, [MC_DOUBLE] = order_double, [MC_FLOAT16] = order_half,  [MC_BFLOAT16] = order_bfloat16,
+    [MC_INT8] = order_int8,   [MC_INT16] = order_int16,   [MC_INT32] = order_int32,   [MC_INT64] = order_int64,
+    [MC_UINT8] = order_uint8, [MC_UINT16] = order_uint16, [MC_UINT32] = order_uint32, [MC_UINT64] = order_uint64,
+    [MC_BOOL] = order_bool,
+};
+
+static int compare_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                         struct mc_error *err)
+{
+    char a[96], b[96];
+    uint64_t ordered = 0;
+    for (int t = 0; t < MC_DTYPE_COUNT; t++)
+        if (orders[t]) ordered |= MC_TYPE_BIT(t);
+    int rc = mc_need_dtype(node, 0, in[0], ordered, err);
+    if (rc < 0) return rc;
+    if ((rc = mc_need_dtype(node, 1, in[1], MC_TYPE_BIT(in[0]->dtype), err)) < 0) return rc;
+    *out = (struct mc_fact){.dtype = MC_BOOL};
+    if (!mc_shape_broadcast(&in[0]->shape, &in[1]->shape, &out->shape))
+        return mc_error_set(err, MC_ERR_INPUT, "shapes %s and %s do not broadcast",
+                            mc_shape_text(&in[0]->shape, a, sizeof a), mc_shape_text(&in[1]->shape, b, sizeof b));
+    return 0;
+}
+
+static int logic_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                       struct mc_error *err)
+{
+    const int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_BOOL), err);
+    return rc < 0 ? rc : compare_shape(node, in, out, err);
+}
+
+/* True where the operands stand to each other in one of the ways of `mask`. For truth values, Same is "neither or
+ * both". */
+static int compare(struct mc_step *step, int mask)
+{
+    const struct mc_tensor *const a = step->in[0], *const b = step->in[1];
+    unsigned char *const out = step->out[0]->data;
+    order_fn *const order = orders[a->dtype];
+    const int64_t n = mc_tensor_count(step->out[0]);
+    struct mc_walk walk;
+    mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
+    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
+        out[i] = (order(a->data, walk.offset[0], b->data, walk.offset[1]) & mask) != 0;
+    return 0;
+}
+
+/* Bit 2*a + b of `table` is the truth of (a, b). */
+static int combine(struct mc_step *step, unsigned table)
+{
+    const unsigned char *const a = step->in[0]->data, *const b = step->in[1]->data;
+    unsigned char *const out = step->out[0]->data;
+    const int64_t n = mc_tensor_count(step->out[0]);
+    struct mc_walk walk;
+    mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
+    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
+        out[i] = table >> (2 * !!a[walk.offset[0]] + !!b[walk.offset[1]]) & 1;
+    return 0;
+}
+
+static int not_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                     struct mc_error *err)
+{
+    const int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_BOOL), err);
+    return rc < 0 ? rc : mc_shape_same(node, in, out, err);
+}
+
+static int not_forward(struct mc_step *step, struct mc_error *err)
+{
+    (void)err;
+    const unsigned char *const x = step->in[0]->data;
+    unsigned char *const y = step->out[0]->data;
+    const int64_t n = mc_tensor_count(step->out[0]);
+    for (int64_t i = 0; i < n; i++) y[i] = !x[i];
+    return 0;
+}
+
+/* clang-format off */
+#define TRUTH_OP(name, onnx_type, version, n_in, shape_rule, forward_rule, coupling_rule)                              \
+    const struct mc_op mc_op_##name##_##version = {                                                                    \
+        .domain = "",                                                                                                  \
+        .type = onnx_type,                                                                                             \
+        .since = version,                                                                                              \
+        .min_inputs = n_in,                                                                                            \
+        .max_inputs = n_in,                                                                                            \
+        .n_outputs = 1,                                                                                                \
+        .keep = MC_KEEP_NONE,                                                                                          \
+        .shape = shape_rule,                                                                                           \
+        .forward = forward_rule,                                                                                       \
+        .backward = NULL,                                                                                              \
+        .no_backward = "truth values have no derivative",                                                              \
+        .coupling = coupling_rule,                                                                                     \
+        .resize = NULL,                                                                                                \
+        .cost = mc_cost_elementwise,                                                                                   \
+    };
+
+#define COMPARE_OP(name, onnx_type, version, mask)                                                                     \
+    static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
+    {                                                                                                                  \
+        (void)err;                                                                                                     \
+        return compare(step, mask);                                                                                    \
+    }                                                                                                                  \
+    TRUTH_OP(name, onnx_type, version, 2, compare_shape, name##_forward, mc_coupling_elementwise)
+
+#define LOGIC_OP(name, onnx_type, table)                                                                               \
+    static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
+    {                                                                                                                  \
+        (void)err;                                                                                                     \
+        return combine(step, table);                                                                                   \
+    }                                                                                                                  \
+    TRUTH_OP(name, onnx_type, 7, 2, logic_shape, name##_forward, mc_coupling_elementwise)
+
+/* Before version 7 the operands did not broadcast as Numpy has it. */
+COMPARE_OP(equal, "Equal", 7, SAME)
+COMPARE_OP(less, "Less", 7, BELOW)
+COMPARE_OP(greater, "Greater", 7, ABOVE)
+COMPARE_OP(less_or_equal, "LessOrEqual", 12, BELOW | SAME)
+COMPARE_OP(greater_or_equal, "GreaterOrEqual", 12, ABOVE | SAME)
+LOGIC_OP(and, "And", 0x8)
+LOGIC_OP(or, "Or", 0xe)
+LOGIC_OP(xor, "Xor", 0x6)
+TRUTH_OP(not, "Not", 1, 1, not_shape, not_forward, mc_coupling_first_input)
+/* clang-format on */
