@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -23,9 +25,47 @@ static void test_expand_ties_axes_that_it_passes_on(void **state)
     coupled_finish(&t);
 }
 
+static void test_expand_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Expand");
+}
+
+static void test_expand_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Expand");
+}
+
+static void test_expand_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Expand");
+}
+
+static void test_expand_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Expand");
+}
+
+static void test_expand_refuses_shapes_that_do_not_broadcast(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Expand",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(2, 4)}}},
+                     MC_ERR_INPUT, "[2,3] cannot be expanded to [2,4]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_expand_agrees_with_onnxruntime),
+        cmocka_unit_test(test_expand_moves_elements_of_every_width),
+        cmocka_unit_test(test_expand_backward_matches_finite_differences),
+        cmocka_unit_test(test_expand_survives_failed_allocations),
+        cmocka_unit_test(test_expand_refuses_shapes_that_do_not_broadcast),
         cmocka_unit_test(test_expand_ties_axes_that_it_passes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

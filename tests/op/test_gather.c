@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -58,9 +60,53 @@ static void test_gather_list_is_renumbered_by_the_cut(void **state)
     coupled_finish(&t);
 }
 
+static void test_gather_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Gather");
+}
+
+static void test_gather_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Gather");
+}
+
+static void test_gather_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Gather");
+}
+
+static void test_gather_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Gather");
+}
+
+static void test_gather_refuses_what_is_not_there(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Gather",
+                                       .opset = 13,
+                                       .attrs = {OP_INT("axis", 1)},
+                                       .in = {{OP_DIMS(3)}, {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(1)}}},
+                     MC_ERR_INPUT, "axis 1 is outside");
+    op_check_refused(
+        &(struct op_case){.type = "Gather",
+                          .opset = 13,
+                          .in = {{OP_DIMS(3), .initializer = true}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-3, 3)}}},
+        MC_ERR_INPUT, "needs indices from -3 to 2, has 3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gather_agrees_with_onnxruntime),
+        cmocka_unit_test(test_gather_moves_elements_of_every_width),
+        cmocka_unit_test(test_gather_backward_matches_finite_differences),
+        cmocka_unit_test(test_gather_survives_failed_allocations),
+        cmocka_unit_test(test_gather_refuses_what_is_not_there),
         cmocka_unit_test(test_gather_of_a_table_ties_its_width_and_freezes_its_entries),
         cmocka_unit_test(test_gather_by_a_fixed_list_ties_what_it_names),
         cmocka_unit_test(test_gather_list_is_renumbered_by_the_cut),

@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -53,9 +55,61 @@ static void test_pad_that_mirrors_freezes_the_axis(void **state)
     coupled_finish(&t);
 }
 
+static void test_pad_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Pad");
+}
+
+static void test_pad_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Pad");
+}
+
+static void test_pad_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Pad");
+}
+
+static void test_pad_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Pad");
+}
+
+static void test_pad_refuses_pads_that_do_not_fit(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Pad",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(1, 1)}}},
+                     MC_ERR_INPUT, "pads: needs two for each of 2 axes, has 2");
+    op_check_refused(&(struct op_case){.type = "Pad",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-2, -2)}}},
+                     MC_ERR_INPUT, "needs pads that cut off at most 3, has -2 and -2");
+    op_check_refused(&(struct op_case){.type = "Pad",
+                                       .opset = 18,
+                                       .attrs = {OP_STRING("mode", "wrap")},
+                                       .in = {{OP_DIMS(3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(1, 1)}}},
+                     MC_ERR_INPUT, "needs constant, reflect or edge, has 'wrap'");
+    op_check_refused(&(struct op_case){.type = "Pad",
+                                       .opset = 13,
+                                       .attrs = {OP_STRING("mode", "edge")},
+                                       .in = {{OP_DIMS(0)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(1, 1)}}},
+                     MC_ERR_INPUT, "needs an element to pad with, has none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pad_agrees_with_onnxruntime),
+        cmocka_unit_test(test_pad_moves_elements_of_every_width),
+        cmocka_unit_test(test_pad_backward_matches_finite_differences),
+        cmocka_unit_test(test_pad_survives_failed_allocations),
+        cmocka_unit_test(test_pad_refuses_pads_that_do_not_fit),
         cmocka_unit_test(test_pad_shifts_channels_and_freezes_the_border),
         cmocka_unit_test(test_pad_freezes_what_it_cuts_off),
         cmocka_unit_test(test_pad_that_mirrors_freezes_the_axis),

@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -161,9 +163,179 @@ static void test_reshape_target_that_several_nodes_share_is_not_changed_for_the_
     coupled_finish(&t);
 }
 
+static void test_reshape_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Reshape");
+}
+
+static void test_reshape_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Reshape");
+}
+
+static void test_reshape_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Reshape");
+}
+
+static void test_reshape_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Reshape");
+}
+
+static void test_flatten_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Flatten");
+}
+
+static void test_flatten_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Flatten");
+}
+
+static void test_flatten_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Flatten");
+}
+
+static void test_flatten_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Flatten");
+}
+
+static void test_squeeze_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Squeeze");
+}
+
+static void test_squeeze_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Squeeze");
+}
+
+static void test_squeeze_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Squeeze");
+}
+
+static void test_squeeze_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Squeeze");
+}
+
+static void test_unsqueeze_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Unsqueeze");
+}
+
+static void test_unsqueeze_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Unsqueeze");
+}
+
+static void test_unsqueeze_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Unsqueeze");
+}
+
+static void test_unsqueeze_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Unsqueeze");
+}
+
+static void test_reshape_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Reshape",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(4, 2)}}},
+                     MC_ERR_INPUT, "[2,3] cannot take shape [4,2]: needs 8 elements, has 6");
+    op_check_refused(&(struct op_case){.type = "Reshape",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-1, 4)}}},
+                     MC_ERR_INPUT, "needs a multiple of 4 elements, has 6");
+    op_check_refused(&(struct op_case){.type = "Reshape",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-1, -1)}}},
+                     MC_ERR_INPUT, "shape has -1 at 0 and 1: needs one at most");
+    op_check_refused(&(struct op_case){.type = "Reshape",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(3), OP_DATA(6, 1, 0)}}},
+                     MC_ERR_INPUT, "shape has 0 at 2: needs an input of rank 3 or more, has 2");
+    op_check_refused(&(struct op_case){.type = "Reshape",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-2, 3)}}},
+                     MC_ERR_INPUT, "needs extents of at least -1, has -2 at 0");
+    op_check_refused(
+        &(struct op_case){.type = "Reshape",
+                          .opset = 13,
+                          .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(6), .fed = true}}},
+        MC_ERR_UNSUPPORTED, "needs a constant");
+}
+
+static void test_flatten_refuses_an_axis_outside(void **state)
+{
+    (void)state;
+    op_check_refused(
+        &(struct op_case){.type = "Flatten", .opset = 13, .attrs = {OP_INT("axis", 3)}, .in = {{OP_DIMS(2, 3)}}},
+        MC_ERR_INPUT, "attribute 'axis': needs -2 to 2, has 3");
+}
+
+static void test_squeeze_refuses_axes_that_cannot_go(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Squeeze",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(1, 3)}, {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(1)}}},
+                     MC_ERR_INPUT, "axis 1: needs extent 1 to be squeezed, has 3");
+    op_check_refused(&(struct op_case){.type = "Squeeze",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(1, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(0, -2)}}},
+                     MC_ERR_INPUT, "axis 0 is named twice");
+    op_check_refused(&(struct op_case){.type = "Unsqueeze",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(1, 3)}, {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(3)}}},
+                     MC_ERR_INPUT, "axis 3 is outside");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_reshape_agrees_with_onnxruntime),
+        cmocka_unit_test(test_reshape_moves_elements_of_every_width),
+        cmocka_unit_test(test_reshape_backward_matches_finite_differences),
+        cmocka_unit_test(test_reshape_survives_failed_allocations),
+        cmocka_unit_test(test_flatten_agrees_with_onnxruntime),
+        cmocka_unit_test(test_flatten_moves_elements_of_every_width),
+        cmocka_unit_test(test_flatten_backward_matches_finite_differences),
+        cmocka_unit_test(test_flatten_survives_failed_allocations),
+        cmocka_unit_test(test_squeeze_agrees_with_onnxruntime),
+        cmocka_unit_test(test_squeeze_moves_elements_of_every_width),
+        cmocka_unit_test(test_squeeze_backward_matches_finite_differences),
+        cmocka_unit_test(test_squeeze_survives_failed_allocations),
+        cmocka_unit_test(test_unsqueeze_agrees_with_onnxruntime),
+        cmocka_unit_test(test_unsqueeze_moves_elements_of_every_width),
+        cmocka_unit_test(test_unsqueeze_backward_matches_finite_differences),
+        cmocka_unit_test(test_unsqueeze_survives_failed_allocations),
+        cmocka_unit_test(test_reshape_refuses_what_does_not_fit),
+        cmocka_unit_test(test_flatten_refuses_an_axis_outside),
+        cmocka_unit_test(test_squeeze_refuses_axes_that_cannot_go),
         cmocka_unit_test(test_flatten_ties_a_channel_to_its_run_of_features),
         cmocka_unit_test(test_flatten_of_single_pixels_ties_channels_one_to_one),
         cmocka_unit_test(test_reshape_merges_along_the_only_axis_that_is_not_frozen),

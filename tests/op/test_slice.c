@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -102,9 +104,71 @@ static void test_slice_bounds_that_still_hold_are_left_alone(void **state)
     coupled_finish(&t);
 }
 
+static void test_slice_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Slice");
+}
+
+static void test_slice_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Slice");
+}
+
+static void test_slice_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Slice");
+}
+
+static void test_slice_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Slice");
+}
+
+static void test_slice_refuses_parameters_that_do_not_match(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Slice",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(0)},
+                                              {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(1, 2)}}},
+                     MC_ERR_INPUT, "ends: needs as many as there are starts, 1, has 2");
+    op_check_refused(&(struct op_case){.type = "Slice",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(0)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(1)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(0)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(0)}}},
+                     MC_ERR_INPUT, "steps: needs no 0");
+    op_check_refused(&(struct op_case){.type = "Slice",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(0)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(1)},
+                                              {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(1)}}},
+                     MC_ERR_INPUT, "axis 1 is outside");
+    op_check_refused(&(struct op_case){.type = "Slice",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)},
+                                              {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(0, 0)},
+                                              {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(1, 1)},
+                                              {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(0, -1)}}},
+                     MC_ERR_INPUT, "axis 0 is named twice");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_slice_agrees_with_onnxruntime),
+        cmocka_unit_test(test_slice_moves_elements_of_every_width),
+        cmocka_unit_test(test_slice_backward_matches_finite_differences),
+        cmocka_unit_test(test_slice_survives_failed_allocations),
+        cmocka_unit_test(test_slice_refuses_parameters_that_do_not_match),
         cmocka_unit_test(test_slice_ties_what_it_takes_and_lets_go_what_it_cuts_off),
         cmocka_unit_test(test_slice_ties_backwards),
         cmocka_unit_test(test_slice_that_skips_indices_freezes_the_axis),

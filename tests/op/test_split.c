@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -88,9 +90,64 @@ static void test_split_gives_up_num_outputs_for_sizes(void **state)
     coupled_finish(&t);
 }
 
+static void test_split_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Split");
+}
+
+static void test_split_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Split");
+}
+
+static void test_split_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Split");
+}
+
+static void test_split_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Split");
+}
+
+static void test_split_refuses_sizes_that_do_not_add_up(void **state)
+{
+    (void)state;
+    op_check_refused(&(struct op_case){.type = "Split",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(2, 3)}},
+                                       .n_out = 2},
+                     MC_ERR_INPUT, "needs sizes that sum to 6, has 5");
+    op_check_refused(&(struct op_case){.type = "Split",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(2, 5)}},
+                                       .n_out = 2},
+                     MC_ERR_INPUT, "output 1: needs a size of 0 to 4, has 5");
+    op_check_refused(&(struct op_case){.type = "Split",
+                                       .opset = 13,
+                                       .in = {{OP_DIMS(6)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(2, 4)}},
+                                       .n_out = 3},
+                     MC_ERR_INPUT, "needs a size for each of 3 outputs, has 2");
+    op_check_refused(&(struct op_case){.type = "Split", .opset = 13, .in = {{OP_DIMS(7)}}, .n_out = 2}, MC_ERR_INPUT,
+                     "needs an extent that 2 outputs divide, has 7");
+    op_check_refused(
+        &(struct op_case){
+            .type = "Split", .opset = 18, .attrs = {OP_INT("num_outputs", 3)}, .in = {{OP_DIMS(6)}}, .n_out = 2},
+        MC_ERR_INPUT, "attribute 'num_outputs': needs 2, has 3");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_split_agrees_with_onnxruntime),
+        cmocka_unit_test(test_split_moves_elements_of_every_width),
+        cmocka_unit_test(test_split_backward_matches_finite_differences),
+        cmocka_unit_test(test_split_survives_failed_allocations),
+        cmocka_unit_test(test_split_refuses_sizes_that_do_not_add_up),
         cmocka_unit_test(test_split_ties_each_output_at_its_offset),
         cmocka_unit_test(test_split_sizes_follow_the_cut),
         cmocka_unit_test(test_split_default_sizes_stay_unsaid_while_the_parts_stay_equal),

@@ -2,6 +2,8 @@
 #include "test.h"
 
 #include "coupled.h"
+#include "harness.h"
+#include "moved.h"
 
 #define SHAPE(...) mc_shape_of(INTS(__VA_ARGS__))
 
@@ -25,9 +27,55 @@ static void test_transpose_ties_axes_as_it_moves_them(void **state)
     coupled_finish(&t);
 }
 
+static void test_transpose_agrees_with_onnxruntime(void **state)
+{
+    (void)state;
+    moved_check("Transpose");
+}
+
+static void test_transpose_moves_elements_of_every_width(void **state)
+{
+    (void)state;
+    moved_check_types("Transpose");
+}
+
+static void test_transpose_backward_matches_finite_differences(void **state)
+{
+    (void)state;
+    moved_check_gradients("Transpose");
+}
+
+static void test_transpose_survives_failed_allocations(void **state)
+{
+    (void)state;
+    moved_check_memory("Transpose");
+}
+
+static void test_transpose_refuses_what_is_no_permutation(void **state)
+{
+    (void)state;
+    op_check_refused(
+        &(struct op_case){
+            .type = "Transpose", .opset = 13, .attrs = {OP_INTS("perm", 0, 1)}, .in = {{OP_DIMS(2, 3, 4)}}},
+        MC_ERR_INPUT, "attribute 'perm': needs one entry for each of 3 axes, has 2");
+    op_check_refused(
+        &(struct op_case){
+            .type = "Transpose", .opset = 13, .attrs = {OP_INTS("perm", 0, 1, 1)}, .in = {{OP_DIMS(2, 3, 4)}}},
+        MC_ERR_INPUT, "attribute 'perm': axis 1 is named twice");
+    op_check_refused(
+        &(struct op_case){
+            .type = "Transpose", .opset = 13, .attrs = {OP_INTS("perm", 0, 1, 3)}, .in = {{OP_DIMS(2, 3, 4)}}},
+        MC_ERR_INPUT, "attribute 'perm': axis 3 is outside");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transpose_agrees_with_onnxruntime),
+        cmocka_unit_test(test_transpose_moves_elements_of_every_width),
+        cmocka_unit_test(test_transpose_backward_matches_finite_differences),
+        cmocka_unit_test(test_transpose_survives_failed_allocations),
+        cmocka_unit_test(test_transpose_refuses_what_is_no_permutation),
         cmocka_unit_test(test_transpose_ties_axes_as_it_moves_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
