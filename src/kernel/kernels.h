@@ -8,13 +8,15 @@
 
 #include "kernel/runtime.h"
 
-struct mc_loops;   /* kernel/loops.h: element-wise, reductions, softmax */
-struct mc_updates; /* kernel/update.h: losses, optimizer steps */
+struct mc_channels; /* kernel/channel.h: one channel of a batch */
+struct mc_loops;    /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_updates;  /* kernel/update.h: losses, optimizer steps */
 
 struct mc_kernels {
     enum mc_cpu cpu;
     const struct mc_loops *loops;
     const struct mc_updates *updates;
+    const struct mc_channels *channels;
 };
 
 /* Table for `cpu` or the best one below it that was built. */
