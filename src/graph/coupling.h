@@ -53,7 +53,9 @@ bool mc_couple_is_frozen(const struct mc_coupling *c, const struct mc_value *v, 
 int mc_couple_role(struct mc_coupling *c, const struct mc_value *v, int axis, enum mc_role role, struct mc_error *err);
 
 /* A place where a channel ends: `node` sums data (x, axis) against weight (w, w_axis). The rule has also tied the two.
- * When a channel with constant contents k is removed, k * (sum of the weight's slice) belongs into the bias. */
+ * When a channel with constant contents k is removed, k * (sum of the weight's slice) belongs into the bias. The
+ * weight may be computed too (queries against keys): the channel still ends here, and is not movable. Every such place
+ * has to be stated: it is where the masked twin masks. */
 struct mc_contraction {
     const struct mc_node *node;
     const struct mc_value *data;

@@ -126,23 +126,25 @@ static int gemm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
             rc = mc_couple_role(c, addend, last, MC_ROLE_SHIFT, err);
     }
     const bool weight_is_b = mc_coupling_is_fixed(c, b), weight_is_a = !weight_is_b && mc_coupling_is_fixed(c, a);
-    if (rc < 0 || (!weight_is_a && !weight_is_b)) return rc;
+    if (rc < 0) return rc;
     const bool row = !addend || (mc_coupling_fact(c, addend)->shape.rank == 1 &&
                                  mc_coupling_extent(c, addend, 0) == mc_coupling_extent(c, y, 1));
     const struct mc_contraction contraction = {
         .node = node,
-        .data = weight_is_b ? a : b,
-        .data_axis = weight_is_b ? !ta : tb,
-        .weight = weight_is_b ? b : a,
-        .weight_axis = weight_is_b ? tb : !ta,
-        .weight_out_axis = weight_is_b ? !tb : ta,
+        .data = weight_is_a ? b : a, /* of two computed operands either: whoever masks one masks the product */
+        .data_axis = weight_is_a ? tb : !ta,
+        .weight = weight_is_a ? a : b,
+        .weight_axis = weight_is_a ? !ta : tb,
+        .weight_out_axis = weight_is_a ? ta : !tb,
         .groups = 1,
         .bias_input = weight_is_b ? 2 : -1,
         .out_axis = weight_is_b ? 1 : 0,
         .movable = weight_is_b && row && mc_node_float(node, "alpha", 1) == mc_node_float(node, "beta", 1),
     };
-    rc = mc_couple_role(c, contraction.weight, contraction.weight_out_axis, MC_ROLE_PRODUCES, err);
-    if (rc == MC_OK) rc = mc_couple_role(c, contraction.weight, contraction.weight_axis, MC_ROLE_CONSUMES, err);
+    if (weight_is_a || weight_is_b) {
+        rc = mc_couple_role(c, contraction.weight, contraction.weight_out_axis, MC_ROLE_PRODUCES, err);
+        if (rc == MC_OK) rc = mc_couple_role(c, contraction.weight, contraction.weight_axis, MC_ROLE_CONSUMES, err);
+    }
     return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
 }
 

@@ -177,8 +177,23 @@ static int couple_weight(struct mc_coupling *c, const struct mc_node *node, bool
     return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
 }
 
-/* Between two computed operands (queries and keys, say) the summed axes are tied like all others; there is no weight,
- * so no contraction is recorded. A stored operand that is no matrix has no one row per channel: its sum is frozen. */
+/* Between two computed operands (queries and keys, say) the sum ends the channels of both: whoever masks one of them
+ * masks the product. */
+static int couple_computed(struct mc_coupling *c, const struct mc_node *node, int a_axis, int b_axis,
+                           struct mc_error *err)
+{
+    const struct mc_contraction contraction = {.node = node,
+                                               .data = node->inputs[0],
+                                               .data_axis = a_axis,
+                                               .weight = node->inputs[1],
+                                               .weight_axis = b_axis,
+                                               .groups = 1,
+                                               .bias_input = -1,
+                                               .movable = false};
+    return mc_couple_contraction(c, &contraction, err);
+}
+
+/* A stored operand that is no matrix has no one row per channel: its sum is frozen. */
 static int matmul_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
@@ -200,7 +215,8 @@ static int matmul_coupling(struct mc_coupling *c, const struct mc_node *node, st
     if (rc == MC_OK) rc = couple_batch(c, b, y, y_axes, err);
     if (rc < 0) return rc;
     if (fixed_b && rb == 2) return couple_weight(c, node, true, err);
-    return fixed_a && !fixed_b && ra == 2 ? couple_weight(c, node, false, err) : MC_OK;
+    if (fixed_a && !fixed_b && ra == 2) return couple_weight(c, node, false, err);
+    return couple_computed(c, node, ra - 1, k_of_b, err);
 }
 
 static void matmul_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
