@@ -141,8 +141,7 @@ static void test_macs_target_is_met_closely(void **state)
     struct mc_shrink_options options = options_of(0);
     options.macs = 0.4;
     struct mc_record *section = shrink(net.model, &options);
-    const double share =
-        mc_record_get_num(section, "macs_after", 0) / mc_record_get_num(section, "macs_before", 1);
+    const double share = mc_record_get_num(section, "macs_after", 0) / mc_record_get_num(section, "macs_before", 1);
     assert_true(share <= 0.4 && share >= 0.38);
     mc_record_destroy(section);
     net_finish(&net);

@@ -1,0 +1,192 @@
+/* test_masks.c - magnitude pruning: which tensors, how many zeros, what it refuses. */
+#include "nets.h"
+#include "test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "prune/prune.h"
+
+static int64_t zeros(const unsigned char *keep, int64_t n)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += !keep[i];
+    return count;
+}
+
+/* MLP 10 → 8 → 5 with a scale [1, 8], whose rank is 2 though it is no weight. */
+static void build(struct net *net, uint64_t seed)
+{
+    net_start(net, seed);
+    struct mc_value *x = net_gemm(net, net_input(net, 10, 0, 0), 10, 8);
+    x = net_node(net, "Mul", x, net_weight(net, "scale", 1, 0.1, 1, 8, 0, 0), NULL);
+    net_output(net, net_matmul(net, x, 8, 5));
+}
+
+static struct mc_masks masks_of(const struct net *net, const char *exclude)
+{
+    struct mc_error err = {0};
+    struct mc_masks masks;
+    assert_ok(mc_masks_create(&masks, net->model, exclude, &err), err);
+    return masks;
+}
+
+static void test_weights_are_what_is_contracted(void **state)
+{
+    struct net net;
+    build(&net, 1);
+    struct mc_masks masks = masks_of(&net, NULL);
+    assert_int_equal(masks.n, 2);
+    assert_string_equal(masks.values[0]->name, "gemm.weight");
+    assert_int_equal(masks.input_axis[0], 1); /* [out, in] */
+    assert_string_equal(masks.values[1]->name, "matmul.weight");
+    assert_int_equal(masks.input_axis[1], 0); /* [in, out] */
+    mc_masks_finish(&masks);
+
+    masks = masks_of(&net, "gemm.*, other");
+    assert_int_equal(masks.n, 1);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_unknown_operator_makes_every_matrix_a_weight(void **state)
+{
+    struct net net;
+    net_start(&net, 2);
+    struct mc_value *x = net_gemm(&net, net_input(&net, 10, 0, 0), 10, 8);
+    x = net_node(&net, "NoSuchOperator", x, net_weight(&net, "table", 0, 1, 6, 7, 0, 0), NULL);
+    net_output(&net, x);
+    struct mc_masks masks = masks_of(&net, NULL);
+    assert_int_equal(masks.n, 2);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_weight_behind_an_identity_is_masked_once(void **state)
+{
+    struct net net;
+    net_start(&net, 3);
+    struct mc_value *w = net_weight(&net, "w", 0, 1, 6, 6, 0, 0);
+    struct mc_value *x = net_node(&net, "MatMul", net_input(&net, 6, 0, 0), w, NULL);
+    net_output(&net, net_node(&net, "MatMul", x, net_node(&net, "Identity", w, NULL, NULL), NULL));
+    struct mc_masks masks = masks_of(&net, NULL);
+    assert_int_equal(masks.n, 1);
+    assert_ptr_equal(masks.values[0], w);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_counts_are_exact_globally_and_per_layer(void **state)
+{
+    struct net net;
+    struct mc_error err = {0};
+    build(&net, 4); /* 80 and 40 weights */
+    struct mc_masks masks = masks_of(&net, NULL);
+    struct mc_sparsify_options options = {.sparsity = 0.9, .scope = MC_SCOPE_GLOBAL};
+    assert_ok(mc_masks_update(&masks, &options, 0.9, &err), err);
+    assert_int_equal(zeros(masks.keep[0], 80) + zeros(masks.keep[1], 40), 108);
+    assert_ok(mc_masks_update(&masks, &options, 0.29, &err), err);
+    assert_int_equal(zeros(masks.keep[0], 80) + zeros(masks.keep[1], 40), 35); /* 34.8 */
+    options.scope = MC_SCOPE_LAYER;
+    assert_ok(mc_masks_update(&masks, &options, 0.9, &err), err);
+    assert_int_equal(zeros(masks.keep[0], 80), 72);
+    assert_int_equal(zeros(masks.keep[1], 40), 36);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_applying_writes_zeros_into_a_clone_alone(void **state)
+{
+    struct net net;
+    struct mc_error err = {0};
+    build(&net, 5);
+    struct mc_masks masks = masks_of(&net, NULL);
+    const struct mc_sparsify_options options = {.sparsity = 0.5, .scope = MC_SCOPE_LAYER};
+    assert_ok(mc_masks_update(&masks, &options, 0.5, &err), err);
+    struct mc_model *clone = NULL;
+    assert_ok(mc_model_clone(&clone, net.model, true, &err), err);
+    assert_ok(mc_masks_apply(&masks, clone, &err), err);
+    const float *before = net_find(net.model, "gemm.weight")->data->data;
+    const float *after = net_find(clone, "gemm.weight")->data->data;
+    int n_zero = 0;
+    for (int i = 0; i < 80; i++) {
+        assert_true(before[i] != 0);
+        assert_true(after[i] == (masks.keep[0][i] ? before[i] : 0.0F));
+        n_zero += after[i] == 0;
+    }
+    assert_int_equal(n_zero, 40);
+    mc_model_destroy(clone);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_pattern_keeps_two_of_four_inputs(void **state)
+{
+    struct net net;
+    struct mc_error err = {0};
+    build(&net, 6);
+    struct mc_masks masks = masks_of(&net, NULL);
+    const struct mc_sparsify_options options = {.pattern_n = 2, .pattern_m = 4};
+    assert_ok(mc_masks_update(&masks, &options, 0, &err), err);
+    const unsigned char *gemm = masks.keep[0], *matmul = masks.keep[1];
+    for (int o = 0; o < 8; o++)
+        for (int i = 0; i + 4 <= 10; i += 4)
+            assert_int_equal(gemm[10 * o + i] + gemm[10 * o + i + 1] + gemm[10 * o + i + 2] + gemm[10 * o + i + 3], 2);
+    for (int o = 0; o < 5; o++)
+        for (int i = 0; i < 8; i += 4)
+            assert_int_equal(
+                matmul[5 * i + o] + matmul[5 * i + 5 + o] + matmul[5 * i + 10 + o] + matmul[5 * i + 15 + o], 2);
+    const struct mc_sparsify_options gradual = {.sparsity = 0.5, .pattern_n = 2, .pattern_m = 4};
+    assert_ok(mc_masks_update(&masks, &gradual, 0.25, &err), err);
+    assert_int_equal(zeros(masks.keep[1], 40), 10);
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_bad_options_are_refused(void **state)
+{
+    struct net net;
+    build(&net, 7);
+    struct mc_masks masks = masks_of(&net, NULL);
+    struct mc_sparsify_options options = {.sparsity = 0.5};
+    const double bad[] = {-0.1, 1, NAN};
+    for (size_t i = 0; i < MC_COUNT(bad); i++) {
+        struct mc_error err = {0};
+        assert_int_equal(mc_masks_update(&masks, &options, bad[i], &err), MC_ERR_USAGE);
+        assert_non_null(strstr(err.text, "sparsity must be at least 0 and less than 1"));
+    }
+    const int patterns[][2] = {{0, 4}, {5, 4}, {2, 65}, {-1, -2}};
+    for (size_t i = 0; i < MC_COUNT(patterns); i++) {
+        struct mc_error err = {0};
+        options.pattern_n = patterns[i][0];
+        options.pattern_m = patterns[i][1];
+        assert_int_equal(mc_masks_update(&masks, &options, 0.5, &err), MC_ERR_USAGE);
+        assert_non_null(strstr(err.text, "a pattern keeps n of m weights"));
+    }
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
+static void test_cubic_schedule_is_that_of_the_paper(void **state)
+{
+    assert_true(mc_sparsity_cubic(0, 0.9, 0) == 0);
+    assert_true(fabs(mc_sparsity_cubic(0, 0.9, 0.5) - 0.7875) < 1e-12); /* 0.9 - 0.9 / 8 */
+    assert_true(mc_sparsity_cubic(0.1, 0.9, 1) == 0.9);
+    assert_true(mc_sparsity_cubic(0.1, 0.9, 2) == 0.9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_weights_are_what_is_contracted),
+        cmocka_unit_test(test_unknown_operator_makes_every_matrix_a_weight),
+        cmocka_unit_test(test_weight_behind_an_identity_is_masked_once),
+        cmocka_unit_test(test_counts_are_exact_globally_and_per_layer),
+        cmocka_unit_test(test_applying_writes_zeros_into_a_clone_alone),
+        cmocka_unit_test(test_pattern_keeps_two_of_four_inputs),
+        cmocka_unit_test(test_bad_options_are_refused),
+        cmocka_unit_test(test_cubic_schedule_is_that_of_the_paper),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
