@@ -1,45 +1,44 @@
-/* window.h - a window that slides over the spatial axes of [N, C, …]: what convolution and pooling have in common.
+/* window.h - a window that slides over one to three spatial axes: the geometry of convolution and pooling.
  *
- * Always three axes; a tensor with fewer has leading axes of extent 1, kernel 1, stride 1 and no padding.
+ * Along each axis, output o meets input o * stride - begin + tap * dilation for every tap in [0, kernel). What falls
+ * outside [0, in) is padding: zero for a convolution, nothing for a maximum.
  */
 #ifndef MC_KERNEL_WINDOW_H
 #define MC_KERNEL_WINDOW_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { MC_WINDOW_AXES = 3 };
+enum { MC_MAX_SPATIAL = 3 };
 
 struct mc_window {
-    int rank; /* spatial axes of the tensor, 1 to 3; they are the last `rank` of the arrays */
-    int64_t in[MC_WINDOW_AXES], out[MC_WINDOW_AXES];
-    int64_t kernel[MC_WINDOW_AXES], stride[MC_WINDOW_AXES], dilation[MC_WINDOW_AXES];
-    int64_t pad_begin[MC_WINDOW_AXES], pad_end[MC_WINDOW_AXES];
+    int rank; /* spatial axes, 1 to 3 */
+    int64_t in[MC_MAX_SPATIAL], out[MC_MAX_SPATIAL];
+    int64_t kernel[MC_MAX_SPATIAL], stride[MC_MAX_SPATIAL], dilation[MC_MAX_SPATIAL];
+    int64_t begin[MC_MAX_SPATIAL], end[MC_MAX_SPATIAL]; /* padding; with a rounded-up output the last window may reach
+                                                         * beyond `end` */
 };
 
-static inline int64_t mc_window_inputs(const struct mc_window *w)
+int64_t mc_window_inputs(const struct mc_window *w);  /* positions of the input: product of `in` */
+int64_t mc_window_outputs(const struct mc_window *w); /* product of `out` */
+int64_t mc_window_taps(const struct mc_window *w);    /* product of `kernel` */
+
+/* Extent that the kernel covers along an axis: (kernel - 1) * dilation + 1. */
+int64_t mc_window_reach(const struct mc_window *w, int axis);
+
+/* The same window with leading axes of extent 1, so that there are three. */
+struct mc_window mc_window_as_3d(const struct mc_window *w);
+
+/* Outputs [*from, *to) along an axis for which the tap meets the input and not padding; empty: *from == *to. */
+void mc_window_range(const struct mc_window *w, int axis, int64_t tap, int64_t *from, int64_t *to);
+
+/* Input that output o meets along an axis at a tap; may lie outside. */
+static inline int64_t mc_window_at(const struct mc_window *w, int axis, int64_t o, int64_t tap)
 {
-    return w->in[0] * w->in[1] * w->in[2];
+    return o * w->stride[axis] - w->begin[axis] + tap * w->dilation[axis];
 }
 
-static inline int64_t mc_window_outputs(const struct mc_window *w)
-{
-    return w->out[0] * w->out[1] * w->out[2];
-}
-
-static inline int64_t mc_window_taps(const struct mc_window *w)
-{
-    return w->kernel[0] * w->kernel[1] * w->kernel[2];
-}
-
-/* The outputs [*begin, *end) along an axis for which kernel position k reads inside the input. */
-static inline void mc_window_span(const struct mc_window *w, int axis, int64_t k, int64_t *begin, int64_t *end)
-{
-    const int64_t s = w->stride[axis], first = k * w->dilation[axis] - w->pad_begin[axis]; /* read by output 0 */
-    const int64_t low = first < 0 ? (-first + s - 1) / s : 0;
-    const int64_t high = first < w->in[axis] ? (w->in[axis] - 1 - first) / s + 1 : 0;
-    *begin = low;
-    *end = high < w->out[axis] ? high : w->out[axis];
-    if (*end < *begin) *end = *begin;
-}
+/* Does the window show each input once and in place (one tap, no stride, no padding)? */
+bool mc_window_is_identity(const struct mc_window *w);
 
 #endif

@@ -12,12 +12,9 @@
 
 MC_OP(abs_1)
 MC_OP(add_7)
-<<<<<<< HEAD
 MC_OP(and_7)
-=======
 MC_OP(batch_normalization_7)
 MC_OP(batch_normalization_14)
->>>>>>> 7d45948 (op: add BatchNormalization)
 MC_OP(cast_6)
 MC_OP(cast_like_15)
 MC_OP(clip_6)

@@ -19,7 +19,7 @@ static int read_auto_pad(const struct mc_node *node, enum auto_pad *mode, struct
     return mc_error_set(err, MC_ERR_INPUT, "attribute 'auto_pad': needs NOTSET, SAME_UPPER, SAME_LOWER or VALID");
 }
 
-/* A list of n integers from `low` on into the last places of `values`, which keep what they hold if it is absent. */
+/* A list of n integers from `low` on into `values`, which keep what they hold if it is absent. */
 static int read_list(const struct mc_node *node, const char *name, int n, int64_t low, int64_t *values,
                      struct mc_error *err)
 {
@@ -40,21 +40,20 @@ static int read_list(const struct mc_node *node, const char *name, int n, int64_
 
 static int read_kernel(const struct mc_node *node, const int64_t *kernel, struct mc_window *w, struct mc_error *err)
 {
-    const int skip = MC_WINDOW_AXES - w->rank;
-    int64_t stated[MC_WINDOW_AXES] = {0};
+    int64_t stated[MC_MAX_SPATIAL] = {0};
     const int rc = read_list(node, "kernel_shape", w->rank, 1, stated, err);
     if (rc < 0) return rc;
     if (!kernel && stated[0] == 0) return mc_error_set(err, MC_ERR_INPUT, "attribute 'kernel_shape' is needed");
     for (int i = 0; i < w->rank; i++) {
-        w->kernel[skip + i] = kernel ? kernel[i] : stated[i];
+        w->kernel[i] = kernel ? kernel[i] : stated[i];
         if (kernel && stated[0] && kernel[i] != stated[i])
             return mc_error_set(err, MC_ERR_INPUT,
                                 "attribute 'kernel_shape': needs %lld along axis %d as the weight, "
                                 "has %lld",
                                 (long long)kernel[i], i + 2, (long long)stated[i]);
-        if (w->kernel[skip + i] < 1 || w->kernel[skip + i] > largest)
+        if (w->kernel[i] < 1 || w->kernel[i] > largest)
             return mc_error_set(err, MC_ERR_INPUT, "kernel: needs 1 to %lld along axis %d, has %lld",
-                                (long long)largest, i + 2, (long long)w->kernel[skip + i]);
+                                (long long)largest, i + 2, (long long)w->kernel[i]);
     }
     return MC_OK;
 }
@@ -67,46 +66,46 @@ static int set_extent(struct mc_window *w, int i, enum auto_pad mode, bool ceil_
         w->out[i] = (w->in[i] + s - 1) / s;
         int64_t total = (w->out[i] - 1) * s + reach - w->in[i];
         if (total < 0) total = 0;
-        w->pad_begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
-        w->pad_end[i] = total - w->pad_begin[i];
+        w->begin[i] = mode == SAME_UPPER ? total / 2 : total - total / 2;
+        w->end[i] = total - w->begin[i];
         return MC_OK;
     }
-    if (mode == VALID) w->pad_begin[i] = w->pad_end[i] = 0;
-    const int64_t room = w->in[i] + w->pad_begin[i] + w->pad_end[i] - reach;
+    if (mode == VALID) w->begin[i] = w->end[i] = 0;
+    const int64_t room = w->in[i] + w->begin[i] + w->end[i] - reach;
     if (room < 0)
         return mc_error_set(err, MC_ERR_INPUT, "kernel reaches over %lld elements, the padded input has %lld",
                             (long long)reach, (long long)(room + reach));
     w->out[i] = (ceil_mode ? room + s - 1 : room) / s + 1;
-    if (ceil_mode && (w->out[i] - 1) * s >= w->in[i] + w->pad_begin[i]) w->out[i]--;
+    if (ceil_mode && (w->out[i] - 1) * s >= w->in[i] + w->begin[i]) w->out[i]--;
     return MC_OK;
 }
 
 int mc_sliding_window(const struct mc_node *node, const struct mc_fact *x, const int64_t *kernel, bool ceil_mode,
                       struct mc_window *w, struct mc_error *err)
 {
-    const int rank = x->shape.rank - 2, skip = MC_WINDOW_AXES - rank;
-    if (rank < 1 || rank > MC_WINDOW_AXES)
+    const int rank = x->shape.rank - 2;
+    if (rank < 1 || rank > MC_MAX_SPATIAL)
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "input 0 '%s': needs rank 3 to 5, has %d", node->inputs[0]->name,
                             x->shape.rank);
     *w = (struct mc_window){.rank = rank};
-    for (int i = 0; i < MC_WINDOW_AXES; i++) w->in[i] = w->out[i] = w->kernel[i] = w->stride[i] = w->dilation[i] = 1;
     for (int i = 0; i < rank; i++) {
-        w->in[skip + i] = x->shape.dim[2 + i];
-        if (w->in[skip + i] > largest)
+        w->stride[i] = w->dilation[i] = 1;
+        w->in[i] = x->shape.dim[2 + i];
+        if (w->in[i] > largest)
             return mc_error_set(err, MC_ERR_UNSUPPORTED, "axis %d: needs at most %lld elements, has %lld", i + 2,
-                                (long long)largest, (long long)w->in[skip + i]);
+                                (long long)largest, (long long)w->in[i]);
     }
     enum auto_pad mode = NOTSET;
-    int64_t pads[2 * MC_WINDOW_AXES] = {0};
+    int64_t pads[2 * MC_MAX_SPATIAL] = {0};
     int rc = read_auto_pad(node, &mode, err);
     if (rc == MC_OK) rc = read_kernel(node, kernel, w, err);
-    if (rc == MC_OK) rc = read_list(node, "strides", rank, 1, w->stride + skip, err);
-    if (rc == MC_OK) rc = read_list(node, "dilations", rank, 1, w->dilation + skip, err);
+    if (rc == MC_OK) rc = read_list(node, "strides", rank, 1, w->stride, err);
+    if (rc == MC_OK) rc = read_list(node, "dilations", rank, 1, w->dilation, err);
     if (rc == MC_OK && mode == NOTSET) rc = read_list(node, "pads", 2 * rank, 0, pads, err);
     for (int i = 0; i < rank && rc == MC_OK; i++) {
-        w->pad_begin[skip + i] = pads[i];
-        w->pad_end[skip + i] = pads[rank + i];
-        rc = set_extent(w, skip + i, mode, ceil_mode, err);
+        w->begin[i] = pads[i];
+        w->end[i] = pads[rank + i];
+        rc = set_extent(w, i, mode, ceil_mode, err);
     }
     return rc;
 }
@@ -114,13 +113,13 @@ int mc_sliding_window(const struct mc_node *node, const struct mc_fact *x, const
 struct mc_shape mc_sliding_shape(const struct mc_window *w, int64_t n, int64_t channels)
 {
     struct mc_shape shape = {.rank = 2 + w->rank, .dim = {n, channels}};
-    for (int i = 0; i < w->rank; i++) shape.dim[2 + i] = w->out[MC_WINDOW_AXES - w->rank + i];
+    for (int i = 0; i < w->rank; i++) shape.dim[2 + i] = w->out[i];
     return shape;
 }
 
 bool mc_sliding_pads(const struct mc_window *w)
 {
-    for (int i = 0; i < MC_WINDOW_AXES; i++)
-        if (w->pad_begin[i] || w->pad_end[i]) return true;
+    for (int i = 0; i < w->rank; i++)
+        if (w->begin[i] || w->end[i]) return true;
     return false;
 }

@@ -1,0 +1,68 @@
+/* window.c - the geometry of sliding windows; see window.h. */
+#include "kernel/window.h"
+
+static int64_t product(const int64_t *extents, int rank)
+{
+    int64_t n = 1;
+    for (int k = 0; k < rank; k++) n *= extents[k];
+    return n;
+}
+
+int64_t mc_window_inputs(const struct mc_window *w)
+{
+    return product(w->in, w->rank);
+}
+
+int64_t mc_window_outputs(const struct mc_window *w)
+{
+    return product(w->out, w->rank);
+}
+
+int64_t mc_window_taps(const struct mc_window *w)
+{
+    return product(w->kernel, w->rank);
+}
+
+int64_t mc_window_reach(const struct mc_window *w, int axis)
+{
+    return (w->kernel[axis] - 1) * w->dilation[axis] + 1;
+}
+
+struct mc_window mc_window_as_3d(const struct mc_window *w)
+{
+    struct mc_window full = {.rank = MC_MAX_SPATIAL};
+    const int missing = MC_MAX_SPATIAL - w->rank;
+    for (int k = 0; k < MC_MAX_SPATIAL; k++) {
+        const int from = k - missing;
+        const bool there = from >= 0;
+        full.in[k] = there ? w->in[from] : 1;
+        full.out[k] = there ? w->out[from] : 1;
+        full.kernel[k] = there ? w->kernel[from] : 1;
+        full.stride[k] = there ? w->stride[from] : 1;
+        full.dilation[k] = there ? w->dilation[from] : 1;
+        full.begin[k] = there ? w->begin[from] : 0;
+        full.end[k] = there ? w->end[from] : 0;
+    }
+    return full;
+}
+
+static int64_t divide_up(int64_t a, int64_t b)
+{
+    return a <= 0 ? 0 : (a + b - 1) / b;
+}
+
+void mc_window_range(const struct mc_window *w, int axis, int64_t tap, int64_t *from, int64_t *to)
+{
+    const int64_t ahead = w->begin[axis] - tap * w->dilation[axis]; /* output 0 meets input -ahead */
+    *from = divide_up(ahead, w->stride[axis]);
+    *to = divide_up(w->in[axis] + ahead, w->stride[axis]);
+    if (*to > w->out[axis]) *to = w->out[axis];
+    if (*from > *to) *from = *to;
+}
+
+bool mc_window_is_identity(const struct mc_window *w)
+{
+    for (int k = 0; k < w->rank; k++)
+        if (w->kernel[k] != 1 || w->stride[k] != 1 || w->begin[k] != 0 || w->end[k] != 0) return false;
+    return true;
+}
