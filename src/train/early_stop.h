@@ -12,10 +12,10 @@
 struct mc_early_stop {
     int64_t patience; /* epochs; 0: never stop */
     double min_delta;
-    double best;      /* lowest loss; infinity before the first epoch */
-    double reference; /* the loss that renewed the patience */
+    double best;        /* lowest loss; infinity before the first epoch */
+    double reference;   /* the loss that renewed the patience */
     int64_t best_epoch; /* -1: none yet */
-    int64_t waited; /* epochs since */
+    int64_t waited;     /* epochs since */
 };
 
 void mc_early_stop_init(struct mc_early_stop *stop, int64_t patience, double min_delta);

@@ -1,0 +1,68 @@
+/* evaluator.c - loss and metrics of a model over a role; see evaluator.h, and mc_evaluate in train.h. */
+#include "train/evaluator.h"
+
+#include "base/error.h"
+
+int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, const struct mc_dataset *data,
+                      enum mc_role_of_data role, int64_t batch, const struct mc_fit_options *options,
+                      struct mc_error *err)
+{
+    struct mc_fit_options plain = *options;
+    plain.augment_shift = false;
+    *e = (struct mc_evaluator){0};
+    int rc = mc_predictor_init(&e->predictor, model, data, options->loss, batch, &options->runtime, err);
+    if (rc < 0) return rc;
+    const int64_t columns = e->predictor.binding.columns;
+    rc = mc_loss_init(&e->loss, options, data->task, columns, false, err);
+    if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, &plain, err);
+    if (rc == MC_OK) rc = mc_meter_init(&e->meter, data->task == MC_TASK_CLASSIFICATION ? columns : 0, err);
+    return rc;
+}
+
+void mc_evaluator_finish(struct mc_evaluator *e)
+{
+    mc_meter_finish(&e->meter);
+    mc_feed_finish(&e->feed);
+    mc_loss_finish(&e->loss);
+    mc_predictor_finish(&e->predictor);
+}
+
+static int measure_batch(struct mc_evaluator *e, int64_t begin, int64_t n, struct mc_error *err)
+{
+    const float *scores;
+    int rc = mc_feed_read(&e->feed, begin, n, mc_predictor_input(&e->predictor), err);
+    if (rc == MC_OK) rc = mc_predictor_run(&e->predictor, n, &scores, err);
+    if (rc < 0) return rc;
+    const struct mc_targets targets = {.labels = e->feed.labels, .numbers = e->feed.numbers};
+    mc_meter_add_loss(&e->meter, mc_loss_run(&e->loss, n, scores, &targets, 1, NULL));
+    if (e->meter.n_classes > 0)
+        mc_meter_add_classes(&e->meter, scores, e->feed.labels, n);
+    else
+        mc_meter_add_numbers(&e->meter, scores, e->feed.numbers, n, e->loss.columns);
+    return MC_OK;
+}
+
+int mc_evaluator_run(struct mc_evaluator *e, struct mc_metrics *metrics, struct mc_error *err)
+{
+    const int64_t n = e->feed.data->n[e->feed.role], batch = e->predictor.batch;
+    int rc = mc_plan_refresh(e->predictor.plan, err);
+    mc_meter_reset(&e->meter);
+    for (int64_t begin = 0; rc == MC_OK && begin < n; begin += batch)
+        rc = measure_batch(e, begin, n - begin < batch ? n - begin : batch, err);
+    if (rc == MC_OK) mc_meter_result(&e->meter, metrics);
+    return rc;
+}
+
+int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
+                enum mc_loss_kind loss, const struct mc_runtime *runtime, struct mc_metrics *metrics,
+                struct mc_error *err)
+{
+    const struct mc_fit_options options = {.loss = loss, .runtime = *runtime};
+    const int width = mc_runtime_enter(runtime);
+    struct mc_evaluator evaluator;
+    int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
+    if (rc == MC_OK) rc = mc_evaluator_run(&evaluator, metrics, err);
+    mc_evaluator_finish(&evaluator);
+    mc_runtime_leave(width);
+    return rc;
+}

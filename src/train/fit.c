@@ -1,0 +1,405 @@
+/* fit.c - the loop of training; see mc_fit in train.h.
+ *
+ * A step takes `batch` samples. What does not fit into one pass of at most PASS samples (full-batch descent) is cut
+ * into several whose gradients are added; each length that occurs has a plan of its own, so that nothing is padded and
+ * batch statistics see only samples.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "kernel/kernels.h"
+#include "kernel/update.h"
+#include "train/early_stop.h"
+#include "train/evaluator.h"
+#include "train/optimizer.h"
+#include "train/parameters.h"
+#include "train/pass.h"
+#include "train/rate.h"
+#include "train/teacher.h"
+
+enum { PASS = 1024, MAX_PASSES = 3 };
+
+struct fit {
+    struct mc_model *model;
+    const struct mc_fit_options *options;
+    struct mc_binding binding;
+    struct mc_value **parameters; /* lent by the model */
+    int n_parameters;
+    int64_t n_samples, batch, steps_per_epoch;
+    int n_passes;
+    struct mc_pass passes[MAX_PASSES]; /* by length: whole, rest of a batch, rest of the epoch's last */
+    float **sums;                      /* gradients added over the passes of a step; NULL while one pass will do */
+    const float **gradients;           /* `sums` of the parameters that have gradients */
+    struct mc_feed feed;
+    struct mc_loss loss;
+    struct mc_teacher teacher;
+    struct mc_optimizer optimizer;
+    struct mc_evaluator validation;
+    struct mc_early_stop stop;
+    struct mc_snapshot good, best; /* after the last whole epoch; of the lowest loss (early stopping alone) */
+    int64_t fixed_batch;           /* see mc_batch_open */
+};
+
+/* What an epoch came to. */
+struct epoch {
+    int64_t number;
+    double rate; /* of its first step */
+    double train_loss;
+    struct mc_metrics validation;
+    double seconds;
+};
+
+void mc_fit_options_init(struct mc_fit_options *options)
+{
+    *options = (struct mc_fit_options){
+        .loss = MC_LOSS_AUTO,
+        .optimizer = MC_ADAM,
+        .rate_kind = MC_RATE_LINEAR,
+        .rate = 0.001,
+        .rate_gamma = 0.95,
+        .momentum = 0.9,
+        .beta1 = 0.9,
+        .beta2 = 0.999,
+        .epsilon = 1e-8,
+        .batch = 128,
+        .epochs = 20,
+        .min_delta = 0.001,
+        .alpha = 0.5,
+        .temperature = 2,
+    };
+}
+
+/* --- options --- */
+
+static int need(bool holds, const char *what, double found, struct mc_error *err)
+{
+    return holds ? MC_OK : mc_error_set(err, MC_ERR_USAGE, "%s, has %g", what, found);
+}
+
+static int check_options(const struct mc_fit_options *o, struct mc_error *err)
+{
+    int rc = need(o->rate > 0 && isfinite(o->rate), "the rate needs to be positive", o->rate, err);
+    if (rc == MC_OK)
+        rc = need(o->rate_gamma > 0 && o->rate_gamma <= 1, "gamma needs to be in (0, 1]", o->rate_gamma, err);
+    if (rc == MC_OK) rc = need(o->momentum >= 0 && o->momentum < 1, "momentum needs to be in [0, 1)", o->momentum, err);
+    if (rc == MC_OK) rc = need(o->beta1 >= 0 && o->beta1 < 1, "beta1 needs to be in [0, 1)", o->beta1, err);
+    if (rc == MC_OK) rc = need(o->beta2 >= 0 && o->beta2 < 1, "beta2 needs to be in [0, 1)", o->beta2, err);
+    if (rc == MC_OK) rc = need(o->epsilon > 0, "epsilon needs to be positive", o->epsilon, err);
+    if (rc == MC_OK) rc = need(o->l1 >= 0 && isfinite(o->l1), "l1 needs to be at least 0", o->l1, err);
+    if (rc == MC_OK) rc = need(o->l2 >= 0 && isfinite(o->l2), "l2 needs to be at least 0", o->l2, err);
+    if (rc == MC_OK) rc = need(o->batch >= 0, "the batch needs to be at least 0", (double)o->batch, err);
+    if (rc == MC_OK) rc = need(o->epochs >= 0, "epochs need to be at least 0", (double)o->epochs, err);
+    if (rc == MC_OK) rc = need(o->patience >= 0, "patience needs to be at least 0", (double)o->patience, err);
+    if (rc == MC_OK && o->teacher)
+        rc = need(o->alpha >= 0 && o->alpha <= 1, "alpha needs to be in [0, 1]", o->alpha, err);
+    if (rc == MC_OK && o->teacher)
+        rc = need(o->temperature > 0 && isfinite(o->temperature), "the temperature needs to be positive",
+                  o->temperature, err);
+    return rc;
+}
+
+/* --- getting ready --- */
+
+/* Masked weights are zero from the first pass on, whether descent reaches them or not. */
+static void apply_masks(const struct mc_fit_options *o)
+{
+    for (int i = 0; i < o->n_masks; i++) {
+        const struct mc_tensor *data = o->masked[i]->data;
+        float *w = data->data;
+        const int64_t n = mc_tensor_count(data);
+        for (int64_t k = 0; k < n; k++)
+            if (!o->masks[i][k]) w[k] = 0;
+    }
+}
+
+static int check_masks(const struct mc_fit_options *o, struct mc_error *err)
+{
+    for (int i = 0; i < o->n_masks; i++)
+        if (o->masked[i]->data->dtype != MC_FLOAT)
+            return mc_error_set(err, MC_ERR_UNSUPPORTED, "mask on '%s': needs float32, has %s", o->masked[i]->name,
+                                mc_dtype_name(o->masked[i]->data->dtype));
+    return MC_OK;
+}
+
+/* A pass for `n` samples, unless there is one. */
+static int add_pass(struct fit *f, int64_t n, struct mc_error *err)
+{
+    for (int i = 0; i < f->n_passes; i++)
+        if (f->passes[i].batch == n) return MC_OK;
+    if (n == 0) return MC_OK;
+    return mc_pass_init(&f->passes[f->n_passes++], &f->binding, f->model, n, f->parameters, f->n_parameters,
+                        &f->options->runtime, err);
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A graph with a batch of its own trains at that; what does not fill one is left out. */
+static int init_passes(struct fit *f, struct mc_error *err)
+{
+    const int64_t fixed = mc_binding_fixed_batch(&f->binding);
+    if (fixed) {
+        f->batch = fixed;
+        f->n_samples -= f->n_samples % fixed;
+    }
+    if (f->n_samples == 0)
+        return mc_error_set(err, MC_ERR_INPUT, "too few samples to train on: a batch is %" PRId64, f->batch);
+    f->steps_per_epoch = (f->n_samples + f->batch - 1) / f->batch;
+    const int64_t pass = fixed ? fixed : smaller(f->batch, PASS);
+    int rc = add_pass(f, pass, err);
+    if (rc == MC_OK) rc = add_pass(f, f->batch % pass, err);
+    if (rc == MC_OK) rc = add_pass(f, f->n_samples % f->batch % pass, err);
+    return rc;
+}
+
+static int init_sums(struct fit *f, struct mc_error *err)
+{
+    if (f->batch == f->passes[0].batch) return MC_OK;
+    f->sums = MC_NEW_ARRAY(float *, f->n_parameters);
+    f->gradients = MC_NEW_ARRAY(const float *, f->n_parameters);
+    if (!f->sums || !f->gradients) return mc_error_memory(err);
+    for (int i = 0; i < f->n_parameters; i++) {
+        f->sums[i] = mc_alloc_aligned((size_t)mc_tensor_count(f->parameters[i]->data), sizeof **f->sums);
+        if (!f->sums[i]) return mc_error_memory(err);
+    }
+    return MC_OK;
+}
+
+static int init_data(struct fit *f, const struct mc_dataset *data, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
+    int rc = mc_loss_init(&f->loss, o, data->task, columns, true, err);
+    if (rc == MC_OK) rc = mc_feed_init(&f->feed, data, MC_DATA_TRAIN, f->loss.kind, columns, capacity, o, err);
+    if (rc == MC_OK && o->teacher) rc = mc_teacher_init(&f->teacher, o, &f->feed, capacity, err);
+    if (rc == MC_OK) rc = mc_evaluator_init(&f->validation, f->model, data, MC_DATA_VALIDATION, 0, o, err);
+    return rc;
+}
+
+static int find_parameters(struct fit *f, struct mc_error *err)
+{
+    const int rc = mc_trainable(f->model, &f->parameters, &f->n_parameters, err);
+    if (rc < 0 || f->n_parameters > 0) return rc;
+    return mc_error_set(err, MC_ERR_UNSUPPORTED,
+                        "no parameter can be trained: none reaches an output through operators "
+                        "that have a derivative");
+}
+
+static int init(struct fit *f, struct mc_model *model, const struct mc_dataset *data,
+                const struct mc_fit_options *options, struct mc_error *err)
+{
+    *f = (struct fit){.model = model, .options = options, .n_samples = data->n[MC_DATA_TRAIN]};
+    f->batch = options->batch ? smaller(options->batch, f->n_samples) : f->n_samples;
+    int rc = check_options(options, err);
+    if (rc == MC_OK) rc = check_masks(options, err);
+    if (rc == MC_OK) rc = mc_parameters_untie(model, err);
+    if (rc == MC_OK) rc = mc_parameters_own(model, err);
+    if (rc < 0) return rc;
+    f->fixed_batch = mc_batch_open(model, f->batch);
+    rc = mc_binding_init(&f->binding, model, data, options->loss, err);
+    if (rc == MC_OK) rc = find_parameters(f, err);
+    if (rc == MC_OK) rc = init_passes(f, err);
+    if (rc == MC_OK) rc = init_sums(f, err);
+    if (rc == MC_OK) rc = init_data(f, data, err);
+    if (rc == MC_OK) rc = mc_optimizer_init(&f->optimizer, options, f->parameters, f->n_parameters, err);
+    if (rc < 0) return rc;
+    apply_masks(options);
+    rc = mc_snapshot_init(&f->good, model, err);
+    if (rc == MC_OK && options->patience > 0) rc = mc_snapshot_init(&f->best, model, err);
+    mc_early_stop_init(&f->stop, options->patience, options->min_delta);
+    return rc;
+}
+
+static void finish(struct fit *f)
+{
+    mc_snapshot_finish(&f->best);
+    mc_snapshot_finish(&f->good);
+    mc_optimizer_finish(&f->optimizer);
+    mc_evaluator_finish(&f->validation);
+    mc_teacher_finish(&f->teacher);
+    mc_feed_finish(&f->feed);
+    mc_loss_finish(&f->loss);
+    for (int i = 0; f->sums && i < f->n_parameters; i++) mc_free(f->sums[i]);
+    mc_free(f->sums);
+    mc_free(f->gradients);
+    for (int i = 0; i < f->n_passes; i++) mc_pass_finish(&f->passes[i]);
+    mc_batch_close(f->model, f->fixed_batch);
+}
+
+/* --- a step --- */
+
+static struct mc_pass *pass_of(struct fit *f, int64_t n)
+{
+    int i = 0;
+    while (f->passes[i].batch != n) i++;
+    return &f->passes[i];
+}
+
+/* Gradients of `n` samples from `begin` on, of a step of n_step; the sum of their losses. */
+static int run_pass(struct fit *f, struct mc_pass *pass, int64_t begin, int64_t n_step, double *sum,
+                    struct mc_error *err)
+{
+    float *x = mc_pass_input(pass);
+    struct mc_targets targets = {.labels = f->feed.labels, .numbers = f->feed.numbers};
+    int rc = mc_feed_read(&f->feed, begin, pass->batch, x, err);
+    if (rc == MC_OK && f->options->teacher)
+        rc = mc_teacher_scores(&f->teacher, &f->feed, begin, pass->batch, x, &targets.teacher, err);
+    if (rc < 0) return rc;
+    return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->optimizer.n_steps, sum, err);
+}
+
+static void add_gradients(struct fit *f, const struct mc_pass *pass, bool first)
+{
+    const struct mc_updates *updates = f->options->runtime.kernels->updates;
+    for (int i = 0; i < f->n_parameters; i++) {
+        const int64_t n = mc_tensor_count(f->parameters[i]->data);
+        f->gradients[i] = pass->gradients[i] ? f->sums[i] : NULL;
+        if (!f->gradients[i]) continue;
+        if (first)
+            memcpy(f->sums[i], pass->gradients[i], (size_t)n * sizeof **f->sums);
+        else
+            updates->axpy(n, 1, pass->gradients[i], f->sums[i]);
+    }
+}
+
+/* All passes of the samples begin … begin+n; *gradients are those of the step's mean loss. */
+static int run_passes(struct fit *f, int64_t begin, int64_t n, double *sum, const float *const **gradients,
+                      struct mc_error *err)
+{
+    *sum = 0;
+    for (int64_t done = 0; done < n;) {
+        const int64_t now = smaller(n - done, f->passes[0].batch);
+        struct mc_pass *pass = pass_of(f, now);
+        double part;
+        const int rc = run_pass(f, pass, begin + done, n, &part, err);
+        if (rc < 0) return rc;
+        *sum += part;
+        if (!isfinite(part)) return MC_OK;
+        if (f->sums) add_gradients(f, pass, done == 0);
+        *gradients = f->sums ? f->gradients : pass->gradients;
+        done += now;
+    }
+    return MC_OK;
+}
+
+static int before_step(struct fit *f, int64_t step, double progress, struct mc_error *err)
+{
+    if (!f->options->before_step) return MC_OK;
+    const int rc = f->options->before_step(f->options->context, step, progress, err);
+    if (rc <= 0) return rc;
+    apply_masks(f->options);
+    mc_early_stop_forget(&f->stop);
+    return MC_OK;
+}
+
+/* *loss: summed over the samples of the step. */
+static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    const int64_t step = f->optimizer.n_steps, total = f->steps_per_epoch * o->epochs;
+    const int64_t n = smaller(f->batch, f->n_samples - begin);
+    const double progress = (double)step / (double)total;
+    const double rate = mc_rate_at(o, epoch, progress);
+    const float *const *gradients = NULL;
+    int rc = before_step(f, step, progress, err);
+    if (rc == MC_OK) rc = run_passes(f, begin, n, loss, &gradients, err);
+    if (rc < 0) return rc;
+    if (!isfinite(*loss)) {
+        mc_error_set(err, MC_ERR_INPUT, "the loss is not finite at step %" PRId64 " (epoch %" PRId64 ", rate %g)",
+                     step + 1, epoch + 1, rate);
+        mc_error_hint(err, "a smaller rate may help");
+        return MC_ERR_INPUT;
+    }
+    mc_optimizer_step(&f->optimizer, rate, gradients);
+    if (o->progress && !o->progress(o->progress_context, "training", step + 1, total, *loss / (double)n))
+        return mc_error_set(err, MC_INTERRUPTED, "interrupted");
+    return MC_OK;
+}
+
+/* --- epochs --- */
+
+static int run_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
+{
+    const int64_t start = mc_clock_ns();
+    double sum = 0;
+    e->rate = mc_rate_at(f->options, e->number, (double)e->number / (double)f->options->epochs);
+    mc_feed_shuffle(&f->feed, e->number);
+    for (int64_t begin = 0; begin < f->n_samples; begin += f->batch) {
+        double loss;
+        const int rc = run_step(f, e->number, begin, &loss, err);
+        if (rc < 0) return rc;
+        sum += loss;
+    }
+    e->train_loss = sum / (double)f->n_samples;
+    const int rc = mc_evaluator_run(&f->validation, &e->validation, err);
+    e->seconds = (double)(mc_clock_ns() - start) * 1e-9;
+    return rc;
+}
+
+static void record_epoch(struct mc_record *epochs, const struct epoch *e)
+{
+    if (!epochs) return;
+    struct mc_record *record = mc_record_append_object(epochs);
+    mc_record_set_int(record, "epoch", e->number + 1);
+    mc_record_set_num(record, "rate", e->rate);
+    mc_record_set_num(record, "train_loss", e->train_loss);
+    if (e->validation.n_samples > 0) {
+        mc_record_set_num(record, "validation_loss", e->validation.loss);
+        if (e->validation.classification) mc_record_set_num(record, "validation_accuracy", e->validation.accuracy);
+    }
+    mc_record_set_num(record, "seconds", e->seconds);
+}
+
+/* After each epoch: the weights are good, perhaps the best. Without validation samples the training loss decides. */
+static bool note_epoch(struct fit *f, const struct epoch *e)
+{
+    const double loss = e->validation.n_samples > 0 ? e->validation.loss : e->train_loss;
+    mc_snapshot_take(&f->good);
+    if (mc_early_stop_observe(&f->stop, e->number, loss) && f->options->patience > 0) mc_snapshot_take(&f->best);
+    return mc_early_stop_now(&f->stop);
+}
+
+static int run_epochs(struct fit *f, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_record *epochs = section ? mc_record_array(section, "epochs") : NULL;
+    const int64_t start = mc_clock_ns();
+    struct epoch e = {0};
+    bool stopped = false;
+    int rc = MC_OK;
+    for (; e.number < f->options->epochs && !stopped; e.number++) {
+        rc = run_epoch(f, &e, err);
+        if (rc < 0) break;
+        record_epoch(epochs, &e);
+        stopped = note_epoch(f, &e);
+    }
+    const bool keep_best = rc == MC_OK && f->options->patience > 0 && f->stop.best_epoch >= 0;
+    if (rc < 0) mc_snapshot_restore(&f->good);
+    if (keep_best) mc_snapshot_restore(&f->best);
+    if (section) {
+        mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);
+        mc_record_set_bool(section, "stopped_early", stopped);
+        mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
+    }
+    return rc;
+}
+
+int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
+           struct mc_record *section, struct mc_error *err)
+{
+    struct mc_fit_options own = *options;
+    own.runtime.seed = options->seed;
+    own.runtime.freeze_batch_norm = options->freeze_batch_norm;
+    const int width = mc_runtime_enter(&own.runtime);
+    struct fit f;
+    int rc = init(&f, model, data, &own, err);
+    if (rc == MC_OK) rc = run_epochs(&f, section, err);
+    finish(&f);
+    mc_runtime_leave(width);
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* pass.c - forward, loss, backward for one batch; see pass.h. */
+#include "train/pass.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const struct mc_model *model, int64_t batch,
+                 struct mc_value *const *parameters, int n_parameters, const struct mc_runtime *runtime,
+                 struct mc_error *err)
+{
+    *pass = (struct mc_pass){.binding = binding, .batch = batch, .n_gradients = n_parameters};
+    const int rc = mc_binding_plan(binding, &pass->plan, model, batch, parameters, n_parameters, true, runtime, err);
+    if (rc < 0) return rc;
+    pass->gradients = MC_NEW_ARRAY(const float *, n_parameters);
+    pass->pairs = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
+    pass->pair_gradients = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
+    return pass->gradients && pass->pairs && pass->pair_gradients ? MC_OK : mc_error_memory(err);
+}
+
+void mc_pass_finish(struct mc_pass *pass)
+{
+    mc_plan_destroy(pass->plan);
+    mc_free(pass->gradients);
+    mc_free(pass->pairs);
+    mc_free(pass->pair_gradients);
+    *pass = (struct mc_pass){0};
+}
+
+float *mc_pass_input(struct mc_pass *pass)
+{
+    return mc_plan_input(pass->plan, 0)->data;
+}
+
+static double run_loss(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets,
+                       double weight)
+{
+    const int64_t n = pass->batch;
+    const float *scores = mc_binding_scores(pass->binding, pass->plan, n, pass->pairs);
+    float *gradient = mc_plan_grad_output(pass->plan, pass->binding->output)->data;
+    if (!pass->binding->logistic) return mc_loss_run(loss, n, scores, targets, weight, gradient);
+    const double sum = mc_loss_run(loss, n, scores, targets, weight, pass->pair_gradients);
+    for (int64_t i = 0; i < n; i++) gradient[i] = pass->pair_gradients[2 * i + 1];
+    return sum;
+}
+
+int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets, double weight,
+                int64_t iteration, double *sum, struct mc_error *err)
+{
+    mc_plan_runtime(pass->plan)->iteration = (uint64_t)iteration;
+    int rc = mc_plan_run(pass->plan, err);
+    if (rc < 0) return rc;
+    *sum = run_loss(pass, loss, targets, weight);
+    if (!isfinite(*sum)) return MC_OK;
+    rc = mc_plan_backward(pass->plan, err);
+    for (int i = 0; rc == MC_OK && i < pass->n_gradients; i++) {
+        const struct mc_tensor *gradient = mc_plan_grad(pass->plan, i);
+        pass->gradients[i] = gradient ? gradient->data : NULL;
+    }
+    return rc;
+}
