@@ -1,0 +1,106 @@
+/* bench.c - repeating and timing; see bench.h. */
+#include "run/bench.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/rng.h"
+#include "run/plan.h"
+
+enum { WARM_UP = 2, LEAST = 3 };
+
+struct samples {
+    double *ms;
+    size_t n, capacity;
+};
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void summarize(struct samples *s, struct mc_bench_times *times)
+{
+    const size_t n = s->n;
+    qsort(s->ms, n, sizeof *s->ms, ascending);
+    *times = (struct mc_bench_times){
+        .n_steps = (int64_t)n,
+        .median_ms = n % 2 ? s->ms[n / 2] : (s->ms[n / 2 - 1] + s->ms[n / 2]) / 2,
+        .best_ms = s->ms[0],
+        .worst_ms = s->ms[n - 1],
+    };
+}
+
+int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *context, double seconds,
+                    struct mc_bench_times *times, struct mc_error *err)
+{
+    struct samples s = {0};
+    int rc = MC_OK;
+    for (int i = 0; i < WARM_UP && rc == MC_OK; i++) rc = step(context, err);
+    const int64_t end = mc_clock_ns() + (int64_t)(seconds * 1e9);
+    for (int64_t start = mc_clock_ns(); rc == MC_OK && (s.n < LEAST || start < end);) {
+        if (!mc_grow((void **)&s.ms, s.n, &s.capacity, sizeof *s.ms)) {
+            rc = mc_error_memory(err);
+            break;
+        }
+        start = mc_clock_ns(); /* growing is not the step's */
+        rc = step(context, err);
+        s.ms[s.n++] = (double)(mc_clock_ns() - start) * 1e-6;
+    }
+    if (rc == MC_OK) summarize(&s, times);
+    mc_free(s.ms);
+    return rc;
+}
+
+/* --- inference --- */
+
+struct inference {
+    struct mc_plan *plan;
+    int n_inputs;
+    struct mc_tensor **inputs;
+};
+
+static int create_inputs(struct inference *f, uint64_t seed, struct mc_error *err)
+{
+    struct mc_rng rng;
+    mc_rng_init(&rng, seed, mc_hash("bench"));
+    const int n = mc_plan_n_inputs(f->plan);
+    f->inputs = MC_NEW_ARRAY(struct mc_tensor *, n);
+    if (!f->inputs) return mc_error_memory(err);
+    for (; f->n_inputs < n; f->n_inputs++) {
+        const struct mc_tensor *like = mc_plan_input(f->plan, f->n_inputs);
+        struct mc_tensor **t = &f->inputs[f->n_inputs];
+        const int rc = mc_tensor_create(t, like->dtype, &like->shape, err);
+        if (rc < 0) return rc;
+        for (int64_t i = 0; mc_dtype_is_float(like->dtype) && i < mc_tensor_count(*t); i++)
+            mc_tensor_set_f64(*t, i, mc_rng_normal(&rng));
+    }
+    return MC_OK;
+}
+
+static int infer(void *context, struct mc_error *err)
+{
+    struct inference *f = context;
+    for (int i = 0; i < f->n_inputs; i++) {
+        const int rc = mc_plan_bind_input(f->plan, i, f->inputs[i], err);
+        if (rc < 0) return rc;
+    }
+    return mc_plan_run(f->plan, err);
+}
+
+int mc_bench_infer(const struct mc_model *model, const struct mc_dims *dims, double seconds,
+                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_error *err)
+{
+    struct inference f = {0};
+    const struct mc_plan_options options = {.dims = *dims, .runtime = runtime};
+    int rc = mc_plan_create(&f.plan, model, &options, err);
+    if (rc == MC_OK) rc = create_inputs(&f, mc_plan_runtime(f.plan)->seed, err);
+    if (rc == MC_OK) rc = mc_bench_repeat(infer, &f, seconds, times, err);
+    for (int i = 0; i < f.n_inputs; i++) mc_tensor_destroy(f.inputs[i]);
+    mc_free(f.inputs);
+    mc_plan_destroy(f.plan);
+    return rc;
+}

@@ -1,0 +1,22 @@
+/* bench.h - how long things take on this machine: repetition, and one inference. */
+#ifndef MC_RUN_BENCH_H
+#define MC_RUN_BENCH_H
+
+#include "graph/facts.h"
+#include "kernel/runtime.h"
+
+struct mc_bench_times {
+    int64_t n_steps;
+    double median_ms, best_ms, worst_ms;
+};
+
+/* Call `step` for `seconds`, at least three times, after two that do not count. */
+int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *context, double seconds,
+                    struct mc_bench_times *times, struct mc_error *err);
+
+/* Time inference on one batch of random inputs (normal floats, zeros of other types) that stays the same and is read
+ * where it lies. Compiling the plan does not count. */
+int mc_bench_infer(const struct mc_model *model, const struct mc_dims *dims, double seconds,
+                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_error *err);
+
+#endif
