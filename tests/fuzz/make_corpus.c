@@ -1,0 +1,111 @@
+/* make_corpus.c - writes the seeds of the fuzz corpora into a folder: small files of every form that is read.
+ *
+ * Run by hand after a new form was added: build/tests/fuzz/make_corpus tests/fuzz/corpus. What fuzzing found later
+ * is kept beside the seeds, under the name of the finding.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "onnx/npy.h"
+#include "onnx/protos.h"
+
+static void save(const char *folder, const char *target, const char *name, const void *bytes, size_t length)
+{
+    struct mc_error err = {0};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/%s", folder, target, name);
+    if (mc_file_save(path, bytes, length, true, &err) < 0) {
+        fprintf(stderr, "%s\n", err.text);
+        exit(1);
+    }
+}
+
+static void save_message(const char *folder, const char *target, const char *name, const ProtobufCMessage *message)
+{
+    struct mc_arena arena;
+    size_t length;
+    mc_arena_init(&arena);
+    const unsigned char *bytes = proto_pack(&arena, message, &length);
+    save(folder, target, name, bytes, length);
+    mc_arena_finish(&arena);
+}
+
+static void make_models(const char *folder)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    save_message(folder, "model", "sample", &proto_sample(a)->base);
+    save_message(folder, "model", "if", &proto_if(a)->base);
+    Onnx__ModelProto *m = proto_model(a, 13);
+    proto_input(a, m->graph, proto_info(a, "x", MC_FLOAT, NULL));
+    proto_output(a, m->graph, proto_info(a, "y", MC_FLOAT, "? n 2"));
+    proto_node(a, m->graph, "Relu", NULL, "h", "y"); /* before what it needs */
+    proto_node(a, m->graph, "Clip", NULL, "x - -", "h");
+    save_message(folder, "model", "unsorted", &m->base);
+    mc_arena_finish(a);
+}
+
+static void make_tensors(const char *folder)
+{
+    static const int32_t ints[4] = {1, 0, 1, 1};
+    static const uint64_t longs[4] = {1, 2, 3, 4};
+    static const double doubles[4] = {1, 2, 3, 4};
+    static const float floats[4] = {1, 2, 3, 4};
+    static const int64_t dims[2] = {2, 2};
+    struct mc_arena arena, *a = protos_begin(&arena);
+    char name[32];
+    for (enum mc_dtype dtype = MC_FLOAT; dtype < MC_DTYPE_COUNT; dtype++) {
+        const bool twin = dtype == MC_COMPLEX64 || dtype == MC_COMPLEX128;
+        Onnx__TensorProto *t = proto_tensor(a, "t", dtype, twin ? 1 : 2, dims);
+        ProtobufCBinaryData texts[4] = {{1, (uint8_t *)name}, {0, NULL}, {2, (uint8_t *)name}, {0, NULL}};
+        const int bits = mc_dtype_bits(dtype);
+        t->n_float_data = dtype == MC_FLOAT || dtype == MC_COMPLEX64 ? 4 : 0;
+        t->n_double_data = dtype == MC_DOUBLE || dtype == MC_COMPLEX128 ? 4 : 0;
+        t->n_uint64_data = dtype == MC_UINT32 || dtype == MC_UINT64 ? 4 : 0;
+        t->n_int64_data = dtype == MC_INT64 ? 4 : 0;
+        t->n_string_data = dtype == MC_STRING ? 4 : 0;
+        const bool typed = t->n_float_data || t->n_double_data || t->n_uint64_data || t->n_int64_data;
+        t->n_int32_data = typed || dtype == MC_STRING ? 0 : bits < 8 ? (size_t)bits / 2 : 4;
+        t->float_data = (float *)(uintptr_t)floats;
+        t->double_data = (double *)(uintptr_t)doubles;
+        t->uint64_data = (uint64_t *)(uintptr_t)longs;
+        t->int64_data = (int64_t *)(uintptr_t)longs;
+        t->int32_data = (int32_t *)(uintptr_t)ints;
+        t->string_data = texts;
+        snprintf(name, sizeof name, "typed_%s", mc_dtype_name(dtype));
+        save_message(folder, "tensor", name, &t->base);
+    }
+    Onnx__TensorProto *raw = proto_tensor(a, "t", MC_FLOAT, 2, dims);
+    save_message(folder, "tensor", "raw_float32", &proto_raw(a, raw, floats, sizeof floats)->base);
+    save_message(folder, "tensor", "empty", &proto_tensor(a, NULL, MC_FLOAT, 1, (int64_t[]){0})->base);
+    mc_arena_finish(a);
+}
+
+static void make_arrays(const char *folder)
+{
+    static const enum mc_dtype dtypes[] = {MC_FLOAT, MC_BOOL, MC_INT64, MC_COMPLEX128};
+    for (size_t i = 0; i < sizeof dtypes / sizeof dtypes[0]; i++) {
+        struct mc_tensor *t;
+        struct mc_buf buf;
+        const struct mc_shape shape = mc_shape_of((int)i, (int64_t[]){2, 1, 3});
+        mc_buf_init(&buf, 4096);
+        if (mc_tensor_create(&t, dtypes[i], &shape, NULL) < 0 || mc_npy_header(&buf, t, NULL) < 0) exit(1);
+        mc_buf_append(&buf, t->data, mc_tensor_bytes(t));
+        save(folder, "npy", mc_dtype_name(dtypes[i]), buf.data, buf.length);
+        mc_buf_finish(&buf);
+        mc_tensor_destroy(t);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+        return 2;
+    }
+    make_models(argv[1]);
+    make_tensors(argv[1]);
+    make_arrays(argv[1]);
+    return 0;
+}
