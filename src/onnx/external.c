@@ -54,8 +54,9 @@ static int read_number(const char *text, const char *key, uint64_t *number, stru
     uint64_t n = 0;
     bool good = *text != '\0';
     for (const char *c = text; good && *c; c++) {
-        good = *c >= '0' && *c <= '9' && n <= ((uint64_t)INT64_MAX - 9) / 10;
-        n = n * 10 + (uint64_t)(*c - '0');
+        const uint64_t digit = (uint64_t)(*c - '0');
+        good = *c >= '0' && *c <= '9' && n <= (INT64_MAX - digit) / 10;
+        n = n * 10 + digit;
     }
     if (!good) return mc_error_set(err, MC_ERR_INPUT, "%s of external data is '%s', not a number of bytes", key, text);
     *number = n;

@@ -151,7 +151,7 @@ static int read_header(struct header *h, const char *bytes, size_t length, struc
 static int find_header(const unsigned char *bytes, size_t length, const char **header, size_t *n, size_t *data,
                        struct mc_error *err)
 {
-    if (length < MAGIC_BYTES + 6 || memcmp(bytes, MAGIC, MAGIC_BYTES) != 0)
+    if (length < MAGIC_BYTES + 4 || memcmp(bytes, MAGIC, MAGIC_BYTES) != 0)
         return mc_error_set(err, MC_ERR_INPUT, "this is not a NumPy file");
     const int version = bytes[MAGIC_BYTES];
     if (version < 1 || version > 3 || bytes[MAGIC_BYTES + 1] != 0)
@@ -159,6 +159,7 @@ static int find_header(const unsigned char *bytes, size_t length, const char **h
                             bytes[MAGIC_BYTES + 1]);
     const unsigned char *size = bytes + MAGIC_BYTES + 2;
     const size_t start = MAGIC_BYTES + 2 + (version == 1 ? 2 : 4);
+    if (length < start) return mc_error_set(err, MC_ERR_INPUT, "the file ends within the header");
     *n = (size_t)size[0] | (size_t)size[1] << 8;
     if (version > 1) *n |= (size_t)size[2] << 16 | (size_t)size[3] << 24;
     if (*n > MAX_HEADER)

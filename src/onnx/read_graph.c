@@ -167,25 +167,24 @@ static int define_values(struct mc_reader *r, struct mc_scope *scope, struct mc_
 
 /* The first declaration counts: input, then output, then value_info. What is said of names that the graph does not
  * define is left alone; it travels in the origin. */
-static int declare(struct mc_scope *scope, struct mc_arena *arena, const Onnx__ValueInfoProto *p, struct mc_error *err)
+static int declare(struct mc_scope *scope, const Onnx__ValueInfoProto *p, struct mc_error *err)
 {
     struct mc_value *value = p->name ? mc_names_find(&scope->values, p->name) : NULL;
     if (!value || value->origin) return MC_OK;
     struct mc_type type;
-    const int rc = mc_type_from_proto(&type, arena, p->type, err);
+    const int rc = mc_type_from_proto(&type, p->type, err);
     if (rc < 0) return mc_error_wrap(err, rc, "type of '%s'", p->name);
     value->origin = p;
     if (type.dtype != MC_UNDEFINED) value->type = type;
     return MC_OK;
 }
 
-static int declare_types(struct mc_scope *scope, struct mc_arena *arena, const Onnx__GraphProto *p,
-                         struct mc_error *err)
+static int declare_types(struct mc_scope *scope, const Onnx__GraphProto *p, struct mc_error *err)
 {
     int rc = MC_OK;
-    for (size_t i = 0; i < p->n_input && rc == MC_OK; i++) rc = declare(scope, arena, p->input[i], err);
-    for (size_t i = 0; i < p->n_output && rc == MC_OK; i++) rc = declare(scope, arena, p->output[i], err);
-    for (size_t i = 0; i < p->n_value_info && rc == MC_OK; i++) rc = declare(scope, arena, p->value_info[i], err);
+    for (size_t i = 0; i < p->n_input && rc == MC_OK; i++) rc = declare(scope, p->input[i], err);
+    for (size_t i = 0; i < p->n_output && rc == MC_OK; i++) rc = declare(scope, p->output[i], err);
+    for (size_t i = 0; i < p->n_value_info && rc == MC_OK; i++) rc = declare(scope, p->value_info[i], err);
     return rc;
 }
 
@@ -253,7 +252,7 @@ int mc_read_graph(struct mc_reader *r, struct mc_graph *graph, const Onnx__Graph
     struct mc_scope scope = {.outer = outer};
     graph->origin = p;
     int rc = define_values(r, &scope, graph, p, err);
-    if (rc == MC_OK) rc = declare_types(&scope, &r->model->arena, p, err);
+    if (rc == MC_OK) rc = declare_types(&scope, p, err);
     if (rc == MC_OK) rc = read_nodes(r, graph, &scope, p, err);
     if (rc == MC_OK) rc = read_outputs(&scope, graph, p, err);
     if (rc == MC_OK) rc = mc_order_nodes(graph, first_id, err);

@@ -7,8 +7,7 @@
 
 typedef Onnx__TensorShapeProto__Dimension dimension_proto;
 
-static int read_dimensions(struct mc_type *type, struct mc_arena *arena, const Onnx__TensorShapeProto *shape,
-                           struct mc_error *err)
+static int read_dimensions(struct mc_type *type, const Onnx__TensorShapeProto *shape, struct mc_error *err)
 {
     struct mc_shape known = {0};
     char text[256];
@@ -23,8 +22,7 @@ static int read_dimensions(struct mc_type *type, struct mc_arena *arena, const O
             known.dim[known.rank++] = dim->dim_value;
         } else if (dim->value_case == ONNX__TENSOR_SHAPE_PROTO__DIMENSION__VALUE_DIM_PARAM && dim->dim_param &&
                    *dim->dim_param) {
-            type->param[i] = mc_arena_strdup(arena, dim->dim_param);
-            if (!type->param[i]) return mc_error_memory(err);
+            type->param[i] = dim->dim_param;
         }
     }
     if (mc_shape_count(&known) < 0)
@@ -33,7 +31,7 @@ static int read_dimensions(struct mc_type *type, struct mc_arena *arena, const O
     return MC_OK;
 }
 
-int mc_type_from_proto(struct mc_type *type, struct mc_arena *arena, const Onnx__TypeProto *proto, struct mc_error *err)
+int mc_type_from_proto(struct mc_type *type, const Onnx__TypeProto *proto, struct mc_error *err)
 {
     *type = (struct mc_type){.dtype = MC_UNDEFINED, .rank = -1};
     if (!proto || proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !proto->tensor_type) return MC_OK;
@@ -41,7 +39,7 @@ int mc_type_from_proto(struct mc_type *type, struct mc_arena *arena, const Onnx_
     if (tensor->elem_type < 0 || tensor->elem_type >= MC_DTYPE_COUNT)
         return mc_error_set(err, MC_ERR_INPUT, "element type %d is unknown", (int)tensor->elem_type);
     type->dtype = (enum mc_dtype)tensor->elem_type;
-    return tensor->shape ? read_dimensions(type, arena, tensor->shape, err) : MC_OK;
+    return tensor->shape ? read_dimensions(type, tensor->shape, err) : MC_OK;
 }
 
 /* One dimension; `origin` (may be NULL) gives the denotation. */

@@ -89,11 +89,11 @@ static bool is_gone(const struct tables *t, const char *name)
 
 /* --- declared types --- */
 
-static bool type_is_changed(struct mc_writer *w, const struct mc_value *value)
+static bool type_is_changed(const struct mc_value *value)
 {
     struct mc_type declared;
     const Onnx__ValueInfoProto *origin = value->origin;
-    if (mc_type_from_proto(&declared, &w->arena, origin ? origin->type : NULL, NULL) < 0) return true;
+    if (mc_type_from_proto(&declared, origin ? origin->type : NULL, NULL) < 0) return true;
     return value->data ? !mc_type_admits(&declared, value->data) : !mc_type_equal(&declared, &value->type);
 }
 
@@ -101,7 +101,7 @@ static bool type_is_changed(struct mc_writer *w, const struct mc_value *value)
 static Onnx__ValueInfoProto *write_info(struct mc_writer *w, const struct mc_value *value, Onnx__ValueInfoProto *origin)
 {
     const struct mc_type type = value->data ? mc_type_of_tensor(value->data) : value->type;
-    if (origin && (type.dtype == MC_UNDEFINED || !type_is_changed(w, value))) return origin;
+    if (origin && (type.dtype == MC_UNDEFINED || !type_is_changed(value))) return origin;
     Onnx__ValueInfoProto *info = MC_ARENA_NEW(&w->arena, Onnx__ValueInfoProto);
     if (!info) return NULL;
     if (origin)
@@ -136,7 +136,7 @@ static int write_value_infos(struct mc_writer *w, const struct tables *t, Onnx__
         if (is_gone(t, given[i]->name)) continue;
         const struct mc_value *value = given[i]->name ? mc_names_find(&t->values, given[i]->name) : NULL;
         Onnx__ValueInfoProto *info = given[i];
-        if (value && type_is_changed(w, value)) {
+        if (value && type_is_changed(value)) {
             if (!value->data && value->type.dtype == MC_UNDEFINED) continue;
             info = write_info(w, value, given[i]);
             if (!info) return mc_error_memory(err);
