@@ -337,15 +337,29 @@ static int check_options(const struct mc_shrink_options *options, struct mc_erro
     return 0;
 }
 
-static int refuse_if_frozen(const struct mc_choice *choice, struct mc_error *err)
+/* The first node that no rule speaks for. */
+static const struct mc_node *find_ruleless(const struct mc_model *model)
 {
+    for (int i = 0; i < model->graph->n_nodes; i++) {
+        const struct mc_node *node = model->graph->nodes[i];
+        if (!node->op || (!node->op->coupling && !node->op->shape_only && node->n_inputs > 0)) return node;
+    }
+    return NULL;
+}
+
+static int refuse_if_frozen(const struct mc_choice *choice, const struct mc_model *model, struct mc_error *err)
+{
+    char text[160];
     const struct mc_family *example = NULL;
     for (int f = 0; f < choice->n_families; f++) {
         if (choice->families[f].n_free > 0) return 0;
         if (choice->families[f].tensor && choice->families[f].why) example = &choice->families[f];
     }
-    if (!example) return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go: no weight has coupled axes");
-    char text[160];
+    const struct mc_node *ruleless = find_ruleless(model);
+    if (ruleless)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go: nothing is known of the operator of node %s",
+                            mc_node_text(ruleless, text, sizeof(text)));
+    if (!example) return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go: no weight makes or reads any");
     return mc_error_set(err, MC_ERR_UNSUPPORTED, "no channel can go; axis %d of '%s' has to stay: %s%s%s",
                         example->axis, example->tensor->name, example->why, example->by ? ", by node " : "",
                         example->by ? mc_node_text(example->by, text, sizeof(text)) : "");
@@ -359,7 +373,7 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     struct chooser k = {choice, model, facts, coupling, importance, options, err};
     int rc = check_options(options, err);
     if (rc == 0) rc = list_families(&k);
-    if (rc == 0) rc = refuse_if_frozen(choice, err);
+    if (rc == 0) rc = refuse_if_frozen(choice, model, err);
     if (rc == 0) rc = rank_families(&k);
     if (rc == 0) rc = mc_choice_macs(&choice->macs_before, model, facts, coupling, NULL, err);
     if (rc == 0 && options->macs > 0) rc = choose_by_macs(&k);

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "base/alloc.h"
 #include "prune/prune.h"
 #include "prune/residue.h"
@@ -489,6 +490,42 @@ static void test_explanation_names_original_slices(void **state)
     net_finish(&net);
 }
 
+/* A model that could not be shrunk is as it was. */
+static int shrink_clone(void *context)
+{
+    const struct mc_model *model = context;
+    struct mc_model *clone = NULL;
+    struct mc_record *section = NULL;
+    struct mc_error err = {0};
+    const struct mc_shrink_options options = options_of(0.5);
+    int rc = mc_record_create(&section, &err);
+    if (rc == 0) rc = mc_model_clone(&clone, model, false, &err);
+    if (rc == 0) {
+        rc = mc_shrink(clone, &options, section, NULL, &err);
+        const bool same =
+            clone->graph->n_initializers == model->graph->n_initializers &&
+            mc_shape_equal(&clone->graph->initializers[0]->data->shape, &model->graph->initializers[0]->data->shape) &&
+            clone->graph->n_nodes == model->graph->n_nodes;
+        assert_int_equal(same, rc < 0);
+    }
+    mc_model_destroy(clone);
+    mc_record_destroy(section);
+    return rc;
+}
+
+static void test_any_allocation_may_fail(void **state)
+{
+    struct net net;
+    net_start(&net, 25);
+    struct mc_value *b = net_weight(&net, "b", 0, 0.5, 4, 0, 0, 0);
+    struct mc_value *x = net_node(&net, "Add", net_gemm(&net, net_input(&net, 6, 0, 0), 6, 4), b, NULL);
+    x = net_node(&net, "Sigmoid", x, NULL, NULL);
+    x = net_node(&net, "Add", net_matmul(&net, x, 4, 4), net_node(&net, "Identity", b, NULL, NULL), NULL);
+    net_output(&net, net_matmul(&net, net_node(&net, "Sigmoid", x, NULL, NULL), 4, 3));
+    alloc_fail_each(shrink_clone, net.model);
+    net_finish(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +553,7 @@ int main(void)
         cmocka_unit_test(test_a_model_with_nothing_to_remove_says_why),
         cmocka_unit_test(test_unknown_operator_costs_its_surroundings_and_the_twin),
         cmocka_unit_test(test_explanation_names_original_slices),
+        cmocka_unit_test(test_any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
