@@ -123,6 +123,8 @@ def number(v):
     v = float(v) if np.asarray(v).dtype.kind == "f" else int(v)
     if v != v:
         return "NAN"
+    if v in (float("inf"), float("-inf")):
+        return "INFINITY" if v > 0 else "-INFINITY"
     return repr(v)[:-2] if repr(v).endswith(".0") else repr(v)
 
 
