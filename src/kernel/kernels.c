@@ -6,10 +6,14 @@
 /* One row per build of the variant sources (meson.build). */
 #define TABLE(isa, name)                                                                                               \
     extern const struct mc_channels mc_channels_##name;                                                                \
+    extern const struct mc_poolings mc_poolings_##name;                                                                \
     extern const struct mc_loops mc_loops_##name;                                                                      \
     extern const struct mc_updates mc_updates_##name;                                                                  \
-    static const struct mc_kernels name##_kernels = {                                                                  \
-        .cpu = isa, .loops = &mc_loops_##name, .updates = &mc_updates_##name, .channels = &mc_channels_##name}
+    static const struct mc_kernels name##_kernels = {.cpu = isa,                                                       \
+                                                     .loops = &mc_loops_##name,                                        \
+                                                     .updates = &mc_updates_##name,                                    \
+                                                     .channels = &mc_channels_##name,                                  \
+                                                     .poolings = &mc_poolings_##name}
 
 TABLE(MC_CPU_PORTABLE, portable);
 #ifdef MC_HAVE_AVX2

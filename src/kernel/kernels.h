@@ -17,6 +17,7 @@ struct mc_kernels {
     const struct mc_loops *loops;
     const struct mc_updates *updates;
     const struct mc_channels *channels;
+    const struct mc_poolings *poolings;
 };
 
 /* Table for `cpu` or the best one below it that was built. */

@@ -1,0 +1,32 @@
+/* pooling.h - maxima and means of sliding windows over planes of a batch.
+ *
+ * A plane is the spatial part of one sample's channel. Loops run over whole rows of the output for one tap of the
+ * window at a time, so that they become SIMD code; taps come in ascending order. Windows given here have three axes
+ * (mc_window_as_3d).
+ */
+#ifndef MC_KERNEL_POOLING_H
+#define MC_KERNEL_POOLING_H
+
+#include "kernel/window.h"
+
+struct mc_pooling_loops {
+    /* y = maxima, NaN if the window has one; `at` (may be NULL) = position in the plane of the first largest. A window
+     * that meets no input gives -infinity at position 0. */
+    void (*max)(const struct mc_window *w, const void *x, void *y, int32_t *at);
+    /* dx = gradient of x; cleared first. */
+    void (*max_grad)(const struct mc_window *w, const int32_t *at, const void *dy, void *dx);
+    /* y = sums * share; share [outputs] comes from mc_pooling_shares. */
+    void (*mean)(const struct mc_window *w, const double *share, const void *x, void *y);
+    void (*mean_grad)(const struct mc_window *w, const double *share, const void *dy, void *dx);
+};
+
+enum mc_pooling_type { MC_POOLING_F32, MC_POOLING_F64, MC_POOLING_TYPES };
+
+struct mc_poolings {
+    struct mc_pooling_loops of[MC_POOLING_TYPES];
+};
+
+/* share[o] = 1 / number of taps of output o that meet the input, or with `count_pads` the input or its padding. */
+void mc_pooling_shares(const struct mc_window *w, int count_pads, double *share);
+
+#endif
