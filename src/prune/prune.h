@@ -68,11 +68,12 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  * after any failure. Operators must be bound. On success all former pointers to parts of the model are void.
  *
  * `section` (may be NULL) gets
- *   groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
- *   families: [{tensor, axis, width, groups_before, groups_after, tensors}]: what was cut; `tensor` makes the
- *             channels, `tensors` are all parameters that are tied to it
- *   frozen: [{tensor, axis, width, why, node}]: what had to stay
- *   twin: {checked, max_difference, max_output} or {checked: false, why}: the model cannot be run here
+ * - groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
+ * - families: [{tensor, axis, width, width_after, groups_before, groups_after, tensors}]: what was cut; `tensor` makes
+ *   the channels, `tensors` are all parameters that are tied to it
+ * - frozen: [{tensor, axis, width, why, node}]: what had to stay
+ * - twin: {checked, max_difference, max_output}, or {checked: false, why} where the model cannot be run here
+ *
  * `explain` (may be NULL) gets groups: [{family, slices: [{tensor, axis, indices}]}], in terms of the original model.
  *
  * Errors: MC_ERR_USAGE (options; a `macs` that cannot be reached), MC_ERR_UNSUPPORTED (nothing may go: says why). */

@@ -132,16 +132,32 @@ static int silence(struct mc_model **silent, const struct mc_model *model, const
 
 /* --- measuring --- */
 
+static bool close_to(double x, double k)
+{
+    return fabs(x - k) <= 1e-5 * fabs(k) + 1e-7; /* false for NaN */
+}
+
+static bool row_is_constant(const struct mc_tensor *t, int64_t from, int64_t n, double k)
+{
+    if (t->dtype == MC_FLOAT) {
+        const float *x = (const float *)t->data + from;
+        for (int64_t i = 0; i < n; i++)
+            if (!close_to((double)x[i], k)) return false;
+        return true;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (!close_to(mc_tensor_get_f64(t, from + i), k)) return false;
+    return true;
+}
+
 /* The constant at index i of an axis, or NaN if the numbers there differ by more than rounding. */
 static double constant_at(const struct mc_tensor *t, int axis, int64_t i)
 {
     const int64_t inner = mc_shape_span(&t->shape, axis + 1, t->shape.rank), extent = t->shape.dim[axis];
     const int64_t outer = mc_shape_span(&t->shape, 0, axis);
     const double k = mc_tensor_get_f64(t, i * inner);
-    const double slack = 1e-5 * fabs(k) + 1e-7;
     for (int64_t o = 0; o < outer; o++)
-        for (int64_t p = 0; p < inner; p++)
-            if (!(fabs(mc_tensor_get_f64(t, (o * extent + i) * inner + p) - k) <= slack)) return NAN;
+        if (!row_is_constant(t, (o * extent + i) * inner, inner, k)) return NAN;
     return k;
 }
 
@@ -151,7 +167,7 @@ static void read_constants(struct mc_residue *residue, const struct mc_tensor *s
         const double k = constant_at(seen, residue->axis, residue->indices[i]);
         if (first)
             residue->constant[i] = k;
-        else if (!(fabs(k - residue->constant[i]) <= 1e-5 * fabs(k) + 1e-7))
+        else if (!close_to(residue->constant[i], k))
             residue->constant[i] = NAN;
     }
 }

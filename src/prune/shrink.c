@@ -80,6 +80,18 @@ static int find_constants(struct shrink *s, struct mc_error *err)
     return 0;
 }
 
+/* Indices of an axis that go with the chosen groups. */
+static int64_t count_going(const struct shrink *s, const struct mc_value *v, int axis)
+{
+    const int64_t extent = mc_coupling_extent(s->coupling, v, axis);
+    int64_t n = 0;
+    for (int64_t i = 0; i < extent; i++) {
+        const int group = mc_coupling_group_of(s->coupling, v, axis, i);
+        n += group >= 0 && s->choice.goes[group];
+    }
+    return n;
+}
+
 /* Every shape that was known must be what is left of it; where a rule promised more than it held, this says so even
  * for models that cannot be run. */
 static int check_shapes(const struct shrink *s, struct mc_error *err)
@@ -90,14 +102,7 @@ static int check_shapes(const struct shrink *s, struct mc_error *err)
         const struct mc_value *v = s->work->values[id];
         if (!v || !s->small->values[id] || s->facts.of[id].dtype == MC_UNDEFINED) continue;
         struct mc_shape expected = s->facts.of[id].shape;
-        for (int a = 0; a < expected.rank; a++) {
-            const int64_t extent = expected.dim[a];
-            for (int64_t i = 0; i < extent; i++) {
-                const int group = mc_coupling_group_of(s->coupling, v, a, i);
-                if (group < 0) break;
-                expected.dim[a] -= s->choice.goes[group];
-            }
-        }
+        for (int a = 0; a < expected.rank; a++) expected.dim[a] -= count_going(s, v, a);
         if (facts.of[id].dtype != MC_UNDEFINED && mc_shape_equal(&facts.of[id].shape, &expected)) continue;
         char is[160] = "unknown", should[160];
         if (facts.of[id].dtype != MC_UNDEFINED) mc_shape_text(&facts.of[id].shape, is, sizeof(is));
@@ -137,6 +142,7 @@ static void record_family(const struct shrink *s, const struct mc_family *family
         mc_record_set_text(object, "node", family->by ? mc_node_text(family->by, text, sizeof(text)) : NULL);
         return;
     }
+    mc_record_set_int(object, "width_after", before - count_going(s, family->tensor, family->axis));
     mc_record_set_int(object, "groups_before", family->n_groups);
     mc_record_set_int(object, "groups_after", family->n_groups - family->n_removed);
     struct mc_record *tied = mc_record_array(object, "tensors");
