@@ -3,14 +3,9 @@
 #define MC_TRAIN_BENCH_TRAIN_H
 
 #include "graph/graph.h"
-#include "kernel/runtime.h"
+#include "run/bench.h"
 
-struct mc_bench_times {
-    int64_t n_steps;
-    double median_ms, best_ms, worst_ms;
-};
-
-/* Time steps for `seconds`, at least three, after two that do not count. A step is forward, softmax cross-entropy on
+/* Time steps as mc_bench_repeat does. A step is forward, softmax cross-entropy on
  * random labels, backward, and an SGD update of every trainable parameter at rate 0.01 and momentum 0.9, on one random
  * batch of `batch` samples that stays the same. Batch normalization uses batch statistics. The model's parameters
  * change. */
