@@ -26,6 +26,8 @@ static int set_cast(const struct mc_node *node, const struct mc_fact *const *in,
     if (is_float8(dtype) && mc_node_int(node, "saturate", 1) != 1)
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute 'saturate': needs 1 for %s, has 0",
                             mc_dtype_name(dtype));
+    if (dtype == MC_FLOAT8E8M0 && !mc_node_string_is(node, "round_mode", "up", true))
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute 'round_mode': needs up for %s", mc_dtype_name(dtype));
     *out = (struct mc_fact){.dtype = dtype, .shape = in[0]->shape};
     return 0;
 }

@@ -42,10 +42,11 @@ static void float_bounds(const struct mc_step *step, double p[2])
         const struct mc_attr *low = mc_node_attr(step->node, "min"), *high = mc_node_attr(step->node, "max");
         if (low) p[0] = (double)low->f;
         if (high) p[1] = (double)high->f;
-        return;
+    } else {
+        for (int i = 0; i < 2; i++)
+            if (i + 1 < step->n_in && step->in[i + 1]) p[i] = mc_tensor_get_f64(step->in[i + 1], 0);
     }
-    for (int i = 0; i < 2; i++)
-        if (i + 1 < step->n_in && step->in[i + 1]) p[i] = mc_tensor_get_f64(step->in[i + 1], 0);
+    if (p[0] > p[1]) p[0] = p[1]; /* then everything becomes the upper bound, by the specification */
 }
 
 /* Integers, which a double may not hold: one bound after the other. */

@@ -250,6 +250,7 @@ static void put_sub_byte(void *data, int64_t i, int bits, unsigned code)
     *byte = (unsigned char)((*byte & ~mask) | (code << shift & mask));
 }
 
+/* A power of two and no more: rounded up, as Cast does it by default. */
 static unsigned e8m0_write(double value)
 {
     if (isnan(value)) return 255;
@@ -257,7 +258,7 @@ static unsigned e8m0_write(double value)
     const double fraction = frexp(fabs(value), &exponent); /* [0.5, 1) * 2^exponent */
     if (value == 0) return 0;
     if (!isfinite(value)) return 254;
-    const int code = exponent - 1 + 127 + (fraction >= 0.75);
+    const int code = exponent - 1 + 127 + (fraction > 0.5);
     return (unsigned)(code < 0 ? 0 : code > 254 ? 254 : code);
 }
 
