@@ -16,6 +16,7 @@ struct driver {
     mc_evaluate_fn *evaluate;
     void *context;
     bool partial;
+    bool *needed;              /* by value id: an output depends on it; what none needs may be unknown or broken */
     const struct mc_fact **in; /* of the node at hand, see mc_op.shape */
     struct mc_fact *out;
     struct mc_tensor **made;
@@ -119,12 +120,38 @@ static void note_initializers(struct driver *d)
 
 /* --- nodes --- */
 
+static void need_inputs(struct driver *d, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]) d->needed[node->inputs[i]->id] = true;
+    for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
+        const struct mc_graph *graph = mc_node_subgraph(node, k);
+        for (int i = 0; i < graph->n_nodes; i++) need_inputs(d, graph->nodes[i]);
+    }
+}
+
+static bool is_needed(const struct driver *d, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && d->needed[node->outputs[i]->id]) return true;
+    return false;
+}
+
+static void mark_needed(struct driver *d)
+{
+    const struct mc_graph *graph = d->model->graph;
+    for (int i = 0; i < graph->n_outputs; i++) d->needed[graph->outputs[i]->id] = true;
+    for (int i = graph->n_nodes - 1; i >= 0; i--)
+        if (is_needed(d, graph->nodes[i])) need_inputs(d, graph->nodes[i]);
+}
+
 static int refuse_unknown(const struct driver *d)
 {
     struct mc_refusal refusal;
     mc_refusal_init(&refusal);
     for (int i = 0; i < d->model->graph->n_nodes; i++)
-        if (!d->model->graph->nodes[i]->op) mc_refusal_add(&refusal, d->model->graph->nodes[i], NULL);
+        if (!d->model->graph->nodes[i]->op && is_needed(d, d->model->graph->nodes[i]))
+            mc_refusal_add(&refusal, d->model->graph->nodes[i], NULL);
     return mc_refusal_finish(&refusal, "needs operators that are not known here", d->err);
 }
 
@@ -226,9 +253,9 @@ static int infer_nodes(struct driver *d)
     for (int i = 0; i < d->model->graph->n_nodes; i++) {
         const struct mc_node *node = d->model->graph->nodes[i];
         char text[128];
-        if (!node->op) continue; /* only met by the partial driver */
+        if (!node->op) continue;
         const int rc = infer_node(d, node);
-        if (rc < 0 && (!d->partial || rc == MC_ERR_SYSTEM))
+        if (rc == MC_ERR_SYSTEM || (rc < 0 && !d->partial && is_needed(d, node)))
             return mc_error_wrap(d->err, rc, "node %s", mc_node_text(node, text, sizeof text));
     }
     return MC_OK;
@@ -253,7 +280,8 @@ static int allocate(struct driver *d)
     d->in = MC_NEW_ARRAY(const struct mc_fact *, n_in);
     d->out = MC_NEW_ARRAY(struct mc_fact, n_out);
     d->made = MC_NEW_ARRAY(struct mc_tensor *, n_out);
-    const bool ok = d->facts->of && d->facts->folded && d->in && d->out && d->made;
+    d->needed = MC_NEW_ARRAY(bool, n_values);
+    const bool ok = d->needed && d->facts->of && d->facts->folded && d->in && d->out && d->made;
     return ok ? MC_OK : mc_error_memory(d->err);
 }
 
@@ -271,12 +299,16 @@ static int create(struct mc_facts *facts, const struct mc_model *model, const st
                        .err = &ours};
     *facts = (struct mc_facts){0};
     int rc = allocate(&d);
-    if (rc == MC_OK && !partial) rc = refuse_unknown(&d);
+    if (rc == MC_OK) {
+        mark_needed(&d);
+        if (!partial) rc = refuse_unknown(&d);
+    }
     if (rc == MC_OK) {
         note_initializers(&d);
         rc = settle_inputs(&d);
     }
     if (rc == MC_OK) rc = infer_nodes(&d);
+    mc_free(d.needed);
     mc_free(d.made);
     mc_free(d.out);
     mc_free(d.in);

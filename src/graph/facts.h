@@ -25,7 +25,7 @@ struct mc_dims {
     const struct mc_shape *shape;
 };
 
-/* Infer everything. Errors name the node; a node without descriptor is MC_ERR_UNSUPPORTED, and all such nodes are
+/* Infer everything, of what no output depends on as far as it goes. Errors name the node; a node without descriptor is MC_ERR_UNSUPPORTED, and all such nodes are
  * named in one message. An unknown dimension that `dims` does not settle is MC_ERR_USAGE and is asked for by name. */
 int mc_facts_create(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims,
                     mc_evaluate_fn *evaluate, void *context, struct mc_error *err);

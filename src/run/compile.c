@@ -174,10 +174,11 @@ static int fold(struct mc_plan *plan, struct mc_error *err)
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct mc_node *node = graph->nodes[i];
         char text[128];
+        if (!is_needed(plan, node)) continue;
         const bool varies = node_varies(plan, node);
         for (int k = 0; k < node->n_outputs; k++)
             if (node->outputs[k]) mc_plan_value(plan, node->outputs[k])->varies = varies;
-        if (varies || !is_needed(plan, node) || !node->op->forward) continue;
+        if (varies) continue;
         const int rc = fold_node(plan, node, err);
         if (rc < 0) return mc_error_wrap(err, rc, "node %s", mc_node_text(node, text, sizeof text));
     }
