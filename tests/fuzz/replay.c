@@ -40,11 +40,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "no files in '%s'\n", argv[1]);
         return 1;
     }
-    int rc = 0;
+    int passed = 0;
     for (int i = 0; i < n; i++) {
-        if (replay(argv[1], entries[i]->d_name) < 0) rc = 1;
+        passed += replay(argv[1], entries[i]->d_name) == 0;
         free(entries[i]);
     }
     free(entries);
-    return rc;
+    printf("%d passed, %d failed, 0 skipped\n", passed, n - passed);
+    return passed != n;
 }
