@@ -31,6 +31,7 @@ struct fit {
     int n_parameters;
     int64_t n_samples, batch, steps_per_epoch;
     int n_passes;
+    int64_t n_runs;                    /* of passes: operators that draw never draw the same twice */
     struct mc_pass passes[MAX_PASSES]; /* by length: whole, rest of a batch, rest of the epoch's last */
     float **sums;                      /* gradients added over the passes of a step; NULL while one pass will do */
     const float **gradients;           /* `sums` of the parameters that have gradients */
@@ -59,7 +60,6 @@ void mc_fit_options_init(struct mc_fit_options *options)
         .loss = MC_LOSS_AUTO,
         .optimizer = MC_ADAM,
         .rate_kind = MC_RATE_LINEAR,
-        .rate = 0.001,
         .rate_gamma = 0.95,
         .momentum = 0.9,
         .beta1 = 0.9,
@@ -104,7 +104,8 @@ static int check_options(const struct mc_fit_options *o, struct mc_error *err)
 
 /* --- getting ready --- */
 
-/* Masked weights are zero from the first pass on, whether descent reaches them or not. */
+/* Masked weights are zero from the first pass on, whether descent reaches them or not. Once training has begun: `good`
+ * still has what they were. */
 static void apply_masks(const struct mc_fit_options *o)
 {
     for (int i = 0; i < o->n_masks; i++) {
@@ -208,9 +209,7 @@ static int init(struct fit *f, struct mc_model *model, const struct mc_dataset *
     if (rc == MC_OK) rc = init_sums(f, err);
     if (rc == MC_OK) rc = init_data(f, data, err);
     if (rc == MC_OK) rc = mc_optimizer_init(&f->optimizer, options, f->parameters, f->n_parameters, err);
-    if (rc < 0) return rc;
-    apply_masks(options);
-    rc = mc_snapshot_init(&f->good, model, err);
+    if (rc == MC_OK) rc = mc_snapshot_init(&f->good, model, err);
     if (rc == MC_OK && options->patience > 0) rc = mc_snapshot_init(&f->best, model, err);
     mc_early_stop_init(&f->stop, options->patience, options->min_delta);
     return rc;
@@ -251,7 +250,7 @@ static int run_pass(struct fit *f, struct mc_pass *pass, int64_t begin, int64_t 
     if (rc == MC_OK && f->options->teacher)
         rc = mc_teacher_scores(&f->teacher, &f->feed, begin, pass->batch, x, &targets.teacher, err);
     if (rc < 0) return rc;
-    return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->optimizer.n_steps, sum, err);
+    return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->n_runs++, sum, err);
 }
 
 static void add_gradients(struct fit *f, const struct mc_pass *pass, bool first)
@@ -372,6 +371,7 @@ static int run_epochs(struct fit *f, struct mc_record *section, struct mc_error 
     struct epoch e = {0};
     bool stopped = false;
     int rc = MC_OK;
+    apply_masks(f->options);
     for (; e.number < f->options->epochs && !stopped; e.number++) {
         rc = run_epoch(f, &e, err);
         if (rc < 0) break;
@@ -393,6 +393,7 @@ int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct m
            struct mc_record *section, struct mc_error *err)
 {
     struct mc_fit_options own = *options;
+    if (own.rate == 0) own.rate = mc_rate_usual(own.optimizer);
     own.runtime.seed = options->seed;
     own.runtime.freeze_batch_norm = options->freeze_batch_norm;
     const int width = mc_runtime_enter(&own.runtime);

@@ -20,7 +20,7 @@ struct mc_fit_options {
     enum mc_loss_kind loss;
     enum mc_optimizer_kind optimizer;
     enum mc_rate_kind rate_kind;
-    double rate;         /* eta_0 */
+    double rate;         /* eta_0; 0: the optimizer's usual one, see mc_rate_usual */
     double rate_gamma;   /* exponential: eta_0 * gamma^epoch, epochs counted from 0; linear: eta_0 * (1 - share of the
                           * steps that are done) */
     double momentum;     /* of MC_MOMENTUM, [0, 1); default 0.9 */
@@ -59,6 +59,9 @@ struct mc_fit_options {
 };
 
 void mc_fit_options_init(struct mc_fit_options *options); /* the defaults, which the manual states */
+
+/* Rate that suits an optimizer with most models: 0.1 for SGD, 0.05 for momentum, 0.001 for RMSProp and Adam. */
+double mc_rate_usual(enum mc_optimizer_kind optimizer);
 
 /* Train. `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
  * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they

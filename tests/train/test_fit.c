@@ -178,6 +178,22 @@ static void test_the_record_has_a_line_for_each_epoch(void **state)
     toy_destroy(&toy);
 }
 
+static void test_no_rate_means_the_usual_one(void **state)
+{
+    struct toy toy;
+    toy_two_sides(&toy, 50);
+    struct mc_model *stated = toy_model("mlp:2-4-2", &toy), *left_out = toy_model("mlp:2-4-2", &toy);
+    struct mc_fit_options o = toy_options(0.001, 16, 2);
+    o.optimizer = MC_ADAM;
+    fit(stated, &toy, &o);
+    o.rate = 0;
+    fit(left_out, &toy, &o);
+    assert_true(same_weights(stated, left_out));
+    mc_model_destroy(stated);
+    mc_model_destroy(left_out);
+    toy_destroy(&toy);
+}
+
 /* A rate so large that the loss goes up and down: the weights that stay are those of the lowest validation loss. */
 static void test_early_stopping_restores_the_best_weights(void **state)
 {
@@ -577,6 +593,7 @@ int main(void)
         cmocka_unit_test(test_a_batch_of_several_passes_is_one_step),
         cmocka_unit_test(test_same_seed_and_threads_give_the_same_bytes),
         cmocka_unit_test(test_the_record_has_a_line_for_each_epoch),
+        cmocka_unit_test(test_no_rate_means_the_usual_one),
         cmocka_unit_test(test_early_stopping_restores_the_best_weights),
         cmocka_unit_test(test_masked_weights_stay_zero),
         cmocka_unit_test(test_a_schedule_moves_masks_and_outdates_the_best_epoch),
