@@ -51,7 +51,9 @@ static inline double sigmoid(double x)
     UNARY(name, f64, double, expression)
 
 #define HALF ((T)0.5)
-#define CLAMP(v, low, high) ((v) < (low) ? (low) : (v) > (high) ? (high) : (v))
+#define AT_LEAST(v, low) ((v) < (low) ? (low) : (v))
+#define AT_MOST(v, high) ((v) > (high) ? (high) : (v))
+#define CLAMP(v, low, high) AT_MOST(AT_LEAST(v, low), high) /* NaN stays; high wins where the bounds cross */
 #define SQRT_2_PI ((T)0.79788456080286535588)
 #define GELU_INNER(v) (SQRT_2_PI * ((v) + (T)0.044715 * (v) * (v) * (v)))
 /* d/dv of v/2 (1 + t) with t = tanh(GELU_INNER(v)) */

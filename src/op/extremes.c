@@ -62,7 +62,7 @@ static int extreme_backward(struct mc_step *step, struct mc_error *err)
     const enum mc_loop_type type = mc_loop_type(g->dtype);
     mc_binary_fn *const *count = loops->binary[type][MC_BINARY_COUNT_EQUAL];
     struct mc_nest nest;
-    memset(step->workspace, 0, mc_tensor_bytes(y));
+    if (step->workspace) memset(step->workspace, 0, mc_tensor_bytes(y));
     for (int i = 0; i < step->n_in; i++) {
         mc_nest_init(&nest, &y->shape, &step->in[i]->shape, &y->shape);
         mc_broadcast(&nest, count, type, step->in[i]->data, y->data, step->workspace, 1);

@@ -156,7 +156,8 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     struct job job;
     job_init(&job, step);
     job.dy = data_of(step->grad_out, step->n_out, 0);
-    if (!job.dy) job.dy = memset(step->workspace, 0, mc_tensor_bytes(step->in[0])); /* only the statistics have one */
+    if (!job.dy && step->workspace) /* only the statistics have a gradient */
+        job.dy = memset(step->workspace, 0, mc_tensor_bytes(step->in[0]));
     job.dmean = data_of(step->grad_out, step->n_out, 1);
     job.dinverse = data_of(step->grad_out, step->n_out, 2);
     job.dx = data_of(step->grad_in, step->n_in, 0);
