@@ -12,9 +12,17 @@ static int arithmetic_shape(const struct mc_node *node, const struct mc_fact *co
     return mc_broadcast_shape(node, in, out, MC_TYPES_ARITHMETIC, err);
 }
 
+/* Of Add and Sub: a constant operand is an addend along every axis that it is not spread along. */
 static int shift_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
-    return mc_binary_coupling(c, node, MC_ROLE_SHIFT, err);
+    int rc = mc_coupling_elementwise(c, node, err);
+    for (int i = 0; i < node->n_inputs && rc == 0; i++) {
+        const struct mc_fact *fact = mc_coupling_fact(c, node->inputs[i]);
+        if (!fact || !fact->constant) continue;
+        for (int axis = 0; axis < fact->shape.rank && rc == 0; axis++)
+            if (fact->shape.dim[axis] > 1) rc = mc_couple_role(c, node->inputs[i], axis, MC_ROLE_SHIFT, err);
+    }
+    return rc;
 }
 
 /* --- Add --- */

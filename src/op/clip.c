@@ -1,7 +1,7 @@
 /* clip.c - Clip: min(max(x, low), high); the bounds are attributes before opset 11 and inputs since.
  *
- * A bound that is left out is the type's lowest or largest finite number. NaN stays. The gradient passes where
- * low <= x <= high, bounds included, as PyTorch's clamp has it; the bounds get none.
+ * A bound that is left out is the type's lowest or largest finite number. Where they cross, high wins. NaN stays. The
+ * gradient passes where low <= x <= high, bounds included, as PyTorch's clamp has it; the bounds get none.
  */
 #include <float.h>
 
@@ -46,7 +46,6 @@ static void float_bounds(const struct mc_step *step, double p[2])
         for (int i = 0; i < 2; i++)
             if (i + 1 < step->n_in && step->in[i + 1]) p[i] = mc_tensor_get_f64(step->in[i + 1], 0);
     }
-    if (p[0] > p[1]) p[0] = p[1]; /* then everything becomes the upper bound, by the specification */
 }
 
 /* Integers, which a double may not hold: one bound after the other. */

@@ -45,9 +45,17 @@ struct draw {
     bool live;
 };
 
+static const struct mc_tensor *training_mode(const struct mc_step *step)
+{
+    return step->node->op->since >= 12 && step->n_in > 2 ? step->in[2] : NULL;
+}
+
 static int dropout_prepare(struct mc_step *step, struct mc_error *err)
 {
+    const struct mc_tensor *mode = training_mode(step);
+    const bool quiet = !mode || (step->in_constant[2] && mc_tensor_get_i64(mode, 0) == 0);
     if (step->training) step->saved_bytes = sizeof(struct draw);
+    step->is_view = !step->training && quiet;
     return MC_OK;
 }
 
@@ -62,7 +70,7 @@ static int read_ratio(const struct mc_step *step, double *ratio, struct mc_error
 
 static bool is_live(const struct mc_step *step)
 {
-    const struct mc_tensor *mode = step->node->op->since >= 12 && step->n_in > 2 ? step->in[2] : NULL;
+    const struct mc_tensor *mode = training_mode(step);
     return step->training || (mode && mc_tensor_get_i64(mode, 0) != 0);
 }
 

@@ -115,15 +115,3 @@ int mc_binary_backward(struct mc_step *step, enum mc_term of_a, enum mc_term of_
                              step->grad_in[side]->data);
     return MC_OK;
 }
-
-int mc_binary_coupling(struct mc_coupling *c, const struct mc_node *node, enum mc_role role, struct mc_error *err)
-{
-    int rc = mc_coupling_elementwise(c, node, err);
-    for (int i = 0; i < node->n_inputs && rc == 0; i++) {
-        const struct mc_fact *fact = mc_coupling_fact(c, node->inputs[i]);
-        if (!fact || !fact->constant) continue;
-        for (int axis = 0; axis < fact->shape.rank && rc == 0; axis++)
-            if (fact->shape.dim[axis] > 1) rc = mc_couple_role(c, node->inputs[i], axis, role, err);
-    }
-    return rc;
-}

@@ -25,8 +25,4 @@ int mc_binary_forward(struct mc_step *step, enum mc_binary f, int64_t work);
 /* The gradients that are wanted, each the sum of its term over what its operand was broadcast along. */
 int mc_binary_backward(struct mc_step *step, enum mc_term of_a, enum mc_term of_b);
 
-/* As mc_coupling_elementwise, and parameters among the inputs have a role along every axis that they are not broadcast
- * along. */
-int mc_binary_coupling(struct mc_coupling *c, const struct mc_node *node, enum mc_role role, struct mc_error *err);
-
 #endif

@@ -27,20 +27,14 @@ static int pow_shape(const struct mc_node *node, const struct mc_fact *const *in
     return mc_broadcast_shape(node, alike, out, MC_TYPES_ARITHMETIC, err);
 }
 
-/* The exponent when it is one number that never changes; else 0. */
-static double constant_exponent(const struct mc_step *step)
-{
-    const struct mc_tensor *b = step->in[1];
-    const bool fixed = step->in_constant && step->in_constant[1];
-    return fixed && mc_tensor_count(b) == 1 && b->shape.rank <= step->in[0]->shape.rank ? mc_tensor_get_f64(b, 0) : 0;
-}
-
-/* *f is the loop that multiplies out; false if there is none. */
+/* *f is the loop that multiplies out what the exponent now holds; false if there is none. */
 static bool is_multiplied_out(const struct mc_step *step, enum mc_unary *f)
 {
-    const double exponent = constant_exponent(step);
+    const struct mc_tensor *a = step->in[0], *b = step->in[1];
+    if (!mc_dtype_is_float(a->dtype) || mc_tensor_count(b) != 1 || b->shape.rank > a->shape.rank) return false;
+    const double exponent = mc_tensor_get_f64(b, 0);
     *f = exponent == 2 ? MC_UNARY_SQUARE : MC_UNARY_CUBE;
-    return mc_dtype_is_float(step->in[0]->dtype) && (exponent == 2 || exponent == 3);
+    return exponent == 2 || exponent == 3;
 }
 
 static int pow_prepare(struct mc_step *step, struct mc_error *err)
