@@ -56,51 +56,56 @@ static int collect(struct order *o, bool *sorted, struct mc_error *err)
     return MC_OK;
 }
 
-enum colour { UNSEEN, OPEN, PLACED };
+/* A depth-first search without recursion: a node is placed after all that it needs. */
+struct search {
+    enum { UNSEEN, OPEN, PLACED } * state; /* of each node; OPEN: on the stack */
+    size_t *next;                          /* which of its needs is to be looked at next */
+    int depth, *stack;
+    int n_placed;
+    struct mc_node **placed;
+};
 
-/* One depth-first visit, without recursion: a node is placed after all that it needs. */
-static int place(const struct order *o, int root, unsigned char *colour, size_t *next, int *stack,
-                 struct mc_node **placed, int *n_placed, struct mc_error *err)
+static int place(const struct order *o, struct search *s, int root, struct mc_error *err)
 {
     char text[256];
-    int depth = 0;
-    stack[depth++] = root;
-    while (depth > 0) {
-        const int k = stack[depth - 1];
-        struct mc_node *node = o->graph->nodes[k];
-        if (colour[k] == UNSEEN) next[k] = o->begin[k];
-        colour[k] = OPEN;
-        if (next[k] == o->begin[k + 1]) {
-            colour[k] = PLACED;
-            placed[(*n_placed)++] = node;
-            depth--;
+    s->stack[s->depth++] = root;
+    while (s->depth > 0) {
+        const int k = s->stack[s->depth - 1];
+        if (s->state[k] == UNSEEN) {
+            s->state[k] = OPEN;
+            s->next[k] = o->begin[k];
+        }
+        if (s->next[k] == o->begin[k + 1]) {
+            s->state[k] = PLACED;
+            s->placed[s->n_placed++] = o->graph->nodes[k];
+            s->depth--;
             continue;
         }
-        const int need = o->needs[next[k]++];
-        if (colour[need] == OPEN)
+        const int need = o->needs[s->next[k]++];
+        if (s->state[need] == OPEN)
             return mc_error_set(err, MC_ERR_INPUT, "node %s needs its own output: the graph has a cycle",
-                                mc_node_text(node, text, sizeof text));
-        if (colour[need] == UNSEEN) stack[depth++] = need;
+                                mc_node_text(o->graph->nodes[k], text, sizeof text));
+        if (s->state[need] == UNSEEN) s->stack[s->depth++] = need;
     }
     return MC_OK;
 }
 
 static int sort(const struct order *o, struct mc_error *err)
 {
-    const size_t n = (size_t)o->graph->n_nodes;
-    unsigned char *colour = MC_NEW_ARRAY(unsigned char, n);
-    size_t *next = MC_NEW_ARRAY(size_t, n);
-    int *stack = MC_NEW_ARRAY(int, n);
-    struct mc_node **placed = MC_NEW_ARRAY(struct mc_node *, n);
-    int n_placed = 0;
-    int rc = colour && next && stack && placed ? MC_OK : mc_error_memory(err);
-    for (size_t k = 0; k < n && rc == MC_OK; k++)
-        if (colour[k] == UNSEEN) rc = place(o, (int)k, colour, next, stack, placed, &n_placed, err);
-    if (rc == MC_OK) memcpy(o->graph->nodes, placed, n * sizeof *placed);
-    mc_free(placed);
-    mc_free(stack);
-    mc_free(next);
-    mc_free(colour);
+    const int n = o->graph->n_nodes;
+    struct search s = {0};
+    s.state = mc_alloc((size_t)n, sizeof *s.state);
+    s.next = MC_NEW_ARRAY(size_t, n);
+    s.stack = MC_NEW_ARRAY(int, n);
+    s.placed = MC_NEW_ARRAY(struct mc_node *, n);
+    int rc = s.state && s.next && s.stack && s.placed ? MC_OK : mc_error_memory(err);
+    for (int k = 0; k < n && rc == MC_OK; k++)
+        if (s.state[k] == UNSEEN) rc = place(o, &s, k, err);
+    if (rc == MC_OK) memcpy(o->graph->nodes, s.placed, (size_t)n * sizeof *s.placed);
+    mc_free(s.placed);
+    mc_free(s.stack);
+    mc_free(s.next);
+    mc_free(s.state);
     return rc;
 }
 

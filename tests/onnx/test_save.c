@@ -1,7 +1,9 @@
 /* test_save.c - models to files: nothing lost, nothing stale, nothing left behind. */
 #include "scratch.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
@@ -390,6 +392,30 @@ static void test_a_failed_save_leaves_nothing(void **state)
     mc_model_destroy(model);
 }
 
+/* A limit on the size of files fails as a full disk does: in the middle of writing. */
+static void test_a_full_disk_leaves_nothing(void **state)
+{
+    const struct mc_onnx_save_options inside = {0}, outside = {.external_threshold = 1};
+    struct mc_model *model = make_model(17);
+    struct rlimit limit, small;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &limit);
+    small = limit;
+    for (rlim_t bytes = 0; bytes <= 16; bytes += 8) { /* 12 are enough for the data, not for the model */
+        struct mc_error err = {0};
+        small.rlim_cur = bytes;
+        setrlimit(RLIMIT_FSIZE, &small);
+        const int first = mc_onnx_save(model, scratch_path(state, "m.onnx"), &inside, &err);
+        const int second = mc_onnx_save(model, scratch_path(state, "m.onnx"), &outside, &err);
+        setrlimit(RLIMIT_FSIZE, &limit);
+        assert_int_equal(first, MC_ERR_SYSTEM);
+        assert_int_equal(second, MC_ERR_SYSTEM);
+        assert_non_null(strstr(err.text, "cannot save"));
+        assert_int_equal(scratch_count(state), 0);
+    }
+    mc_model_destroy(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -409,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_existing_files_are_kept_unless_told, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_model_may_be_saved_over_itself, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_failed_save_leaves_nothing, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_full_disk_leaves_nothing, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
