@@ -65,7 +65,7 @@ void mc_fit_options_init(struct mc_fit_options *options)
         .beta1 = 0.9,
         .beta2 = 0.999,
         .epsilon = 1e-8,
-        .batch = 128,
+        .batch = 64,
         .epochs = 20,
         .min_delta = 0.001,
         .alpha = 0.5,
