@@ -25,9 +25,9 @@ struct mc_fact {
 
 /* Multiply-accumulates and traffic of one node; parameters are counted by the graph. */
 struct mc_cost {
-    int64_t macs;        /* as papers count: contractions only; element-wise work is 0 */
-    int64_t flops;       /* all arithmetic, a multiply-accumulate being 2 */
-    int64_t bytes_read;  /* inputs, parameters included */
+    int64_t macs;       /* as papers count: contractions only; element-wise work is 0 */
+    int64_t flops;      /* all arithmetic, a multiply-accumulate being 2 */
+    int64_t bytes_read; /* inputs, parameters included */
     int64_t bytes_written;
 };
 
@@ -35,9 +35,9 @@ struct mc_cost {
 struct mc_step {
     const struct mc_node *node;
     struct mc_runtime *runtime; /* threads, kernels, seed */
-    int n_in, n_out; /* of the node; the arrays below go on with NULLs up to the most that the operator takes */
-    struct mc_tensor **in;       /* NULL entry: left out */
-    struct mc_tensor **out;      /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0 */
+    int n_in, n_out;        /* of the node; the arrays below go on with NULLs up to the most that the operator takes */
+    struct mc_tensor **in;  /* NULL entry: left out */
+    struct mc_tensor **out; /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0 */
     struct mc_tensor **grad_in;  /* backward: where to WRITE d loss / d in[i]; NULL: not wanted */
     struct mc_tensor **grad_out; /* backward: d loss / d out[i]; NULL: zero */
     const bool *in_constant;     /* in[i] never changes while the plan lives (may be packed by prepare) */
@@ -46,7 +46,7 @@ struct mc_step {
     void *workspace;             /* 64-byte aligned */
     size_t saved_bytes;          /* set by prepare: what forward leaves for backward (training only) */
     void *saved;
-    void *state; /* made by prepare, freed by release */
+    void *state;  /* made by prepare, freed by release */
     bool is_view; /* set by prepare: out[0] is in[0] under another shape in this plan, as with mc_op.view (dropout that
                    * is off, a cast to the same type). Ignored when other outputs are asked for */
 };
@@ -66,20 +66,30 @@ enum mc_link {
     MC_LINK_LOGISTIC, /* out[0] = 1 / (1 + exp(-in[0])) */
 };
 
+/* How activations [N, C, spatial...] of a step may lie in memory: row-major, or channels last, [N, spatial..., C]; each
+ * tensor says which (mc_tensor.channels_last), and so do gradients. Where C or the spatial extents are 1 the two are
+ * one and the tensor says row-major. */
+enum mc_order {
+    MC_ORDER_FIRST, /* row-major alone */
+    MC_ORDER_SAME,  /* either, but in[0], out[0] and further inputs of out[0]'s shape all alike; the rest row-major */
+    MC_ORDER_ANY,   /* in[0] and out[0] either way, each for itself; the rest row-major */
+    MC_ORDER_LAST,  /* as ANY, and faster where they lie last */
+};
+
 struct mc_op {
     const char *domain; /* "" for ai.onnx */
     const char *type;
-    int since;                                /* first opset version with these semantics */
-    int min_inputs, max_inputs, n_outputs;    /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
-    uint32_t grad_inputs;                     /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
-    enum mc_keep keep;                        /* for backward */
-    bool inplace;                             /* out[0] may share memory with in[0] when shapes and types agree */
+    int since;                             /* first opset version with these semantics */
+    int min_inputs, max_inputs, n_outputs; /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
+    uint32_t grad_inputs;                  /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
+    enum mc_keep keep;                     /* for backward */
+    bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
     enum mc_link link;
-    bool random;                              /* draws random numbers: never folded, never merged */
-    bool view;                                /* out[0] is in[0] under another shape: same elements, same order. The plan
-                                               * may let the two (and their gradients) share storage and call no rule */
-    bool shape_only;                          /* outputs depend on the shapes of the inputs alone: constants once those
-                                               * are known; forward looks at no contents, in[i]->data may be NULL */
+    bool random;     /* draws random numbers: never folded, never merged */
+    bool view;       /* out[0] is in[0] under another shape: same elements, same order. The plan
+                      * may let the two (and their gradients) share storage and call no rule */
+    bool shape_only; /* outputs depend on the shapes of the inputs alone: constants once those
+                      * are known; forward looks at no contents, in[i]->data may be NULL */
 
     /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out; the array goes on with NULLs
      * up to max_inputs, and `out` has an entry for every output, asked for or not). Refuses, with
@@ -87,6 +97,9 @@ struct mc_op {
      * specification, MC_ERR_UNSUPPORTED for an attribute value or type that is missing here. */
     int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                  struct mc_error *err);
+
+    /* What orders it takes; asked before prepare, when shapes and runtime are known. NULL: MC_ORDER_FIRST. */
+    enum mc_order (*order)(const struct mc_step *step);
 
     /* Once per plan, and again by mc_plan_refresh: choose kernels, pack constants, ask for workspace. Shapes are
      * known; data only of constant inputs. May be NULL. `release` follows each prepare, one that failed included. */

@@ -76,6 +76,7 @@ static int signed_shape(const struct mc_node *node, const struct mc_fact *const 
         .grad_inputs = 1,                                                                                              \
         .keep = MC_KEEP_##side,                                                                                        \
         .inplace = true,                                                                                               \
+        .order = mc_order_elementwise, \
         .link = MC_LINK_##to_link,                                                                                     \
         .shape = types##_shape,                                                                                        \
         .forward = name##_forward,                                                                                     \
@@ -139,6 +140,7 @@ const struct mc_op mc_op_gelu_20 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
     .inplace = true,
+    .order = mc_order_elementwise,
     .shape = gelu_shape,
     .forward = gelu_forward,
     .backward = gelu_backward,

@@ -172,6 +172,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .grad_inputs = 1, /* ratio and mode are settings */                                                            \
         .keep = MC_KEEP_NONE,                                                                                          \
         .inplace = true,                                                                                               \
+        .order = mc_order_elementwise,                                                                                 \
         .random = true,                                                                                                \
         .shape = dropout_shape,                                                                                        \
         .prepare = dropout_prepare,                                                                                    \

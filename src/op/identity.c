@@ -18,6 +18,7 @@ const struct mc_op mc_op_identity_1 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_NONE,
     .inplace = true,
+    .order = mc_order_elementwise,
     .view = true,
     .shape = identity_shape,
     .forward = mc_view_forward,

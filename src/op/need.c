@@ -80,6 +80,23 @@ int mc_shape_same(const struct mc_node *node, const struct mc_fact *const *in, s
     return MC_OK;
 }
 
+/* --- orders --- */
+
+enum mc_order mc_order_same(const struct mc_step *step)
+{
+    return MC_ORDER_SAME;
+}
+
+enum mc_order mc_order_elementwise(const struct mc_step *step)
+{
+    const struct mc_shape *out = &step->out[0]->shape;
+    if (!mc_shape_equal(&step->in[0]->shape, out)) return MC_ORDER_FIRST;
+    for (int i = 1; i < step->n_in; i++)
+        if (step->in[i] && mc_tensor_count(step->in[i]) != 1 && !mc_shape_equal(&step->in[i]->shape, out))
+            return MC_ORDER_FIRST;
+    return MC_ORDER_SAME;
+}
+
 /* --- costs --- */
 
 static int64_t fact_bytes(const struct mc_fact *fact)

@@ -39,6 +39,13 @@ int mc_need_axis(int64_t axis, int rank, int *normal, struct mc_error *err);
 int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, int64_t *values, int max, int *n,
                  struct mc_error *err);
 
+/* --- for order rules --- */
+
+/* MC_ORDER_SAME where nothing but single numbers is broadcast to out[0]'s shape, else MC_ORDER_FIRST. */
+enum mc_order mc_order_elementwise(const struct mc_step *step);
+/* MC_ORDER_SAME, for what treats in[0] and out[0] alike and looks at how they lie. */
+enum mc_order mc_order_same(const struct mc_step *step);
+
 /* --- for cost rules --- */
 void mc_cost_elementwise(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                          struct mc_cost *cost);

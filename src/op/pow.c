@@ -101,6 +101,7 @@ const struct mc_op mc_op_pow_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .inplace = true,
+    .order = mc_order_elementwise,
     .shape = pow_shape,
     .prepare = pow_prepare,
     .forward = pow_forward,

@@ -300,6 +300,7 @@ static bool is_view(const struct mc_plan *plan, const struct mc_plan_step *step)
     const struct mc_plan_value *from = mc_plan_value(plan, node->inputs[0]),
                                *to = mc_plan_value(plan, node->outputs[0]);
     return !to->is_wrt && !to->clamped && from->tensor.dtype == to->tensor.dtype &&
+           from->tensor.channels_last == to->tensor.channels_last &&
            mc_shape_count(&from->tensor.shape) == mc_shape_count(&to->tensor.shape);
 }
 
@@ -341,6 +342,7 @@ static int create_all(struct mc_plan *plan, struct mc_error *err)
     if (rc < 0) return rc;
     mark_needed(plan, true);
     rc = create_steps(plan, err);
+    if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
     mc_plan_point_constants(plan);
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = prepare_step(&plan->steps[k], err);
     if (rc < 0) return rc;

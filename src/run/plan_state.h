@@ -112,6 +112,9 @@ struct mc_plan {
     bool ran; /* a run of a training plan is there to go back through */
 };
 
+/* order.c: settle which values lie channels last, before steps are prepared. */
+int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
+
 /* layout.c */
 int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err); /* memory, once steps are prepared */
 void mc_plan_point_constants(struct mc_plan *plan);              /* addresses of constants and parameters */

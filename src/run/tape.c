@@ -129,8 +129,7 @@ static int lay_out_routes(struct mc_plan *plan, struct mc_plan_step *step, int b
         }
         route->detour = MC_PLAN_ARRAY(plan, struct mc_tensor, 1);
         if (!route->detour) return mc_error_memory(err);
-        route->detour->dtype = v->tensor.dtype;
-        route->detour->shape = v->tensor.shape;
+        *route->detour = v->tensor;
         const int rc = add_buffer(plan, route->detour, back, back, &route->detour_buffer, err);
         if (rc < 0) return rc;
     }
@@ -157,8 +156,7 @@ static int lay_out_carriers(struct mc_plan *plan, struct mc_error *err)
         struct mc_plan_value *v = &plan->values[i];
         const struct mc_plan_value *root = &plan->values[v->root];
         if (!root->carries) continue;
-        v->grad.dtype = v->tensor.dtype;
-        v->grad.shape = v->tensor.shape;
+        v->grad = v->tensor;
         if (v != root) continue;
         plan->carriers[plan->n_carriers++] = v;
         const int rc =

@@ -81,8 +81,8 @@ struct mc_tensor {
     struct mc_shape shape;
     void *data;                 /* first element */
     struct mc_storage *storage; /* NULL: `data` is borrowed and outlived by its owner */
-    const void *layout;         /* NULL: row-major. Else the kernels' own arrangement (kernel/layout.h), only
-                                 * ever met inside a running plan, by steps that said that they accept it */
+    bool channels_last;         /* [N, C, spatial...] lies in memory as [N, spatial..., C]. Only ever met inside a
+                                 * running plan, by steps that said that they take it (mc_op.order) */
 };
 
 /* Zeroed tensor of its own. MC_ERR_SYSTEM without memory. */
