@@ -1,4 +1,4 @@
-/* copy.c - strided copies and sums; see copy.h.
+/* copy.c - strided copies; see copy.h.
  *
  * A box is simplified first; what is left is one of
  *   runs        the innermost axis is contiguous on both sides: memcpy
@@ -12,12 +12,10 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/alloc.h"
-
 /* Below this a second thread costs more than it saves. */
 #define PARALLEL_BYTES (256 * 1024)
-/* Edge of a transpose's tile. 16 floats are a cache line; 32 and 64 were slower on extents that are powers of two, where
- * the lines of one tile compete for few places in the cache. */
+/* Edge of a transpose's tile. 16 floats are a cache line; 32 and 64 were slower on extents that are powers of two,
+ * where the lines of one tile compete for few places in the cache. */
 #define TILE 16
 
 void mc_strides(const struct mc_shape *shape, int64_t *strides)
@@ -260,70 +258,4 @@ void mc_fill(void *to, const void *element, int64_t n, size_t size)
     }
     const struct mc_box box = {.rank = 1, .extent = {n}, .to = {1}, .from = {0}};
     mc_copy_box(to, element, &box, size);
-}
-
-/* --- sums --- */
-
-static double load(const void *data, int64_t i, bool is_double)
-{
-    return is_double ? ((const double *)data)[i] : (double)((const float *)data)[i];
-}
-
-/* Move the axes that do not move the target to the back, keeping their order: they are summed for one target at a time.
- * Returns how many others remain in front. */
-static int sum_axes_last(struct mc_box *box)
-{
-    struct mc_box sorted = {.rank = 0};
-    int n_kept = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int k = 0; k < box->rank; k++) {
-            if ((box->to[k] == 0) != (pass == 1)) continue;
-            const int n = sorted.rank++;
-            sorted.extent[n] = box->extent[k];
-            sorted.to[n] = box->to[k];
-            sorted.from[n] = box->from[k];
-        }
-        if (pass == 0) n_kept = sorted.rank;
-    }
-    *box = sorted;
-    return n_kept;
-}
-
-static double sum_box(const void *from, int64_t offset, const struct mc_box *box, int64_t count, bool is_double)
-{
-    double sum = 0;
-    struct position p;
-    position_set(&p, box, 0);
-    for (int64_t i = 0; i < count; i++, position_next(&p, box)) sum += load(from, offset + p.from, is_double);
-    return sum;
-}
-
-void mc_add_box(void *to, const void *from, const struct mc_box *wanted, enum mc_dtype dtype)
-{
-    assert(dtype == MC_FLOAT || dtype == MC_DOUBLE);
-    const bool is_double = dtype == MC_DOUBLE;
-    struct mc_box box = *wanted;
-    if (box_count(&box) == 0) return;
-    mc_box_simplify(&box);
-    const bool large = box_count(&box) * (int64_t)sizeof(float) >= PARALLEL_BYTES;
-    const int n_kept = sum_axes_last(&box);
-    struct mc_box summed = {.rank = box.rank - n_kept};
-    memcpy(summed.extent, box.extent + n_kept, (size_t)summed.rank * sizeof summed.extent[0]);
-    memcpy(summed.from, box.from + n_kept, (size_t)summed.rank * sizeof summed.from[0]);
-    box.rank = n_kept;
-
-    const int64_t n = box_count(&box), n_summed = box_count(&summed), n_pieces = large ? 64 : 1;
-#pragma omp parallel for schedule(static) if (large)
-    for (int64_t piece = 0; piece < n_pieces; piece++) {
-        const int64_t begin = n * piece / n_pieces, end = n * (piece + 1) / n_pieces;
-        struct position p;
-        position_set(&p, &box, begin);
-        for (int64_t i = begin; i < end; i++, position_next(&p, &box)) {
-            const double sum = sum_box(from, p.from, &summed, n_summed, is_double);
-            if (is_double)
-                ((double *)to)[p.to] += sum;
-            else
-                ((float *)to)[p.to] += (float)sum;
-        }
-    }
 }

@@ -1,4 +1,4 @@
-/* copy.h - moving elements about: permutes, slices, concatenations, broadcasts and their gradients.
+/* copy.h - moving elements about: permutes, slices, concatenations, broadcasts.
  *
  * All of them are one walk over a box of indices that steps through a source and a target at different strides. The
  * caller states the box; this module finds the fast way through it (long runs, blocked transposes, threads).
@@ -26,11 +26,6 @@ void mc_box_simplify(struct mc_box *box);
 /* Copy elements of `size` bytes: 1, 2, 4, 8 or 16. `to` and `from` are where index 0 lies; no element of the target may
  * be met twice and the two must not overlap. Uses the OpenMP pool when there is much to do. */
 void mc_copy_box(void *to, const void *from, const struct mc_box *box, size_t size);
-
-/* Add instead, in float32 or float64: the gradient of a copy. Along an axis with stride 0 in `to` (and only there)
- * several indices meet one target; each sum is taken in double in the order of the indices, so that it does not depend
- * on the number of threads. */
-void mc_add_box(void *to, const void *from, const struct mc_box *box, enum mc_dtype dtype);
 
 /* n copies of one element of `size` bytes. */
 void mc_fill(void *to, const void *element, int64_t n, size_t size);

@@ -52,8 +52,10 @@ static int expand_backward(struct mc_step *step, struct mc_error *err)
     (void)err;
     struct mc_tensor *const grad = step->grad_in[0];
     if (!grad) return 0;
-    mc_zero(grad);
-    if (step->grad_out[0]) mc_sum_to(grad, step->grad_out[0]);
+    if (step->grad_out[0])
+        mc_sum_to(step, grad, step->grad_out[0]);
+    else
+        mc_zero(grad);
     return 0;
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernel/broadcast.h"
+#include "kernel/kernels.h"
 
 #define ALL_BUT_STRING ((MC_TYPE_BIT(MC_DTYPE_COUNT) - 1) & ~(MC_TYPE_BIT(MC_UNDEFINED) | MC_TYPE_BIT(MC_STRING)))
 #define NARROW                                                                                                         \
@@ -67,13 +69,16 @@ void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *l
         if (small->dim[k] == 1) strides[missing + k] = 0;
 }
 
-void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large)
+void mc_sum_to(const struct mc_step *step, struct mc_tensor *small, const struct mc_tensor *large)
 {
-    struct mc_box box = {.rank = large->shape.rank};
-    mc_broadcast_strides(&small->shape, &large->shape, box.to);
-    mc_strides(&large->shape, box.from);
-    for (int k = 0; k < box.rank; k++) box.extent[k] = large->shape.dim[k];
-    mc_add_box(small->data, large->data, &box, large->dtype);
+    if (!mc_tensor_count(large)) {
+        mc_zero(small);
+        return;
+    }
+    struct mc_nest nest;
+    mc_nest_init(&nest, &large->shape, &small->shape, &large->shape);
+    mc_broadcast_sum(&nest, MC_NEST_A, step->runtime->kernels->loops, mc_loop_type(large->dtype), NULL, NULL, NULL,
+                     large->data, 1, small->data);
 }
 
 void mc_walk_start(struct mc_walk *walk, const struct mc_shape *output, int n, struct mc_tensor *const *inputs)

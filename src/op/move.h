@@ -36,8 +36,9 @@ void mc_zero(struct mc_tensor *tensor);
 
 /* Strides that walk through `small` while the index runs over `large`, to which it broadcasts: 0 where it repeats. */
 void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *large, int64_t *strides);
-/* Add to `small` all elements of `large` that broadcasting it would have made of each; float32 and float64. */
-void mc_sum_to(struct mc_tensor *small, const struct mc_tensor *large);
+/* Fill `small` with the sums of those elements of `large` that broadcasting it would have made of each; float32 and
+ * float64. */
+void mc_sum_to(const struct mc_step *step, struct mc_tensor *small, const struct mc_tensor *large);
 
 /* A walk over an output, element by element, with the offsets of the inputs that broadcast to it alongside. */
 struct mc_walk {

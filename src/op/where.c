@@ -67,12 +67,14 @@ static int where_backward(struct mc_step *step, struct mc_error *err)
     for (int source = 1; source <= 2; source++) {
         struct mc_tensor *const grad = step->grad_in[source];
         if (!grad) continue;
-        mc_zero(grad);
-        if (!step->grad_out[0] || !mc_tensor_count(step->grad_out[0])) continue;
+        if (!step->grad_out[0]) {
+            mc_zero(grad);
+            continue;
+        }
         mask_gradient(step, source);
         struct mc_tensor masked = *step->grad_out[0];
         masked.data = step->workspace;
-        mc_sum_to(grad, &masked);
+        mc_sum_to(step, grad, &masked);
     }
     return 0;
 }

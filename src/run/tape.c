@@ -3,7 +3,9 @@
 
 #include "base/error.h"
 #include "graph/refusal.h"
+#include "kernel/broadcast.h"
 #include "kernel/copy.h"
+#include "kernel/kernels.h"
 #include "run/plan_state.h"
 
 /* --- what gradients pass through --- */
@@ -194,10 +196,14 @@ void mc_tape_point(struct mc_plan *plan)
 /* --- going back --- */
 
 /* grad += more, of equally many elements. */
-static void add(const struct mc_tensor *grad, const struct mc_tensor *more)
+static void add(const struct mc_plan *plan, const struct mc_tensor *grad, const struct mc_tensor *more)
 {
-    const struct mc_box all = {.rank = 1, .extent = {mc_tensor_count(more)}, .to = {1}, .from = {1}};
-    mc_add_box(grad->data, more->data, &all, grad->dtype);
+    const struct mc_shape all = {.rank = 1, .dim = {mc_tensor_count(more)}};
+    const enum mc_loop_type type = mc_loop_type(grad->dtype);
+    struct mc_nest nest;
+    mc_nest_init(&nest, &all, &all, &all);
+    mc_broadcast(&nest, plan->runtime.kernels->loops->binary[type][MC_BINARY_ADD], type, grad->data, more->data,
+                 grad->data, 1);
 }
 
 static void copy(const struct mc_tensor *grad, const struct mc_tensor *from)
@@ -218,7 +224,10 @@ static void take_seeds(struct mc_plan *plan)
         const struct mc_plan_output *output = &plan->outputs[i];
         struct mc_plan_value *root = &plan->values[output->value->root];
         if (!output->given || output->owns_grad) continue;
-        (root->grad_present ? add : copy)(&root->grad, &output->seed);
+        if (root->grad_present)
+            add(plan, &root->grad, &output->seed);
+        else
+            copy(&root->grad, &output->seed);
         root->grad_present = true;
     }
 }
@@ -247,7 +256,7 @@ static int step_back(const struct mc_plan *plan, struct mc_plan_step *step, stru
     if (rc < 0) return rc;
     for (int i = 0; i < call->n_in; i++)
         if (call->grad_in[i] && call->grad_in[i] == step->routes[i].detour)
-            add(step->routes[i].direct, call->grad_in[i]);
+            add(plan, step->routes[i].direct, call->grad_in[i]);
     return MC_OK;
 }
 

@@ -1,4 +1,4 @@
-/* test_copy.c - strided copies and sums against the plainest loop that does the same. */
+/* test_copy.c - strided copies against the plainest loop that does the same. */
 #include "test.h"
 
 #include <string.h>
@@ -137,45 +137,6 @@ static void test_simplify_merges_axes_and_drops_ones(void **state)
     assert_int_equal(box.extent[2], 5);
 }
 
-static void check_add(const struct mc_box *box, int64_t n_from, int64_t n_to)
-{
-    double *const from = MC_NEW_ARRAY(double, n_from), *const expected = MC_NEW_ARRAY(double, n_to);
-    double *const got = MC_NEW_ARRAY(double, n_to);
-    float *const from_float = MC_NEW_ARRAY(float, n_from), *const got_float = MC_NEW_ARRAY(float, n_to);
-    for (int64_t i = 0; i < n_from; i++) from_float[i] = (float)(from[i] = (double)(i % 17) - 5);
-    for (int64_t i = 0; i < n_to; i++) got_float[i] = (float)(got[i] = expected[i] = (double)i);
-    for (int64_t i = 0; i < count(box); i++) {
-        int64_t t, f;
-        offsets(box, i, &t, &f);
-        expected[t] += from[f]; /* small integers: exact in any order */
-    }
-    mc_add_box(got, from, box, MC_DOUBLE);
-    mc_add_box(got_float, from_float, box, MC_FLOAT);
-    for (int64_t i = 0; i < n_to; i++) {
-        assert_true(got[i] == expected[i]);
-        assert_true(got_float[i] == expected[i]);
-    }
-    mc_free(got_float);
-    mc_free(from_float);
-    mc_free(got);
-    mc_free(expected);
-    mc_free(from);
-}
-
-static void test_add_box_sums_over_axes_that_stay(void **state)
-{
-    (void)state;
-    const struct mc_box box = {.rank = 4, .extent = {2, 3, 4, 5}, .to = {0, 1, 0, 3}, .from = {60, 20, 5, 1}};
-    check_add(&box, 120, 15);
-}
-
-static void test_add_box_adds_one_to_one(void **state)
-{
-    (void)state;
-    const struct mc_box box = {.rank = 2, .extent = {300, 301}, .to = {1, 300}, .from = {301, 1}};
-    check_add(&box, 300 * 301, 300 * 301);
-}
-
 static void test_fill_repeats_the_element(void **state)
 {
     (void)state;
@@ -199,8 +160,6 @@ int main(void)
         cmocka_unit_test(test_copy_box_of_no_elements_touches_nothing),
         cmocka_unit_test(test_copy_box_of_rank_0_copies_one_element),
         cmocka_unit_test(test_simplify_merges_axes_and_drops_ones),
-        cmocka_unit_test(test_add_box_sums_over_axes_that_stay),
-        cmocka_unit_test(test_add_box_adds_one_to_one),
         cmocka_unit_test(test_fill_repeats_the_element),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
