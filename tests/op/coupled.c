@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "op/ops.h"
+#include "run/plan.h"
 #include "test.h"
 
 void coupled_init(struct coupled *t, int opset)
@@ -38,6 +39,17 @@ struct mc_value *coupled_value(struct coupled *t, const char *name, struct mc_sh
     return add(t, name, MC_FLOAT, shape, NULL);
 }
 
+struct mc_value *coupled_computed(struct coupled *t, struct mc_shape shape)
+{
+    struct mc_error err = {0};
+    struct mc_value *const factor = mc_value_create_fresh(t->model->graph, "factor");
+    assert_non_null(factor);
+    factor->type = (struct mc_type){.dtype = MC_FLOAT, .rank = 0};
+    assert_ok(mc_graph_add_input(t->model->graph, factor, &err), err);
+    struct mc_value *const in[] = {coupled_value(t, "weights", shape), factor};
+    return coupled_node(t, "Mul", 2, in, 1)->outputs[0];
+}
+
 struct mc_value *coupled_ints(struct coupled *t, const char *name, int n, const int64_t *ints)
 {
     return add(t, name, MC_INT64, (struct mc_shape){.rank = 1, .dim = {n}}, ints);
@@ -61,7 +73,7 @@ void coupled_couple(struct coupled *t)
     struct mc_error err = {0};
     const struct mc_dims dims = {.batch = 0};
     mc_ops_bind(t->model);
-    assert_ok(mc_facts_create(&t->facts, t->model, &dims, NULL, NULL, &err), err);
+    assert_ok(mc_model_facts(&t->facts, t->model, &dims, false, &err), err);
     assert_ok(mc_coupling_create(&t->coupling, t->model, &t->facts, &err), err);
 }
 

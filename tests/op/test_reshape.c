@@ -146,6 +146,29 @@ static void test_reshape_target_that_adapts_by_itself_is_left_alone(void **state
     coupled_finish(&t);
 }
 
+/* What exporters write for x.reshape(x.shape[0], 12): the batch size must stay free. */
+static void test_reshape_target_computed_from_shapes_keeps_the_batch_free(void **state)
+{
+    (void)state;
+    struct coupled t;
+    coupled_init(&t, 13);
+    struct mc_value *const x = coupled_computed(&t, SHAPE(2, 3, 4));
+    const struct mc_node *const shape = coupled_node(&t, "Shape", 1, &x, 1);
+    struct mc_value *const first[] = {shape->outputs[0], coupled_ints(&t, "zero", INTS(0))};
+    const struct mc_node *const batch = coupled_node(&t, "Gather", 2, first, 1);
+    struct mc_value *const parts[] = {batch->outputs[0], coupled_ints(&t, "twelve", INTS(12))};
+    struct mc_node *const target = coupled_node(&t, "Concat", 2, parts, 1);
+    struct mc_error err = {0};
+    assert_ok(mc_node_set_int(target, "axis", 0, &err), err);
+    struct mc_value *const in[] = {x, target->outputs[0]};
+    const struct mc_node *const node = coupled_node(&t, "Reshape", 2, in, 1);
+    coupled_couple(&t);
+    assert_true(coupled_tied(&t, x, 1, 2, node->outputs[0], 1, 11));
+    coupled_cut(&t, x, 1, INTS(1));
+    coupled_expect_input(node, 1, INTS(0, 8));
+    coupled_finish(&t);
+}
+
 static void test_reshape_target_that_several_nodes_share_is_not_changed_for_the_others(void **state)
 {
     (void)state;
@@ -345,6 +368,7 @@ int main(void)
         cmocka_unit_test(test_squeeze_and_unsqueeze_rename_axes),
         cmocka_unit_test(test_reshape_target_is_rewritten_where_it_names_what_was_cut),
         cmocka_unit_test(test_reshape_target_that_adapts_by_itself_is_left_alone),
+        cmocka_unit_test(test_reshape_target_computed_from_shapes_keeps_the_batch_free),
         cmocka_unit_test(test_reshape_target_that_several_nodes_share_is_not_changed_for_the_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
