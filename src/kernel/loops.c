@@ -1,8 +1,8 @@
 /* loops.c - element-wise loops, sums and softmax for one instruction set; see loops.h.
  *
- * Compiled once per instruction set under another MC_VARIANT name. Each loop is one expression, written once for all
- * types that have it; the compiler makes SIMD code of it. The `simd` pragma says what is true here and what it could
- * not know: output and input are the same run or do not overlap at all.
+ * Compiled once per instruction set under another MC_VARIANT name (meson.build). Each loop is one expression, written
+ * once for all types that have it; the compiler makes SIMD code of it. Bits are combined with & and | where && and ||
+ * would make branches.
  */
 #include "kernel/loops.h"
 
@@ -109,10 +109,10 @@ UNARY(abs, i64, int64_t, ((T)(v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v)))
 
 GRAD_FLOAT(relu, (v <= 0 ? 0 : g))
 GRAD_FLOAT(leaky_relu, (v > 0 ? g : a * g))
-GRAD_FLOAT(clip, ((v >= a) & (v <= b) ? g : 0))
+GRAD_FLOAT(clip, (((v >= a) & (v <= b)) ? g : 0))
 GRAD_FLOAT(sigmoid, (g * v * (1 - v)))
 GRAD_FLOAT(tanh, (g * (1 - v * v)))
-GRAD_FLOAT(hard_sigmoid, ((v > 0) & (v < 1) ? a * g : 0))
+GRAD_FLOAT(hard_sigmoid, (((v > 0) & (v < 1)) ? a * g : 0))
 GRAD_FLOAT(hard_swish, (g * (v <= -3 ? 0 : v >= 3 ? 1 : v * (T)(1.0 / 3) + HALF)))
 GRAD_FLOAT(elu, (v > 0 ? g : g * a * EXP(v)))
 GRAD_FLOAT(gelu, (g * (HALF * (1 + ERF(v * (T)M_SQRT1_2)) + v * NORMAL_DENSITY(v))))
@@ -177,8 +177,8 @@ BINARY_FLOAT(add, (u + v))
 BINARY_FLOAT(sub, (u - v))
 BINARY_FLOAT(mul, (u * v))
 BINARY_FLOAT(div, (u / v))
-BINARY_FLOAT(min, ((u < v) | (u != u) ? u : v)) /* NaN on either side stays */
-BINARY_FLOAT(max, ((u > v) | (u != u) ? u : v))
+BINARY_FLOAT(min, (((u < v) | (u != u)) ? u : v)) /* NaN on either side stays */
+BINARY_FLOAT(max, (((u > v) | (u != u)) ? u : v))
 BINARY_FLOAT(pow, POW(u, v))
 BINARY_FLOAT(prelu, (u < 0 ? v * u : u))
 BINARY_FLOAT(count_equal, (y[i] + (u == v ? 1 : 0)))
@@ -224,7 +224,7 @@ TERM_FLOAT(mul_b, (g * u))
 TERM_FLOAT(div_a, (g / v))
 TERM_FLOAT(div_b, (-g * (u / v) / v))
 TERM_FLOAT(pow_a, (v == 0 ? 0 : g * v * POW(u, v - 1)))
-TERM_FLOAT(pow_b, ((u == 0) & (v >= 0) ? 0 : g * POW(u, v) * LOG(u)))
+TERM_FLOAT(pow_b, (((u == 0) & (v >= 0)) ? 0 : g * POW(u, v) * LOG(u)))
 TERM_FLOAT(prelu_a, (u > 0 ? g : g * v))
 TERM_FLOAT(prelu_b, (u > 0 ? 0 : g * u))
 TERM_FLOAT(where_equal, (u == v ? g : 0))
