@@ -39,6 +39,7 @@ extern "C" {
 /* Result of a call. The negated value is the exit status the command gives for it. */
 enum mc_status {
     MC_OK = 0,
+    MC_GATE_FAILED = -1,     /* done, but a gate did not hold */
     MC_ERR_USAGE = -2,       /* an option, a recipe or a call asks for something that cannot be */
     MC_ERR_UNSUPPORTED = -3, /* the model needs an operator, attribute or type that is missing here */
     MC_ERR_INPUT = -4,       /* a file is broken or does not fit */
@@ -52,11 +53,176 @@ enum mc_status {
 struct mc_error {
     int status;
     char text[1024]; /* one line, lower case, no full stop */
-    char hint[256];  /* how to mend it, or "" */
+    char hint[256];  /* how to mend it, or the line of a recipe that is meant with a mark under it; or "" */
 };
 
-/* Short name of a status: "ok", "usage", "unsupported", "input", "system", "internal". */
+/* Short name of a status: "ok", "gate", "usage", "unsupported", "input", "system", "internal", "interrupted". */
 MC_API const char *mc_status_name(int status);
+
+/* --- context ----------------------------------------------------------------------------------- */
+
+/* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
+ * defaults wherever one is asked for. */
+struct mc_context {
+    int threads;     /* 0: as many as the process may use */
+    const char *cpu; /* "portable", "avx2" or "avx512": the most to use; NULL: the best there is */
+    uint64_t seed;   /* of whatever is random and not given a seed by a recipe; default 0 */
+
+    /* Called as work goes on, from the calling thread; NULL: not. `what` names the work ("train", "evaluate", …), `done`
+     * of `total` steps are behind (total 0: unknown), `loss` is the present one or NaN. Returns true to go on; false
+     * stops the call with MC_INTERRUPTED and leaves nothing half-written. */
+    bool (*progress)(void *progress_context, const char *what, int64_t done, int64_t total, double loss);
+    void *progress_context;
+};
+
+MC_API void mc_context_init(struct mc_context *context);
+
+/* --- records ----------------------------------------------------------------------------------- */
+
+/* All that a call did and measured, as a tree of JSON kind; docs/record.md lists the keys. */
+struct mc_record;
+
+enum mc_format {
+    MC_FORMAT_JSON,    /* stable keys in a stable order; numbers read back as they were */
+    MC_FORMAT_MARKDOWN,
+    MC_FORMAT_TABLE,   /* for a terminal */
+    MC_FORMAT_DETAILS, /* MC_FORMAT_TABLE with layers, epochs and groups */
+};
+
+MC_API void mc_record_destroy(struct mc_record *record);
+
+/* By dotted path, "final.accuracy" or "steps.0.name"; `otherwise` when absent or of another kind. */
+MC_API double mc_record_get_num(const struct mc_record *record, const char *path, double otherwise);
+MC_API int64_t mc_record_get_int(const struct mc_record *record, const char *path, int64_t otherwise);
+MC_API bool mc_record_get_bool(const struct mc_record *record, const char *path, bool otherwise);
+MC_API const char *mc_record_get_text(const struct mc_record *record, const char *path, const char *otherwise);
+/* A part of it, lent; NULL when absent. */
+MC_API const struct mc_record *mc_record_get(const struct mc_record *record, const char *path);
+/* Entries of an array or object; entry i of an array, lent. */
+MC_API size_t mc_record_size(const struct mc_record *record);
+MC_API const struct mc_record *mc_record_at(const struct mc_record *array, size_t i);
+
+/* The whole record as text. To a stream: nothing but MC_ERR_SYSTEM can go wrong. To a file: replaced in one go;
+ * MC_ERR_USAGE if it exists and `overwrite` is false. */
+MC_API int mc_record_print(const struct mc_record *record, enum mc_format format, FILE *stream, struct mc_error *err);
+MC_API int mc_record_save(const struct mc_record *record, enum mc_format format, const char *path, bool overwrite,
+                          struct mc_error *err);
+
+/* --- models ------------------------------------------------------------------------------------ */
+
+struct mc_model;
+
+/* Read an ONNX file, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED for a feature
+ * of the format that is missing here; unknown operators are no error yet. */
+MC_API int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err);
+MC_API void mc_model_destroy(struct mc_model *model);
+/* Write an ONNX file in one go. MC_ERR_USAGE if it exists and `overwrite` is false. */
+MC_API int mc_model_save(const struct mc_model *model, const char *path, bool overwrite, struct mc_error *err);
+
+/* What a model is: inputs, outputs, operators, layers, parameters, multiply-accumulates, bytes, sparsity; what can be
+ * run, trained and pruned, and what not and why. Never fails for an operator's sake. */
+MC_API int mc_model_info(const struct mc_model *model, const struct mc_context *context, struct mc_record **record,
+                         struct mc_error *err);
+
+/* Loss and metrics over the test samples of a data set, "kind:path,option=value" (docs/data.md), whose path is
+ * relative to the working directory. `role`: "train", "validation", "test" (NULL) or "calibration". `batch` 0: a good
+ * one. */
+MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, int64_t batch,
+                             const struct mc_context *context, struct mc_record **record, struct mc_error *err);
+
+/* --- tensors, inference, timing ---------------------------------------------------------------- */
+
+struct mc_tensor;
+
+/* From a TensorProto (.pb) or NumPy (.npy) file, told apart by contents. */
+MC_API int mc_tensor_load(struct mc_tensor **tensor, const char *path, struct mc_error *err);
+MC_API void mc_tensor_destroy(struct mc_tensor *tensor);
+/* As TensorProto under a name, or as NumPy file (format 1.0). */
+MC_API int mc_tensor_save_pb(const struct mc_tensor *tensor, const char *name, const char *path, bool overwrite,
+                             struct mc_error *err);
+MC_API int mc_tensor_save_npy(const struct mc_tensor *tensor, const char *path, bool overwrite, struct mc_error *err);
+
+/* Inputs that a caller has to give (initializers are none), and outputs; in the graph's order. */
+MC_API int mc_model_n_inputs(const struct mc_model *model);
+MC_API int mc_model_n_outputs(const struct mc_model *model);
+MC_API const char *mc_model_output_name(const struct mc_model *model, int i);
+
+/* One inference. Shapes of the inputs settle the model's open dimensions. `outputs` has room for mc_model_n_outputs
+ * tensors, which are the caller's on success. MC_ERR_USAGE for a wrong number of inputs, MC_ERR_INPUT for one of the
+ * wrong type or shape, MC_ERR_UNSUPPORTED naming all nodes that cannot be run. */
+MC_API int mc_model_run(const struct mc_model *model, const struct mc_context *context,
+                        struct mc_tensor *const *inputs, int n_inputs, struct mc_tensor **outputs,
+                        struct mc_error *err);
+
+struct mc_bench {
+    int64_t batch;  /* samples per run, where the model leaves it open; default 1 */
+    double seconds; /* to measure for, at least; default 2; never fewer than 3 runs */
+    bool train;     /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
+                     * step with momentum 0.9 on every parameter; else inference */
+};
+
+MC_API void mc_bench_init(struct mc_bench *bench);
+/* Time per batch on random inputs, after two runs to warm up: median_ms, best_ms, quartiles, number of runs. */
+MC_API int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
+                          struct mc_record **record, struct mc_error *err);
+
+/* --- recipes ----------------------------------------------------------------------------------- */
+
+/* A model, data, steps, gates and outputs: everything that changes a model is a recipe, if only of one step. It is held
+ * as the tree that a file said, so that whatever a file can say can be set, and is checked as a whole before any work
+ * is done. docs/recipe.md describes it. */
+struct mc_recipe;
+
+enum mc_option_kind {
+    MC_OPTION_FLAG,    /* true or false; on the command line its mere presence is true */
+    MC_OPTION_INTEGER, /* 64 bits */
+    MC_OPTION_NUMBER,
+    MC_OPTION_TEXT,
+    MC_OPTION_CHOICE,
+    MC_OPTION_RATE, /* 0.01, {exponential: [0.001, 0.9]} or {linear: 0.01}; in a word: exponential:0.001,0.9 */
+    MC_OPTION_LIST, /* of CHOICEs */
+};
+
+/* One option, declared once for recipes, command line, help and manual. */
+struct mc_option {
+    const char *name;     /* key in a recipe; "stop.patience" is patience inside stop, and --stop-patience */
+    enum mc_option_kind kind;
+    const char *value;    /* what stands for the value in help, "N"; NULL for flags */
+    const char *fallback; /* default as one would write it; NULL: none */
+    const char *range;    /* numbers: "[0, 1)", "(0, inf)"; NULL: any */
+    const char *choices;  /* "magnitude|channel" */
+    const char *only;     /* "method=channel": it has a meaning only then; NULL: always */
+    const char *help;     /* one line, lower case, no full stop */
+};
+
+/* Table of the options of a step ("prune", "distill", …) or of another part of a recipe ("recipe", "gates", "output");
+ * NULL with *n = 0 for an unknown one. Static. */
+MC_API const struct mc_option *mc_recipe_options(const char *part, size_t *n);
+/* Names of all steps with one line of help each; NULL from *n on. */
+MC_API const char *mc_recipe_step(size_t i, const char **help);
+
+/* Empty recipe; paths in it are relative to the working directory. */
+MC_API int mc_recipe_create(struct mc_recipe **recipe, struct mc_error *err);
+/* From a YAML file, or a JSON file, which is YAML; paths in it are relative to the file. MC_ERR_INPUT if it cannot be
+ * read, MC_ERR_USAGE if it is no YAML, with line and column. */
+MC_API int mc_recipe_load(struct mc_recipe **recipe, const char *path, struct mc_error *err);
+MC_API void mc_recipe_destroy(struct mc_recipe *recipe);
+/* Set what stands at a dotted path, "gates.max_bytes" or "steps.0.prune.ratio", to a value written as in YAML; what lies
+ * on the way is made, and "steps.2" behind the last step appends one. Paths in `value` are relative to the working
+ * directory. `given_as` is how the user wrote it ("--set", "--ratio"), for messages; NULL: the path. MC_ERR_USAGE if the
+ * way is barred or the value is no YAML. */
+MC_API int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char *value, const char *given_as,
+                         struct mc_error *err);
+
+/* Check everything, load everything, do the steps, measure after each, hold the gates against the result, and write the
+ * outputs: the model only if every gate held (or output.always), the reports in any case. What is written was first
+ * loaded again from its bytes and compared. `out_dir` is where relative output paths lead (NULL: the working
+ * directory); `overwrite` lets existing files be replaced.
+ *
+ * MC_OK: done. MC_GATE_FAILED: done, a gate did not hold, err->text says which. In both cases *record is the
+ * caller's. Any other status: nothing was handed out and nothing written. */
+MC_API int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir,
+                         bool overwrite, struct mc_record **record, struct mc_error *err);
 
 #ifdef __cplusplus
 }

@@ -11,6 +11,8 @@ const char *mc_status_name(int status)
     switch (status) {
     case MC_OK:
         return "ok";
+    case MC_GATE_FAILED:
+        return "gate";
     case MC_ERR_USAGE:
         return "usage";
     case MC_ERR_UNSUPPORTED:

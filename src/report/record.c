@@ -85,9 +85,23 @@ static json_t *number(double value)
     return isfinite(value) ? json_real(value) : json_null(); /* JSON has no NaN and no infinity */
 }
 
+/* Names in a model may be any bytes, JSON is UTF-8: what jansson refuses is spelled in ASCII, the rest as '?'. */
+static json_t *ascii(const char *value)
+{
+    char *copy = mc_strdup(value);
+    if (!copy) return NULL;
+    for (char *c = copy; *c; c++)
+        if ((unsigned char)*c >= 0x80) *c = '?';
+    json_t *json = json_string(copy);
+    mc_free(copy);
+    return json;
+}
+
 static json_t *text(const char *value)
 {
-    return value ? json_string(value) : json_null();
+    if (!value) return json_null();
+    json_t *json = json_string(value);
+    return json ? json : ascii(value);
 }
 
 void mc_record_set_int(struct mc_record *object, const char *key, int64_t value)
@@ -203,6 +217,12 @@ int64_t mc_record_get_int(const struct mc_record *record, const char *path, int6
 {
     const json_t *json = follow(record, path);
     return json_is_integer(json) ? json_integer_value(json) : otherwise;
+}
+
+bool mc_record_get_bool(const struct mc_record *record, const char *path, bool otherwise)
+{
+    const json_t *json = follow(record, path);
+    return json_is_boolean(json) ? json_is_true(json) : otherwise;
 }
 
 const char *mc_record_get_text(const struct mc_record *record, const char *path, const char *otherwise)

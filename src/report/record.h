@@ -13,13 +13,13 @@
 struct mc_record;
 
 int mc_record_create(struct mc_record **record, struct mc_error *err);
-void mc_record_destroy(struct mc_record *record);
 
 /* Setters remember the first failure of memory inside the record; mc_record_check reports it once, at the end. Keys are
  * set in the given object; setting one again replaces it. */
 void mc_record_set_int(struct mc_record *object, const char *key, int64_t value);
 void mc_record_set_num(struct mc_record *object, const char *key, double value); /* NaN and infinity become null */
-void mc_record_set_text(struct mc_record *object, const char *key, const char *value); /* NULL becomes null */
+void mc_record_set_text(struct mc_record *object, const char *key, const char *value); /* NULL becomes null; what is no
+                                                                                        * UTF-8 gets '?' in its place */
 void mc_record_set_bool(struct mc_record *object, const char *key, bool value);
 /* New (or existing) child, lent. NULL only without memory, which all functions accept as object. */
 struct mc_record *mc_record_object(struct mc_record *object, const char *key);
@@ -29,14 +29,9 @@ void mc_record_append_int(struct mc_record *array, int64_t value);
 void mc_record_append_num(struct mc_record *array, double value);
 void mc_record_append_text(struct mc_record *array, const char *value);
 
-/* Getters by dotted path, "final.metrics.accuracy" or "steps.0.name"; `otherwise` when absent or of another kind. */
-double mc_record_get_num(const struct mc_record *record, const char *path, double otherwise);
-int64_t mc_record_get_int(const struct mc_record *record, const char *path, int64_t otherwise);
-const char *mc_record_get_text(const struct mc_record *record, const char *path, const char *otherwise);
-const struct mc_record *mc_record_get(const struct mc_record *record, const char *path);
-size_t mc_record_size(const struct mc_record *array_or_object);
-const struct mc_record *mc_record_at(const struct mc_record *array, size_t i);
+/* Getters, destructor and writers are public: compress/compress.h. */
 
+/* MC_ERR_SYSTEM if a setter ran out of memory. */
 int mc_record_check(const struct mc_record *record, struct mc_error *err);
 
 #endif

@@ -1,0 +1,55 @@
+/* print.c - records to streams and files: the public side of this room; see compress.h and print.h. */
+#include "report/print.h"
+
+#include <errno.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "report/json.h"
+#include "report/sections.h"
+
+/* A record holds names and figures of a model, never its weights. */
+#define MAX_REPORT_BYTES ((size_t)1 << 30)
+
+int mc_report_render(const struct mc_record *record, enum mc_format format, struct mc_buf *out, struct mc_error *err)
+{
+    mc_buf_init(out, MAX_REPORT_BYTES);
+    switch (format) {
+    case MC_FORMAT_JSON:
+        mc_report_json(record, out);
+        break;
+    case MC_FORMAT_MARKDOWN:
+        mc_buf_printf(out, "# %s\n\n", mc_record_get_text(record, "title", "compress"));
+        mc_report_sections(record, true, mc_grid_print_markdown, out);
+        break;
+    case MC_FORMAT_TABLE:
+    case MC_FORMAT_DETAILS:
+        mc_report_sections(record, format == MC_FORMAT_DETAILS, mc_grid_print_table, out);
+        break;
+    }
+    if (!out->failed) return MC_OK;
+    mc_buf_finish(out);
+    return mc_error_memory(err);
+}
+
+int mc_record_print(const struct mc_record *record, enum mc_format format, FILE *stream, struct mc_error *err)
+{
+    struct mc_buf text;
+    int rc = mc_report_render(record, format, &text, err);
+    if (rc < 0) return rc;
+    if (fwrite(text.data, 1, text.length, stream) != text.length || fflush(stream) != 0)
+        rc = mc_error_errno(err, errno, "write", "the report");
+    mc_buf_finish(&text);
+    return rc;
+}
+
+int mc_record_save(const struct mc_record *record, enum mc_format format, const char *path, bool overwrite,
+                   struct mc_error *err)
+{
+    struct mc_buf text;
+    int rc = mc_report_render(record, format, &text, err);
+    if (rc < 0) return rc;
+    rc = mc_file_save(path, text.data, text.length, overwrite, err);
+    mc_buf_finish(&text);
+    return rc;
+}

@@ -1,0 +1,384 @@
+/* sections.c - what of a record is shown, as grids; see sections.h. */
+#include "report/sections.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { NUMBER_TEXT = 48 };
+
+/* --- numbers as people read them --- */
+
+/* 266610 as "266,610". */
+static const char *count_text(int64_t n, char out[NUMBER_TEXT])
+{
+    char digits[NUMBER_TEXT];
+    snprintf(digits, sizeof digits, "%lld", (long long)n);
+    char *to = out;
+    const char *from = digits;
+    if (*from == '-') *to++ = *from++;
+    for (size_t left = strlen(from); left > 0; left--) {
+        *to++ = *from++;
+        if (left > 1 && left % 3 == 1) *to++ = ',';
+    }
+    *to = '\0';
+    return out;
+}
+
+enum kind { COUNT, SHARE, REAL, TIME };
+
+/* A figure of a measurement: its key, what readers call it, and in which column or row it stands. */
+struct figure {
+    const char *key, *label;
+    enum kind kind;
+};
+
+static const struct figure figures[] = {
+    {"parameters", "parameters", COUNT},
+    {"nonzeros", "non-zeros", COUNT},
+    {"macs", "MACs", COUNT},
+    {"bytes", "bytes", COUNT},
+    {"bytes_zstd", "bytes, zstd", COUNT},
+    {"samples", "samples", COUNT},
+    {"accuracy", "accuracy", SHARE},
+    {"accuracy_low", "95 % from", SHARE},
+    {"accuracy_high", "95 % to", SHARE},
+    {"precision", "precision", SHARE},
+    {"recall", "recall", SHARE},
+    {"f1", "F1", SHARE},
+    {"loss", "loss", REAL},
+    {"mse", "MSE", REAL},
+    {"mae", "MAE", REAL},
+    {"r2", "R2", REAL},
+    {"latency_ms", "latency, ms", TIME},
+};
+
+static const char *figure_text(const struct figure *figure, const struct mc_record *of, char out[NUMBER_TEXT])
+{
+    const double value = mc_record_get_num(of, figure->key, NAN);
+    if (isnan(value)) return "";
+    switch (figure->kind) {
+    case COUNT:
+        return count_text((int64_t)value, out);
+    case SHARE:
+        snprintf(out, NUMBER_TEXT, "%.2f %%", 100 * value);
+        break;
+    case REAL:
+        snprintf(out, NUMBER_TEXT, "%.4f", value);
+        break;
+    case TIME:
+        snprintf(out, NUMBER_TEXT, "%.3f", value);
+        break;
+    }
+    return out;
+}
+
+/* What became of a figure from the first stage to the last. */
+static const char *change_text(const struct figure *figure, const struct mc_record *first, const struct mc_record *last,
+                               char out[NUMBER_TEXT])
+{
+    const double a = mc_record_get_num(first, figure->key, NAN), b = mc_record_get_num(last, figure->key, NAN);
+    if (isnan(a) || isnan(b)) return "";
+    if (figure->kind == SHARE)
+        snprintf(out, NUMBER_TEXT, "%+.2f points", 100 * (b - a));
+    else if (figure->kind == REAL)
+        snprintf(out, NUMBER_TEXT, "%+.4f", b - a);
+    else if (a > 0 && b > 0 && a != b)
+        snprintf(out, NUMBER_TEXT, "%.2f times %s", a > b ? a / b : b / a, a > b ? "less" : "more");
+    else
+        return "";
+    return out;
+}
+
+/* --- sections: each fills a grid or leaves it empty --- */
+
+struct printing {
+    const struct mc_record *record;
+    bool details;
+    mc_grid_printer *print;
+    struct mc_buf *out;
+    bool begun;
+};
+
+/* Print a grid that has rows besides its head, and release it. */
+static void show(struct printing *p, struct mc_grid *grid)
+{
+    if (grid->failed) p->out->failed = true;
+    if (!grid->failed && mc_grid_n_rows(grid) > (grid->headed ? 1 : 0)) {
+        if (p->begun) mc_buf_puts(p->out, "\n");
+        p->begun = true;
+        p->print(grid, p->out);
+    }
+    mc_grid_finish(grid);
+}
+
+static void add_fact(struct mc_grid *grid, const struct mc_record *record, const char *label, const char *path)
+{
+    const char *text = mc_record_get_text(record, path, NULL);
+    const int64_t number = mc_record_get_int(record, path, -1);
+    char digits[NUMBER_TEXT];
+    if (!text && number < 0) return;
+    mc_grid_add(grid, "%s", label);
+    mc_grid_add(grid, "%s", text ? text : count_text(number, digits));
+}
+
+/* What was worked on and how. */
+static void show_facts(struct printing *p)
+{
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
+    add_fact(&grid, p->record, "recipe", "recipe");
+    add_fact(&grid, p->record, "model", "model");
+    add_fact(&grid, p->record, "data", "data.name");
+    if (p->details) {
+        add_fact(&grid, p->record, "trained on", "data.train");
+        add_fact(&grid, p->record, "validated on", "data.validation");
+        add_fact(&grid, p->record, "tested on", "data.test");
+        add_fact(&grid, p->record, "seed", "seed");
+        add_fact(&grid, p->record, "threads", "threads");
+        add_fact(&grid, p->record, "cpu", "cpu");
+        add_fact(&grid, p->record, "program", "program");
+    }
+    show(p, &grid);
+}
+
+static void add_stage_heads(struct mc_grid *grid, const struct mc_record *steps)
+{
+    mc_grid_add(grid, "%s", "");
+    mc_grid_add(grid, "original");
+    for (size_t i = 0; i < mc_record_size(steps); i++)
+        mc_grid_add(grid, "%zu %s", i + 1, mc_record_get_text(mc_record_at(steps, i), "step", "?"));
+    mc_grid_add(grid, "change");
+}
+
+/* Before, after each step, and the change: a figure a row, a stage a column. */
+static void show_stages(struct printing *p)
+{
+    const struct mc_record *original = mc_record_get(p->record, "original"), *steps = mc_record_get(p->record, "steps");
+    if (!original || !steps) return;
+    const size_t n = mc_record_size(steps);
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, (int)n + 3, MC_GRID_TEXT(0), true);
+    add_stage_heads(&grid, steps);
+    for (size_t f = 0; f < MC_COUNT(figures); f++) {
+        char text[NUMBER_TEXT];
+        const struct mc_record *final = mc_record_get(p->record, "final");
+        if (!*figure_text(&figures[f], original, text) && !*figure_text(&figures[f], final, text)) continue;
+        mc_grid_add(&grid, "%s", figures[f].label);
+        mc_grid_add(&grid, "%s", figure_text(&figures[f], original, text));
+        for (size_t i = 0; i < n; i++)
+            mc_grid_add(&grid, "%s", figure_text(&figures[f], mc_record_get(mc_record_at(steps, i), "result"), text));
+        mc_grid_add(&grid, "%s", change_text(&figures[f], original, final, text));
+    }
+    mc_grid_add(&grid, "step, s");
+    mc_grid_add(&grid, "%s", "");
+    for (size_t i = 0; i < n; i++) mc_grid_add(&grid, "%.1f", mc_record_get_num(mc_record_at(steps, i), "seconds", 0));
+    mc_grid_end_row(&grid);
+    show(p, &grid);
+}
+
+/* The figures of a record that is itself one measurement: eval, info. */
+static void show_figures(struct printing *p)
+{
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), false);
+    for (size_t f = 0; f < MC_COUNT(figures); f++) {
+        char buffer[NUMBER_TEXT];
+        const char *text = figure_text(&figures[f], p->record, buffer);
+        if (!*text) continue;
+        mc_grid_add(&grid, "%s", figures[f].label);
+        mc_grid_add(&grid, "%s", text);
+    }
+    show(p, &grid);
+}
+
+static void show_bench(struct printing *p)
+{
+    static const struct figure times[] = {
+        {"batch", "batch", COUNT},     {"runs", "runs", COUNT},         {"median_ms", "median, ms", TIME},
+        {"best_ms", "best, ms", TIME}, {"worst_ms", "worst, ms", TIME},
+    };
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), false);
+    for (size_t f = 0; f < MC_COUNT(times); f++) {
+        char buffer[NUMBER_TEXT];
+        const char *text = figure_text(&times[f], p->record, buffer);
+        if (!*text || isnan(mc_record_get_num(p->record, "median_ms", NAN))) continue;
+        mc_grid_add(&grid, "%s", times[f].label);
+        mc_grid_add(&grid, "%s", text);
+    }
+    show(p, &grid);
+}
+
+static void show_gates(struct printing *p)
+{
+    const struct mc_record *gates = mc_record_get(p->record, "gates");
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Gates" : NULL, 5, MC_GRID_TEXT(0) | MC_GRID_TEXT(4), true);
+    static const char *const heads[] = {"gate", "bound", "value", "margin", ""};
+    for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
+    for (size_t i = 0; i < mc_record_size(gates); i++) {
+        const struct mc_record *gate = mc_record_at(gates, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(gate, "gate", "?"));
+        mc_grid_add(&grid, "%.6g", mc_record_get_num(gate, "bound", NAN));
+        mc_grid_add(&grid, "%.6g", mc_record_get_num(gate, "value", NAN));
+        mc_grid_add(&grid, "%+.6g", mc_record_get_num(gate, "margin", NAN));
+        mc_grid_add(&grid, "%s", mc_record_get_bool(gate, "held", false) ? "held" : "NOT HELD");
+    }
+    show(p, &grid);
+}
+
+static void show_values(struct printing *p, const char *key, const char *label)
+{
+    const struct mc_record *values = mc_record_get(p->record, key);
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 3, MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
+    mc_grid_add(&grid, "%s", label);
+    mc_grid_add(&grid, "type");
+    mc_grid_add(&grid, "shape");
+    for (size_t i = 0; i < mc_record_size(values); i++) {
+        const struct mc_record *value = mc_record_at(values, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(value, "name", ""));
+        mc_grid_add(&grid, "%s", mc_record_get_text(value, "type", ""));
+        mc_grid_add(&grid, "%s", mc_record_get_text(value, "shape", ""));
+    }
+    show(p, &grid);
+}
+
+static void show_operators(struct printing *p)
+{
+    const struct mc_record *operators = mc_record_get(p->record, "operators");
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 6,
+                 MC_GRID_TEXT(0) | MC_GRID_TEXT(2) | MC_GRID_TEXT(3) | MC_GRID_TEXT(4) | MC_GRID_TEXT(5), true);
+    static const char *const heads[] = {"operator", "nodes", "runs", "trains", "prunes", "because"};
+    for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
+    for (size_t i = 0; i < mc_record_size(operators); i++) {
+        const struct mc_record *op = mc_record_at(operators, i);
+        char digits[NUMBER_TEXT];
+        mc_grid_add(&grid, "%s", mc_record_get_text(op, "operator", "?"));
+        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(op, "nodes", 0), digits));
+        static const char *const can[] = {"runs", "trains", "prunes"};
+        for (size_t k = 0; k < MC_COUNT(can); k++)
+            mc_grid_add(&grid, "%s", mc_record_get_bool(op, can[k], false) ? "yes" : "no");
+        mc_grid_add(&grid, "%s", mc_record_get_text(op, "why", ""));
+    }
+    show(p, &grid);
+}
+
+/* Verdicts over the whole model. */
+static void show_abilities(struct printing *p)
+{
+    static const char *const abilities[] = {"run", "train", "prune"};
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 3, MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), false);
+    const struct mc_record *can = mc_record_get(p->record, "can");
+    for (size_t i = 0; can && i < MC_COUNT(abilities); i++) {
+        const struct mc_record *ability = mc_record_get(can, abilities[i]);
+        mc_grid_add(&grid, "can %s", abilities[i]);
+        mc_grid_add(&grid, "%s", mc_record_get_bool(ability, "able", false) ? "yes" : "no");
+        mc_grid_add(&grid, "%s", mc_record_get_text(ability, "why", ""));
+    }
+    show(p, &grid);
+}
+
+static void show_layers_of(struct printing *p, const struct mc_record *measurement, const char *title)
+{
+    const struct mc_record *layers = mc_record_get(measurement, "layers");
+    static const struct figure columns[] = {{"parameters", "parameters", COUNT}, {"nonzeros", "non-zeros", COUNT},
+                                            {"sparsity", "zeros", SHARE},        {"macs", "MACs", COUNT},
+                                            {"bytes", "bytes", COUNT},           {"time_ms", "ms", TIME}};
+    struct mc_grid grid;
+    mc_grid_init(&grid, title, 3 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
+    mc_grid_add(&grid, "layer");
+    mc_grid_add(&grid, "operator");
+    mc_grid_add(&grid, "output");
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    for (size_t i = 0; i < mc_record_size(layers); i++) {
+        const struct mc_record *layer = mc_record_at(layers, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(layer, "layer", "?"));
+        mc_grid_add(&grid, "%s", mc_record_get_text(layer, "operator", "?"));
+        mc_grid_add(&grid, "%s", mc_record_get_text(layer, "shape", ""));
+        for (size_t c = 0; c < MC_COUNT(columns); c++) {
+            char text[NUMBER_TEXT];
+            mc_grid_add(&grid, "%s", figure_text(&columns[c], layer, text));
+        }
+    }
+    show(p, &grid);
+}
+
+static void show_layers(struct printing *p)
+{
+    show_layers_of(p, p->record, p->details ? "Layers" : NULL);
+    if (!p->details) return;
+    show_layers_of(p, mc_record_get(p->record, "original"), "Layers of the original");
+    const struct mc_record *steps = mc_record_get(p->record, "steps");
+    for (size_t i = 0; i < mc_record_size(steps); i++) {
+        char title[64];
+        const struct mc_record *step = mc_record_at(steps, i);
+        snprintf(title, sizeof title, "Layers after step %zu, %s", i + 1, mc_record_get_text(step, "step", "?"));
+        show_layers_of(p, mc_record_get(step, "result"), title);
+    }
+}
+
+static void show_epochs(struct printing *p, const struct mc_record *step, const char *title)
+{
+    static const struct figure columns[] = {{"epoch", "epoch", COUNT},
+                                            {"rate", "rate", REAL},
+                                            {"train_loss", "training loss", REAL},
+                                            {"validation_loss", "validation loss", REAL},
+                                            {"validation_accuracy", "validation accuracy", SHARE},
+                                            {"seconds", "seconds", TIME}};
+    const struct mc_record *epochs = mc_record_get(step, "training.epochs");
+    struct mc_grid grid;
+    mc_grid_init(&grid, title, (int)MC_COUNT(columns), 0, true);
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    for (size_t i = 0; i < mc_record_size(epochs); i++) {
+        for (size_t c = 0; c < MC_COUNT(columns); c++) {
+            char text[NUMBER_TEXT];
+            mc_grid_add(&grid, "%s", figure_text(&columns[c], mc_record_at(epochs, i), text));
+        }
+    }
+    show(p, &grid);
+}
+
+static void show_training(struct printing *p)
+{
+    const struct mc_record *steps = mc_record_get(p->record, "steps");
+    for (size_t i = 0; p->details && i < mc_record_size(steps); i++) {
+        char title[64];
+        const struct mc_record *step = mc_record_at(steps, i);
+        snprintf(title, sizeof title, "Training in step %zu, %s", i + 1, mc_record_get_text(step, "step", "?"));
+        show_epochs(p, step, title);
+    }
+}
+
+static void show_outputs(struct printing *p)
+{
+    const struct mc_record *outputs = mc_record_get(p->record, "outputs");
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Outputs" : NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
+    for (size_t i = 0; i < mc_record_size(outputs); i++) {
+        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(outputs, i), "kind", "?"));
+        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(outputs, i), "path", "?"));
+    }
+    show(p, &grid);
+}
+
+void mc_report_sections(const struct mc_record *record, bool details, mc_grid_printer *print, struct mc_buf *out)
+{
+    struct printing p = {.record = record, .details = details, .print = print, .out = out};
+    show_facts(&p);
+    show_stages(&p);
+    show_gates(&p);
+    show_values(&p, "model_inputs", "input");
+    show_values(&p, "model_outputs", "output");
+    show_figures(&p);
+    show_bench(&p);
+    show_operators(&p);
+    show_abilities(&p);
+    show_training(&p);
+    show_layers(&p);
+    show_outputs(&p);
+}
