@@ -59,6 +59,9 @@ struct mc_error {
 /* Short name of a status: "ok", "gate", "usage", "unsupported", "input", "system", "internal", "interrupted". */
 MC_API const char *mc_status_name(int status);
 
+/* The candidate nearest to a misspelt word, or NULL if none is near. */
+MC_API const char *mc_suggest(const char *word, const char *const *candidates, size_t n);
+
 /* --- context ----------------------------------------------------------------------------------- */
 
 /* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
@@ -68,9 +71,9 @@ struct mc_context {
     const char *cpu; /* "portable", "avx2" or "avx512": the most to use; NULL: the best there is */
     uint64_t seed;   /* of whatever is random and not given a seed by a recipe; default 0 */
 
-    /* Called as work goes on, from the calling thread; NULL: not. `what` names the work ("train", "evaluate", …), `done`
-     * of `total` steps are behind (total 0: unknown), `loss` is the present one or NaN. Returns true to go on; false
-     * stops the call with MC_INTERRUPTED and leaves nothing half-written. */
+    /* Called as work goes on, from the calling thread; NULL: not. `what` names the work ("train", "evaluate", …),
+     * `done` of `total` steps are behind (total 0: unknown), `loss` is the present one or NaN. Returns true to go on;
+     * false stops the call with MC_INTERRUPTED and leaves nothing half-written. */
     bool (*progress)(void *progress_context, const char *what, int64_t done, int64_t total, double loss);
     void *progress_context;
 };
@@ -83,7 +86,7 @@ MC_API void mc_context_init(struct mc_context *context);
 struct mc_record;
 
 enum mc_format {
-    MC_FORMAT_JSON,    /* stable keys in a stable order; numbers read back as they were */
+    MC_FORMAT_JSON, /* stable keys in a stable order; numbers read back as they were */
     MC_FORMAT_MARKDOWN,
     MC_FORMAT_TABLE,   /* for a terminal */
     MC_FORMAT_DETAILS, /* MC_FORMAT_TABLE with layers, epochs and groups */
@@ -150,9 +153,8 @@ MC_API const char *mc_model_output_name(const struct mc_model *model, int i);
 /* One inference. Shapes of the inputs settle the model's open dimensions. `outputs` has room for mc_model_n_outputs
  * tensors, which are the caller's on success. MC_ERR_USAGE for a wrong number of inputs, MC_ERR_INPUT for one of the
  * wrong type or shape, MC_ERR_UNSUPPORTED naming all nodes that cannot be run. */
-MC_API int mc_model_run(const struct mc_model *model, const struct mc_context *context,
-                        struct mc_tensor *const *inputs, int n_inputs, struct mc_tensor **outputs,
-                        struct mc_error *err);
+MC_API int mc_model_run(const struct mc_model *model, const struct mc_context *context, struct mc_tensor *const *inputs,
+                        int n_inputs, struct mc_tensor **outputs, struct mc_error *err);
 
 struct mc_bench {
     int64_t batch;  /* samples per run, where the model leaves it open; default 1 */
@@ -179,13 +181,14 @@ enum mc_option_kind {
     MC_OPTION_NUMBER,
     MC_OPTION_TEXT,
     MC_OPTION_CHOICE,
-    MC_OPTION_RATE, /* 0.01, {exponential: [0.001, 0.9]} or {linear: 0.01}; in a word: exponential:0.001,0.9 */
-    MC_OPTION_LIST, /* of CHOICEs */
+    MC_OPTION_RATE,  /* 0.01, {exponential: [0.001, 0.9]} or {linear: 0.01}; in a word: exponential:0.001,0.9 */
+    MC_OPTION_LIST,  /* of CHOICEs */
+    MC_OPTION_MODEL, /* one of the choices; or an ONNX file, relative to where it is named; or a named architecture */
 };
 
 /* One option, declared once for recipes, command line, help and manual. */
 struct mc_option {
-    const char *name;     /* key in a recipe; "stop.patience" is patience inside stop, and --stop-patience */
+    const char *name; /* key in a recipe; "stop.patience" is patience inside stop, and --stop-patience */
     enum mc_option_kind kind;
     const char *value;    /* what stands for the value in help, "N"; NULL for flags */
     const char *fallback; /* default as one would write it; NULL: none */
@@ -195,6 +198,8 @@ struct mc_option {
     const char *help;     /* one line, lower case, no full stop */
 };
 
+/* Is `text` a value that the option takes? MC_ERR_USAGE says what it needs. */
+MC_API int mc_option_check(const struct mc_option *option, const char *text, struct mc_error *err);
 /* Table of the options of a step ("prune", "distill", …) or of another part of a recipe ("recipe", "gates", "output");
  * NULL with *n = 0 for an unknown one. Static. */
 MC_API const struct mc_option *mc_recipe_options(const char *part, size_t *n);
@@ -207,12 +212,16 @@ MC_API int mc_recipe_create(struct mc_recipe **recipe, struct mc_error *err);
  * read, MC_ERR_USAGE if it is no YAML, with line and column. */
 MC_API int mc_recipe_load(struct mc_recipe **recipe, const char *path, struct mc_error *err);
 MC_API void mc_recipe_destroy(struct mc_recipe *recipe);
-/* Set what stands at a dotted path, "gates.max_bytes" or "steps.0.prune.ratio", to a value written as in YAML; what lies
- * on the way is made, and "steps.2" behind the last step appends one. Paths in `value` are relative to the working
- * directory. `given_as` is how the user wrote it ("--set", "--ratio"), for messages; NULL: the path. MC_ERR_USAGE if the
- * way is barred or the value is no YAML. */
+/* Set what stands at a dotted path, "gates.max_bytes" or "steps.0.prune.ratio", to a value written as in YAML; what
+ * lies on the way is made, and "steps.2" behind the last step appends one. Paths in `value` are relative to the working
+ * directory. `given_as` is how the user wrote it ("--set", "--ratio"), for messages; NULL: the path. MC_ERR_USAGE if
+ * the way is barred or the value is no YAML. */
 MC_API int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char *value, const char *given_as,
                          struct mc_error *err);
+
+/* As above, but `text` is taken as it stands: a value on a command line is no YAML. */
+MC_API int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const char *text, const char *given_as,
+                              struct mc_error *err);
 
 /* Check everything, load everything, do the steps, measure after each, hold the gates against the result, and write the
  * outputs: the model only if every gate held (or output.always), the reports in any case. What is written was first

@@ -1,0 +1,56 @@
+/* evaluate.c - loss and metrics of a model on a data set; see compress.h. */
+#include <string.h>
+
+#include "base/error.h"
+#include "data/data.h"
+#include "recipe/context.h"
+#include "recipe/measure.h"
+#include "train/train.h"
+
+static int find_role(const char *name, enum mc_role_of_data *role, struct mc_error *err)
+{
+    *role = MC_DATA_TEST;
+    if (!name) return MC_OK;
+    for (int i = 0; i < MC_DATA_ROLES; i++) {
+        *role = (enum mc_role_of_data)i;
+        if (strcmp(name, mc_data_role_name(*role)) == 0) return MC_OK;
+    }
+    return mc_error_set(err, MC_ERR_USAGE, "role: needs train, validation, test or calibration, has '%s'", name);
+}
+
+static int evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role,
+                    int64_t batch, const struct mc_context *context, struct mc_record *record, struct mc_error *err)
+{
+    struct mc_runtime runtime;
+    struct mc_metrics metrics;
+    int rc = mc_context_runtime(context, &runtime, err);
+    if (rc == MC_OK && data->n[role] == 0)
+        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has no %s samples", data->spec, mc_data_role_name(role));
+    if (rc == MC_OK) rc = mc_evaluate(model, data, role, batch, MC_LOSS_AUTO, &runtime, &metrics, err);
+    if (rc < 0) return rc;
+    mc_record_set_text(record, "title", "compress eval");
+    mc_context_record(&runtime, runtime.seed, record);
+    if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
+    mc_measure_data(data, mc_record_object(record, "data"));
+    mc_record_set_text(record, "role", mc_data_role_name(role));
+    mc_measure_metrics(&metrics, record);
+    return mc_record_check(record, err);
+}
+
+int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, int64_t batch,
+                      const struct mc_context *context, struct mc_record **record, struct mc_error *err)
+{
+    enum mc_role_of_data which;
+    struct mc_dataset *dataset = NULL;
+    struct mc_record *r = NULL;
+    int rc = find_role(role, &which, err);
+    if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
+    if (rc == MC_OK) rc = mc_record_create(&r, err);
+    if (rc == MC_OK) rc = evaluate(model, dataset, which, batch, context, r, err);
+    mc_dataset_destroy(dataset);
+    if (rc == MC_OK)
+        *record = r;
+    else
+        mc_record_destroy(r);
+    return rc;
+}

@@ -1,0 +1,51 @@
+/* fit_settings.c - the options that every step that trains has in common; see fit_settings.h. */
+#include "recipe/fit_settings.h"
+
+#include <string.h>
+
+#include "recipe/zeros.h"
+
+void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
+{
+    mc_fit_options_init(fit);
+    const struct mc_rate_setting *rate = &mc_settings_find(settings, "rate")->rate;
+    fit->epochs = mc_settings_integer(settings, "epochs");
+    fit->batch = mc_settings_integer(settings, "batch");
+    fit->optimizer = (enum mc_optimizer_kind)mc_settings_integer(settings, "optimizer");
+    fit->rate_kind = rate->kind;
+    fit->rate = rate->first;
+    fit->rate_gamma = rate->gamma;
+    fit->momentum = mc_settings_number(settings, "momentum");
+    fit->beta1 = mc_settings_number(settings, "beta1");
+    fit->beta2 = mc_settings_number(settings, "beta2");
+    fit->epsilon = mc_settings_number(settings, "epsilon");
+    fit->l1 = mc_settings_number(settings, "l1");
+    fit->l2 = mc_settings_number(settings, "l2");
+    fit->loss = (enum mc_loss_kind)mc_settings_integer(settings, "loss");
+    fit->patience = mc_settings_integer(settings, "stop.patience");
+    fit->min_delta = mc_settings_number(settings, "stop.min_delta");
+    fit->augment_shift = strcmp(mc_settings_text(settings, "augment"), "shift") == 0;
+    fit->freeze_batch_norm = mc_settings_flag(settings, "freeze_batch_norm");
+    fit->seed = job->seed;
+    fit->runtime = job->runtime;
+    if (job->context) {
+        fit->progress = job->context->progress;
+        fit->progress_context = job->context->progress_context;
+    }
+}
+
+int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit,
+               struct mc_record *section, struct mc_error *err)
+{
+    struct mc_masks zeros = {0};
+    int rc = MC_OK;
+    if (fit->n_masks == 0 && strcmp(mc_settings_text(settings, "zeros"), "keep") == 0) {
+        rc = mc_zeros_create(&zeros, job->model, err);
+        fit->n_masks = zeros.n;
+        fit->masked = zeros.values;
+        fit->masks = (const unsigned char *const *)zeros.keep;
+    }
+    if (rc == MC_OK) rc = mc_fit(job->model, job->data, fit, mc_record_object(section, "training"), err);
+    mc_masks_finish(&zeros);
+    return rc;
+}

@@ -1,0 +1,68 @@
+/* inference.c - one run of a model on given tensors; see compress.h. */
+#include "base/error.h"
+#include "recipe/context.h"
+#include "run/plan.h"
+
+#include "base/alloc.h"
+
+int mc_model_n_outputs(const struct mc_model *model)
+{
+    return model->graph->n_outputs;
+}
+
+const char *mc_model_output_name(const struct mc_model *model, int i)
+{
+    return model->graph->outputs[i]->name;
+}
+
+static int plan_for(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,
+                    struct mc_tensor *const *inputs, int n_inputs, struct mc_error *err)
+{
+    struct mc_shape *shapes = MC_NEW_ARRAY(struct mc_shape, n_inputs);
+    if (!shapes) return mc_error_memory(err);
+    for (int i = 0; i < n_inputs; i++) shapes[i] = inputs[i]->shape;
+    const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = runtime};
+    const int rc = mc_plan_create(plan, model, &options, err);
+    mc_free(shapes);
+    return rc;
+}
+
+/* What is not of the declared type or shape is a fault of the file it came from. */
+static int bind(struct mc_plan *plan, struct mc_tensor *const *inputs, int n_inputs, struct mc_error *err)
+{
+    for (int i = 0; i < n_inputs; i++) {
+        if (mc_plan_bind_input(plan, i, inputs[i], err) == MC_OK) continue;
+        if (err) err->status = MC_ERR_INPUT;
+        return MC_ERR_INPUT;
+    }
+    return MC_OK;
+}
+
+static int copy_outputs(const struct mc_plan *plan, struct mc_tensor **outputs, int n, struct mc_error *err)
+{
+    for (int i = 0; i < n; i++) {
+        const int rc = mc_tensor_clone(&outputs[i], mc_plan_output(plan, i), err);
+        if (rc == MC_OK) continue;
+        while (i-- > 0) mc_tensor_destroy(outputs[i]);
+        return rc;
+    }
+    return MC_OK;
+}
+
+int mc_model_run(const struct mc_model *model, const struct mc_context *context, struct mc_tensor *const *inputs,
+                 int n_inputs, struct mc_tensor **outputs, struct mc_error *err)
+{
+    const int needed = mc_model_n_inputs(model);
+    if (n_inputs != needed)
+        return mc_error_set(err, MC_ERR_USAGE, "the model takes %d input%s, has been given %d", needed,
+                            needed == 1 ? "" : "s", n_inputs);
+    struct mc_runtime runtime;
+    struct mc_plan *plan = NULL;
+    int rc = mc_context_runtime(context, &runtime, err);
+    if (rc == MC_OK) rc = plan_for(&plan, model, &runtime, inputs, n_inputs, err);
+    if (rc == MC_OK) rc = bind(plan, inputs, n_inputs, err);
+    if (rc == MC_OK) rc = mc_plan_run(plan, err);
+    if (rc == MC_OK) rc = copy_outputs(plan, outputs, mc_model_n_outputs(model), err);
+    mc_plan_destroy(plan);
+    return rc;
+}

@@ -1,0 +1,177 @@
+/* measure.c - the figures of a model; see measure.h. */
+#include "recipe/measure.h"
+
+#include <zstd.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "graph/cost.h"
+#include "onnx/onnx.h"
+#include "prune/probe.h"
+#include "run/bench.h"
+#include "run/plan.h"
+
+#define LATENCY_SECONDS 0.3
+enum { ZSTD_LEVEL = 9, TIMED_RUNS = 5, PROBE_SEED = 1 };
+
+/* --- bytes --- */
+
+static int put_zstd(const unsigned char *bytes, size_t length, struct mc_record *into, struct mc_error *err)
+{
+    const size_t bound = ZSTD_compressBound(length);
+    void *packed = mc_alloc_aligned(bound, 1);
+    if (!packed) return mc_error_memory(err);
+    const size_t size = ZSTD_compress(packed, bound, bytes, length, ZSTD_LEVEL);
+    mc_free(packed);
+    if (ZSTD_isError(size)) return mc_error_set(err, MC_ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(size));
+    mc_record_set_int(into, "bytes_zstd", (int64_t)size);
+    return MC_OK;
+}
+
+static int put_bytes(const struct mc_model *model, struct mc_record *into, struct mc_error *err)
+{
+    unsigned char *bytes;
+    size_t length;
+    int rc = mc_onnx_save_bytes(model, &bytes, &length, err);
+    if (rc == MC_ERR_UNSUPPORTED) return MC_OK; /* over 2 GiB: no such file */
+    if (rc < 0) return rc;
+    mc_record_set_int(into, "bytes", (int64_t)length);
+    rc = put_zstd(bytes, length, into, err);
+    mc_free(bytes);
+    return rc;
+}
+
+/* --- time --- */
+
+static int run_plan(void *context, struct mc_error *err)
+{
+    return mc_plan_run(context, err);
+}
+
+/* The shortest time that each node took in a few runs, by node id. */
+static int time_nodes(const struct mc_model *model, struct mc_plan *plan, int64_t **node_ns, struct mc_error *err)
+{
+    *node_ns = MC_NEW_ARRAY(int64_t, model->n_node_ids);
+    if (!*node_ns) return mc_error_memory(err);
+    mc_plan_time(plan, true);
+    for (int run = 0; run < TIMED_RUNS; run++) {
+        const int rc = mc_plan_run(plan, err);
+        if (rc < 0) return rc;
+        for (int i = 0; i < mc_plan_n_steps(plan); i++) {
+            int64_t *known = &(*node_ns)[mc_plan_step_node(plan, i)->id];
+            const int64_t ns = mc_plan_step_ns(plan, i);
+            if (*known == 0 || ns < *known) *known = ns;
+        }
+    }
+    return MC_OK;
+}
+
+/* A model that cannot be run has no latency; that is no failure here. */
+static int put_latency(const struct mc_model *model, const struct mc_runtime *runtime, int64_t **node_ns,
+                       struct mc_record *into, struct mc_error *err)
+{
+    struct mc_plan *plan = NULL;
+    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = runtime};
+    if (mc_plan_create(&plan, model, &options, NULL) < 0) return MC_OK;
+    struct mc_bench_times times;
+    int rc = MC_OK;
+    if (mc_probe_inputs(plan, PROBE_SEED, NULL) == MC_OK &&
+        mc_bench_repeat(run_plan, plan, LATENCY_SECONDS, &times, NULL) == MC_OK) {
+        mc_record_set_num(into, "latency_ms", times.median_ms);
+        rc = time_nodes(model, plan, node_ns, err);
+    }
+    mc_plan_destroy(plan);
+    return rc;
+}
+
+/* --- layers --- */
+
+static void put_counts(int64_t parameters, int64_t nonzeros, struct mc_record *into)
+{
+    mc_record_set_int(into, "parameters", parameters);
+    mc_record_set_int(into, "nonzeros", nonzeros);
+    mc_record_set_num(into, "sparsity", parameters ? 1 - (double)nonzeros / (double)parameters : 0);
+}
+
+static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *facts, const int64_t *node_ns,
+                      struct mc_record *layers)
+{
+    const struct mc_node *node = cost->node;
+    const struct mc_value *output = node->n_outputs ? node->outputs[0] : NULL;
+    struct mc_record *layer = mc_record_append_object(layers);
+    mc_record_set_text(layer, "layer", *node->name || !output ? node->name : output->name);
+    mc_record_set_text(layer, "operator", node->type);
+    if (output && facts->of[output->id].dtype != MC_UNDEFINED) {
+        char text[256];
+        mc_record_set_text(layer, "shape", mc_shape_text(&facts->of[output->id].shape, text, sizeof text));
+    }
+    put_counts(cost->parameters, cost->nonzeros, layer);
+    if (cost->known) mc_record_set_int(layer, "macs", cost->cost.macs);
+    mc_record_set_int(layer, "bytes", cost->parameter_bytes);
+    if (node_ns && node_ns[node->id]) mc_record_set_num(layer, "time_ms", (double)node_ns[node->id] * 1e-6);
+}
+
+/* A layer is a node that has parameters of its own or multiplies. */
+static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *facts, const int64_t *node_ns,
+                       struct mc_record *into)
+{
+    struct mc_record *layers = mc_record_array(into, "layers");
+    for (int i = 0; i < cost->n_nodes; i++)
+        if (cost->nodes[i].parameters > 0 || cost->nodes[i].cost.macs > 0)
+            put_layer(&cost->nodes[i], facts, node_ns, layers);
+}
+
+/* --- all of it --- */
+
+int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, bool timed, struct mc_record *into,
+                     struct mc_error *err)
+{
+    const struct mc_dims dims = {.batch = 1};
+    struct mc_facts facts = {0};
+    struct mc_model_cost cost = {0};
+    int64_t *node_ns = NULL;
+    int rc = mc_model_facts(&facts, model, &dims, true, err);
+    if (rc < 0) return rc;
+    rc = mc_model_cost_create(&cost, model, &facts, err);
+    if (rc < 0) goto done;
+    put_counts(cost.parameters, cost.nonzeros, into);
+    if (cost.n_unknown == 0) mc_record_set_int(into, "macs", cost.cost.macs);
+    rc = put_bytes(model, into, err);
+    if (rc == MC_OK && timed) rc = put_latency(model, runtime, &node_ns, into, err);
+    if (rc == MC_OK) put_layers(&cost, &facts, node_ns, into);
+done:
+    mc_free(node_ns);
+    mc_model_cost_finish(&cost);
+    mc_facts_finish(&facts);
+    return rc;
+}
+
+void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into)
+{
+    if (metrics->n_samples == 0) return;
+    mc_record_set_int(into, "samples", metrics->n_samples);
+    mc_record_set_num(into, "loss", metrics->loss);
+    if (metrics->classification) {
+        mc_record_set_num(into, "accuracy", metrics->accuracy);
+        mc_record_set_num(into, "accuracy_low", metrics->accuracy_low);
+        mc_record_set_num(into, "accuracy_high", metrics->accuracy_high);
+        mc_record_set_num(into, "precision", metrics->precision);
+        mc_record_set_num(into, "recall", metrics->recall);
+        mc_record_set_num(into, "f1", metrics->f1);
+    } else {
+        mc_record_set_num(into, "mse", metrics->mse);
+        mc_record_set_num(into, "mae", metrics->mae);
+        mc_record_set_num(into, "r2", metrics->r2);
+    }
+}
+
+void mc_measure_data(const struct mc_dataset *data, struct mc_record *into)
+{
+    mc_record_set_text(into, "name", data->spec);
+    for (int i = 0; i < MC_DATA_ROLES; i++)
+        mc_record_set_int(into, mc_data_role_name((enum mc_role_of_data)i), data->n[i]);
+    if (data->task == MC_TASK_CLASSIFICATION)
+        mc_record_set_int(into, "classes", data->n_classes);
+    else
+        mc_record_set_int(into, "targets", data->n_targets);
+}

@@ -1,0 +1,28 @@
+/* measure.h - the figures of a model, into a record (docs/record.md has the keys).
+ *
+ * Parameters are counted as graph/cost.h says; bytes are those of the ONNX file, in which zeros take room as well.
+ */
+#ifndef MC_RECIPE_MEASURE_H
+#define MC_RECIPE_MEASURE_H
+
+#include "data/data.h"
+#include "graph/graph.h"
+#include "kernel/runtime.h"
+#include "metric/metric.h"
+#include "report/record.h"
+
+/* parameters, nonzeros, sparsity; macs for one sample (where the model leaves the batch open); bytes of the ONNX file
+ * with all data inside, bytes_zstd of that file compressed by zstd at level 9; layers. What cannot be known is left
+ * out: macs when an operator is unknown, bytes of a model over 2 GiB. `timed`: latency_ms of a batch of one (the median
+ * of a third of a second), and time_ms per layer, if the model can be run. The model's operators must be bound. */
+int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, bool timed, struct mc_record *into,
+                     struct mc_error *err);
+
+/* samples, loss; accuracy, accuracy_low, accuracy_high, precision, recall, f1; or mse, mae, r2. Nothing for no
+ * samples. */
+void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into);
+
+/* name, samples of each role, classes or targets. */
+void mc_measure_data(const struct mc_dataset *data, struct mc_record *into);
+
+#endif

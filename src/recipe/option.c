@@ -1,0 +1,272 @@
+/* option.c - values of options: from text to type; see option.h. */
+#include "recipe/option.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+enum { WORD = 64 };
+
+/* --- ranges and choices --- */
+
+bool mc_range_holds(const char *range, double value)
+{
+    char open, close, *end;
+    open = range[0];
+    const double low = strtod(range + 1, &end);
+    assert((open == '[' || open == '(') && *end == ',');
+    const double high = strtod(end + 1, &end);
+    close = *end;
+    assert((close == ']' || close == ')') && end[1] == '\0');
+    const bool above = open == '[' ? value >= low : value > low; /* false for NaN */
+    const bool below = close == ']' ? value <= high : value < high;
+    return above && below;
+}
+
+bool mc_choice_word(const char *choices, int i, char *out, size_t size)
+{
+    for (; i > 0; i--) {
+        choices = strchr(choices, '|');
+        if (!choices) return false;
+        choices++;
+    }
+    const size_t length = strcspn(choices, "|");
+    assert(length < size);
+    memcpy(out, choices, length);
+    out[length] = '\0';
+    return true;
+}
+
+/* Index of the word text[0 … length), or -1. */
+static int find_choice(const char *choices, const char *text, size_t length)
+{
+    char word[WORD];
+    for (int i = 0; mc_choice_word(choices, i, word, sizeof word); i++)
+        if (strlen(word) == length && memcmp(word, text, length) == 0) return i;
+    return -1;
+}
+
+/* --- kinds --- */
+
+static int refuse(const struct mc_option *option, const char *kind, const char *text, struct mc_error *err)
+{
+    return mc_error_set(err, MC_ERR_USAGE, "needs %s%s%s, has '%s'", kind, option->range ? " in " : "",
+                        option->range ? option->range : "", text);
+}
+
+/* A decimal number and nothing else; strtod alone would take "nan", "0x1p3" and leading blanks as well. */
+static bool read_number(const char *text, double *value)
+{
+    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
+    char *end;
+    *value = strtod(text, &end);
+    return *end == '\0' && isfinite(*value);
+}
+
+static int parse_number(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    if (!read_number(text, &s->number) || (option->range && !mc_range_holds(option->range, s->number)))
+        return refuse(option, "a number", text, err);
+    return MC_OK;
+}
+
+static int parse_integer(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    char *end;
+    errno = 0;
+    const long long value = strtoll(text, &end, 10);
+    const bool whole = *text && strspn(text, "0123456789+-") == strlen(text) && *end == '\0' && errno == 0;
+    if (!whole || (option->range && !mc_range_holds(option->range, (double)value)))
+        return refuse(option, "an integer", text, err);
+    s->integer = value;
+    s->number = (double)value;
+    return MC_OK;
+}
+
+static int parse_flag(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    s->flag = strcmp(text, "true") == 0;
+    return s->flag || strcmp(text, "false") == 0 ? MC_OK : refuse(option, "true or false", text, err);
+}
+
+/* The text's first `length` letters are one of the choices; else say which there are, and which was meant. */
+static int parse_word(const struct mc_option *option, const char *text, size_t length, int *index, struct mc_error *err)
+{
+    *index = find_choice(option->choices, text, length);
+    if (*index >= 0) return MC_OK;
+    char words[16][WORD], given[WORD];
+    const char *candidates[MC_COUNT(words)];
+    int n = 0;
+    while (n < (int)MC_COUNT(words) && mc_choice_word(option->choices, n, words[n], WORD)) {
+        candidates[n] = words[n];
+        n++;
+    }
+    snprintf(given, sizeof given, "%.*s", (int)length, text);
+    const char *nearest = mc_suggest(given, candidates, (size_t)n);
+    return mc_error_set(err, MC_ERR_USAGE, "needs %s, has '%s'%s%s%s", option->choices, given,
+                        nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "");
+}
+
+static int parse_choice(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    int index;
+    const int rc = parse_word(option, text, strlen(text), &index, err);
+    if (rc == MC_OK) s->integer = index;
+    return rc;
+}
+
+static int parse_list(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    for (const char *at = text; *at;) {
+        const size_t length = strcspn(at, ",");
+        int index;
+        const int rc = parse_word(option, at, length, &index, err);
+        if (rc < 0) return rc;
+        s->integer |= INT64_C(1) << index;
+        at += length + (at[length] == ',');
+    }
+    return MC_OK;
+}
+
+/* "0.01", "constant:0.01", "linear:0.01", "exponential:0.001,0.9". */
+static bool read_rate(const char *text, struct mc_rate_setting *rate)
+{
+    static const char *const kinds[] = {
+        [MC_RATE_CONSTANT] = "constant", [MC_RATE_EXPONENTIAL] = "exponential", [MC_RATE_LINEAR] = "linear"};
+    const char *colon = strchr(text, ':');
+    *rate = (struct mc_rate_setting){.kind = MC_RATE_CONSTANT, .gamma = 1};
+    if (!colon) return read_number(text, &rate->first) && rate->first > 0;
+    const size_t length = (size_t)(colon - text);
+    for (size_t i = 0; i < MC_COUNT(kinds); i++) {
+        if (strlen(kinds[i]) != length || memcmp(kinds[i], text, length) != 0) continue;
+        rate->kind = (enum mc_rate_kind)i;
+        char first[WORD] = "";
+        const size_t digits = strcspn(colon + 1, ",");
+        if (digits >= sizeof first) return false;
+        memcpy(first, colon + 1, digits);
+        const char *rest = colon + 1 + digits;
+        const bool decays = rate->kind == MC_RATE_EXPONENTIAL;
+        if (!read_number(first, &rate->first) || rate->first <= 0 || (*rest == ',') != decays) return false;
+        return !decays || (read_number(rest + 1, &rate->gamma) && rate->gamma > 0 && rate->gamma <= 1);
+    }
+    return false;
+}
+
+static int parse_rate(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    if (read_rate(text, &s->rate)) return MC_OK;
+    return refuse(option, "a rate above 0, exponential:RATE,FACTOR with a factor in (0, 1], or linear:RATE", text, err);
+}
+
+static int parse_text(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    (void)s;
+    return *text ? MC_OK : refuse(option, "a text", text, err);
+}
+
+int mc_option_parse(const struct mc_option *option, const char *text, struct mc_setting *setting, struct mc_error *err)
+{
+    static int (*const parsers[])(const struct mc_option *, const char *, struct mc_setting *, struct mc_error *) = {
+        [MC_OPTION_FLAG] = parse_flag, [MC_OPTION_INTEGER] = parse_integer, [MC_OPTION_NUMBER] = parse_number,
+        [MC_OPTION_TEXT] = parse_text, [MC_OPTION_CHOICE] = parse_choice,   [MC_OPTION_RATE] = parse_rate,
+        [MC_OPTION_LIST] = parse_list, [MC_OPTION_MODEL] = parse_text,
+    };
+    struct mc_setting parsed = {.given = setting->given, .present = true, .text = text};
+    const int rc = parsers[option->kind](option, text, &parsed, err);
+    if (rc == MC_OK) *setting = parsed;
+    return rc;
+}
+
+int mc_option_check(const struct mc_option *option, const char *text, struct mc_error *err)
+{
+    struct mc_setting setting = {0};
+    return mc_option_parse(option, text, &setting, err);
+}
+
+/* --- tables --- */
+
+int mc_settings_init(struct mc_settings *settings, const struct mc_option *options, size_t n, struct mc_error *err)
+{
+    *settings = (struct mc_settings){.options = options, .n = n, .values = MC_NEW_ARRAY(struct mc_setting, n)};
+    if (!settings->values) return mc_error_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        if (!options[i].fallback) continue;
+        const int rc = mc_option_parse(&options[i], options[i].fallback, &settings->values[i], NULL);
+        assert(rc == MC_OK);
+        (void)rc;
+    }
+    return MC_OK;
+}
+
+void mc_settings_finish(struct mc_settings *settings)
+{
+    for (size_t i = 0; settings->values && i < settings->n; i++) mc_model_destroy(settings->values[i].model);
+    mc_free(settings->values);
+    *settings = (struct mc_settings){0};
+}
+
+static struct mc_setting *look_up(const struct mc_settings *settings, const char *name)
+{
+    for (size_t i = 0; i < settings->n; i++)
+        if (strcmp(settings->options[i].name, name) == 0) return &settings->values[i];
+    return NULL;
+}
+
+bool mc_settings_has(const struct mc_settings *settings, const char *name)
+{
+    return look_up(settings, name) != NULL;
+}
+
+struct mc_setting *mc_settings_find(const struct mc_settings *settings, const char *name)
+{
+    struct mc_setting *setting = look_up(settings, name);
+    assert(setting);
+    return setting;
+}
+
+double mc_settings_number(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->number;
+}
+
+int64_t mc_settings_integer(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->integer;
+}
+
+const char *mc_settings_text(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->text;
+}
+
+bool mc_settings_flag(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->flag;
+}
+
+const struct mc_model *mc_settings_model(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->model;
+}
+
+bool mc_settings_present(const struct mc_settings *settings, const char *name)
+{
+    return mc_settings_find(settings, name)->present;
+}
+
+bool mc_settings_condition(const struct mc_settings *settings, const char *only)
+{
+    if (!only) return true;
+    char name[WORD];
+    const size_t length = strcspn(only, "=");
+    assert(length < sizeof name && only[length] == '=');
+    memcpy(name, only, length);
+    name[length] = '\0';
+    const char *text = mc_settings_text(settings, name);
+    return text && strcmp(text, only + length + 1) == 0;
+}

@@ -1,0 +1,51 @@
+/* parts.c - what a recipe consists of, as tables; see parts.h and compress.h. */
+#include "recipe/parts.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "recipe/gates.h"
+#include "recipe/steps.h"
+
+const struct mc_option mc_recipe_top_options[] = {
+    {"model", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL,
+     "ONNX file, relative to the recipe, or a named architecture: mlp:784-300-10, lenet-300-100, lenet-5, linear"},
+    {"data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL, "data set, its path relative to the recipe"},
+    {"seed", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "seed of all that is random"},
+};
+const size_t mc_recipe_top_options_count = MC_COUNT(mc_recipe_top_options);
+
+const struct mc_option mc_output_options[] = {
+    {"model", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where the small model goes, relative to --out"},
+    {"report", MC_OPTION_LIST, "KINDS", NULL, NULL, "json|md", NULL, "reports to write: report.json, report.md"},
+    {"always", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "write the model even if a gate does not hold"},
+};
+const size_t mc_output_options_count = MC_COUNT(mc_output_options);
+
+const struct mc_option *mc_recipe_options(const char *part, size_t *n)
+{
+    const struct {
+        const char *name;
+        const struct mc_option *options;
+        size_t n;
+    } parts[] = {
+        {"recipe", mc_recipe_top_options, mc_recipe_top_options_count},
+        {"gates", mc_gate_options, mc_gate_options_count},
+        {"output", mc_output_options, mc_output_options_count},
+    };
+    for (size_t i = 0; i < MC_COUNT(parts); i++) {
+        if (strcmp(parts[i].name, part) != 0) continue;
+        *n = parts[i].n;
+        return parts[i].options;
+    }
+    const struct mc_step_kind *kind = mc_steps_find(part);
+    *n = kind ? kind->n_options : 0;
+    return kind ? kind->options : NULL;
+}
+
+const char *mc_recipe_step(size_t i, const char **help)
+{
+    if (i >= mc_steps_count) return NULL;
+    if (help) *help = mc_steps[i]->help;
+    return mc_steps[i]->name;
+}

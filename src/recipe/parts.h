@@ -1,0 +1,15 @@
+/* parts.h - the parts of a recipe beside its steps and gates: top level and output. */
+#ifndef MC_RECIPE_PARTS_H
+#define MC_RECIPE_PARTS_H
+
+#include "recipe/option.h"
+
+extern const struct mc_option mc_recipe_top_options[]; /* without the keys that hold a part: steps, gates, output */
+extern const size_t mc_recipe_top_options_count;
+extern const struct mc_option mc_output_options[];
+extern const size_t mc_output_options_count;
+
+/* Choices of output.report, by bit. */
+enum { MC_REPORT_JSON, MC_REPORT_MARKDOWN };
+
+#endif

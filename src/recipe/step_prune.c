@@ -1,0 +1,210 @@
+/* step_prune.c - weights to zero, or channels away; with training in between or afterwards. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "recipe/fit_settings.h"
+#include "recipe/zeros.h"
+
+/* The sparsity rises in this many moves: each costs a pass over all weights. */
+enum { SCHEDULE_MOVES = 100 };
+
+static bool needs_data(const struct mc_settings *settings)
+{
+    return mc_settings_integer(settings, "epochs") > 0;
+}
+
+/* "2:4" into n and m. */
+static bool read_pattern(const char *text, int *n, int *m)
+{
+    char *end;
+    const long kept = strtol(text, &end, 10);
+    if (end == text || *end != ':') return false;
+    const char *second = end + 1;
+    const long of = strtol(second, &end, 10);
+    if (end == second || *end || kept < 1 || kept >= of || of > 64) return false;
+    *n = (int)kept;
+    *m = (int)of;
+    return true;
+}
+
+/* --- magnitude --- */
+
+/* What the schedule moves on while training runs. */
+struct gradual {
+    struct mc_masks *masks;
+    const struct mc_sparsify_options *options;
+    double initial, ramp;
+    int64_t moves; /* done so far */
+};
+
+/* Sparsity by the cubic schedule over the first `ramp` of the training, then constant. */
+static int move_masks(void *context, int64_t step, double progress, struct mc_error *err)
+{
+    (void)step;
+    struct gradual *g = context;
+    const double at = progress >= g->ramp ? 1 : progress / g->ramp;
+    const int64_t due = (int64_t)(at * SCHEDULE_MOVES);
+    if (due < g->moves) return 0;
+    g->moves = due + 1;
+    const double sparsity = mc_sparsity_cubic(g->initial, g->options->sparsity, (double)due / SCHEDULE_MOVES);
+    const int rc = mc_masks_update(g->masks, g->options, sparsity, err);
+    return rc < 0 ? rc : 1;
+}
+
+static int prune_once(struct mc_job *job, struct mc_masks *masks, const struct mc_sparsify_options *options,
+                      struct mc_error *err)
+{
+    const int rc = mc_masks_update(masks, options, options->sparsity, err);
+    return rc < 0 ? rc : mc_masks_apply(masks, job->model, err);
+}
+
+static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
+                          struct gradual *gradual, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_fit_options fit;
+    mc_fit_settings(settings, job, &fit);
+    fit.n_masks = masks->n;
+    fit.masked = masks->values;
+    fit.masks = (const unsigned char *const *)masks->keep;
+    if (gradual) {
+        fit.before_step = move_masks;
+        fit.context = gradual;
+    }
+    return mc_fit_job(settings, job, &fit, section, err);
+}
+
+static void sparsify_settings(const struct mc_settings *settings, struct mc_sparsify_options *options)
+{
+    *options = (struct mc_sparsify_options){
+        .sparsity = mc_settings_number(settings, "sparsity"),
+        .scope = (enum mc_scope)mc_settings_integer(settings, "scope"),
+        .exclude = mc_settings_text(settings, "exclude"),
+    };
+    if (mc_settings_present(settings, "pattern"))
+        read_pattern(mc_settings_text(settings, "pattern"), &options->pattern_n, &options->pattern_m);
+}
+
+static int prune_magnitude(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
+                           struct mc_error *err)
+{
+    struct mc_sparsify_options options;
+    struct mc_masks masks;
+    sparsify_settings(settings, &options);
+    int rc = mc_masks_create(&masks, job->model, options.exclude, err);
+    if (rc < 0) return rc;
+    struct gradual gradual = {.masks = &masks,
+                              .options = &options,
+                              .initial = fmin(mc_zeros_share(&masks), options.sparsity),
+                              .ramp = mc_settings_number(settings, "ramp")};
+    const bool trains = needs_data(settings);
+    const bool rises = trains && strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
+    if (!rises) rc = prune_once(job, &masks, &options, err);
+    if (rc == MC_OK && trains) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
+    /* Training that stopped early, or was short, may not have come to the end of the schedule. */
+    if (rc == MC_OK && rises) rc = prune_once(job, &masks, &options, err);
+    if (rc == MC_OK) {
+        mc_record_set_int(section, "tensors", masks.n);
+        mc_record_set_num(section, "sparsity", mc_zeros_share(&masks));
+    }
+    mc_masks_finish(&masks);
+    return rc;
+}
+
+/* --- channel --- */
+
+static int prune_channel(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
+                         struct mc_error *err)
+{
+    struct mc_shrink_options options;
+    mc_shrink_options_init(&options);
+    options.ratio = mc_settings_number(settings, "ratio");
+    options.macs = mc_settings_number(settings, "macs");
+    options.criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    options.round = mc_settings_integer(settings, "round");
+    options.minimum = mc_settings_integer(settings, "minimum");
+    options.keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
+    options.exclude = mc_settings_text(settings, "exclude");
+    options.seed = job->seed;
+    options.runtime = job->runtime;
+    int rc = mc_shrink(job->model, &options, section, job->explain, err);
+    if (rc < 0 || !needs_data(settings)) return rc;
+    struct mc_fit_options fit;
+    mc_fit_settings(settings, job, &fit);
+    return mc_fit_job(settings, job, &fit, section, err);
+}
+
+/* --- the step --- */
+
+static bool is_channel(const struct mc_settings *settings)
+{
+    return strcmp(mc_settings_text(settings, "method"), "channel") == 0;
+}
+
+static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    int n, m;
+    if (is_channel(settings)) {
+        *option = "ratio";
+        if (mc_settings_present(settings, "ratio") == mc_settings_present(settings, "macs"))
+            return mc_error_set(err, MC_ERR_USAGE, "method channel needs either 'ratio' or 'macs'");
+        return MC_OK;
+    }
+    const char *pattern = mc_settings_text(settings, "pattern");
+    *option = "pattern";
+    if (pattern && !read_pattern(pattern, &n, &m))
+        return mc_error_set(err, MC_ERR_USAGE, "needs N:M with 0 < N < M <= 64, has '%s'", pattern);
+    *option = "sparsity";
+    if (!pattern && !mc_settings_present(settings, "sparsity"))
+        return mc_error_set(err, MC_ERR_USAGE, "method magnitude needs 'sparsity' or 'pattern'");
+    *option = "schedule";
+    if (mc_settings_find(settings, "schedule")->given && !needs_data(settings))
+        return mc_error_set(err, MC_ERR_USAGE, "a schedule needs 'epochs' to rise in");
+    return MC_OK;
+}
+
+static int run(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
+{
+    return (is_channel(settings) ? prune_channel : prune_magnitude)(job, settings, section, err);
+}
+
+#define MAGNITUDE "method=magnitude"
+#define CHANNEL "method=channel"
+
+static const struct mc_option options[] = {
+    {"method", MC_OPTION_CHOICE, "NAME", "magnitude", NULL, "magnitude|channel", NULL,
+     "single weights become zero, or neurons, channels and heads are removed"},
+    {"sparsity", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, MAGNITUDE, "share of the weights that become zero"},
+    {"pattern", MC_OPTION_TEXT, "N:M", NULL, NULL, NULL, MAGNITUDE,
+     "keep N of every M neighbours along the input axis, as 2:4"},
+    {"scope", MC_OPTION_CHOICE, "NAME", "global", NULL, "global|layer", MAGNITUDE,
+     "one threshold for all weights, or one per tensor"},
+    {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|one-shot", MAGNITUDE,
+     "with epochs: the sparsity rises while training, s + (s0 - s)(1 - t)^3, or is there from the start"},
+    {"ramp", MC_OPTION_NUMBER, "X", "0.6", "(0, 1]", NULL, MAGNITUDE,
+     "share of the epochs in which the sparsity rises"},
+    {"ratio", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, CHANNEL, "share of each group that goes"},
+    {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
+    {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random", CHANNEL, "norm by which channels are ranked"},
+    {"round", MC_OPTION_INTEGER, "N", "1", "[1, 4096]", NULL, CHANNEL, "widths that stay are multiples of N"},
+    {"minimum", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, CHANNEL, "channels that stay at least"},
+    {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,
+     "what a removed channel still produced goes into the next bias, or is lost"},
+    {"explain", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,
+     "write what was removed as JSON: groups of tensor, axis, indices in the model before"},
+    {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
+     "names of tensors that are left alone, with * and ?, separated by commas"},
+    MC_FIT_OPTIONS("0", "linear:0.0005", "keep"),
+};
+
+const struct mc_step_kind mc_step_prune = {
+    .name = "prune",
+    .help = "set weights to zero, or remove neurons, channels and heads",
+    .options = options,
+    .n_options = MC_COUNT(options),
+    .needs_data = needs_data,
+    .check = check,
+    .run = run,
+};

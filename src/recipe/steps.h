@@ -1,0 +1,47 @@
+/* steps.h - the kinds of step: what each is called, which options it takes, what it does.
+ *
+ * Adding a step: write step_<name>.c with its options and its run function, end it with a constant, list it in
+ * steps.c. Recipes, command line, help and manual follow.
+ */
+#ifndef MC_RECIPE_STEPS_H
+#define MC_RECIPE_STEPS_H
+
+#include "recipe/option.h"
+
+struct mc_context;
+
+/* What a step works on. */
+struct mc_job {
+    struct mc_model *model;          /* being shrunk, owned by the job; a step may put another in its place */
+    const struct mc_model *original; /* as the recipe found it; NULL unless a step needs it */
+    const struct mc_dataset *data;   /* NULL: none */
+    const struct mc_context *context;
+    struct mc_runtime runtime;
+    uint64_t seed;             /* of this step */
+    struct mc_record *explain; /* of this step, for what its option "explain" asks for; NULL: nothing */
+};
+
+struct mc_step_kind {
+    const char *name;
+    const char *help; /* one line */
+    const struct mc_option *options;
+    size_t n_options;
+    /* Does a step with these settings need data? */
+    bool (*needs_data)(const struct mc_settings *settings);
+    /* Does it need the model as it was before the first step? NULL: never. */
+    bool (*needs_original)(const struct mc_settings *settings);
+    /* What the table of options cannot say: MC_ERR_USAGE, and *option names the option that is meant. May be NULL. */
+    int (*check)(const struct mc_settings *settings, const char **option, struct mc_error *err);
+    /* Do it. `section` gets what was done. After a failure the job's model may be anything. */
+    int (*run)(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err);
+};
+
+extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_distill;
+
+/* All of them, in the order in which help shows them. */
+extern const struct mc_step_kind *const mc_steps[];
+extern const size_t mc_steps_count;
+
+const struct mc_step_kind *mc_steps_find(const char *name); /* NULL: unknown */
+
+#endif

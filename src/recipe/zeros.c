@@ -1,0 +1,57 @@
+/* zeros.c - the weights that are zero now, as masks; see zeros.h. */
+#include "recipe/zeros.h"
+
+#include "base/alloc.h"
+#include "graph/cost.h"
+
+/* Exchange two masks. */
+static void swap(struct mc_masks *masks, int a, int b)
+{
+    const struct mc_value *value = masks->values[a];
+    unsigned char *keep = masks->keep[a];
+    const int axis = masks->input_axis[a];
+    masks->values[a] = masks->values[b];
+    masks->keep[a] = masks->keep[b];
+    masks->input_axis[a] = masks->input_axis[b];
+    masks->values[b] = value;
+    masks->keep[b] = keep;
+    masks->input_axis[b] = axis;
+}
+
+static bool is_sparse(const struct mc_tensor *tensor)
+{
+    const int64_t nonzeros = mc_tensor_nonzeros(tensor);
+    return tensor->dtype == MC_FLOAT && nonzeros > 0 && nonzeros < mc_tensor_count(tensor);
+}
+
+int mc_zeros_create(struct mc_masks *masks, const struct mc_model *model, struct mc_error *err)
+{
+    const int rc = mc_masks_create(masks, model, NULL, err);
+    if (rc < 0) {
+        *masks = (struct mc_masks){0};
+        return rc;
+    }
+    for (int i = 0; i < masks->n;) {
+        const struct mc_tensor *tensor = masks->values[i]->data;
+        if (!is_sparse(tensor)) { /* put it last and forget it */
+            swap(masks, i, --masks->n);
+            mc_free(masks->keep[masks->n]);
+            masks->keep[masks->n] = NULL;
+            continue;
+        }
+        const float *w = tensor->data;
+        for (int64_t k = 0; k < mc_tensor_count(tensor); k++) masks->keep[i][k] = w[k] != 0;
+        i++;
+    }
+    return MC_OK;
+}
+
+double mc_zeros_share(const struct mc_masks *masks)
+{
+    int64_t count = 0, nonzeros = 0;
+    for (int i = 0; i < masks->n; i++) {
+        count += mc_tensor_count(masks->values[i]->data);
+        nonzeros += mc_tensor_nonzeros(masks->values[i]->data);
+    }
+    return count ? 1 - (double)nonzeros / (double)count : 0;
+}
