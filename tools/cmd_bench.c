@@ -1,0 +1,40 @@
+/* cmd_bench.c - compress bench: time per batch. */
+#include "session.h"
+#include "verbs.h"
+
+static int bench(const struct arguments *args, struct mc_error *err)
+{
+    struct mc_context context;
+    struct mc_bench what;
+    struct mc_model *model = NULL;
+    struct mc_record *record = NULL;
+    session_context(args, &context);
+    mc_bench_init(&what);
+    what.batch = argument_integer(args, "batch");
+    what.seconds = argument_number(args, "seconds");
+    what.train = argument_flag(args, "train");
+    int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = mc_model_bench(model, &what, &context, &record, err);
+    if (rc == MC_OK) rc = session_show(args, record, err);
+    mc_record_destroy(record);
+    mc_model_destroy(model);
+    return rc;
+}
+
+static const struct mc_option options[] = {
+    {"batch", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, NULL, "samples per run, where the model leaves it open"},
+    {"seconds", MC_OPTION_NUMBER, "S", "2", "[0, 86400]", NULL, NULL, "measure at least for so long"},
+    {"train", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
+     "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},
+    {0},
+};
+
+const struct verb verb_bench = {
+    .name = "bench",
+    .operands = "MODEL",
+    .summary = "time a batch on a warmed-up model",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .run = bench,
+};

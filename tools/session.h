@@ -1,0 +1,16 @@
+/* session.h - what every verb does before and after its own work: context, progress, interrupt, results. */
+#ifndef MC_TOOLS_SESSION_H
+#define MC_TOOLS_SESSION_H
+
+#include "arguments.h"
+
+/* Context from the common options. Progress is drawn on stderr if that is a terminal; SIGINT and SIGTERM make the next
+ * report of progress stop the work, a second one kills at once. */
+void session_context(const struct arguments *args, struct mc_context *context);
+/* Take the line of progress off the terminal. */
+void session_clear_progress(void);
+
+/* The record as the common options ask for it: --json, -q, -v. */
+int session_show(const struct arguments *args, const struct mc_record *record, struct mc_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* verbs.h - the verbs of the command, one cmd_<verb>.c each. */
+#ifndef MC_TOOLS_VERBS_H
+#define MC_TOOLS_VERBS_H
+
+#include "arguments.h"
+
+extern const struct verb verb_bench, verb_eval, verb_help, verb_info, verb_run, verb_version;
+
+/* All verbs in the order in which help shows them; ended by NULL. */
+extern const struct verb *const verbs[];
+
+/* NULL and an error with the nearest one if there is none of that name. */
+const struct verb *verb_find(const char *name, struct mc_error *err);
+
+#endif
