@@ -1,0 +1,153 @@
+/* convolution.c - chooses the backend of a convolution; see convolution.h. */
+#include "kernel/convolution.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "config.h"
+#include "kernel/copy.h"
+
+struct mc_convolver {
+    const struct mc_convolver_backend *backend;
+    void *state;
+    struct mc_convolution conv;
+    bool empty;                /* no output at all: nothing to compute, gradients are zero */
+    bool turns_x, turns_y;     /* for a backend that knows channels first only */
+    size_t x_offset, y_offset; /* of the turned ones in the workspace */
+    size_t workspace_bytes;
+    size_t size, x_bytes, w_bytes, b_bytes, y_bytes;
+};
+
+/* --- making ready --- */
+
+static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend *backend,
+                       const struct mc_runtime *runtime, struct mc_error *err)
+{
+    const int rc = backend->create(&c->state, &c->conv, runtime, &c->workspace_bytes, err);
+    if (c->state) c->backend = backend;
+    return rc;
+}
+
+static int choose_backend(struct mc_convolver *c, const struct mc_runtime *runtime, struct mc_error *err)
+{
+    int rc = MC_OK;
+#if MC_HAVE_ONEDNN
+    if (runtime->use_onednn && !c->empty) rc = try_backend(c, &mc_onednn_backend, runtime, err);
+#endif
+    if (rc == MC_OK && !c->backend) rc = try_backend(c, &mc_im2col_backend, runtime, err);
+    return rc;
+}
+
+static size_t reserve(struct mc_convolver *c, size_t bytes)
+{
+    const size_t offset = (c->workspace_bytes + 63) / 64 * 64;
+    c->workspace_bytes = offset + bytes;
+    return offset;
+}
+
+int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolution *convolution,
+                        const struct mc_runtime *runtime, struct mc_error *err)
+{
+    struct mc_convolver *c = MC_NEW(struct mc_convolver);
+    if (!c) return mc_error_memory(err);
+    c->conv = *convolution;
+    const struct mc_window *w = &c->conv.window;
+    c->size = c->conv.dtype == MC_FLOAT ? sizeof(float) : sizeof(double);
+    c->x_bytes = (size_t)(c->conv.N * c->conv.C * mc_window_inputs(w)) * c->size;
+    c->w_bytes = (size_t)(c->conv.M * (c->conv.C / c->conv.groups) * mc_window_taps(w)) * c->size;
+    c->b_bytes = (size_t)c->conv.M * c->size;
+    c->y_bytes = (size_t)(c->conv.N * c->conv.M * mc_window_outputs(w)) * c->size;
+    c->empty = c->y_bytes == 0;
+    const int rc = choose_backend(c, runtime, err);
+    if (rc < 0) {
+        mc_convolver_destroy(c);
+        return rc;
+    }
+    c->turns_x = c->backend->channels_first && c->conv.x_last;
+    c->turns_y = c->backend->channels_first && c->conv.y_last;
+    if (c->turns_x) c->x_offset = reserve(c, c->x_bytes);
+    if (c->turns_y) c->y_offset = reserve(c, c->y_bytes);
+    *convolver = c;
+    return MC_OK;
+}
+
+void mc_convolver_destroy(struct mc_convolver *c)
+{
+    if (!c) return;
+    if (c->backend) c->backend->destroy(c->state);
+    mc_free(c);
+}
+
+const char *mc_convolver_name(const struct mc_convolver *c)
+{
+    return c->backend->name;
+}
+
+size_t mc_convolver_workspace_bytes(const struct mc_convolver *c)
+{
+    return c->workspace_bytes;
+}
+
+/* --- running --- */
+
+/* [N, channels, positions] from [N, positions, channels], or back. */
+static void turn(const struct mc_convolver *c, void *to, const void *from, int64_t channels, int64_t positions,
+                 bool to_last)
+{
+    struct mc_box box = {.rank = 3, .extent = {c->conv.N, channels, positions}};
+    const int64_t first[] = {channels * positions, positions, 1}, last[] = {channels * positions, 1, channels};
+    memcpy(box.to, to_last ? last : first, sizeof first);
+    memcpy(box.from, to_last ? first : last, sizeof first);
+    mc_copy_box(to, from, &box, c->size);
+}
+
+/* x or dy as the backend wants it. */
+static const void *turned_x(const struct mc_convolver *c, const void *x, char *workspace)
+{
+    if (!c->turns_x) return x;
+    turn(c, workspace + c->x_offset, x, c->conv.C, mc_window_inputs(&c->conv.window), false);
+    return workspace + c->x_offset;
+}
+
+static const void *turned_dy(const struct mc_convolver *c, const void *dy, char *workspace)
+{
+    if (!c->turns_y) return dy;
+    turn(c, workspace + c->y_offset, dy, c->conv.M, mc_window_outputs(&c->conv.window), false);
+    return workspace + c->y_offset;
+}
+
+int mc_convolver_forward(struct mc_convolver *c, const void *x, const void *w, const void *b, void *y, void *workspace,
+                         struct mc_error *err)
+{
+    if (c->empty) return MC_OK;
+    void *to = c->turns_y ? (char *)workspace + c->y_offset : y;
+    const int rc = c->backend->forward(c->state, turned_x(c, x, workspace), w, b, to, workspace, err);
+    if (to != y) turn(c, y, to, c->conv.M, mc_window_outputs(&c->conv.window), true);
+    return rc;
+}
+
+int mc_convolver_backward_data(struct mc_convolver *c, const void *dy, const void *w, void *dx, void *workspace,
+                               struct mc_error *err)
+{
+    if (c->empty) {
+        memset(dx, 0, c->x_bytes);
+        return MC_OK;
+    }
+    void *to = c->turns_x ? (char *)workspace + c->x_offset : dx;
+    const int rc = c->backend->backward_data(c->state, turned_dy(c, dy, workspace), w, to, workspace, err);
+    if (to != dx) turn(c, dx, to, c->conv.C, mc_window_inputs(&c->conv.window), true);
+    return rc;
+}
+
+int mc_convolver_backward_weights(struct mc_convolver *c, const void *x, const void *dy, void *dw, void *db,
+                                  void *workspace, struct mc_error *err)
+{
+    if (c->empty) {
+        if (dw) memset(dw, 0, c->w_bytes);
+        if (db) memset(db, 0, c->b_bytes);
+        return MC_OK;
+    }
+    return c->backend->backward_weights(c->state, turned_x(c, x, workspace), turned_dy(c, dy, workspace), dw, db,
+                                        workspace, err);
+}

@@ -1,0 +1,234 @@
+/* conv.c - Conv: y = w * x + b over one to three spatial axes.
+ *
+ *     x: [N, C, in...]   w: [M, C / group, kernel...]   b: [M], optional   y: [N, M, out...]
+ *
+ * ONNX Conv since opset 1; later versions say the same more exactly. float32 and float64.
+ */
+#include <inttypes.h>
+
+#include "base/error.h"
+#include "kernel/convolution.h"
+#include "op/ops.h"
+#include "op/sliding.h"
+
+/* How an operand's channels divide among groups. */
+struct division {
+    int64_t groups, c, m; /* channels in and out of one group */
+};
+
+static struct division divide(const struct mc_node *node, const struct mc_shape *w)
+{
+    const int64_t groups = mc_node_int(node, "group", 1);
+    return (struct division){.groups = groups, .c = w->dim[1], .m = w->dim[0] / groups};
+}
+
+/* --- shape --- */
+
+static int check_channels(const struct mc_node *node, const struct mc_fact *const *in, struct mc_error *err)
+{
+    const struct mc_shape *x = &in[0]->shape, *w = &in[1]->shape;
+    const int64_t groups = mc_node_int(node, "group", 1);
+    if (groups < 1 || x->dim[1] % groups != 0 || w->dim[0] % groups != 0)
+        return mc_error_set(err, MC_ERR_INPUT,
+                            "attribute 'group': needs a divisor of %" PRId64 " and %" PRId64 " channels, has %" PRId64,
+                            x->dim[1], w->dim[0], groups);
+    if (w->dim[1] != x->dim[1] / groups)
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs %" PRId64 " input channels, has %" PRId64,
+                            node->inputs[1]->name, x->dim[1] / groups, w->dim[1]);
+    if (in[2] && in[2]->shape.dim[0] != w->dim[0])
+        return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs %" PRId64 " numbers, has %" PRId64,
+                            node->inputs[2]->name, w->dim[0], in[2]->shape.dim[0]);
+    return MC_OK;
+}
+
+static int conv_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_error *err)
+{
+    int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 0, in[0], 3, MC_MAX_RANK, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 1, in[1], MC_TYPE_BIT(in[0]->dtype), err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 1, in[1], in[0]->shape.rank, in[0]->shape.rank, err);
+    if (rc == MC_OK && in[2]) rc = mc_need_dtype(node, 2, in[2], MC_TYPE_BIT(in[0]->dtype), err);
+    if (rc == MC_OK && in[2]) rc = mc_need_rank(node, 2, in[2], 1, 1, err);
+    if (rc == MC_OK) rc = check_channels(node, in, err);
+    struct mc_window window;
+    if (rc == MC_OK) rc = mc_sliding_window(node, in[0], &in[1]->shape.dim[2], false, &window, err);
+    if (rc < 0) return rc;
+    out[0].dtype = in[0]->dtype;
+    out[0].shape = mc_sliding_shape(&window, in[0]->shape.dim[0], in[1]->shape.dim[0]);
+    return MC_OK;
+}
+
+/* --- run --- */
+
+static int conv_prepare(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[0], *w = step->in[1];
+    struct mc_convolution conv = {
+        .dtype = x->dtype,
+        .N = x->shape.dim[0],
+        .C = x->shape.dim[1],
+        .M = w->shape.dim[0],
+        .groups = mc_node_int(step->node, "group", 1),
+        .has_bias = step->in[2] != NULL,
+        .backward = step->training,
+        .weights = step->in_constant[1] && !step->training ? w->data : NULL,
+    };
+    const struct mc_fact fact = {.dtype = x->dtype, .shape = x->shape};
+    int rc = mc_sliding_window(step->node, &fact, &w->shape.dim[2], false, &conv.window, err);
+    struct mc_convolver *convolver = NULL;
+    if (rc == MC_OK) rc = mc_convolver_create(&convolver, &conv, step->runtime, err);
+    if (rc < 0) return rc;
+    step->state = convolver;
+    step->workspace_bytes = mc_convolver_workspace_bytes(convolver);
+    return MC_OK;
+}
+
+static void conv_release(struct mc_step *step)
+{
+    mc_convolver_destroy(step->state);
+}
+
+static const void *data_of(const struct mc_tensor *tensor)
+{
+    return tensor ? tensor->data : NULL;
+}
+
+static int conv_forward(struct mc_step *step, struct mc_error *err)
+{
+    return mc_convolver_forward(step->state, step->in[0]->data, step->in[1]->data, data_of(step->in[2]),
+                                step->out[0]->data, step->workspace, err);
+}
+
+static int conv_backward(struct mc_step *step, struct mc_error *err)
+{
+    const void *dy = step->grad_out[0]->data;
+    int rc = MC_OK;
+    if (step->grad_in[1] || step->grad_in[2]) {
+        void *dw = step->grad_in[1] ? step->grad_in[1]->data : NULL;
+        void *db = step->grad_in[2] ? step->grad_in[2]->data : NULL;
+        rc = mc_convolver_backward_weights(step->state, step->in[0]->data, dy, dw, db, step->workspace, err);
+    }
+    if (rc == MC_OK && step->grad_in[0])
+        rc = mc_convolver_backward_data(step->state, dy, step->in[1]->data, step->grad_in[0]->data, step->workspace,
+                                        err);
+    return rc;
+}
+
+/* --- coupling --- */
+
+/* Where a group has one channel in (depthwise) or one out, it goes as a whole: its inputs, its outputs and its filters.
+ * Otherwise each group gives up the same positions among its channels, so that groups stay equal. */
+static bool groups_go_whole(struct division d)
+{
+    return d.groups > 1 && (d.c == 1 || d.m == 1);
+}
+
+static int couple_whole_groups(struct mc_coupling *c, const struct mc_node *node, struct division d,
+                               struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    int rc = mc_couple_freeze(c, node, w, 1, "the channels of one group", err);
+    for (int64_t m = 0; m < d.groups * d.m && rc == MC_OK; m++) {
+        rc = mc_couple_index(c, y, 1, m, w, 0, m, err);
+        if (rc == MC_OK) rc = mc_couple_index(c, y, 1, m, x, 1, m / d.m * d.c, err);
+    }
+    for (int64_t i = 0; i < d.groups * d.c && rc == MC_OK; i++)
+        rc = mc_couple_index(c, x, 1, i, x, 1, i / d.c * d.c, err);
+    return rc;
+}
+
+static int couple_inside_groups(struct mc_coupling *c, const struct mc_node *node, struct division d,
+                                struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    int rc = mc_couple_axes(c, w, 0, y, 1, err);
+    for (int64_t m = d.m; m < d.groups * d.m && rc == MC_OK; m++) rc = mc_couple_index(c, y, 1, m, y, 1, m % d.m, err);
+    for (int64_t i = 0; i < d.groups * d.c && rc == MC_OK; i++) rc = mc_couple_index(c, x, 1, i, w, 1, i % d.c, err);
+    return rc;
+}
+
+static int record_contraction(struct mc_coupling *c, const struct mc_node *node, struct division d,
+                              struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1];
+    const struct mc_shape *kernel = &mc_coupling_fact(c, w)->shape;
+    struct mc_window window;
+    int rc = mc_sliding_window(node, mc_coupling_fact(c, x), &kernel->dim[2], false, &window, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, w, 1, MC_ROLE_CONSUMES, err);
+    if (rc < 0) return rc;
+    const struct mc_contraction contraction = {
+        .node = node,
+        .data = x,
+        .data_axis = 1,
+        .weight = w,
+        .weight_axis = 1,
+        .weight_out_axis = 0,
+        .groups = d.groups,
+        .bias_input = 2,
+        .out_axis = 1,
+        .movable = !mc_sliding_pads(&window),
+    };
+    return mc_couple_contraction(c, &contraction, err);
+}
+
+static int conv_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    const struct mc_value *b = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    const struct division d = divide(node, &mc_coupling_fact(c, w)->shape);
+    int rc = mc_couple_axes(c, x, 0, y, 0, err);
+    for (int axis = 2; axis < mc_coupling_fact(c, x)->shape.rank && rc == MC_OK; axis++) {
+        rc = mc_couple_freeze(c, node, x, axis, "a window slides along it", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, w, axis, "a window slides along it", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, y, axis, "a window slides along it", err);
+    }
+    if (rc < 0) return rc;
+    if (!mc_coupling_is_fixed(c, w)) {
+        rc = mc_couple_freeze(c, node, x, 1, "its weight is computed from the graph's inputs", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, y, 1, "its weight is computed from the graph's inputs", err);
+        return rc;
+    }
+    rc = groups_go_whole(d) ? couple_whole_groups(c, node, d, err) : couple_inside_groups(c, node, d, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, w, 0, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK && b) rc = mc_couple_axes(c, b, 0, y, 1, err);
+    if (rc == MC_OK && b) rc = mc_couple_role(c, b, 0, MC_ROLE_SHIFT, err);
+    return rc < 0 || groups_go_whole(d) ? rc : record_contraction(c, node, d, err);
+}
+
+/* Whole groups may have gone. */
+static int conv_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_fact *w = mc_resize_fact(resize, node->inputs[1]);
+    if (!w || !groups_go_whole(divide(node, &w->shape))) return MC_OK;
+    return mc_node_set_int(node, "group", mc_resize_new_extent(resize, node->inputs[0], 1) / w->shape.dim[1], err);
+}
+
+static void conv_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                      struct mc_cost *cost)
+{
+    const int64_t outputs = mc_shape_count(&out[0].shape);
+    mc_cost_free(node, in, out, cost);
+    const int64_t macs = outputs * mc_shape_span(&in[1]->shape, 1, in[1]->shape.rank);
+    cost->macs += macs;
+    cost->flops += 2 * macs + (in[2] ? outputs : 0);
+}
+
+const struct mc_op mc_op_conv_1 = {
+    .domain = "",
+    .type = "Conv",
+    .since = 1,
+    .min_inputs = 2,
+    .max_inputs = 3,
+    .n_outputs = 1,
+    .grad_inputs = 7,
+    .keep = MC_KEEP_IN,
+    .shape = conv_shape,
+    .prepare = conv_prepare,
+    .release = conv_release,
+    .forward = conv_forward,
+    .backward = conv_backward,
+    .coupling = conv_coupling,
+    .resize = conv_resize,
+    .cost = conv_cost,
+};
