@@ -61,6 +61,12 @@ static int conv_shape(const struct mc_node *node, const struct mc_fact *const *i
 
 /* --- run --- */
 
+/* oneDNN's primitives work on channels last; im2col would have to turn them round. */
+static enum mc_order conv_order(const struct mc_step *step)
+{
+    return step->runtime->use_onednn && step->in[0]->dtype == MC_FLOAT ? MC_ORDER_LAST : MC_ORDER_FIRST;
+}
+
 static int conv_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0], *w = step->in[1];
@@ -71,6 +77,8 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
         .M = w->shape.dim[0],
         .groups = mc_node_int(step->node, "group", 1),
         .has_bias = step->in[2] != NULL,
+        .x_last = x->channels_last,
+        .y_last = step->out[0]->channels_last,
         .backward = step->training,
         .weights = step->in_constant[1] && !step->training ? w->data : NULL,
     };
@@ -224,6 +232,7 @@ const struct mc_op mc_op_conv_1 = {
     .grad_inputs = 7,
     .keep = MC_KEEP_IN,
     .shape = conv_shape,
+    .order = conv_order,
     .prepare = conv_prepare,
     .release = conv_release,
     .forward = conv_forward,
