@@ -195,8 +195,8 @@ int mc_external_load(struct mc_tensor **tensor, struct mc_external *external, co
 {
     struct entry entry;
     size_t bytes;
-    int fd;
-    uint64_t file_bytes, offset;
+    int fd = -1;
+    uint64_t file_bytes = 0, offset;
     int rc = read_entry(&entry, proto, err);
     if (rc < 0) return rc;
     if (!external->dir) return mc_error_set(err, MC_ERR_INPUT, "external data are not allowed here");

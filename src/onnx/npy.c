@@ -189,8 +189,8 @@ static bool has_wrong_bool(const struct mc_tensor *tensor, size_t bytes)
 
 int mc_npy_parse(struct mc_tensor **tensor, const void *bytes, size_t length, struct mc_error *err)
 {
-    const char *text;
-    size_t n, offset, needed;
+    const char *text = NULL;
+    size_t n = 0, offset = 0, needed;
     struct header h;
     char shape[256];
     int rc = find_header(bytes, length, &text, &n, &offset, err);

@@ -113,7 +113,7 @@ int mc_order_nodes(struct mc_graph *graph, int first_id, struct mc_error *err)
 {
     if (graph->n_nodes == 0) return MC_OK;
     struct order o = {.graph = graph, .first_id = first_id};
-    bool sorted;
+    bool sorted = false;
     int rc = collect(&o, &sorted, err);
     if (rc == MC_OK && !sorted) rc = sort(&o, err);
     mc_free(o.needs);
