@@ -26,8 +26,6 @@ struct mc_fact mc_fact_of(const struct mc_tensor *tensor);
 
 int mc_view_forward(struct mc_step *step, struct mc_error *err);
 int mc_view_backward(struct mc_step *step, struct mc_error *err);
-/* Ties the axes of in[0] and out[0] where one shape can be cut or merged into the other. Also in reshape.c. */
-int mc_coupling_view(struct mc_coupling *coupling, const struct mc_node *node, struct mc_error *err);
 
 /* Set every element to 0. */
 void mc_zero(struct mc_tensor *tensor);

@@ -240,7 +240,7 @@ static int couple_block(struct mc_coupling *c, const struct mc_node *node, struc
     return rc < 0 ? rc : freeze_block(c, node, out, -1, why, err);
 }
 
-int mc_coupling_view(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+static int view_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *const x = node->inputs[0], *const y = node->outputs[0];
     if (mc_shape_count(&mc_coupling_fact(c, x)->shape) <= 0) return mc_coupling_freeze_all(c, node, err);
@@ -322,7 +322,7 @@ static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .min_inputs = inputs_low, .max_inputs = inputs_high,             \
         .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .inplace = true, .view = true, .shape = shape_rule,    \
-        .forward = mc_view_forward, .backward = mc_view_backward, .coupling = mc_coupling_view, .resize = resize_rule, \
+        .forward = mc_view_forward, .backward = mc_view_backward, .coupling = view_coupling, .resize = resize_rule,    \
         .cost = mc_cost_free,                                                                                          \
     }
 
