@@ -86,6 +86,10 @@ CASES = [  # name, type, opset, attributes, inputs, number of outputs
     ("shape", "Shape", 13, {}, [X], 1),
     ("shape_part", "Shape", 15, {"start": -2, "end": 5}, [X], 1),
     ("shape_none", "Shape", 15, {"start": 2, "end": 1}, [X], 1),
+    ("range", "Range", 11, {}, [np.array(10, dtype=np.int64), np.array(4, dtype=np.int64), np.array(-2, dtype=np.int64)], 1),
+    ("range_float", "Range", 11, {}, [np.array(1, dtype=np.float32), np.array(2.5, dtype=np.float32),
+                                      np.array(0.5, dtype=np.float32)], 1),
+    ("range_of_nothing", "Range", 11, {}, [np.array(n, dtype=np.int32) for n in (3, 1, 1)], 1),
     ("size", "Size", 13, {}, [X], 1),
     ("cast_truncates", "Cast", 13, {"to": I32}, [np.array([-1.9, -0.5, 0.5, 2.5], dtype=np.float32)], 1),
     ("cast_to_bool", "Cast", 13, {"to": B}, [np.array([-1.5, 0, 0.1], dtype=np.float32)], 1),
@@ -128,7 +132,7 @@ def number(v):
     return repr(v)[:-2] if repr(v).endswith(".0") else repr(v)
 
 
-def array(v):
+def array(v, constant=False):
     v = np.asarray(v)
     fields = []
     if v.dtype != np.float32:
@@ -136,6 +140,8 @@ def array(v):
     fields.append("OP_DIMS(%s)" % ", ".join(map(str, v.shape)) if v.ndim else "OP_SCALAR")
     if v.size:
         fields.append("OP_DATA(%s)" % ", ".join(number(x) for x in v.flat))
+    if constant:
+        fields.append(".initializer = true")
     return "{%s}" % ", ".join(fields)
 
 
@@ -166,7 +172,7 @@ def main():
         if attributes:
             print(" .attrs = {%s}," % ", ".join(attribute(k, v) for k, v in attributes.items()), end="")
         print("\n      .in = {%s},\n      .n_in = %d, .n_out = %d%s}," % (
-            ",\n             ".join(map(array, inputs)), len(inputs), len(outputs),
+            ",\n             ".join(array(v, kind == "Range") for v in inputs), len(inputs), len(outputs),
             ", .f32_only = true" if kind in ("Cast", "ConstantOfShape") else ""))
         print("     {%s}}," % ",\n      ".join(map(array, outputs)))
     print("};\n/* clang-format on */\n\n#endif")
