@@ -46,7 +46,10 @@ struct mc_value *coupled_computed(struct coupled *t, struct mc_shape shape)
     assert_non_null(factor);
     factor->type = (struct mc_type){.dtype = MC_FLOAT, .rank = 0};
     assert_ok(mc_graph_add_input(t->model->graph, factor, &err), err);
-    struct mc_value *const in[] = {coupled_value(t, "weights", shape), factor};
+    struct mc_tensor *tensor;
+    assert_ok(mc_tensor_create(&tensor, MC_FLOAT, &shape, &err), err);
+    struct mc_value *const in[] = {mc_graph_add_initializer_fresh(t->model->graph, "weights", tensor), factor};
+    assert_non_null(in[0]);
     return coupled_node(t, "Mul", 2, in, 1)->outputs[0];
 }
 

@@ -21,7 +21,7 @@ void coupled_finish(struct coupled *t);
 /* An initializer: float zeros, or integers. */
 struct mc_value *coupled_value(struct coupled *t, const char *name, struct mc_shape shape);
 struct mc_value *coupled_ints(struct coupled *t, const char *name, int n, const int64_t *ints);
-/* Something that depends on the input of the graph, with axes as free as an initializer's. Once in a model. */
+/* Something that depends on the input of the graph, with axes as free as an initializer's. */
 struct mc_value *coupled_computed(struct coupled *t, struct mc_shape shape);
 /* A node with outputs named after its type. Attributes may be set until coupled_couple. */
 struct mc_node *coupled_node(struct coupled *t, const char *type, int n_in, struct mc_value *const *in, int n_out);
