@@ -19,6 +19,11 @@ struct mc_convolver {
     size_t size, x_bytes, w_bytes, b_bytes, y_bytes;
 };
 
+bool mc_convolver_wants_last(enum mc_dtype dtype, const struct mc_runtime *runtime)
+{
+    return MC_HAVE_ONEDNN && dtype == MC_FLOAT && runtime->use_onednn;
+}
+
 /* --- making ready --- */
 
 static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend *backend,

@@ -27,6 +27,9 @@ struct mc_convolution {
 
 struct mc_convolver;
 
+/* Are convolutions of this type faster on activations that lie channels last? Each takes any order. */
+bool mc_convolver_wants_last(enum mc_dtype dtype, const struct mc_runtime *runtime);
+
 /* May choose any backend that has the convolution; oneDNN first where the runtime wants it. To be run with the number
  * of threads of `runtime`, which is kept. MC_ERR_SYSTEM without memory. */
 int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolution *convolution,

@@ -61,10 +61,9 @@ static int conv_shape(const struct mc_node *node, const struct mc_fact *const *i
 
 /* --- run --- */
 
-/* oneDNN's primitives work on channels last; im2col would have to turn them round. */
 static enum mc_order conv_order(const struct mc_step *step)
 {
-    return step->runtime->use_onednn && step->in[0]->dtype == MC_FLOAT ? MC_ORDER_LAST : MC_ORDER_FIRST;
+    return mc_convolver_wants_last(step->in[0]->dtype, step->runtime) ? MC_ORDER_LAST : MC_ORDER_FIRST;
 }
 
 static int conv_prepare(struct mc_step *step, struct mc_error *err)
