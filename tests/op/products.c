@@ -11,7 +11,7 @@ enum { N_RUNTIMES = 4 };
 static struct mc_runtime runtime_of(int i)
 {
     struct mc_runtime runtime;
-    mc_runtime_init(&runtime, i == 3 ? 3 : 1 + i % 2, i == 1 ? MC_CPU_PORTABLE : i == 2 ? MC_CPU_AVX2 : MC_CPU_AVX512);
+    mc_runtime_init(&runtime, 1 + i % 2, i == 1 ? MC_CPU_PORTABLE : i == 2 ? MC_CPU_AVX2 : MC_CPU_AVX512);
     runtime.use_onednn = i == 0 || i == 3;
     return runtime;
 }
