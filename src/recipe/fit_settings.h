@@ -9,7 +9,7 @@
 #define MC_FIT_OPTIONS(EPOCHS, RATE, ZEROS)                                                                            \
     {"epochs", MC_OPTION_INTEGER, "N", EPOCHS, "[0, 1e9]", NULL, NULL, "passes over the training samples"},            \
         {"batch",    MC_OPTION_INTEGER,                                                                                \
-         "N",        "128",                                                                                            \
+         "N",        "64",                                                                                             \
          "[0, 1e9]", NULL,                                                                                             \
          NULL,       "samples per descent step; 1: stochastic, 0: all of them"},                                       \
         {"optimizer", MC_OPTION_CHOICE, "NAME", "adam", NULL, "sgd|momentum|rmsprop|adam", NULL, "how to descend"},    \
