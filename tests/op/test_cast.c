@@ -1,4 +1,4 @@
-/* test_cast.c - Cast. */
+/* test_cast.c - Cast and CastLike. */
 #include "test.h"
 
 #include "coupled.h"
@@ -39,6 +39,22 @@ static void test_cast_refuses_strings_and_unsaturated_float8(void **state)
                      MC_ERR_UNSUPPORTED, "attribute 'saturate': needs 1 for float8e5m2, has 0");
 }
 
+/* The second input gives the type alone. float32 into float32 is a view and has to work as one. */
+static void test_cast_like_takes_the_type_of_its_second_input(void **state)
+{
+    (void)state;
+    const struct op_case to_integers = {
+        .type = "CastLike",
+        .opset = 15,
+        .in = {{OP_DIMS(4), OP_DATA(-1.7, 0, 1.5, 300)}, {OP_DIMS(1), .dtype = MC_INT64}}};
+    op_check(&to_integers, &(struct op_tensor){OP_DIMS(4), .dtype = MC_INT64, OP_DATA(-1, 0, 1, 300)}, 0);
+    const struct op_case same = {
+        .type = "CastLike", .opset = 15, .in = {{OP_DIMS(2), OP_DATA(-1.5, 2.25)}, {OP_DIMS(3)}}};
+    op_check(&same, &(struct op_tensor){OP_DIMS(2), OP_DATA(-1.5, 2.25)}, 0);
+    op_check_gradient(&same);
+    op_check_memory(&to_integers);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -46,6 +62,7 @@ int main(void)
         cmocka_unit_test(test_cast_backward_matches_finite_differences),
         cmocka_unit_test(test_cast_survives_failed_allocations),
         cmocka_unit_test(test_cast_refuses_strings_and_unsaturated_float8),
+        cmocka_unit_test(test_cast_like_takes_the_type_of_its_second_input),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

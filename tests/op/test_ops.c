@@ -2,8 +2,12 @@
  * tests them finds what it should. */
 #include "op/ops.h"
 
+#include <dirent.h>
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/file.h"
 #include "harness.h"
 
 static int order(const struct mc_op *a, const struct mc_op *b)
@@ -64,6 +68,39 @@ static void test_find_knows_no_strangers(void **state)
     assert_null(mc_ops_find("", "zzz", 13));
 }
 
+/* The text of all tests of operators but this one, which lie in the folder MC_OP_TESTS (meson.build). */
+static void read_tests(struct mc_buf *text)
+{
+    struct mc_error err = {0};
+    DIR *folder = opendir(MC_OP_TESTS);
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        struct mc_file_view view;
+        if (strncmp(entry->d_name, "test_", 5) != 0 || strcmp(entry->d_name, "test_ops.c") == 0) continue;
+        char *path = mc_path_join(MC_OP_TESTS, entry->d_name);
+        assert_ok(mc_file_open(&view, path, 1 << 24, &err), err);
+        mc_buf_append(text, view.data, view.length);
+        mc_file_close(&view);
+        mc_free(path);
+    }
+    closedir(folder);
+    assert_false(text->failed);
+}
+
+/* A test speaks of an operator by its name in quotes. */
+static void test_every_operator_has_a_test(void **state)
+{
+    struct mc_buf text;
+    mc_buf_init(&text, 1 << 26);
+    read_tests(&text);
+    for (size_t i = 0; i < mc_ops_count; i++) {
+        char quoted[64];
+        snprintf(quoted, sizeof quoted, "\"%s\"", mc_ops[i]->type);
+        if (!strstr(text.data, quoted)) fail_msg("no file test_*.c speaks of %s", quoted);
+    }
+    mc_buf_finish(&text);
+}
+
 /* --- the harness, on operators that cannot be simpler --- */
 
 static const struct op_case relu = {.type = "Relu", .opset = 14, .in = {{OP_DIMS(2, 3), OP_DATA(-1, 0, 1, 2, -3, 4)}}};
@@ -106,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_inputs_and_versions_make_sense),
         cmocka_unit_test(test_find_takes_the_newest_that_is_old_enough),
         cmocka_unit_test(test_find_knows_no_strangers),
+        cmocka_unit_test(test_every_operator_has_a_test),
         cmocka_unit_test(test_harness_compares_numbers),
         cmocka_unit_test(test_harness_differentiates),
         cmocka_unit_test(test_harness_sees_refusals),
