@@ -114,10 +114,17 @@ const struct mc_tensor *mc_resize_constant(const struct mc_resize *r, const stru
     return fact && mc_coupling_is_fixed(r->coupling, v) ? fact->constant : NULL;
 }
 
+/* What the node alone used keeps its name and gets new contents; others keep what they share. */
 int mc_resize_set_constant(struct mc_resize *r, struct mc_node *node, int i, struct mc_tensor *tensor,
                            struct mc_error *err)
 {
-    const struct mc_value *old = i < node->n_inputs ? node->inputs[i] : NULL;
+    struct mc_value *old = i < node->n_inputs ? node->inputs[i] : NULL;
+    if (old) node->inputs[i] = NULL;
+    if (old && old->data && !old->is_input && !mc_value_is_used(old)) {
+        node->inputs[i] = old;
+        mc_value_set_data(old, tensor);
+        return 0;
+    }
     const char *stem = old ? old->name : node->name && *node->name ? node->name : "constant";
     struct mc_value *fresh = mc_graph_add_initializer_fresh(r->model->graph, stem, tensor);
     if (!fresh) return mc_error_memory(err);

@@ -237,12 +237,16 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
     for (int i = 0; i < 5; i++) in[i] = i < node->n_inputs ? mc_resize_fact(resize, node->inputs[i]) : NULL;
     const int rc = read_slices(node, in, &s, err);
     if (rc < 0) return rc;
+    /* Bounds that are computed from shapes follow them in a way of their own (half of what is there, say). */
+    const bool computed =
+        node->op->since >= 10 && !(mc_resize_constant(resize, node, 1) && mc_resize_constant(resize, node, 2));
     bool changed = false;
     for (int k = 0; k < s.starts.n; k++) {
         const int axis = (int)s.axes.at[k];
         const int64_t old = mc_resize_old_extent(resize, x, axis), extent = mc_resize_new_extent(resize, x, axis);
         const struct range range = range_of(s.starts.at[k], s.ends.at[k], s.steps.at[k], old);
-        if (extent != old && range.n) changed |= mend_slice(&s, k, range_kept(resize, node, axis, range), extent);
+        if (extent == old || !range.n) continue;
+        changed |= mend_slice(&s, k, range_kept(resize, node, axis, range), extent) || computed;
     }
     return changed ? write_slices(resize, node, &s, err) : 0;
 }

@@ -107,13 +107,20 @@ static const char *objection(const struct chooser *k, const struct mc_group *gro
     return NULL;
 }
 
-/* The slice that stands for a group in reports and for widths: of a parameter, one that produces if there is one. */
+/* Numbers that a model learned, as opposed to the shapes and indices that it counts with. */
+static bool is_weight(const struct mc_coupling *c, const struct mc_value *v)
+{
+    const enum mc_dtype dtype = mc_coupling_fact(c, v)->dtype;
+    return mc_coupling_is_parameter(c, v) && dtype != MC_INT64 && dtype != MC_INT32 && dtype != MC_BOOL;
+}
+
+/* The slice that stands for a group in reports and for widths: of a weight, one that produces if there is one. */
 static const struct mc_slice *main_slice(const struct mc_coupling *c, const struct mc_group *group)
 {
     const struct mc_slice *first = NULL;
     for (int s = 0; s < group->n_slices; s++) {
         const struct mc_slice *slice = &group->slices[s];
-        if (!mc_coupling_is_parameter(c, slice->value)) continue;
+        if (!is_weight(c, slice->value)) continue;
         if (mc_coupling_role(c, slice->value, slice->axis) == MC_ROLE_PRODUCES) return slice;
         if (!first) first = slice;
     }
@@ -142,7 +149,7 @@ static void add_to_family(struct chooser *k, int g)
     }
     if (!family->tensor || (!why && family->n_free == 0)) {
         const struct mc_slice *slice = main_slice(k->coupling, group);
-        if (!slice) return; /* activations alone: nothing to gain */
+        if (!slice) return; /* no weight along it: nothing to gain */
         family->tensor = slice->value;
         family->axis = slice->axis;
         const int64_t round = k->options->round;

@@ -19,7 +19,7 @@ struct mc_family {
 
 struct mc_choice {
     int n_families;
-    struct mc_family *families; /* those that a parameter belongs to, by the coupling's numbers otherwise */
+    struct mc_family *families; /* by the coupling's numbers; without `tensor` where no weight belongs to one */
     int *pool;                  /* of all `free` */
     bool *goes;                 /* by group */
     int n_groups;

@@ -92,15 +92,16 @@ static int64_t count_going(const struct shrink *s, const struct mc_value *v, int
     return n;
 }
 
-/* Every shape that was known must be what is left of it; where a rule promised more than it held, this says so even
- * for models that cannot be run. */
+/* Every computed shape that was known must be what is left of it; where a rule promised more than it held, this says so
+ * even for models that cannot be run. */
 static int check_shapes(const struct shrink *s, struct mc_error *err)
 {
     struct mc_facts facts = {0};
     int rc = mc_model_facts(&facts, s->small, &s->options->dims, true, err);
     for (int id = 0; id < s->facts.n_values && rc == 0; id++) {
         const struct mc_value *v = s->work->values[id];
-        if (!v || !s->small->values[id] || s->facts.of[id].dtype == MC_UNDEFINED) continue;
+        const struct mc_value *now = s->small->values[id];
+        if (!v || !now || !now->producer || s->facts.of[id].dtype == MC_UNDEFINED) continue;
         struct mc_shape expected = s->facts.of[id].shape;
         for (int a = 0; a < expected.rank; a++) expected.dim[a] -= count_going(s, v, a);
         if (facts.of[id].dtype != MC_UNDEFINED && mc_shape_equal(&facts.of[id].shape, &expected)) continue;
