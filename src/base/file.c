@@ -126,6 +126,13 @@ int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, str
     return mc_error_errno(err, errno, "write", out->path);
 }
 
+int mc_file_settle(struct mc_file_out *out, struct mc_error *err)
+{
+    int saved = ferror(out->stream) ? EIO : 0;
+    if (fflush(out->stream) != 0 || fsync(fileno(out->stream)) != 0) saved = errno;
+    return saved ? mc_error_errno(err, saved, "write", out->path) : MC_OK;
+}
+
 int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
 {
     int saved = 0;

@@ -28,6 +28,9 @@ struct mc_file_out {
 /* Start writing `path`. MC_ERR_USAGE if it exists and `overwrite` is false. */
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err);
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
+/* Everything that can fail for want of room: flush and sync, but no rename yet. Several files are settled before the
+ * first is committed, so that all appear or none. The caller aborts after a failure. */
+int mc_file_settle(struct mc_file_out *out, struct mc_error *err);
 /* Flush, check, rename. On failure the temporary is removed, as by mc_file_abort. */
 int mc_file_commit(struct mc_file_out *out, struct mc_error *err);
 /* Remove the temporary; harmless after commit or on a zeroed struct. */

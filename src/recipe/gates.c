@@ -33,7 +33,7 @@ const struct mc_option mc_gate_options[] = {
     {"min_compression", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
      "bytes of the original divided by bytes of the result"},
     {"max_latency_ms", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
-     "median milliseconds of a batch of one on this machine"},
+     "median milliseconds of a batch of one on one thread of this machine"},
 };
 const size_t mc_gate_options_count = MC_COUNT(mc_gate_options);
 

@@ -53,10 +53,27 @@ static int find_choice(const char *choices, const char *text, size_t length)
 
 /* --- kinds --- */
 
-static int refuse(const struct mc_option *option, const char *kind, const char *text, struct mc_error *err)
+const char *mc_option_needs(const struct mc_option *option, char *out, size_t size)
 {
-    return mc_error_set(err, MC_ERR_USAGE, "needs %s%s%s, has '%s'", kind, option->range ? " in " : "",
-                        option->range ? option->range : "", text);
+    static const char *const kinds[] = {
+        [MC_OPTION_FLAG] = "true or false",
+        [MC_OPTION_INTEGER] = "an integer",
+        [MC_OPTION_NUMBER] = "a number",
+        [MC_OPTION_TEXT] = "a text",
+        [MC_OPTION_RATE] = "a rate above 0, exponential:RATE,FACTOR with a factor in (0, 1], or linear:RATE",
+        [MC_OPTION_LIST] = "a list of ",
+        [MC_OPTION_MODEL] = "a file or an architecture",
+    };
+    const bool listed = option->kind == MC_OPTION_CHOICE || option->kind == MC_OPTION_LIST;
+    snprintf(out, size, "%s%s%s%s", kinds[option->kind] ? kinds[option->kind] : "", listed ? option->choices : "",
+             option->range ? " in " : "", option->range ? option->range : "");
+    return out;
+}
+
+static int refuse(const struct mc_option *option, const char *text, struct mc_error *err)
+{
+    char needs[4 * WORD];
+    return mc_error_set(err, MC_ERR_USAGE, "needs %s, has '%s'", mc_option_needs(option, needs, sizeof needs), text);
 }
 
 /* A decimal number and nothing else; strtod alone would take "nan", "0x1p3" and leading blanks as well. */
@@ -71,7 +88,7 @@ static bool read_number(const char *text, double *value)
 static int parse_number(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
 {
     if (!read_number(text, &s->number) || (option->range && !mc_range_holds(option->range, s->number)))
-        return refuse(option, "a number", text, err);
+        return refuse(option, text, err);
     return MC_OK;
 }
 
@@ -81,8 +98,7 @@ static int parse_integer(const struct mc_option *option, const char *text, struc
     errno = 0;
     const long long value = strtoll(text, &end, 10);
     const bool whole = *text && strspn(text, "0123456789+-") == strlen(text) && *end == '\0' && errno == 0;
-    if (!whole || (option->range && !mc_range_holds(option->range, (double)value)))
-        return refuse(option, "an integer", text, err);
+    if (!whole || (option->range && !mc_range_holds(option->range, (double)value))) return refuse(option, text, err);
     s->integer = value;
     s->number = (double)value;
     return MC_OK;
@@ -91,7 +107,7 @@ static int parse_integer(const struct mc_option *option, const char *text, struc
 static int parse_flag(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
 {
     s->flag = strcmp(text, "true") == 0;
-    return s->flag || strcmp(text, "false") == 0 ? MC_OK : refuse(option, "true or false", text, err);
+    return s->flag || strcmp(text, "false") == 0 ? MC_OK : refuse(option, text, err);
 }
 
 /* The text's first `length` letters are one of the choices; else say which there are, and which was meant. */
@@ -160,13 +176,13 @@ static bool read_rate(const char *text, struct mc_rate_setting *rate)
 static int parse_rate(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
 {
     if (read_rate(text, &s->rate)) return MC_OK;
-    return refuse(option, "a rate above 0, exponential:RATE,FACTOR with a factor in (0, 1], or linear:RATE", text, err);
+    return refuse(option, text, err);
 }
 
 static int parse_text(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
 {
     (void)s;
-    return *text ? MC_OK : refuse(option, "a text", text, err);
+    return *text ? MC_OK : refuse(option, text, err);
 }
 
 int mc_option_parse(const struct mc_option *option, const char *text, struct mc_setting *setting, struct mc_error *err)

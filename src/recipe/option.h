@@ -7,6 +7,8 @@
 
 #include "train/train.h"
 
+struct mc_yaml;
+
 /* A learning rate as a recipe says it. */
 struct mc_rate_setting {
     enum mc_rate_kind kind;
@@ -22,12 +24,16 @@ struct mc_setting {
     int64_t integer; /* INTEGER; index of the CHOICE; bit set of a LIST */
     double number;   /* NUMBER, INTEGER */
     struct mc_rate_setting rate;
-    const char *path;       /* MODEL: where the file is; NULL for a choice or an architecture. Lent by the recipe */
-    struct mc_model *model; /* MODEL: once loaded; owned by the settings */
+    const struct mc_yaml *at; /* where it was given; NULL: the fallback */
+    const char *path;         /* MODEL: where the file is; NULL for a choice or an architecture. Lent by the recipe */
+    struct mc_model *model;   /* MODEL: once loaded; owned by the settings */
 };
 
 /* MC_ERR_USAGE: "needs a number in [0, 1), has '1.5'". Sets all but `given`; keeps a pointer to `text`. */
 int mc_option_parse(const struct mc_option *option, const char *text, struct mc_setting *setting, struct mc_error *err);
+
+/* "a number in [0, 1)": what the option takes, into `out`, which is returned. */
+const char *mc_option_needs(const struct mc_option *option, char *out, size_t size);
 
 /* "[0, 1)" with "inf" and "-inf" as ends. Asserts that it is well-formed: ranges are literals. */
 bool mc_range_holds(const char *range, double value);

@@ -124,6 +124,11 @@ void mc_record_set_bool(struct mc_record *object, const char *key, bool value)
     set(object, key, json_boolean(value));
 }
 
+void mc_record_set_record(struct mc_record *object, const char *key, const struct mc_record *value)
+{
+    set(object, key, value ? json_deep_copy(value->json) : NULL);
+}
+
 void mc_record_append_int(struct mc_record *array, int64_t value)
 {
     append(array, json_integer(value));

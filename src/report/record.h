@@ -21,6 +21,8 @@ void mc_record_set_num(struct mc_record *object, const char *key, double value);
 void mc_record_set_text(struct mc_record *object, const char *key, const char *value); /* NULL becomes null; what is no
                                                                                         * UTF-8 gets '?' in its place */
 void mc_record_set_bool(struct mc_record *object, const char *key, bool value);
+/* A copy of another part of the same record, or of another record. */
+void mc_record_set_record(struct mc_record *object, const char *key, const struct mc_record *value);
 /* New (or existing) child, lent. NULL only without memory, which all functions accept as object. */
 struct mc_record *mc_record_object(struct mc_record *object, const char *key);
 struct mc_record *mc_record_array(struct mc_record *object, const char *key);

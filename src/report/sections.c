@@ -26,7 +26,7 @@ static const char *count_text(int64_t n, char out[NUMBER_TEXT])
     return out;
 }
 
-enum kind { COUNT, SHARE, REAL, TIME };
+enum kind { COUNT, SHARE, REAL, FINE, TIME };
 
 /* A figure of a measurement: its key, what readers call it, and in which column or row it stands. */
 struct figure {
@@ -67,6 +67,9 @@ static const char *figure_text(const struct figure *figure, const struct mc_reco
     case REAL:
         snprintf(out, NUMBER_TEXT, "%.4f", value);
         break;
+    case FINE:
+        snprintf(out, NUMBER_TEXT, "%.4g", value);
+        break;
     case TIME:
         snprintf(out, NUMBER_TEXT, "%.3f", value);
         break;
@@ -84,7 +87,7 @@ static const char *change_text(const struct figure *figure, const struct mc_reco
         snprintf(out, NUMBER_TEXT, "%+.2f points", 100 * (b - a));
     else if (figure->kind == REAL)
         snprintf(out, NUMBER_TEXT, "%+.4f", b - a);
-    else if (a > 0 && b > 0 && a != b)
+    else if (a > 0 && b > 0 && (a > 1.005 * b || b > 1.005 * a)) /* not "1.00 times" */
         snprintf(out, NUMBER_TEXT, "%.2f times %s", a > b ? a / b : b / a, a > b ? "less" : "more");
     else
         return "";
@@ -325,7 +328,7 @@ static void show_layers(struct printing *p)
 static void show_epochs(struct printing *p, const struct mc_record *step, const char *title)
 {
     static const struct figure columns[] = {{"epoch", "epoch", COUNT},
-                                            {"rate", "rate", REAL},
+                                            {"rate", "rate", FINE},
                                             {"train_loss", "training loss", REAL},
                                             {"validation_loss", "validation loss", REAL},
                                             {"validation_accuracy", "validation accuracy", SHARE},
@@ -360,7 +363,7 @@ static void show_outputs(struct printing *p)
     struct mc_grid grid;
     mc_grid_init(&grid, p->details ? "Outputs" : NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
     for (size_t i = 0; i < mc_record_size(outputs); i++) {
-        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(outputs, i), "kind", "?"));
+        mc_grid_add(&grid, "wrote %s", mc_record_get_text(mc_record_at(outputs, i), "kind", "?"));
         mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(outputs, i), "path", "?"));
     }
     show(p, &grid);

@@ -1,0 +1,358 @@
+/* run.c - a recipe from its check to its outputs; see mc_recipe_run in compress.h. */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "onnx/onnx.h"
+#include "op/ops.h"
+#include "recipe/context.h"
+#include "recipe/gates.h"
+#include "recipe/measure.h"
+#include "recipe/outputs.h"
+#include "recipe/parts.h"
+#include "recipe/recipe.h"
+#include "recipe/selfcheck.h"
+#include "recipe/work.h"
+#include "report/print.h"
+
+/* The seeds of two steps are this far apart; the first step has the recipe's own. */
+enum { SEED_STRIDE = 1000003 };
+
+struct run {
+    const struct mc_recipe *recipe;
+    struct mc_work work;
+    struct mc_job job;
+    struct mc_dataset *data;
+    struct mc_model *original; /* if a step needs it */
+    bool untrained;            /* the model is an architecture fresh from its seed */
+    uint64_t seed;
+    struct mc_outputs outputs;
+    struct mc_record *record;
+    struct mc_record *explanations[MC_MOST_OUTPUTS]; /* one per step, or NULL */
+    bool held;
+};
+
+/* --- getting ready: everything that can be wrong is found here --- */
+
+static int open_data(struct run *run, struct mc_error *err)
+{
+    const struct mc_setting *data = mc_settings_find(&run->work.top, "data");
+    if (!data->given) return MC_OK;
+    const int rc = mc_dataset_open(&run->data, data->text, data->at->source->dir, err);
+    return rc == MC_OK ? rc : mc_yaml_wrap(data->at, rc, err);
+}
+
+/* The model that a setting names, with its operators bound. */
+static int load_model(struct run *run, const struct mc_setting *setting, struct mc_model **model, struct mc_error *err)
+{
+    const int rc = setting->path ? mc_onnx_load(model, setting->path, err)
+                                 : mc_architecture_create(model, setting->text, run->data, run->seed, err);
+    if (rc < 0) return setting->path ? rc : mc_yaml_wrap(setting->at, rc, err);
+    mc_ops_bind(*model);
+    return MC_OK;
+}
+
+/* Models that steps name beside the recipe's own. */
+static int load_references(struct run *run, struct mc_settings *settings, struct mc_error *err)
+{
+    for (size_t i = 0; i < settings->n; i++) {
+        struct mc_setting *setting = &settings->values[i];
+        if (settings->options[i].kind != MC_OPTION_MODEL || !setting->given) continue;
+        if (!setting->path && !mc_architecture_known(setting->text)) continue; /* one of the choices */
+        const int rc = load_model(run, setting, &setting->model, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+static int load_models(struct run *run, struct mc_error *err)
+{
+    const struct mc_setting *model = mc_settings_find(&run->work.top, "model");
+    run->untrained = !model->path;
+    int rc = load_model(run, model, &run->job.model, err);
+    bool keep = false;
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) {
+        struct mc_work_step *step = &run->work.steps[i];
+        keep = keep || (step->kind->needs_original && step->kind->needs_original(&step->settings));
+        rc = load_references(run, &step->settings, err);
+    }
+    if (rc < 0 || !keep) return rc;
+    rc = mc_model_clone(&run->original, run->job.model, false, err);
+    if (rc < 0) return rc;
+    mc_ops_bind(run->original);
+    run->job.original = run->original;
+    return MC_OK;
+}
+
+static const char *report_path(int kind)
+{
+    return kind == MC_REPORT_JSON ? "report.json" : "report.md";
+}
+
+static bool wants_report(const struct run *run, int kind)
+{
+    return (mc_settings_integer(&run->work.output, "report") >> kind & 1) != 0;
+}
+
+/* The file in which a step is to explain itself, or NULL. */
+static const char *explain_path(const struct mc_work_step *step)
+{
+    return mc_settings_has(&step->settings, "explain") ? mc_settings_text(&step->settings, "explain") : NULL;
+}
+
+static int allow_outputs(const struct run *run, struct mc_error *err)
+{
+    const char *model = mc_settings_text(&run->work.output, "model");
+    int rc = model ? mc_outputs_allow(&run->outputs, model, err) : MC_OK;
+    for (int kind = MC_REPORT_JSON; rc == MC_OK && kind <= MC_REPORT_MARKDOWN; kind++)
+        if (wants_report(run, kind)) rc = mc_outputs_allow(&run->outputs, report_path(kind), err);
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
+        if (explain_path(&run->work.steps[i]))
+            rc = mc_outputs_allow(&run->outputs, explain_path(&run->work.steps[i]), err);
+    if (rc == MC_OK && run->work.n_steps > MC_MOST_OUTPUTS - 4)
+        rc = mc_error_set(err, MC_ERR_USAGE, "%d steps are more than the %d that are taken", run->work.n_steps,
+                          MC_MOST_OUTPUTS - 4);
+    return rc;
+}
+
+static int prepare(struct run *run, const struct mc_context *context, struct mc_error *err)
+{
+    run->job.context = context;
+    int rc = mc_work_init(&run->work, run->recipe->root, err);
+    if (rc == MC_OK) rc = mc_context_runtime(context, &run->job.runtime, err);
+    if (rc == MC_OK) rc = allow_outputs(run, err);
+    if (rc < 0) return rc;
+    const struct mc_setting *seed = mc_settings_find(&run->work.top, "seed");
+    run->seed = seed->given ? (uint64_t)seed->integer : run->job.runtime.seed;
+    rc = open_data(run, err);
+    run->job.data = run->data;
+    return rc == MC_OK ? load_models(run, err) : rc;
+}
+
+/* --- measuring --- */
+
+static int measure(struct run *run, bool metrics, struct mc_record *into, struct mc_error *err)
+{
+    int rc = mc_measure_model(run->job.model, &run->job.runtime, true, into, err);
+    if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
+    struct mc_metrics figures;
+    rc = mc_evaluate(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, &run->job.runtime, &figures, err);
+    if (rc == MC_OK) mc_measure_metrics(&figures, into);
+    return rc;
+}
+
+static void record_settings(const struct mc_settings *settings, struct mc_record *into)
+{
+    for (size_t i = 0; i < settings->n; i++) {
+        const struct mc_option *option = &settings->options[i];
+        const struct mc_setting *setting = &settings->values[i];
+        if (!setting->present || !mc_settings_condition(settings, option->only)) continue;
+        switch (option->kind) {
+        case MC_OPTION_FLAG:
+            mc_record_set_bool(into, option->name, setting->flag);
+            break;
+        case MC_OPTION_INTEGER:
+            mc_record_set_int(into, option->name, setting->integer);
+            break;
+        case MC_OPTION_NUMBER:
+            mc_record_set_num(into, option->name, setting->number);
+            break;
+        default:
+            mc_record_set_text(into, option->name, setting->path ? mc_path_name(setting->text) : setting->text);
+        }
+    }
+}
+
+static void record_head(struct run *run)
+{
+    struct mc_record *r = run->record;
+    const struct mc_setting *model = mc_settings_find(&run->work.top, "model");
+    mc_record_set_text(r, "title", run->recipe->name ? run->recipe->name : "compress");
+    mc_context_record(&run->job.runtime, run->seed, r);
+    if (run->recipe->name) mc_record_set_text(r, "recipe", run->recipe->name);
+    mc_record_set_text(r, "model", mc_path_name(model->text));
+    if (run->data) mc_measure_data(run->data, mc_record_object(r, "data"));
+}
+
+/* --- steps --- */
+
+static int do_step(struct run *run, int i, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_work_step *step = &run->work.steps[i];
+    const int64_t start = mc_clock_ns();
+    run->job.seed = run->seed + (uint64_t)i * SEED_STRIDE;
+    run->job.explain = NULL;
+    if (explain_path(step)) {
+        const int rc = mc_record_create(&run->explanations[i], err);
+        if (rc < 0) return rc;
+        run->job.explain = run->explanations[i];
+    }
+    mc_record_set_text(section, "step", step->kind->name);
+    record_settings(&step->settings, mc_record_object(section, "options"));
+    int rc = step->kind->run(&run->job, &step->settings, section, err);
+    mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
+    if (rc == MC_OK) rc = mc_context_report(run->job.context, step->kind->name, i + 1, run->work.n_steps, err);
+    if (rc == MC_OK) rc = measure(run, true, mc_record_object(section, "result"), err);
+    return rc < 0 ? mc_error_wrap(err, rc, "step %d (%s)", i + 1, step->kind->name) : MC_OK;
+}
+
+static int do_steps(struct run *run, struct mc_error *err)
+{
+    int rc = measure(run, !run->untrained, mc_record_object(run->record, "original"), err);
+    struct mc_record *steps = mc_record_array(run->record, "steps");
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
+        rc = do_step(run, i, mc_record_append_object(steps), err);
+    return rc;
+}
+
+/* The last measurement once more, under a name that does not depend on the number of steps. */
+static void record_final(struct run *run)
+{
+    const struct mc_record *steps = mc_record_get(run->record, "steps");
+    const size_t n = mc_record_size(steps);
+    const struct mc_record *last =
+        n > 0 ? mc_record_get(mc_record_at(steps, n - 1), "result") : mc_record_get(run->record, "original");
+    mc_record_set_record(run->record, "final", last);
+}
+
+static int hold_gates(struct run *run, struct mc_error *err)
+{
+    struct mc_record *gates = mc_record_array(run->record, "gates");
+    const int rc = mc_gates_check(&run->work.gates, mc_record_get(run->record, "original"),
+                                  mc_record_get(run->record, "final"), gates, &run->held, err);
+    mc_record_set_bool(run->record, "gates_held", run->held);
+    return rc;
+}
+
+/* --- outputs --- */
+
+static void record_output(struct run *run, const char *kind, const char *path, size_t bytes)
+{
+    struct mc_record *output = mc_record_append_object(mc_record_array(run->record, "outputs"));
+    char *full = mc_outputs_path(&run->outputs, path);
+    mc_record_set_text(output, "kind", kind);
+    mc_record_set_text(output, "path", full);
+    if (bytes) mc_record_set_int(output, "bytes", (int64_t)bytes);
+    mc_free(full);
+}
+
+/* A model in one file is checked from the bytes that go there. One over 2 GiB has its data beside it and is written at
+ * the end, by commit_large. */
+static int add_model(struct run *run, bool *large, struct mc_error *err)
+{
+    const char *path = mc_settings_text(&run->work.output, "model");
+    unsigned char *bytes = NULL;
+    size_t length = 0;
+    *large = false;
+    if (!path || (!run->held && !mc_settings_flag(&run->work.output, "always"))) return MC_OK;
+    int rc = mc_onnx_save_bytes(run->job.model, &bytes, &length, err);
+    if (rc == MC_ERR_UNSUPPORTED) {
+        *large = true;
+        record_output(run, "model", path, 0);
+        return MC_OK;
+    }
+    struct mc_record *check = mc_record_object(run->record, "self_check");
+    if (rc == MC_OK) rc = mc_selfcheck(run->job.model, bytes, length, &run->job.runtime, check, err);
+    if (rc == MC_OK) rc = mc_outputs_add(&run->outputs, path, bytes, length, err);
+    if (rc == MC_OK) record_output(run, "model", path, length);
+    mc_free(bytes);
+    return rc;
+}
+
+static int add_record(struct run *run, const struct mc_record *record, enum mc_format format, const char *path,
+                      struct mc_error *err)
+{
+    struct mc_buf text;
+    int rc = mc_report_render(record, format, &text, err);
+    if (rc < 0) return rc;
+    rc = mc_outputs_add(&run->outputs, path, text.data, text.length, err);
+    mc_buf_finish(&text);
+    return rc;
+}
+
+/* Reports name all files, so these are known before the first report is rendered. */
+static int add_reports(struct run *run, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int i = 0; i < run->work.n_steps; i++)
+        if (run->explanations[i]) record_output(run, "explanation", explain_path(&run->work.steps[i]), 0);
+    for (int kind = MC_REPORT_JSON; kind <= MC_REPORT_MARKDOWN; kind++)
+        if (wants_report(run, kind)) record_output(run, "report", report_path(kind), 0);
+    rc = mc_record_check(run->record, err);
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
+        if (run->explanations[i])
+            rc = add_record(run, run->explanations[i], MC_FORMAT_JSON, explain_path(&run->work.steps[i]), err);
+    for (int kind = MC_REPORT_JSON; rc == MC_OK && kind <= MC_REPORT_MARKDOWN; kind++)
+        if (wants_report(run, kind))
+            rc = add_record(run, run->record, kind == MC_REPORT_JSON ? MC_FORMAT_JSON : MC_FORMAT_MARKDOWN,
+                            report_path(kind), err);
+    return rc;
+}
+
+static int commit_large(struct run *run, struct mc_error *err)
+{
+    char *path = mc_outputs_path(&run->outputs, mc_settings_text(&run->work.output, "model"));
+    const struct mc_onnx_save_options options = {.overwrite = run->outputs.overwrite};
+    const int rc = path ? mc_onnx_save(run->job.model, path, &options, err) : mc_error_memory(err);
+    mc_free(path);
+    return rc;
+}
+
+static int write_outputs(struct run *run, struct mc_error *err)
+{
+    bool large;
+    int rc = add_model(run, &large, err);
+    if (rc == MC_OK) rc = add_reports(run, err);
+    if (rc == MC_OK && large) rc = commit_large(run, err);
+    return rc == MC_OK ? mc_outputs_commit(&run->outputs, err) : rc;
+}
+
+/* --- the whole --- */
+
+static int execute(struct run *run, const struct mc_context *context, struct mc_error *err)
+{
+    const int64_t start = mc_clock_ns();
+    struct mc_error gate_error = {0};
+    int rc = prepare(run, context, err);
+    if (rc == MC_OK) rc = mc_record_create(&run->record, err);
+    if (rc < 0) return rc;
+    record_head(run);
+    rc = do_steps(run, err);
+    if (rc == MC_OK) record_final(run);
+    if (rc == MC_OK) rc = mc_record_check(run->record, err);
+    if (rc == MC_OK) {
+        rc = hold_gates(run, &gate_error);
+        if (rc < 0 && err) *err = gate_error;
+    }
+    mc_record_set_num(run->record, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
+    if (rc == MC_OK) rc = write_outputs(run, err);
+    if (rc < 0 || run->held) return rc;
+    if (err) *err = gate_error;
+    return MC_GATE_FAILED;
+}
+
+static void finish(struct run *run)
+{
+    for (int i = 0; i < MC_MOST_OUTPUTS; i++) mc_record_destroy(run->explanations[i]);
+    mc_outputs_finish(&run->outputs);
+    mc_model_destroy(run->job.model);
+    mc_model_destroy(run->original);
+    mc_dataset_destroy(run->data);
+    mc_work_finish(&run->work);
+}
+
+int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir, bool overwrite,
+                  struct mc_record **record, struct mc_error *err)
+{
+    struct run run = {.recipe = recipe};
+    int rc = mc_outputs_init(&run.outputs, out_dir, overwrite, err);
+    if (rc == MC_OK) rc = execute(&run, context, err);
+    finish(&run);
+    if (rc == MC_OK || rc == MC_GATE_FAILED)
+        *record = run.record;
+    else
+        mc_record_destroy(run.record);
+    return rc;
+}

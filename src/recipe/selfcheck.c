@@ -1,0 +1,84 @@
+/* selfcheck.c - the written model against the one in memory; see selfcheck.h. */
+#include "recipe/selfcheck.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "onnx/onnx.h"
+#include "op/ops.h"
+#include "prune/probe.h"
+#include "run/plan.h"
+
+enum { PROBE_BATCH = 2, PROBE_SEED = 1 };
+
+static int check_bytes(const struct mc_model *again, const void *bytes, size_t length, struct mc_error *err)
+{
+    unsigned char *second;
+    size_t n;
+    int rc = mc_onnx_save_bytes(again, &second, &n, err);
+    if (rc < 0) return rc;
+    if (n != length || memcmp(second, bytes, n) != 0)
+        rc = mc_error_set(err, MC_ERR_INTERNAL, "the model that was written is not the one that is read");
+    mc_free(second);
+    return rc;
+}
+
+static int run_probe(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,
+                     struct mc_error *err)
+{
+    const struct mc_plan_options options = {.dims = {.batch = PROBE_BATCH}, .runtime = runtime};
+    int rc = mc_plan_create(plan, model, &options, err);
+    if (rc == MC_OK) rc = mc_probe_inputs(*plan, PROBE_SEED, err);
+    return rc == MC_OK ? mc_plan_run(*plan, err) : rc;
+}
+
+static bool is_equal(const struct mc_tensor *a, const struct mc_tensor *b)
+{
+    if (a->dtype != b->dtype || !mc_shape_equal(&a->shape, &b->shape)) return false;
+    return a->dtype == MC_STRING || memcmp(a->data, b->data, mc_tensor_bytes(a)) == 0;
+}
+
+static int compare(const struct mc_plan *a, const struct mc_plan *b, struct mc_error *err)
+{
+    for (int i = 0; i < mc_plan_n_outputs(a); i++)
+        if (!is_equal(mc_plan_output(a, i), mc_plan_output(b, i)))
+            return mc_error_set(err, MC_ERR_INTERNAL, "output %d of the written model differs from that in memory", i);
+    return MC_OK;
+}
+
+static int check_outputs(const struct mc_model *model, const struct mc_model *again, const struct mc_runtime *runtime,
+                         struct mc_record *into, struct mc_error *err)
+{
+    struct mc_plan *plan = NULL, *plan_again = NULL;
+    struct mc_error why = {0};
+    int rc = run_probe(&plan, model, runtime, &why);
+    const bool runs = rc == MC_OK;
+    mc_record_set_bool(into, "outputs", runs);
+    if (runs) {
+        rc = run_probe(&plan_again, again, runtime, err);
+        if (rc == MC_OK) rc = compare(plan, plan_again, err);
+    } else {
+        mc_record_set_text(into, "why", why.text);
+        rc = MC_OK;
+    }
+    mc_plan_destroy(plan_again);
+    mc_plan_destroy(plan);
+    return rc;
+}
+
+int mc_selfcheck(const struct mc_model *model, const void *bytes, size_t length, const struct mc_runtime *runtime,
+                 struct mc_record *into, struct mc_error *err)
+{
+    struct mc_model *again = NULL;
+    int rc = mc_onnx_load_bytes(&again, bytes, length, NULL, "the model that was written", err);
+    if (rc == MC_OK) {
+        mc_ops_bind(again);
+        mc_record_set_bool(into, "bytes", true);
+        rc = check_bytes(again, bytes, length, err);
+    }
+    if (rc == MC_OK) rc = check_outputs(model, again, runtime, into, err);
+    mc_model_destroy(again);
+    if (rc == MC_OK || rc == MC_ERR_SYSTEM) return rc;
+    return mc_error_wrap(err, MC_ERR_INTERNAL, "self-check"); /* whatever it is: what we wrote has to be right */
+}

@@ -1,0 +1,290 @@
+/* work.c - from the tree of a recipe to typed settings; see work.h. */
+#include "recipe/work.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "recipe/gates.h"
+#include "recipe/parts.h"
+
+/* Names of options are short, and so is what a list or a rate says. */
+enum { WORD = 64, MOST_NAMES = 64, MAX_VALUE = 1024 };
+
+/* --- values --- */
+
+/* A list or a mapping as the one word that the option's parser reads: [json, md] as "json,md", {exponential: [0.001,
+ * 0.9]} as "exponential:0.001,0.9". false: it is nested. */
+static bool flatten(const struct mc_yaml *node, struct mc_buf *out)
+{
+    for (int i = 0; i < node->n; i++) {
+        const struct mc_yaml *value = node->entries[i].value;
+        if (i > 0) mc_buf_puts(out, ",");
+        if (node->kind == MC_YAML_MAPPING) {
+            mc_buf_printf(out, "%s:", node->entries[i].key->text);
+            if (value->kind == MC_YAML_SEQUENCE && !flatten(value, out)) return false;
+            if (value->kind == MC_YAML_SEQUENCE) continue;
+        }
+        if (value->kind != MC_YAML_SCALAR) return false;
+        mc_buf_puts(out, value->text);
+    }
+    return true;
+}
+
+/* What the option's parser is to read; NULL with an error if the value has the wrong form. */
+static const char *value_text(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
+                              struct mc_error *err)
+{
+    const bool may_list = option->kind == MC_OPTION_LIST && value->kind == MC_YAML_SEQUENCE;
+    const bool may_map = option->kind == MC_OPTION_RATE && value->kind == MC_YAML_MAPPING && value->n == 1;
+    if (value->kind == MC_YAML_SCALAR && !value->empty) return value->text;
+    char needs[4 * WORD];
+    mc_option_needs(option, needs, sizeof needs);
+    if (!may_list && !may_map) {
+        mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has %s", option->name, needs,
+                      mc_yaml_kind_text(value));
+        return NULL;
+    }
+    struct mc_buf text;
+    mc_buf_init(&text, MAX_VALUE);
+    const char *copy = NULL;
+    if (!flatten(value, &text) || text.failed)
+        mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has something nested", option->name, needs);
+    else if (!(copy = mc_arena_strndup(&work->arena, text.data ? text.data : "", text.length)))
+        mc_error_memory(err);
+    mc_buf_finish(&text);
+    return copy;
+}
+
+static bool is_choice(const char *choices, const char *text)
+{
+    char word[WORD];
+    for (int i = 0; choices && mc_choice_word(choices, i, word, sizeof word); i++)
+        if (strcmp(word, text) == 0) return true;
+    return false;
+}
+
+/* A file beside the recipe, a choice, or an architecture, in this order of doubt: choices are reserved words, and a
+ * file that is there is meant. */
+static int find_model(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
+                      struct mc_setting *setting, struct mc_error *err)
+{
+    if (is_choice(option->choices, setting->text)) return MC_OK;
+    char *path = mc_path_join(value->source->dir, setting->text);
+    if (!path) return mc_error_memory(err);
+    const bool there = mc_file_size(path) >= 0;
+    if (there) setting->path = mc_arena_strdup(&work->arena, path);
+    mc_free(path);
+    if (there) return setting->path ? MC_OK : mc_error_memory(err);
+    if (mc_architecture_known(setting->text)) return MC_OK;
+    return mc_yaml_error(value, MC_ERR_INPUT, err, "'%s': there is no file '%s', and no such architecture",
+                         option->name, setting->text);
+}
+
+static int set_value(struct mc_work *work, struct mc_settings *settings, size_t i, const struct mc_yaml *value,
+                     struct mc_error *err)
+{
+    const struct mc_option *option = &settings->options[i];
+    struct mc_setting *setting = &settings->values[i];
+    const char *text = value_text(work, option, value, err);
+    if (!text) return err && err->status ? err->status : MC_ERR_USAGE;
+    const int rc = mc_option_parse(option, text, setting, err);
+    if (rc < 0) {
+        mc_error_wrap(err, rc, "'%s'", option->name);
+        return mc_yaml_wrap(value, rc, err);
+    }
+    setting->given = true;
+    setting->at = value;
+    return option->kind == MC_OPTION_MODEL ? find_model(work, option, value, setting, err) : MC_OK;
+}
+
+/* --- mappings --- */
+
+/* What a key at one level of a table stands for. */
+static bool names_level(const struct mc_option *option, const char *prefix, const char **rest)
+{
+    const size_t length = strlen(prefix);
+    if (strncmp(option->name, prefix, length) != 0) return false;
+    *rest = option->name + length;
+    return true;
+}
+
+/* The first words of a table's names behind `prefix`, each once, and `more` that are keys as well. */
+static size_t collect_names(const struct mc_settings *settings, const char *prefix, const char *const *more,
+                            char words[MOST_NAMES][WORD], const char *candidates[MOST_NAMES])
+{
+    size_t n = 0;
+    for (size_t i = 0; i < settings->n && n < MOST_NAMES; i++) {
+        const char *rest;
+        if (!names_level(&settings->options[i], prefix, &rest)) continue;
+        snprintf(words[n], WORD, "%.*s", (int)strcspn(rest, "."), rest);
+        candidates[n] = words[n];
+        n++;
+    }
+    for (; more && *more && n < MOST_NAMES; more++) candidates[n++] = *more;
+    return n;
+}
+
+static int refuse_key(const struct mc_settings *settings, const char *prefix, const char *const *more,
+                      const struct mc_yaml *key, struct mc_error *err)
+{
+    char words[MOST_NAMES][WORD];
+    const char *candidates[MOST_NAMES];
+    const size_t n = collect_names(settings, prefix, more, words, candidates);
+    const char *nearest = mc_suggest(key->text, candidates, n);
+    return mc_yaml_error(key, MC_ERR_USAGE, err, "unknown key '%s'%s%s%s", key->text, nearest ? " (did you mean '" : "",
+                         nearest ? nearest : "", nearest ? "'?)" : "");
+}
+
+static bool is_among(const char *const *words, const char *word)
+{
+    for (; words && *words; words++)
+        if (strcmp(*words, word) == 0) return true;
+    return false;
+}
+
+static int read_mapping(struct mc_work *work, struct mc_settings *settings, const char *prefix,
+                        const struct mc_yaml *mapping, const char *const *more, struct mc_error *err);
+
+/* One key: an option, or a mapping that holds options "key.…". */
+static int read_entry(struct mc_work *work, struct mc_settings *settings, const char *prefix,
+                      const struct mc_yaml_entry *entry, const char *const *more, struct mc_error *err)
+{
+    const char *key = entry->key->text;
+    const size_t length = strlen(key);
+    for (size_t i = 0; i < settings->n; i++) {
+        const char *rest;
+        if (!names_level(&settings->options[i], prefix, &rest) || strncmp(rest, key, length) != 0) continue;
+        if (rest[length] == '\0') return set_value(work, settings, i, entry->value, err);
+        if (rest[length] != '.') continue;
+        char inner[WORD];
+        snprintf(inner, sizeof inner, "%s%s.", prefix, key);
+        return read_mapping(work, settings, inner, entry->value, NULL, err);
+    }
+    return is_among(more, key) ? MC_OK : refuse_key(settings, prefix, more, entry->key, err);
+}
+
+/* Settings from a mapping (or nothing). `more`: keys that somebody else reads. */
+static int read_mapping(struct mc_work *work, struct mc_settings *settings, const char *prefix,
+                        const struct mc_yaml *mapping, const char *const *more, struct mc_error *err)
+{
+    if (!mapping || mapping->empty) return MC_OK;
+    if (mapping->kind != MC_YAML_MAPPING)
+        return mc_yaml_error(mapping, MC_ERR_USAGE, err, "needs a mapping, has %s", mc_yaml_kind_text(mapping));
+    for (int i = 0; i < mapping->n; i++) {
+        const int rc = read_entry(work, settings, prefix, &mapping->entries[i], more, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* --- steps --- */
+
+/* An option that was given, though it means nothing beside the others. */
+static int check_conditions(const struct mc_settings *settings, struct mc_error *err)
+{
+    for (size_t i = 0; i < settings->n; i++) {
+        const struct mc_option *option = &settings->options[i];
+        if (!settings->values[i].given || mc_settings_condition(settings, option->only)) continue;
+        return mc_yaml_error(settings->values[i].at, MC_ERR_USAGE, err, "'%s' has a meaning only with %s", option->name,
+                             option->only);
+    }
+    return MC_OK;
+}
+
+static const struct mc_step_kind *find_kind(const struct mc_yaml *name, struct mc_error *err)
+{
+    const struct mc_step_kind *kind = mc_steps_find(name->text);
+    if (kind) return kind;
+    const char *names[MOST_NAMES];
+    for (size_t i = 0; i < mc_steps_count; i++) names[i] = mc_steps[i]->name;
+    const char *nearest = mc_suggest(name->text, names, mc_steps_count);
+    mc_yaml_error(name, MC_ERR_USAGE, err, "unknown step '%s'%s%s%s", name->text, nearest ? " (did you mean '" : "",
+                  nearest ? nearest : "", nearest ? "'?)" : "");
+    return NULL;
+}
+
+static int read_step(struct mc_work *work, const struct mc_yaml *entry, struct mc_error *err)
+{
+    /* "- prune: {…}", or "- train" with all defaults */
+    const bool bare = entry->kind == MC_YAML_SCALAR && !entry->empty;
+    if (!bare && (entry->kind != MC_YAML_MAPPING || entry->n != 1))
+        return mc_yaml_error(entry, MC_ERR_USAGE, err, "a step needs one name with its options, has %s",
+                             entry->kind == MC_YAML_MAPPING ? "several" : mc_yaml_kind_text(entry));
+    const struct mc_yaml *name = bare ? entry : entry->entries[0].key;
+    const struct mc_step_kind *kind = find_kind(name, err);
+    if (!kind) return MC_ERR_USAGE;
+    struct mc_work_step *step = &work->steps[work->n_steps];
+    step->kind = kind;
+    step->at = name;
+    int rc = mc_settings_init(&step->settings, kind->options, kind->n_options, err);
+    if (rc < 0) return rc;
+    work->n_steps++;
+    rc = read_mapping(work, &step->settings, "", bare ? NULL : entry->entries[0].value, NULL, err);
+    if (rc == MC_OK) rc = check_conditions(&step->settings, err);
+    if (rc < 0 || !kind->check) return rc;
+    const char *option = NULL;
+    rc = kind->check(&step->settings, &option, err);
+    if (rc == MC_OK) return MC_OK;
+    const struct mc_setting *meant = mc_settings_find(&step->settings, option);
+    return mc_yaml_wrap(meant->at ? meant->at : name, rc, err);
+}
+
+static int read_steps(struct mc_work *work, const struct mc_yaml *steps, struct mc_error *err)
+{
+    if (!steps || steps->empty) return MC_OK;
+    if (steps->kind != MC_YAML_SEQUENCE)
+        return mc_yaml_error(steps, MC_ERR_USAGE, err, "'steps' needs a list, has %s", mc_yaml_kind_text(steps));
+    work->steps = MC_NEW_ARRAY(struct mc_work_step, steps->n);
+    if (!work->steps) return mc_error_memory(err);
+    for (int i = 0; i < steps->n; i++) {
+        const int rc = read_step(work, steps->entries[i].value, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* --- the whole --- */
+
+/* What steps and gates ask of the rest. */
+static int check_needs(const struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
+{
+    if (!mc_settings_present(&work->top, "model")) return mc_yaml_error(root, MC_ERR_USAGE, err, "'model' is missing");
+    if (mc_settings_present(&work->top, "data")) return MC_OK;
+    for (int i = 0; i < work->n_steps; i++)
+        if (work->steps[i].kind->needs_data(&work->steps[i].settings))
+            return mc_yaml_error(work->steps[i].at, MC_ERR_USAGE, err, "step '%s' needs 'data'",
+                                 work->steps[i].kind->name);
+    const char *gate = mc_gates_need_accuracy(&work->gates);
+    if (gate)
+        return mc_yaml_error(mc_settings_find(&work->gates, gate)->at, MC_ERR_USAGE, err, "gate '%s' needs 'data'",
+                             gate);
+    return MC_OK;
+}
+
+int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
+{
+    static const char *const parts[] = {"steps", "gates", "output", NULL};
+    *work = (struct mc_work){0};
+    mc_arena_init(&work->arena);
+    int rc = mc_settings_init(&work->top, mc_recipe_top_options, mc_recipe_top_options_count, err);
+    if (rc == MC_OK) rc = mc_settings_init(&work->gates, mc_gate_options, mc_gate_options_count, err);
+    if (rc == MC_OK) rc = mc_settings_init(&work->output, mc_output_options, mc_output_options_count, err);
+    if (rc == MC_OK) rc = read_mapping(work, &work->top, "", root, parts, err);
+    if (rc == MC_OK) rc = read_steps(work, mc_yaml_find(root, "steps"), err);
+    if (rc == MC_OK) rc = read_mapping(work, &work->gates, "", mc_yaml_find(root, "gates"), NULL, err);
+    if (rc == MC_OK) rc = read_mapping(work, &work->output, "", mc_yaml_find(root, "output"), NULL, err);
+    return rc == MC_OK ? check_needs(work, root, err) : rc;
+}
+
+void mc_work_finish(struct mc_work *work)
+{
+    for (int i = 0; i < work->n_steps; i++) mc_settings_finish(&work->steps[i].settings);
+    mc_free(work->steps);
+    mc_settings_finish(&work->output);
+    mc_settings_finish(&work->gates);
+    mc_settings_finish(&work->top);
+    mc_arena_finish(&work->arena);
+}

@@ -1,0 +1,64 @@
+/* change.c - verbs that change a model; see change.h. */
+#include "change.h"
+
+#include <string.h>
+
+#include "failure.h"
+#include "session.h"
+
+/* Every given option of one of the verb's tables, under a part of the recipe. */
+static int set_given(const struct arguments *args, struct mc_recipe *recipe, int table, const char *part,
+                     struct mc_error *err)
+{
+    size_t n;
+    const struct mc_option *options = verb_options(args->verb, table, &n);
+    for (int i = 0; i < args->n_given; i++) {
+        const struct given *given = &args->given[i];
+        char path[128];
+        if (!options || given->option < options || given->option >= options + n) continue;
+        snprintf(path, sizeof path, "%s.%s", part, given->option->name);
+        const int rc = mc_recipe_set_text(recipe, path, given->text, given->as, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+static int set_common(const struct arguments *args, struct mc_recipe *recipe, const char *model, struct mc_error *err)
+{
+    int rc = mc_recipe_set_text(recipe, "model", model, args->verb->name, err);
+    if (rc == MC_OK && argument_given(args, "data"))
+        rc = mc_recipe_set_text(recipe, "data", argument_text(args, "data"), "--data", err);
+    if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "output.model", argument_text(args, "output"), "--output", err);
+    return rc;
+}
+
+int change_recipe(const struct arguments *args, const char *model, struct mc_recipe **recipe, struct mc_error *err)
+{
+    char part[64];
+    if (!argument_given(args, "output")) return fail_usage(err, args->verb->name, "needs -o OUT");
+    int rc = mc_recipe_create(recipe, err);
+    if (rc < 0) return rc;
+    snprintf(part, sizeof part, "steps.0.%s", args->verb->step);
+    rc = set_common(args, *recipe, model, err);
+    if (rc == MC_OK) rc = mc_recipe_set_text(*recipe, part, "", args->verb->name, err); /* the step, be it bare */
+    if (rc == MC_OK) rc = set_given(args, *recipe, 1, part, err);
+    if (rc == MC_OK) rc = set_given(args, *recipe, 2, "gates", err);
+    if (rc < 0) mc_recipe_destroy(*recipe);
+    return rc;
+}
+
+int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *out_dir, struct mc_error *err)
+{
+    struct mc_context context;
+    struct mc_record *record = NULL;
+    session_context(args, &context);
+    int rc = mc_recipe_run(recipe, &context, out_dir, argument_flag(args, "force"), &record, err);
+    if (record) {
+        struct mc_error problem = {0};
+        const int shown = session_show(args, record, &problem);
+        if (shown < 0) *err = problem, rc = shown;
+    }
+    mc_record_destroy(record);
+    mc_recipe_destroy(recipe);
+    return rc;
+}

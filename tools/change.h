@@ -1,0 +1,21 @@
+/* change.h - verbs that change a model: each is a recipe of one step, built from the command line. */
+#ifndef MC_TOOLS_CHANGE_H
+#define MC_TOOLS_CHANGE_H
+
+#include "arguments.h"
+
+/* Entries of every such verb's own table of options. */
+#define CHANGE_OPTIONS                                                                                                 \
+    {"output", MC_OPTION_TEXT, "OUT", NULL, NULL, NULL, NULL, "the ONNX file to write"},                               \
+    {                                                                                                                  \
+        "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
+            "data set to train on and to measure with: glyphs, mnist:DIR, csv:FILE, with options"                      \
+    }
+
+/* A recipe of the verb's step on `model`, with all that the command line says. */
+int change_recipe(const struct arguments *args, const char *model, struct mc_recipe **recipe, struct mc_error *err);
+
+/* Run a recipe and show its record, also when a gate did not hold; takes over the recipe. `out_dir` may be NULL. */
+int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *out_dir, struct mc_error *err);
+
+#endif
