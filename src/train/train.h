@@ -16,22 +16,22 @@ enum mc_loss_kind { MC_LOSS_AUTO, MC_LOSS_CROSS_ENTROPY, MC_LOSS_MSE };
 enum mc_optimizer_kind { MC_SGD, MC_MOMENTUM, MC_RMSPROP, MC_ADAM };
 enum mc_rate_kind { MC_RATE_CONSTANT, MC_RATE_EXPONENTIAL, MC_RATE_LINEAR };
 
+/* In brackets what mc_fit_options_init sets. */
 struct mc_fit_options {
-    enum mc_loss_kind loss;
-    enum mc_optimizer_kind optimizer;
-    enum mc_rate_kind rate_kind;
-    double rate;         /* eta_0; 0: the optimizer's usual one, see mc_rate_usual */
-    double rate_gamma;   /* exponential: eta_0 * gamma^epoch, epochs counted from 0; linear: eta_0 * (1 - share of the
-                          * steps that are done) */
-    double momentum;     /* of MC_MOMENTUM, [0, 1); default 0.9 */
-    double beta1, beta2; /* Adam; RMSProp uses beta2 as its rho */
-    double epsilon;
-    double l1, l2; /* penalties on weights (rank >= 2; not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic
-                    * net. l1 makes weights exactly zero (train/optimizer.h) */
-    int64_t batch; /* samples per step; 1: stochastic; 0: all (batch gradient descent) */
-    int64_t epochs;
-    int64_t patience; /* early stopping: epochs without improvement; 0: off, and the last epoch's weights stay */
-    double min_delta; /* least improvement of the validation loss that counts; default 0.001 */
+    enum mc_loss_kind loss;           /* [auto: cross-entropy for classes, mean squared error for numbers] */
+    enum mc_optimizer_kind optimizer; /* [Adam] */
+    enum mc_rate_kind rate_kind;      /* [linear] */
+    double rate;                      /* eta_0 [0: the optimizer's usual one, see mc_rate_usual] */
+    double rate_gamma;                /* exponential: eta_0 * gamma^epoch, epochs counted from 0 [0.95] */
+    double momentum;                  /* of MC_MOMENTUM, [0, 1) [0.9] */
+    double beta1, beta2;              /* Adam; RMSProp uses beta2 as its rho [0.9, 0.999] */
+    double epsilon;                   /* [1e-8] */
+    double l1, l2;    /* penalties on weights (rank >= 2; not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic
+                       * net. l1 makes weights exactly zero (train/optimizer.h) [0] */
+    int64_t batch;    /* samples per step; 1: stochastic; 0: all (batch gradient descent) [64] */
+    int64_t epochs;   /* [20] */
+    int64_t patience; /* early stopping: epochs without improvement [0: off, and the last epoch's weights stay] */
+    double min_delta; /* least improvement of the validation loss that counts [0.001] */
     uint64_t seed;
     bool freeze_batch_norm;
     bool augment_shift; /* shift images [C, H, W] by up to 2 pixels, their edges repeated */
@@ -44,7 +44,7 @@ struct mc_fit_options {
     /* distillation: L = (1-alpha) H(y, p_s) + alpha T^2 KL(p_t || p_s)   (Hinton, Vinyals, Dean 2015). For mean squared
      * error both terms are: (1-alpha) MSE(y, o_s) + alpha MSE(o_t, o_s). */
     const struct mc_model *teacher; /* NULL: none */
-    double alpha, temperature;
+    double alpha, temperature;      /* [0.5, 2] */
 
     /* Called before each step, to move a schedule of masks on; may be NULL. progress in [0, 1). Returns 1 if it changed
      * `masks`: weights are zeroed at once, and an epoch before it no longer counts as the best. */
@@ -58,12 +58,17 @@ struct mc_fit_options {
     struct mc_runtime runtime;
 };
 
-void mc_fit_options_init(struct mc_fit_options *options); /* the defaults, which the manual states */
+void mc_fit_options_init(struct mc_fit_options *options);
 
 /* Rate that suits an optimizer with most models: 0.1 for SGD, 0.05 for momentum, 0.001 for RMSProp and Adam. */
 double mc_rate_usual(enum mc_optimizer_kind optimizer);
 
-/* Train. `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
+/* Train. More than 1,024 samples in a step are run in several passes whose gradients are added; batch statistics are
+ * then those of a pass. A model whose batch is a fixed number is trained at any batch if its graph allows that, else at
+ * its own, and what does not fill one is left out. Early stopping without validation samples watches the training loss.
+ * Same seed, same number of threads, same CPU: same bytes.
+ *
+ * `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
  * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they
  * were after the last good epoch. A loss that is not finite is MC_ERR_INPUT naming step and rate. */
 int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
@@ -81,8 +86,8 @@ int mc_architecture_create(struct mc_model **model, const char *name, const stru
                            struct mc_error *err);
 bool mc_architecture_known(const char *name);
 
-/* Trainable parameters: float initializers of the main graph (and Identity copies of initializers made into their own)
- * that reach an output through differentiable nodes. Lent array in arena order. */
+/* Trainable parameters: float initializers of the main graph that reach an output through differentiable nodes. Scalars
+ * (rank 0) are taken for constants of a formula and left alone. Lent array in file order. */
 int mc_trainable(const struct mc_model *model, struct mc_value ***values, int *n, struct mc_error *err);
 
 #endif
