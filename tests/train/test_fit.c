@@ -37,6 +37,19 @@ static bool same_weights(const struct mc_model *a, const struct mc_model *b)
     return same;
 }
 
+struct stop {
+    int64_t at;
+    int64_t calls;
+};
+
+static bool stop_at(void *context, const char *what, int64_t done, int64_t total, double loss)
+{
+    struct stop *s = context;
+    s->calls++;
+    assert_true(done <= total && isfinite(loss));
+    return strcmp(what, "training") != 0 || done < s->at;
+}
+
 /* --- it learns --- */
 
 static void test_every_optimizer_separates_two_sides(void **state)
@@ -356,6 +369,77 @@ static void test_squared_error_of_classes_is_against_one_hot_numbers(void **stat
     toy_destroy(&toy);
 }
 
+/* --- batch normalization --- */
+
+static struct mc_value *channel_vector(struct mc_model *model, const char *name, int64_t n, double value)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *data;
+    assert_ok(mc_tensor_create(&data, MC_FLOAT, &(struct mc_shape){.rank = 1, .dim = {n}}, &err), err);
+    for (int64_t i = 0; i < n; i++) mc_tensor_set_f64(data, i, value);
+    return mc_graph_add_initializer(model->graph, name, data);
+}
+
+/* Put a BatchNormalization between the first Gemm and its Relu. */
+static void normalize_hidden(struct mc_model *model, int64_t width)
+{
+    struct mc_error err = {0};
+    struct mc_graph *graph = model->graph;
+    struct mc_node *relu = graph->nodes[1];
+    struct mc_value *inputs[] = {relu->inputs[0], channel_vector(model, "scale", width, 1),
+                                 channel_vector(model, "shift", width, 0), channel_vector(model, "mean", width, 0),
+                                 channel_vector(model, "variance", width, 1)};
+    struct mc_value *out = mc_value_create(graph, "normalized");
+    assert_non_null(mc_node_create(graph, 1, "", "BatchNormalization", "norm", 5, inputs, 1, &out));
+    assert_ok(mc_node_set_input(relu, 0, out, &err), err);
+    mc_ops_bind(model);
+}
+
+static bool is_all(const struct mc_model *model, const char *name, float value)
+{
+    const struct mc_tensor *data = mc_graph_find(model->graph, name)->data;
+    for (int64_t i = 0; i < mc_tensor_count(data); i++)
+        if (((const float *)data->data)[i] != value) return false;
+    return true;
+}
+
+static void test_batch_statistics_are_learnt_unless_frozen(void **state)
+{
+    struct toy toy;
+    toy_two_sides(&toy, 201); /* the last batch has nine */
+    for (int frozen = 0; frozen < 2; frozen++) {
+        struct mc_fit_options o = toy_options(0.1, 16, 20);
+        o.freeze_batch_norm = frozen;
+        struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+        normalize_hidden(model, 8);
+        fit(model, &toy, &o);
+        assert_true(accuracy(model, &toy, &o) > 0.99);
+        assert_false(is_all(model, "scale", 1));
+        assert_int_equal(is_all(model, "mean", 0), frozen);
+        assert_int_equal(is_all(model, "variance", 1), frozen);
+        mc_model_destroy(model);
+    }
+    toy_destroy(&toy);
+}
+
+/* No gradient leads to running statistics, yet they go back with the weights when an epoch fails. */
+static void test_running_statistics_are_restored_with_the_weights(void **state)
+{
+    struct mc_error err = {0};
+    struct toy toy;
+    toy_two_sides(&toy, 64);
+    struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+    normalize_hidden(model, 8);
+    struct mc_fit_options o = toy_options(0.1, 16, 1);
+    struct stop stop = {.at = 3};
+    o.progress = stop_at;
+    o.progress_context = &stop;
+    assert_int_equal(mc_fit(model, &toy.data, &o, NULL, &err), MC_INTERRUPTED);
+    assert_true(is_all(model, "mean", 0) && is_all(model, "variance", 1) && is_all(model, "scale", 1));
+    mc_model_destroy(model);
+    toy_destroy(&toy);
+}
+
 /* --- batches that are a number in the file --- */
 
 static void test_a_fixed_batch_is_opened_for_training_and_closed_again(void **state)
@@ -485,19 +569,6 @@ static void test_a_loss_that_is_not_finite_names_step_and_rate(void **state)
     toy_destroy(&toy);
 }
 
-struct stop {
-    int64_t at;
-    int64_t calls;
-};
-
-static bool stop_at(void *context, const char *what, int64_t done, int64_t total, double loss)
-{
-    struct stop *s = context;
-    s->calls++;
-    assert_true(done <= total && isfinite(loss));
-    return strcmp(what, "training") != 0 || done < s->at;
-}
-
 static void test_an_interrupt_leaves_the_last_whole_epoch(void **state)
 {
     struct mc_error err = {0};
@@ -600,6 +671,8 @@ int main(void)
         cmocka_unit_test(test_a_softmax_at_the_end_is_seen_through),
         cmocka_unit_test(test_a_single_score_separates_two_classes),
         cmocka_unit_test(test_squared_error_of_classes_is_against_one_hot_numbers),
+        cmocka_unit_test(test_batch_statistics_are_learnt_unless_frozen),
+        cmocka_unit_test(test_running_statistics_are_restored_with_the_weights),
         cmocka_unit_test(test_a_fixed_batch_is_opened_for_training_and_closed_again),
         cmocka_unit_test(test_a_batch_that_the_graph_insists_on_is_used),
         cmocka_unit_test(test_a_student_of_the_teacher_alone_learns_its_answers),
