@@ -21,10 +21,13 @@ struct plane {
     void *y;
     int32_t *at;
     const double *share;
+    int64_t width, pitch;
 };
 
+typedef void visit_fn(const struct row *row, const struct plane *plane);
+
 /* Visit every row of the output under every tap that meets the input. */
-static inline void each_row(const struct mc_window *w, void (*visit)(const struct row *row, void *plane), void *plane)
+static inline void each_row(const struct mc_window *w, visit_fn *visit, const struct plane *plane)
 {
     int64_t od, od_end, oh, oh_end, ow, ow_end;
     for (int64_t kd = 0; kd < w->kernel[0]; kd++)

@@ -66,10 +66,17 @@ struct statistics {
     double mean, inverse;
 };
 
+/* Channels that are worked on together: one, or neighbours where channels lie last. */
+struct block {
+    int64_t first, n;
+    struct mc_channel channel;
+};
+
 struct job {
     const struct mc_channel_loops *loops;
-    struct mc_channel channel;
-    int64_t n; /* elements of a channel */
+    int64_t channels, samples, spatial;
+    bool last;
+    int64_t width; /* of a block */
     size_t size;
     double epsilon, momentum;
     bool of_batch; /* statistics of the batch */
@@ -82,12 +89,16 @@ struct job {
 static void job_init(struct job *job, const struct mc_step *step)
 {
     const struct mc_tensor *x = step->in[X];
-    const int64_t spatial = mc_shape_span(&x->shape, 2, x->shape.rank);
     const bool trainer = step->training && !step->runtime->freeze_batch_norm;
+    const int64_t spatial = mc_shape_span(&x->shape, 2, x->shape.rank);
+    const bool last = x->channels_last || spatial == 1; /* then there is no difference */
     *job = (struct job){
         .loops = &step->runtime->kernels->channels->of[x->dtype == MC_DOUBLE ? MC_CHANNEL_F64 : MC_CHANNEL_F32],
-        .channel = {.n = x->shape.dim[0], .length = spatial, .stride = x->shape.dim[1] * spatial},
-        .n = x->shape.dim[0] * spatial,
+        .channels = x->shape.dim[1],
+        .samples = x->shape.dim[0],
+        .spatial = spatial,
+        .last = last,
+        .width = last ? MC_CHANNEL_WIDTH : 1,
         .size = (size_t)mc_dtype_bits(x->dtype) / 8,
         .epsilon = (double)mc_node_float(step->node, "epsilon", 1e-5f),
         .momentum = (double)mc_node_float(step->node, "momentum", 0.9f),
@@ -98,27 +109,55 @@ static void job_init(struct job *job, const struct mc_step *step)
     };
 }
 
+static void run_blocks(struct job *job, mc_range_fn *body)
+{
+    const int64_t work = job->samples * job->spatial * job->width * NORM_WORK;
+    mc_parallel((job->channels + job->width - 1) / job->width, mc_parallel_grain(work), body, job);
+}
+
+static struct block block_of(const struct job *job, int64_t i)
+{
+    const int64_t first = i * job->width, left = job->channels - first;
+    struct block block = {.first = first, .n = left < job->width ? left : job->width};
+    if (job->last)
+        block.channel =
+            (struct mc_channel){.n = job->samples * job->spatial, .stride = job->channels, .width = block.n};
+    else
+        block.channel =
+            (struct mc_channel){.n = job->samples, .length = job->spatial, .stride = job->channels * job->spatial};
+    return block;
+}
+
 static int norm_prepare(struct mc_step *step, struct mc_error *err)
 {
     if (step->training) step->saved_bytes = (size_t)step->in[X]->shape.dim[1] * sizeof(struct statistics);
     return MC_OK;
 }
 
-static const void *channel_data(const struct job *job, const void *data, int64_t c)
+/* The first element of a channel, as a position in the tensor. */
+static int64_t start_of(const struct job *job, int64_t c)
 {
-    return (const char *)data + (size_t)(c * job->channel.length) * job->size;
+    return job->last ? c : c * job->spatial;
 }
 
-/* Mean and sum of squared deviations of channel c, in one pass over data shifted by the first element: a large common
- * part then costs no digits. */
-static void batch_statistics(const struct job *job, int64_t c, double *mean, double *squares)
+static void *block_data(const struct job *job, const void *data, const struct block *block)
+{
+    return (char *)data + (size_t)start_of(job, block->first) * job->size;
+}
+
+/* Mean and sum of squared deviations of each channel, in one pass over data shifted by the first element: a large
+ * common part then costs no digits. */
+static void batch_statistics(const struct job *job, const struct block *block, double *mean, double *squares)
 {
     const struct mc_tensor *x = job->step->in[X];
-    const double center = mc_tensor_get_f64(x, c * job->channel.length);
-    double sums[2];
-    job->loops->moments(&job->channel, channel_data(job, x->data, c), center, sums);
-    *mean = center + sums[0] / (double)job->n;
-    *squares = fmax(0, sums[1] - sums[0] * sums[0] / (double)job->n);
+    const double n = (double)(job->samples * job->spatial);
+    double center[MC_CHANNEL_WIDTH], sums[MC_CHANNEL_WIDTH];
+    for (int64_t i = 0; i < block->n; i++) center[i] = mc_tensor_get_f64(x, start_of(job, block->first + i));
+    job->loops->moments(&block->channel, block_data(job, x->data, block), center, sums, squares);
+    for (int64_t i = 0; i < block->n; i++) {
+        mean[i] = center[i] + sums[i] / n;
+        squares[i] = fmax(0, squares[i] - sums[i] * sums[i] / n);
+    }
 }
 
 static void blend(const struct job *job, struct mc_tensor *to, const struct mc_tensor *from, int64_t c, double value)
@@ -126,36 +165,54 @@ static void blend(const struct job *job, struct mc_tensor *to, const struct mc_t
     mc_tensor_set_f64(to, c, mc_tensor_get_f64(from, c) * job->momentum + value * (1 - job->momentum));
 }
 
-static struct statistics channel_statistics(const struct job *job, int64_t c)
+/* What channel c is normalized by, given the batch's mean and squares; running statistics and outputs follow. */
+static struct statistics take_batch(const struct job *job, int64_t c, double mean, double squares)
 {
     const struct mc_step *step = job->step;
-    double mean = mc_tensor_get_f64(step->in[MEAN], c), variance = mc_tensor_get_f64(step->in[VARIANCE], c);
-    if (job->of_batch && job->n > 0) {
-        double squares;
-        batch_statistics(job, c, &mean, &squares);
-        variance = squares / (double)job->n;
-        const double unbiased = job->n > 1 ? squares / (double)(job->n - 1) : variance;
-        if (job->update) {
-            blend(job, step->in[MEAN], step->in[MEAN], c, mean);
-            blend(job, step->in[VARIANCE], step->in[VARIANCE], c, unbiased);
-        }
-        if (step->n_out > 1 && step->out[1]) blend(job, step->out[1], step->in[MEAN], c, mean);
-        if (step->n_out > 2 && step->out[2]) blend(job, step->out[2], step->in[VARIANCE], c, variance);
+    const int64_t n = job->samples * job->spatial;
+    const double variance = squares / (double)n, unbiased = n > 1 ? squares / (double)(n - 1) : variance;
+    if (job->update) {
+        blend(job, step->in[MEAN], step->in[MEAN], c, mean);
+        blend(job, step->in[VARIANCE], step->in[VARIANCE], c, unbiased);
     }
+    if (step->n_out > 1 && step->out[1]) blend(job, step->out[1], step->in[MEAN], c, mean);
+    if (step->n_out > 2 && step->out[2]) blend(job, step->out[2], step->in[VARIANCE], c, variance);
     return (struct statistics){mean, 1 / sqrt(variance + job->epsilon)};
 }
 
-static void forward_channels(void *context, int64_t begin, int64_t end)
+static void block_statistics(const struct job *job, const struct block *block, struct statistics *s)
+{
+    const struct mc_step *step = job->step;
+    if (job->of_batch && job->samples * job->spatial > 0) {
+        double mean[MC_CHANNEL_WIDTH], squares[MC_CHANNEL_WIDTH];
+        batch_statistics(job, block, mean, squares);
+        for (int64_t i = 0; i < block->n; i++) s[i] = take_batch(job, block->first + i, mean[i], squares[i]);
+        return;
+    }
+    for (int64_t i = 0; i < block->n; i++) {
+        const int64_t c = block->first + i;
+        s[i].mean = mc_tensor_get_f64(step->in[MEAN], c);
+        s[i].inverse = 1 / sqrt(mc_tensor_get_f64(step->in[VARIANCE], c) + job->epsilon);
+    }
+}
+
+static void forward_blocks(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     const struct mc_step *step = job->step;
-    for (int64_t c = begin; c < end; c++) {
-        const struct statistics s = channel_statistics(job, c);
-        const double a = mc_tensor_get_f64(step->in[SCALE], c) * s.inverse;
-        const double b = mc_tensor_get_f64(step->in[SHIFT], c) - s.mean * a;
-        if (job->saved) job->saved[c] = s;
-        char *y = (char *)step->out[0]->data + (size_t)(c * job->channel.length) * job->size;
-        job->loops->affine(&job->channel, channel_data(job, step->in[X]->data, c), a, b, y);
+    for (int64_t k = begin; k < end; k++) {
+        const struct block block = block_of(job, k);
+        struct statistics s[MC_CHANNEL_WIDTH];
+        double a[MC_CHANNEL_WIDTH], b[MC_CHANNEL_WIDTH];
+        block_statistics(job, &block, s);
+        for (int64_t i = 0; i < block.n; i++) {
+            const int64_t c = block.first + i;
+            a[i] = mc_tensor_get_f64(step->in[SCALE], c) * s[i].inverse;
+            b[i] = mc_tensor_get_f64(step->in[SHIFT], c) - s[i].mean * a[i];
+            if (job->saved) job->saved[c] = s[i];
+        }
+        job->loops->affine(&block.channel, block_data(job, step->in[X]->data, &block), a, b,
+                           block_data(job, step->out[0]->data, &block));
     }
 }
 
@@ -163,31 +220,42 @@ static int norm_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step);
-    mc_parallel(step->in[X]->shape.dim[1], mc_parallel_grain(job.n * NORM_WORK), forward_channels, &job);
+    run_blocks(&job, forward_blocks);
     return MC_OK;
 }
 
 /* With h = (x - mean) * inverse: dB = sum dy, dscale = sum dy h, and
  * dx = scale * inverse * (dy - dB/n - h * dscale/n) for statistics of the batch, scale * inverse * dy for running ones.
  */
-static void backward_channels(void *context, int64_t begin, int64_t end)
+static void backward_block(const struct job *job, const struct block *block)
+{
+    const struct mc_step *step = job->step;
+    const struct statistics *s = job->saved + block->first;
+    const void *x = block_data(job, step->in[X]->data, block), *dy = block_data(job, job->dy, block);
+    const double n = (double)(job->samples * job->spatial);
+    double mean[MC_CHANNEL_WIDTH], dshift[MC_CHANNEL_WIDTH], dscale[MC_CHANNEL_WIDTH];
+    double a[MC_CHANNEL_WIDTH], slope[MC_CHANNEL_WIDTH], offset[MC_CHANNEL_WIDTH];
+    for (int64_t i = 0; i < block->n; i++) mean[i] = s[i].mean;
+    job->loops->grad_sums(&block->channel, x, dy, mean, dshift, dscale);
+    for (int64_t i = 0; i < block->n; i++) {
+        const int64_t c = block->first + i;
+        dscale[i] *= s[i].inverse;
+        if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, dscale[i]);
+        if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, dshift[i]);
+        a[i] = mc_tensor_get_f64(step->in[SCALE], c) * s[i].inverse;
+        slope[i] = job->of_batch ? -a[i] * s[i].inverse * dscale[i] / n : 0;
+        offset[i] = job->of_batch ? -a[i] * dshift[i] / n - slope[i] * s[i].mean : 0;
+    }
+    if (step->grad_in[X])
+        job->loops->grad(&block->channel, x, dy, a, slope, offset, block_data(job, step->grad_in[X]->data, block));
+}
+
+static void backward_blocks(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    const struct mc_step *step = job->step;
-    for (int64_t c = begin; c < end; c++) {
-        const struct statistics s = job->saved[c];
-        const void *x = channel_data(job, step->in[X]->data, c), *dy = channel_data(job, job->dy, c);
-        double sums[2];
-        job->loops->grad_sums(&job->channel, x, dy, s.mean, sums);
-        const double dshift = sums[0], dscale = sums[1] * s.inverse;
-        if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, dscale);
-        if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, dshift);
-        if (!step->grad_in[X]) continue;
-        const double n = (double)job->n, a = mc_tensor_get_f64(step->in[SCALE], c) * s.inverse;
-        const double slope = job->of_batch ? -a * s.inverse * dscale / n : 0;
-        const double offset = job->of_batch ? -a * dshift / n - slope * s.mean : 0;
-        char *dx = (char *)step->grad_in[X]->data + (size_t)(c * job->channel.length) * job->size;
-        job->loops->grad(&job->channel, x, dy, a, slope, offset, dx);
+    for (int64_t k = begin; k < end; k++) {
+        const struct block block = block_of(job, k);
+        backward_block(job, &block);
     }
 }
 
@@ -198,7 +266,7 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     if (!step->grad_out[0])
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "no derivative of the running statistics that it gives out");
     job.dy = step->grad_out[0]->data;
-    mc_parallel(step->in[X]->shape.dim[1], mc_parallel_grain(job.n * NORM_WORK), backward_channels, &job);
+    run_blocks(&job, backward_blocks);
     return MC_OK;
 }
 
@@ -229,6 +297,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .grad_inputs = 1 << X | 1 << SCALE | 1 << SHIFT,                                                               \
         .keep = MC_KEEP_IN,                                                                                            \
         .shape = norm_shape,                                                                                           \
+        .order = mc_order_same,                                                                                        \
         .prepare = norm_prepare,                                                                                       \
         .forward = norm_forward,                                                                                       \
         .backward = norm_backward,                                                                                     \

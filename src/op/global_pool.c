@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "kernel/channel.h"
+#include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
 
@@ -19,29 +21,54 @@ static int global_shape(const struct mc_node *node, const struct mc_fact *const 
     return MC_OK;
 }
 
+/* A plane is one channel of one sample. Where channels lie last, the planes of a sample are interleaved. */
 struct job {
     const struct mc_row_loops *rows;
-    int64_t n; /* elements of a plane */
+    const struct mc_channel_loops *channels;
+    int64_t n, C; /* elements of a plane, planes of a sample */
+    bool last;
     const struct mc_tensor *x, *y;
     struct mc_tensor *to;
 };
 
-static void job_run(const struct mc_step *step, const struct mc_tensor *y, struct mc_tensor *to, mc_range_fn *body)
+static void job_init(struct job *job, const struct mc_step *step, const struct mc_tensor *y, struct mc_tensor *to)
 {
     const struct mc_tensor *x = step->in[0];
-    struct job job = {
+    *job = (struct job){
         .rows = &mc_step_loops(step)->rows[mc_loop_type(x->dtype)],
+        .channels = &step->runtime->kernels->channels->of[x->dtype == MC_DOUBLE ? MC_CHANNEL_F64 : MC_CHANNEL_F32],
         .n = mc_shape_span(&x->shape, 2, x->shape.rank),
+        .C = x->shape.dim[1],
+        .last = x->channels_last,
         .x = x,
         .y = y,
         .to = to,
     };
-    mc_parallel(mc_shape_span(&x->shape, 0, 2), mc_parallel_grain(job.n), body, &job);
 }
 
-static char *plane(const struct job *job, const struct mc_tensor *of, int64_t p)
+static void run_planes(struct job *job, mc_range_fn *body)
 {
-    return (char *)of->data + (size_t)(p * job->n) * (size_t)mc_dtype_bits(of->dtype) / 8;
+    mc_parallel(mc_shape_span(&job->x->shape, 0, 2), mc_parallel_grain(job->n), body, job);
+}
+
+/* Element i of plane p as a position in the tensor. */
+static int64_t position(const struct job *job, int64_t p, int64_t i)
+{
+    return job->last ? (p / job->C * job->n + i) * job->C + p % job->C : p * job->n + i;
+}
+
+static char *element(const struct job *job, const struct mc_tensor *of, int64_t at)
+{
+    return (char *)of->data + (size_t)at * (size_t)mc_dtype_bits(of->dtype) / 8;
+}
+
+static void fill(const struct job *job, int64_t p, double value)
+{
+    const int64_t first = position(job, p, 0), step = job->last ? job->C : 1;
+    if (job->to->dtype == MC_FLOAT)
+        for (int64_t i = 0; i < job->n; i++) ((float *)job->to->data)[first + i * step] = (float)value;
+    else
+        for (int64_t i = 0; i < job->n; i++) ((double *)job->to->data)[first + i * step] = value;
 }
 
 /* --- means --- */
@@ -50,33 +77,48 @@ static void mean_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     for (int64_t p = begin; p < end; p++)
-        mc_tensor_set_f64(job->to, p, job->rows->sum(job->n, plane(job, job->x, p)) / (double)job->n);
+        mc_tensor_set_f64(job->to, p, job->rows->sum(job->n, element(job, job->x, p * job->n)) / (double)job->n);
+}
+
+/* Neighbouring channels of a sample at once. */
+static void mean_blocks(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const int64_t blocks = (job->C + MC_CHANNEL_WIDTH - 1) / MC_CHANNEL_WIDTH;
+    for (int64_t k = begin; k < end; k++) {
+        const double zero[MC_CHANNEL_WIDTH] = {0};
+        double sums[MC_CHANNEL_WIDTH], squares[MC_CHANNEL_WIDTH];
+        const int64_t first = k % blocks * MC_CHANNEL_WIDTH, left = job->C - first, p = k / blocks * job->C + first;
+        const struct mc_channel channel = {
+            .n = job->n, .stride = job->C, .width = left < MC_CHANNEL_WIDTH ? left : MC_CHANNEL_WIDTH};
+        job->channels->moments(&channel, element(job, job->x, position(job, p, 0)), zero, sums, squares);
+        for (int64_t i = 0; i < channel.width; i++) mc_tensor_set_f64(job->to, p + i, sums[i] / (double)job->n);
+    }
 }
 
 static int mean_forward(struct mc_step *step, struct mc_error *err)
 {
-    job_run(step, NULL, step->out[0], mean_planes);
-    return MC_OK;
-}
-
-static void fill(struct mc_tensor *to, int64_t at, int64_t n, double value)
-{
-    if (to->dtype == MC_FLOAT)
-        for (int64_t i = 0; i < n; i++) ((float *)to->data)[at + i] = (float)value;
+    struct job job;
+    job_init(&job, step, NULL, step->out[0]);
+    const int64_t blocks = (job.C + MC_CHANNEL_WIDTH - 1) / MC_CHANNEL_WIDTH;
+    if (job.last)
+        mc_parallel(step->in[0]->shape.dim[0] * blocks, mc_parallel_grain(job.n * MC_CHANNEL_WIDTH), mean_blocks, &job);
     else
-        for (int64_t i = 0; i < n; i++) ((double *)to->data)[at + i] = value;
+        run_planes(&job, mean_planes);
+    return MC_OK;
 }
 
 static void mean_grad_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    for (int64_t p = begin; p < end; p++)
-        fill(job->to, p * job->n, job->n, mc_tensor_get_f64(job->y, p) / (double)job->n);
+    for (int64_t p = begin; p < end; p++) fill(job, p, mc_tensor_get_f64(job->y, p) / (double)job->n);
 }
 
 static int mean_backward(struct mc_step *step, struct mc_error *err)
 {
-    job_run(step, step->grad_out[0], step->grad_in[0], mean_grad_planes);
+    struct job job;
+    job_init(&job, step, step->grad_out[0], step->grad_in[0]);
+    run_planes(&job, mean_grad_planes);
     return MC_OK;
 }
 
@@ -87,11 +129,12 @@ static int64_t find_largest(const struct job *job, int64_t p)
 {
     int64_t at = -1;
     double best = -INFINITY;
-    for (int64_t i = p * job->n; i < (p + 1) * job->n; i++) {
-        const double v = mc_tensor_get_f64(job->x, i);
-        if (isnan(v)) return i;
+    for (int64_t i = 0; i < job->n; i++) {
+        const int64_t here = position(job, p, i);
+        const double v = mc_tensor_get_f64(job->x, here);
+        if (isnan(v)) return here;
         if (at < 0 || v > best) {
-            at = i;
+            at = here;
             best = v;
         }
     }
@@ -109,7 +152,9 @@ static void max_planes(void *context, int64_t begin, int64_t end)
 
 static int max_forward(struct mc_step *step, struct mc_error *err)
 {
-    job_run(step, NULL, step->out[0], max_planes);
+    struct job job;
+    job_init(&job, step, NULL, step->out[0]);
+    run_planes(&job, max_planes);
     return MC_OK;
 }
 
@@ -117,7 +162,7 @@ static void max_grad_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     for (int64_t p = begin; p < end; p++) {
-        fill(job->to, p * job->n, job->n, 0);
+        fill(job, p, 0);
         const int64_t at = find_largest(job, p);
         if (at >= 0) mc_tensor_set_f64(job->to, at, mc_tensor_get_f64(job->y, p));
     }
@@ -125,7 +170,9 @@ static void max_grad_planes(void *context, int64_t begin, int64_t end)
 
 static int max_backward(struct mc_step *step, struct mc_error *err)
 {
-    job_run(step, step->grad_out[0], step->grad_in[0], max_grad_planes);
+    struct job job;
+    job_init(&job, step, step->grad_out[0], step->grad_in[0]);
+    run_planes(&job, max_grad_planes);
     return MC_OK;
 }
 
@@ -137,7 +184,7 @@ static int global_coupling(struct mc_coupling *c, const struct mc_node *node, st
 
 #define GLOBAL_POOL                                                                                                    \
     .domain = "", .since = 1, .min_inputs = 1, .max_inputs = 1, .n_outputs = 1, .grad_inputs = 1,                      \
-    .shape = global_shape, .coupling = global_coupling, .cost = mc_cost_elementwise
+    .shape = global_shape, .order = mc_order_same, .coupling = global_coupling, .cost = mc_cost_elementwise
 
 const struct mc_op mc_op_global_average_pool_1 = {
     GLOBAL_POOL, .type = "GlobalAveragePool", .keep = MC_KEEP_NONE, .forward = mean_forward, .backward = mean_backward,

@@ -11,9 +11,12 @@
 #include "op/sliding.h"
 
 struct pool {
-    struct mc_window window; /* three axes */
-    double *share;           /* AveragePool: [outputs of a plane] */
+    struct mc_pooling pooling;
+    double *share; /* AveragePool: [outputs of a plane] */
 };
+
+/* Channels in one run of the loops where they lie last: wide enough for SIMD, few enough to share the work. */
+enum { CHUNK = 64 };
 
 static int pool_window(const struct mc_node *node, const struct mc_fact *x, struct mc_window *window,
                        struct mc_error *err)
@@ -45,9 +48,11 @@ static int max_shape(const struct mc_node *node, const struct mc_fact *const *in
     return rc;
 }
 
-static int64_t n_planes(const struct mc_step *step)
+/* Row-major planes of channels by themselves, or of all channels of a sample, which do not mix either. Where positions
+ * are to be given out, they are those in row-major order. */
+static enum mc_order pool_order(const struct mc_step *step)
 {
-    return mc_shape_span(&step->in[0]->shape, 0, 2);
+    return step->n_out > 1 && step->out[1] ? MC_ORDER_FIRST : MC_ORDER_SAME;
 }
 
 static int pool_prepare(struct mc_step *step, struct mc_error *err)
@@ -58,7 +63,9 @@ static int pool_prepare(struct mc_step *step, struct mc_error *err)
     const struct mc_fact x = {.dtype = step->in[0]->dtype, .shape = step->in[0]->shape};
     struct mc_window window;
     const int rc = pool_window(step->node, &x, &window, err);
-    pool->window = mc_window_as_3d(&window);
+    const bool last = step->in[0]->channels_last || step->out[0]->channels_last;
+    pool->pooling.window = mc_window_as_3d(&window);
+    pool->pooling.pitch = pool->pooling.width = last ? step->in[0]->shape.dim[1] : 1;
     return rc;
 }
 
@@ -73,36 +80,67 @@ static void pool_release(struct mc_step *step)
 /* --- over planes --- */
 
 struct job {
-    const struct pool *pool;
+    struct mc_pooling pooling; /* of a whole plane */
     const struct mc_pooling_loops *loops;
+    const double *share;
     const char *from;
     char *to;
-    size_t from_bytes, to_bytes; /* of a plane */
-    int32_t *at;                 /* positions of all planes, or NULL */
-    int64_t outputs;
+    size_t size;          /* of an element */
+    int64_t n_from, n_to; /* elements of a plane */
+    int32_t *at;          /* positions of all planes, or NULL */
+    int64_t outputs;      /* elements of a plane, as of `at` */
+    int64_t chunks;       /* of a plane's channels */
 };
+
+/* One chunk of a plane. */
+struct piece {
+    struct mc_pooling pooling;
+    const void *from;
+    void *to;
+    int32_t *at;
+};
+
+static struct piece piece_of(const struct job *job, int64_t i)
+{
+    const int64_t plane = i / job->chunks, first = i % job->chunks * CHUNK;
+    struct piece piece = {
+        .pooling = job->pooling,
+        .from = job->from + (size_t)(plane * job->n_from + first) * job->size,
+        .to = job->to + (size_t)(plane * job->n_to + first) * job->size,
+        .at = job->at ? job->at + plane * job->outputs + first : NULL,
+    };
+    if (piece.pooling.width - first > CHUNK)
+        piece.pooling.width = CHUNK;
+    else
+        piece.pooling.width -= first;
+    return piece;
+}
+
+static void run_planes(struct job *job, const struct mc_step *step, mc_range_fn *body)
+{
+    const int64_t planes = mc_shape_span(&step->in[0]->shape, 0, 2) / job->pooling.pitch;
+    const int64_t work = job->outputs / job->chunks * mc_window_taps(&job->pooling.window) * 2;
+    mc_parallel(planes * job->chunks, mc_parallel_grain(work), body, job);
+}
 
 static void job_init(struct job *job, const struct mc_step *step, const struct mc_tensor *from,
                      const struct mc_tensor *to, bool backward)
 {
     const struct pool *pool = step->state;
-    const size_t size = (size_t)mc_dtype_bits(from->dtype) / 8;
-    const int64_t inputs = mc_window_inputs(&pool->window), outputs = mc_window_outputs(&pool->window);
+    const struct mc_pooling *p = &pool->pooling;
+    const int64_t inputs = mc_window_inputs(&p->window) * p->pitch, outputs = mc_window_outputs(&p->window) * p->pitch;
     *job = (struct job){
-        .pool = pool,
+        .pooling = *p,
         .loops = &step->runtime->kernels->poolings->of[from->dtype == MC_DOUBLE ? MC_POOLING_F64 : MC_POOLING_F32],
+        .share = pool->share,
         .from = from->data,
         .to = to->data,
-        .from_bytes = (size_t)(backward ? outputs : inputs) * size,
-        .to_bytes = (size_t)(backward ? inputs : outputs) * size,
+        .size = (size_t)mc_dtype_bits(from->dtype) / 8,
+        .n_from = backward ? outputs : inputs,
+        .n_to = backward ? inputs : outputs,
         .outputs = outputs,
+        .chunks = (p->width + CHUNK - 1) / CHUNK,
     };
-}
-
-static void run_planes(struct job *job, const struct mc_step *step, mc_range_fn *body)
-{
-    const int64_t work = job->outputs * mc_window_taps(&job->pool->window) * 2;
-    mc_parallel(n_planes(step), mc_parallel_grain(work), body, job);
 }
 
 /* --- MaxPool --- */
@@ -122,9 +160,10 @@ static int max_prepare(struct mc_step *step, struct mc_error *err)
 static void max_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    for (int64_t p = begin; p < end; p++)
-        job->loops->max(&job->pool->window, job->from + (size_t)p * job->from_bytes,
-                        job->to + (size_t)p * job->to_bytes, job->at ? job->at + p * job->outputs : NULL);
+    for (int64_t i = begin; i < end; i++) {
+        const struct piece p = piece_of(job, i);
+        job->loops->max(&p.pooling, p.from, p.to, p.at);
+    }
 }
 
 /* The position of element `at` of a plane counted along columns first: storage_order 1 (with one plane axis: the same).
@@ -138,11 +177,11 @@ static int64_t column_major(const struct mc_window *w, int64_t at)
 /* Indices: positions in the whole of x. */
 static void write_indices(const struct mc_step *step, const struct job *job)
 {
-    const struct mc_window *w = &job->pool->window;
+    const struct mc_window *w = &job->pooling.window;
     const bool columns = mc_node_int(step->node, "storage_order", 0) != 0;
     const int64_t inputs = mc_window_inputs(w);
     int64_t *indices = step->out[1]->data;
-    for (int64_t p = 0; p < n_planes(step); p++)
+    for (int64_t p = 0; p < mc_shape_span(&step->in[0]->shape, 0, 2); p++)
         for (int64_t i = 0; i < job->outputs; i++) {
             const int64_t at = job->at[p * job->outputs + i];
             indices[p * job->outputs + i] = p * inputs + (columns ? column_major(w, at) : at);
@@ -162,9 +201,10 @@ static int max_forward(struct mc_step *step, struct mc_error *err)
 static void max_grad_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    for (int64_t p = begin; p < end; p++)
-        job->loops->max_grad(&job->pool->window, job->at + p * job->outputs, job->from + (size_t)p * job->from_bytes,
-                             job->to + (size_t)p * job->to_bytes);
+    for (int64_t i = begin; i < end; i++) {
+        const struct piece p = piece_of(job, i);
+        job->loops->max_grad(&p.pooling, p.at, p.from, p.to);
+    }
 }
 
 static int max_backward(struct mc_step *step, struct mc_error *err)
@@ -183,18 +223,19 @@ static int mean_prepare(struct mc_step *step, struct mc_error *err)
     const int rc = pool_prepare(step, err);
     if (rc < 0) return rc;
     struct pool *pool = step->state;
-    pool->share = MC_NEW_ARRAY(double, mc_window_outputs(&pool->window));
+    pool->share = MC_NEW_ARRAY(double, mc_window_outputs(&pool->pooling.window));
     if (!pool->share) return mc_error_memory(err);
-    mc_pooling_shares(&pool->window, mc_node_int(step->node, "count_include_pad", 0) != 0, pool->share);
+    mc_pooling_shares(&pool->pooling.window, mc_node_int(step->node, "count_include_pad", 0) != 0, pool->share);
     return MC_OK;
 }
 
 static void mean_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    for (int64_t p = begin; p < end; p++)
-        job->loops->mean(&job->pool->window, job->pool->share, job->from + (size_t)p * job->from_bytes,
-                         job->to + (size_t)p * job->to_bytes);
+    for (int64_t i = begin; i < end; i++) {
+        const struct piece p = piece_of(job, i);
+        job->loops->mean(&p.pooling, job->share, p.from, p.to);
+    }
 }
 
 static int mean_forward(struct mc_step *step, struct mc_error *err)
@@ -208,9 +249,10 @@ static int mean_forward(struct mc_step *step, struct mc_error *err)
 static void mean_grad_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    for (int64_t p = begin; p < end; p++)
-        job->loops->mean_grad(&job->pool->window, job->pool->share, job->from + (size_t)p * job->from_bytes,
-                              job->to + (size_t)p * job->to_bytes);
+    for (int64_t i = begin; i < end; i++) {
+        const struct piece p = piece_of(job, i);
+        job->loops->mean_grad(&p.pooling, job->share, p.from, p.to);
+    }
 }
 
 static int mean_backward(struct mc_step *step, struct mc_error *err)
@@ -237,7 +279,7 @@ static int pool_coupling(struct mc_coupling *c, const struct mc_node *node, stru
 }
 
 #define POOL_RULES                                                                                                     \
-    .domain = "", .min_inputs = 1, .max_inputs = 1, .grad_inputs = 1, .release = pool_release,                         \
+    .domain = "", .min_inputs = 1, .max_inputs = 1, .grad_inputs = 1, .order = pool_order, .release = pool_release,    \
     .coupling = pool_coupling, .cost = mc_cost_elementwise
 
 const struct mc_op mc_op_max_pool_1 = {

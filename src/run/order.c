@@ -33,7 +33,7 @@ static void tie(const struct groups *g, int a, int b)
 /* Does the order make a difference? Without channels or without positions the two are one. */
 static bool has_order(const struct mc_tensor *t)
 {
-    return t && t->shape.rank >= 3 && t->shape.dim[1] != 1 && mc_shape_span(&t->shape, 2, t->shape.rank) != 1;
+    return t && t->shape.rank >= 3 && t->shape.dim[1] > 1 && mc_shape_span(&t->shape, 2, t->shape.rank) > 1;
 }
 
 static int id_of(const struct groups *g, const struct mc_value *v)

@@ -8,7 +8,7 @@
 #include "alloc_fail.h"
 #include "base/rng.h"
 #include "op/ops.h"
-#include "run/plan.h"
+#include "run/plan_state.h"
 
 /* --- building the model --- */
 
@@ -257,7 +257,7 @@ static void agree(const struct op_case *c, const char *what, int k, const struct
         difference = fmax(difference, fabs(x - y));
     }
     if (difference > tolerance * largest)
-        fail_msg("%s: %s %d differs by %.3g of at most %.3g between float32 and float64 (seed %llu)", c->type, what, k,
+        fail_msg("%s: %s %d differs by %.3g of at most %.3g between the two runs (seed %llu)", c->type, what, k,
                  difference, largest, (unsigned long long)c->seed);
 }
 
@@ -375,6 +375,72 @@ void op_check_gradient(const struct op_case *c)
     }
     for (int w = 0; w < b32.n_wrt; w++) mc_tensor_destroy(g32[w]);
     bench_close(&b32);
+}
+
+/* --- channels last --- */
+
+static struct mc_value *add_convolution(struct mc_graph *graph, const char *name, struct mc_value *x, int64_t channels)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *w;
+    const struct mc_shape shape = mc_shape_of(4, (int64_t[]){channels, channels, 1, 1});
+    assert_ok(mc_tensor_create(&w, MC_FLOAT, &shape, &err), err);
+    for (int64_t i = 0; i < channels * channels; i++)
+        mc_tensor_set_f64(w, i, (i % (channels + 1) == 0) + 0.1 * sin((double)i));
+    char weight_name[32];
+    snprintf(weight_name, sizeof weight_name, "%s_w", name);
+    struct mc_value *y = mc_value_create(graph, name);
+    struct mc_value *in[] = {x, mc_graph_add_initializer(graph, weight_name, w)};
+    assert_non_null(mc_node_create(graph, x->producer ? -1 : 0, "", "Conv", name, 2, in, 1, &y));
+    return y;
+}
+
+/* The case's node between two convolutions of one tap. */
+static struct mc_model *between_convolutions(const struct op_case *c)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = op_model(c, MC_FLOAT);
+    struct mc_graph *graph = model->graph;
+    struct mc_value *x = graph->inputs[0], *y = graph->outputs[0];
+    struct mc_node *node = graph->nodes[0];
+    struct mc_value *before = add_convolution(graph, "before", x, c->in[0].dim[1]);
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] == x) assert_ok(mc_node_set_input(node, i, before, &err), err);
+    graph->outputs[0] = add_convolution(graph, "after", y, c->in[0].dim[1]);
+    graph->outputs[0]->is_output = true;
+    y->is_output = false;
+    mc_ops_bind(model);
+    return model;
+}
+
+static void run_between(struct bench *b, const struct op_case *c, bool no_fold)
+{
+    struct mc_error err = {0};
+    struct mc_runtime runtime;
+    mc_runtime_init(&runtime, 2, MC_CPU_AVX512);
+    *b = (struct bench){.c = c, .model = between_convolutions(c)};
+    b->wrt[0] = b->model->graph->inputs[0];
+    b->n_wrt = 1;
+    const struct mc_plan_options options = {
+        .runtime = &runtime, .training = true, .no_fold = no_fold, .n_wrt = 1, .wrt = b->wrt};
+    assert_ok(mc_plan_create(&b->plan, b->model, &options, &err), err);
+    struct mc_tensor *x = make_tensor(c, &c->in[0], MC_FLOAT, 0);
+    assert_ok(mc_plan_bind_input(b->plan, 0, x, &err), err);
+    run_loss(b);
+    run_backward(b);
+    mc_tensor_destroy(x);
+}
+
+void op_check_channels_last(const struct op_case *c)
+{
+    struct bench b[2];
+    for (int k = 0; k < 2; k++) run_between(&b[k], c, k == 1);
+    const struct mc_value *x = b[0].model->graph->nodes[1]->inputs[0];
+    const bool last = b[0].plan->values[x->id].tensor.channels_last;
+    if (!last && b[0].plan->runtime.use_onednn) fail_msg("%s: its input does not lie channels last", c->type);
+    agree(c, "output, channels last,", 0, mc_plan_output(b[0].plan, 0), mc_plan_output(b[1].plan, 0), 1e-5);
+    agree(c, "gradient, channels last,", 0, mc_plan_grad(b[0].plan, 0), mc_plan_grad(b[1].plan, 0), 1e-5);
+    for (int k = 0; k < 2; k++) bench_close(&b[k]);
 }
 
 /* --- refusals and memory --- */

@@ -119,6 +119,11 @@ void op_check_precision(const struct op_case *c, double tolerance);
  * against central differences, and float32 against float64. */
 void op_check_gradient(const struct op_case *c);
 
+/* The operator between two convolutions that want channels last: outputs and gradients are those of a plan that keeps
+ * to row-major order, within 1e-5 of the largest. Fails if its first input does not lie last there (without oneDNN
+ * nothing does). The first input is drawn; `in[0]` gives its shape, [N, C, H, W]. */
+void op_check_channels_last(const struct op_case *c);
+
 /* Compiling it fails with this status and an error that contains `text`. */
 void op_check_refused(const struct op_case *c, int status, const char *text);
 

@@ -79,9 +79,25 @@ static void test_failing_allocations_are_survived(void **state)
     op_check_memory(&(struct op_case){.type = "BatchNormalization", .opset = 15, INPUTS});
 }
 
+static void test_batch_normalization_takes_channels_last(void **state)
+{
+    static const int64_t channels[] = {5, 16, 35};
+    for (int i = 0; i < 3; i++) {
+        const struct op_tensor parameter = {OP_DIMS(channels[i]), .initializer = true};
+        struct op_tensor variance = parameter;
+        variance.low = 0.5;
+        variance.high = 2;
+        op_check_channels_last(
+            &(struct op_case){.type = "BatchNormalization",
+                              .opset = 15,
+                              .in = {{OP_DIMS(3, channels[i], 4, 5)}, parameter, parameter, parameter, variance}});
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batch_normalization_takes_channels_last),
         cmocka_unit_test(test_inference_uses_running_statistics),
         cmocka_unit_test(test_training_mode_gives_batch_statistics_out),
         cmocka_unit_test(test_a_trainer_uses_batch_statistics_whatever_the_node_says),

@@ -135,6 +135,18 @@ static void test_harness_survives_failing_allocations(void **state)
         .type = "Mul", .opset = 14, .in = {{OP_DIMS(3, 1, 5)}, {OP_DIMS(4, 5), .initializer = true}}});
 }
 
+static void test_elementwise_operators_take_channels_last(void **state)
+{
+    op_check_channels_last(&(struct op_case){.type = "Relu", .opset = 14, .in = {{OP_DIMS(2, 5, 3, 4)}}});
+    op_check_channels_last(&(struct op_case){
+        .type = "Mul", .opset = 14, .in = {{OP_DIMS(2, 5, 3, 4)}, {OP_DIMS(1), OP_DATA(3), .initializer = true}}});
+    op_check_channels_last(&(struct op_case){.type = "Clip",
+                                             .opset = 14,
+                                             .in = {{OP_DIMS(2, 5, 3, 4)},
+                                                    {OP_SCALAR, OP_DATA(-0.5), .initializer = true},
+                                                    {OP_SCALAR, OP_DATA(0.5), .initializer = true}}});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -148,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_harness_differentiates),
         cmocka_unit_test(test_harness_sees_refusals),
         cmocka_unit_test(test_harness_survives_failing_allocations),
+        cmocka_unit_test(test_elementwise_operators_take_channels_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,9 +150,30 @@ static void test_failing_allocations_are_survived(void **state)
     op_check_memory(&(struct op_case){.type = "MaxPool", .opset = 12, .attrs = {OP_INTS("kernel_shape", 2, 2)}, PLANE});
 }
 
+/* Channels: fewer than a chunk of the loops, and more than one. */
+static void test_pools_take_channels_last(void **state)
+{
+    static const int64_t channels[] = {5, 70};
+    for (int i = 0; i < 2; i++) {
+        struct op_case c = {
+            .type = "MaxPool",
+            .opset = 12,
+            .attrs = {OP_INTS("kernel_shape", 3, 2), OP_INTS("strides", 2, 1), OP_INTS("pads", 1, 0, 1, 1)},
+            .in = {{OP_DIMS(2, channels[i], 7, 5)}}};
+        op_check_channels_last(&c);
+        c.type = "AveragePool";
+        op_check_channels_last(&c);
+        c = (struct op_case){.type = "GlobalAveragePool", .opset = 12, .in = {{OP_DIMS(2, channels[i], 3, 4)}}};
+        op_check_channels_last(&c);
+        c.type = "GlobalMaxPool";
+        op_check_channels_last(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pools_take_channels_last),
         cmocka_unit_test(test_maxima_and_their_indices_match_onnxruntime),
         cmocka_unit_test(test_same_padding_goes_to_the_side_it_names),
         cmocka_unit_test(test_means_match_onnxruntime),
