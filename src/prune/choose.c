@@ -17,6 +17,8 @@
 #include "base/error.h"
 #include "prune/exclude.h"
 
+#define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
+
 /* --- multiply-accumulates --- */
 
 struct costing {
@@ -303,21 +305,42 @@ static int try_blocks(struct chooser *k, const struct block *blocks, int n, int6
     return count_macs(k, macs);
 }
 
-/* The least number of blocks that meets the target, by bisection. */
-static int choose_by_macs(struct chooser *k)
+/* Where the last of n blocks goes far below the target, another one in its place may meet it more closely: the first by
+ * score that stays within CLOSE of it, or else the closest. Each must be the next one of its family. */
+static int replace_last(struct chooser *k, const struct block *blocks, int n, int n_blocks, double target)
 {
-    const double target = k->options->macs * (double)k->choice->macs_before;
-    struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
-    if (!blocks) return mc_error_memory(k->err);
-    int n = 0;
+    int64_t macs = 0, best_macs = -1;
+    int best = n - 1;
+    bool *met = MC_NEW_ARRAY(bool, k->choice->n_families);
+    if (!met) return mc_error_memory(k->err);
+    int rc = 0;
+    for (int i = n - 1; i < n_blocks && rc == 0; i++) {
+        if (met[blocks[i].family]) continue;
+        met[blocks[i].family] = true;
+        rc = try_blocks(k, blocks, n - 1, &macs);
+        k->choice->families[blocks[i].family].n_removed = blocks[i].n_after;
+        if (rc == 0) rc = count_macs(k, &macs);
+        if ((double)macs > target || macs <= best_macs) continue;
+        best = i;
+        best_macs = macs;
+        if ((double)macs >= target - CLOSE * (double)k->choice->macs_before) break;
+    }
+    mc_free(met);
+    if (rc == 0) rc = try_blocks(k, blocks, n - 1, &macs);
+    k->choice->families[blocks[best].family].n_removed = blocks[best].n_after;
+    return rc;
+}
+
+/* The least number of blocks that meets the target, by bisection. */
+static int meet_target(struct chooser *k, const struct block *blocks, int n_blocks, double target)
+{
     int64_t macs = 0;
-    int rc = rank_blocks(k, blocks, &n);
-    if (rc == 0) rc = try_blocks(k, blocks, n, &macs);
+    int rc = try_blocks(k, blocks, n_blocks, &macs);
     if (rc == 0 && (double)macs > target)
-        rc = mc_error_set(k->err, MC_ERR_USAGE,
-                          "macs: %g of the multiply-accumulates cannot be reached: %g stay at least", k->options->macs,
-                          (double)macs / (double)k->choice->macs_before);
-    int too_few = -1, enough = n;
+        return mc_error_set(k->err, MC_ERR_USAGE,
+                            "macs: %g of the multiply-accumulates cannot be reached: %g stay at least",
+                            k->options->macs, (double)macs / (double)k->choice->macs_before);
+    int too_few = -1, enough = n_blocks;
     while (rc == 0 && enough - too_few > 1) {
         const int middle = too_few + (enough - too_few) / 2;
         rc = try_blocks(k, blocks, middle, &macs);
@@ -326,7 +349,17 @@ static int choose_by_macs(struct chooser *k)
         else
             too_few = middle;
     }
-    if (rc == 0) rc = try_blocks(k, blocks, enough, &macs);
+    if (rc < 0) return rc;
+    return enough > 0 ? replace_last(k, blocks, enough, n_blocks, target) : try_blocks(k, blocks, 0, &macs);
+}
+
+static int choose_by_macs(struct chooser *k)
+{
+    struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
+    if (!blocks) return mc_error_memory(k->err);
+    int n = 0;
+    int rc = rank_blocks(k, blocks, &n);
+    if (rc == 0) rc = meet_target(k, blocks, n, k->options->macs * (double)k->choice->macs_before);
     mc_free(blocks);
     return rc;
 }
