@@ -71,6 +71,7 @@ static int run(const struct arguments *args, struct mc_error *err)
     if (!argument_text(args, "output-dir")) return fail_usage(err, "run", "needs --output-dir DIR");
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = mc_model_check_inputs(model, err);
     if (rc == MC_OK) rc = load_inputs(args, &inputs, err);
     if (rc == MC_OK) rc = tensors_init(&outputs, mc_model_n_outputs(model), err);
     if (rc == MC_OK) rc = mc_model_run(model, &context, inputs.of, inputs.n, outputs.of, err);

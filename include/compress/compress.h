@@ -149,6 +149,8 @@ MC_API int mc_tensor_save_npy(const struct mc_tensor *tensor, const char *path, 
 MC_API int mc_model_n_inputs(const struct mc_model *model);
 MC_API int mc_model_n_outputs(const struct mc_model *model);
 MC_API const char *mc_model_output_name(const struct mc_model *model, int i);
+/* MC_ERR_UNSUPPORTED if an input is no tensor (a sequence, an optional) or of an unknown type. */
+MC_API int mc_model_check_inputs(const struct mc_model *model, struct mc_error *err);
 
 /* One inference. Shapes of the inputs settle the model's open dimensions. `outputs` has room for mc_model_n_outputs
  * tensors, which are the caller's on success. MC_ERR_USAGE for a wrong number of inputs, MC_ERR_INPUT for one of the
