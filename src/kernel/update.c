@@ -25,13 +25,15 @@ static void apply_mask(int64_t n, float *w, const unsigned char *mask)
     SIMD for (int64_t i = 0; i < n; i++) w[i] = mask[i] ? w[i] : 0.0f;
 }
 
-/* A step over weights w[i] with the gradient d; the statements change m[i], v[i] and w[i]. */
-#define OPTIMIZER(name, statements)                                                                                    \
+/* A step over weights w[i] with the gradient d; the statements change m[i], v[i] and w[i]. `constants` stand before the
+ * loop: a division there is one that no element has to wait for. */
+#define OPTIMIZER(name, constants, statements)                                                                         \
     static void name(int64_t n, float *w, const float *g, float *m, float *v, const unsigned char *mask,               \
                      const struct mc_update *update)                                                                   \
     {                                                                                                                  \
         const struct mc_update u = *update;                                                                            \
         (void)m, (void)v;                                                                                              \
+        constants;                                                                                                     \
         for (int64_t begin = 0; begin < n; begin += BLOCK) {                                                           \
             const int64_t end = n - begin < BLOCK ? n : begin + BLOCK;                                                 \
             SIMD for (int64_t i = begin; i < end; i++)                                                                 \
@@ -44,21 +46,22 @@ static void apply_mask(int64_t n, float *w, const unsigned char *mask)
     }
 
 /* clang-format off */
-OPTIMIZER(step_sgd,
+OPTIMIZER(step_sgd, ,
     w[i] -= u.rate * d)
 
-OPTIMIZER(step_momentum,
+OPTIMIZER(step_momentum, ,
     m[i] = u.momentum * m[i] + d;
     w[i] -= u.rate * m[i])
 
-OPTIMIZER(step_rmsprop,
+OPTIMIZER(step_rmsprop, ,
     v[i] = u.beta2 * v[i] + (1.0f - u.beta2) * d * d;
     w[i] -= u.rate * d / (sqrtf(v[i]) + u.epsilon))
 
 OPTIMIZER(step_adam,
+    const float rate = u.rate / u.correction1; const float root = 1.0f / sqrtf(u.correction2),
     m[i] = u.beta1 * m[i] + (1.0f - u.beta1) * d;
     v[i] = u.beta2 * v[i] + (1.0f - u.beta2) * d * d;
-    w[i] -= u.rate * (m[i] / u.correction1) / (sqrtf(v[i] / u.correction2) + u.epsilon))
+    w[i] -= rate * m[i] / (sqrtf(v[i]) * root + u.epsilon))
 /* clang-format on */
 
 /* --- vectors --- */
