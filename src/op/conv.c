@@ -162,7 +162,6 @@ static int record_contraction(struct mc_coupling *c, const struct mc_node *node,
     const struct mc_shape *kernel = &mc_coupling_fact(c, w)->shape;
     struct mc_window window;
     int rc = mc_sliding_window(node, mc_coupling_fact(c, x), &kernel->dim[2], false, &window, err);
-    if (rc == MC_OK) rc = mc_couple_role(c, w, 1, MC_ROLE_CONSUMES, err);
     if (rc < 0) return rc;
     const struct mc_contraction contraction = {
         .node = node,
@@ -198,6 +197,7 @@ static int conv_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     }
     rc = groups_go_whole(d) ? couple_whole_groups(c, node, d, err) : couple_inside_groups(c, node, d, err);
     if (rc == MC_OK) rc = mc_couple_role(c, w, 0, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, w, 1, MC_ROLE_CONSUMES, err);
     if (rc == MC_OK && b) rc = mc_couple_axes(c, b, 0, y, 1, err);
     if (rc == MC_OK && b) rc = mc_couple_role(c, b, 0, MC_ROLE_SHIFT, err);
     return rc < 0 || groups_go_whole(d) ? rc : record_contraction(c, node, d, err);

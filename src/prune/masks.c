@@ -33,6 +33,21 @@ static void mark_stored(struct finding *f, const struct mc_coupling *c, const st
     }
 }
 
+/* Filters that sum over no channels (depthwise) are contracted nowhere, but make channels of channels all the same. */
+static void mark_filters(struct finding *f, const struct mc_coupling *c)
+{
+    for (int i = 0; i < f->model->graph->n_initializers; i++) {
+        const struct mc_value *v = f->model->graph->initializers[i];
+        if (!is_weight(v) || f->mark[v->id]) continue;
+        int input = -1, output = -1;
+        for (int a = 0; a < v->data->shape.rank; a++) {
+            if (mc_coupling_role(c, v, a) == MC_ROLE_CONSUMES) input = a;
+            if (mc_coupling_role(c, v, a) == MC_ROLE_PRODUCES) output = a;
+        }
+        if (input >= 0 && output >= 0) f->mark[v->id] = (unsigned char)(1 + input);
+    }
+}
+
 static bool all_known(const struct mc_model *model, const struct mc_facts *facts)
 {
     for (int i = 0; i < model->graph->n_nodes; i++) {
@@ -59,6 +74,7 @@ static int mark_contracted(struct finding *f, bool *found, struct mc_error *err)
             const struct mc_contraction *contraction = mc_coupling_contraction(coupling, i);
             mark_stored(f, coupling, contraction->weight, contraction->weight_axis);
         }
+        if (rc == 0) mark_filters(f, coupling);
         *found = rc == 0;
     }
     mc_coupling_destroy(coupling);

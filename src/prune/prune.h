@@ -18,9 +18,9 @@ struct mc_sparsify_options {
     const char *exclude;      /* comma-separated patterns of tensor names (* and ?), or NULL */
 };
 
-/* Masks over the weights of a model: the stored tensors of rank >= 2 that a node contracts with its data. Where the
- * model has an operator or a shape that is unknown, every float initializer of rank >= 2 counts instead, so that no
- * operator knowledge is needed. A weight that is used in several places has one mask. */
+/* Masks over the weights of a model: the stored tensors of rank >= 2 that a node contracts or convolves with its data.
+ * Where the model has an operator or a shape that is unknown, every float initializer of rank >= 2 counts instead, so
+ * that no operator knowledge is needed. A weight that is used in several places has one mask. */
 struct mc_masks {
     int n;
     const struct mc_value **values;

@@ -50,6 +50,27 @@ static void test_weights_are_what_is_contracted(void **state)
     net_finish(&net);
 }
 
+static void test_depthwise_filters_are_weights_and_tables_are_not(void **state)
+{
+    struct net net;
+    struct mc_error err = {0};
+    net_start(&net, 8);
+    struct mc_value *x = net_conv(&net, net_input(&net, 4, 6, 6), 4, 4, 3, 1, 1, 4, true);
+    x = net_node(&net, "PRelu", x, net_weight(&net, "slope", 0, 0.1, 4, 1, 1, 0), NULL);
+    const struct mc_shape shape = {.rank = 1, .dim = {2}};
+    struct mc_tensor *list = NULL;
+    assert_ok(mc_tensor_create(&list, MC_INT64, &shape, &err), err);
+    struct mc_value *indices = mc_graph_add_initializer(net.model->graph, "indices", list);
+    struct mc_value *rows = net_node(&net, "Gather", net_weight(&net, "table", 0, 1, 5, 6, 0, 0), indices, NULL);
+    rows = net_node(&net, "ReduceMean", rows, NULL, NULL);
+    net_output(&net, net_node(&net, "Add", x, rows, NULL));
+    struct mc_masks masks = masks_of(&net, NULL);
+    assert_int_equal(masks.n, 1);
+    assert_string_equal(masks.values[0]->name, "conv.weight");
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
 static void test_unknown_operator_makes_every_matrix_a_weight(void **state)
 {
     struct net net;
@@ -180,6 +201,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_are_what_is_contracted),
+        cmocka_unit_test(test_depthwise_filters_are_weights_and_tables_are_not),
         cmocka_unit_test(test_unknown_operator_makes_every_matrix_a_weight),
         cmocka_unit_test(test_weight_behind_an_identity_is_masked_once),
         cmocka_unit_test(test_counts_are_exact_globally_and_per_layer),
