@@ -6,7 +6,7 @@
 #include "session.h"
 #include "verbs.h"
 
-enum { INDENT = 4, WORD = 64 };
+enum { INDENT = 4, WORD = 64, MEANING = 512 };
 
 static int finish(struct mc_error *err)
 {
@@ -17,33 +17,30 @@ static int finish(struct mc_error *err)
 /* --- one option --- */
 
 /* "-o, --output FILE" */
-static void print_words(const struct mc_option *option, const char *quote)
+static const char *option_words(const struct mc_option *option, char *out, size_t size)
 {
-    char word[WORD];
-    fputs(quote, stdout);
-    if (option_letter(option)) printf("-%c, ", option_letter(option));
-    fputs(option_as_word(option, word, sizeof word), stdout);
-    if (option->value) printf(" %s", option->value);
-    fputs(quote, stdout);
+    char word[WORD], letter[8] = "";
+    if (option_letter(option)) snprintf(letter, sizeof letter, "-%c, ", option_letter(option));
+    snprintf(out, size, "%s%s%s%s", letter, option_as_word(option, word, sizeof word), option->value ? " " : "",
+             option->value ? option->value : "");
+    return out;
 }
 
-/* Help, then range, choices, default and condition, where there are any. */
-static void print_meaning(const struct mc_option *option)
+/* Help, then choices, range, condition and default, where there are any. */
+static const char *option_meaning(const struct mc_option *option, char *out, size_t size)
 {
-    fputs(option->help, stdout);
-    if (option->choices) printf("; %s", option->choices);
-    if (option->range) printf("; in %s", option->range);
-    if (option->only) printf("; with %s", option->only);
-    if (option->fallback) printf("; default %s", option->fallback);
+    snprintf(out, size, "%s%s%s%s%s%s%s%s%s", option->help, option->choices ? "; " : "",
+             option->choices ? option->choices : "", option->range ? "; in " : "", option->range ? option->range : "",
+             option->only ? "; with " : "", option->only ? option->only : "", option->fallback ? "; default " : "",
+             option->fallback ? option->fallback : "");
+    return out;
 }
 
 static void print_option(const struct mc_option *option)
 {
-    printf("%*s", INDENT, "");
-    print_words(option, "");
-    printf("\n%*s", 2 * INDENT, "");
-    print_meaning(option);
-    printf("\n");
+    char words[2 * WORD], meaning[MEANING];
+    printf("%*s%s\n%*s%s\n", INDENT, "", option_words(option, words, sizeof words), 2 * INDENT, "",
+           option_meaning(option, meaning, sizeof meaning));
 }
 
 static const char *const table_titles[OPTION_TABLES] = {"options", "options of the step", "gates", "common options"};
@@ -72,60 +69,94 @@ static int print_overview(struct mc_error *err)
     return finish(err);
 }
 
-/* --- manual, in Markdown: docs/compress.1.md --- */
+/* --- manual, in the macros of man(7): man/compress.1 --- */
+
+/* Text with what roff would take for its own masked. */
+static void roff(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '-')
+            fputs("\\-", stdout);
+        else if (*text == '\\')
+            fputs("\\e", stdout);
+        else
+            putchar(*text);
+    }
+}
 
 static void manual_options(const struct mc_option *options, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        printf("- ");
-        print_words(&options[i], "`");
-        printf(": ");
-        print_meaning(&options[i]);
-        printf("\n");
+        char words[2 * WORD];
+        printf(".TP\n.B ");
+        roff(option_words(&options[i], words, sizeof words));
+        putchar('\n');
+        char meaning[MEANING];
+        roff(option_meaning(&options[i], meaning, sizeof meaning));
+        putchar('\n');
     }
 }
 
 static void manual_verb(const struct verb *verb)
 {
-    printf("\n### compress %s\n\n`compress %s %s`\n\n%c%s.\n", verb->name, verb->name, verb->operands,
-           verb->summary[0] - 'a' + 'A', verb->summary + 1);
-    if (verb->about) printf("\n%s\n", verb->about);
+    printf(".SS ");
+    roff(verb->name);
+    printf("\n.B compress %s\n", verb->name);
+    roff(verb->operands);
+    printf("\n.PP\n");
+    roff(verb->summary);
+    putchar('\n');
+    if (verb->about) {
+        printf(".PP\n");
+        roff(verb->about);
+        putchar('\n');
+    }
     for (int table = 0; table < 2; table++) {
         size_t n;
         const struct mc_option *options = verb_options(verb, table, &n);
-        if (n > 0) printf("\n");
         manual_options(options, n);
     }
-    if (verb->gated) printf("\nThe gates below are options too.\n");
+    if (verb->gated) printf(".PP\nThe gates below are options too.\n");
 }
+
+static const struct {
+    const char *status, *meaning;
+} exits[] = {
+    {"0", "done, every gate held"},
+    {"1", "done, a gate did not hold: the report says which, and no model was written unless asked for"},
+    {"2", "the command line or the recipe is wrong"},
+    {"3", "the model needs an operator or type that the verb cannot handle; the message names each node"},
+    {"4", "an input file is broken or does not fit"},
+    {"5", "the system failed: input/output, memory"},
+    {"6", "a self-check failed: a defect of this program; nothing was written"},
+    {"130", "interrupted; nothing was written"},
+};
 
 static int print_manual(struct mc_error *err)
 {
-    printf(
-        "# compress(1)\n\n"
-        "`compress VERB ...` prunes, distils, measures and shrinks ONNX models.\n\n"
-        "<!-- Written by 'compress help --man' from the tables that the program itself reads; a test compares. -->\n\n"
-        "Results go to stdout, everything else to stderr. An option may stand anywhere after the verb, as\n"
-        "`--name VALUE` or `--name=VALUE`; `--` ends options.\n\n"
-        "## Verbs\n");
-    for (int i = 0; verbs[i]; i++) manual_verb(verbs[i]);
     size_t n;
+    printf(".\\\" Written by 'compress help --man' from the tables that the program itself reads; a test compares.\n"
+           ".TH COMPRESS 1 \"\" \"compress %s\"\n"
+           ".SH NAME\ncompress \\- prune, distil, measure and shrink ONNX models\n"
+           ".SH SYNOPSIS\n.B compress\n.I verb\n[operands and options]\n"
+           ".SH DESCRIPTION\n"
+           "Results go to stdout, everything else to stderr. An option may stand anywhere after the verb, as\n"
+           "\\-\\-name VALUE or \\-\\-name=VALUE; \\-\\- ends options. A recipe takes the same options as keys.\n"
+           ".SH VERBS\n",
+           MC_VERSION);
+    for (int i = 0; verbs[i]; i++) manual_verb(verbs[i]);
+    printf(".SH GATES\nA gate that does not hold makes the exit status 1.\n");
     const struct mc_option *options = mc_recipe_options("gates", &n);
-    if (n > 0) printf("\n## Gates\n\n");
     manual_options(options, n);
-    printf("\n## Options of every verb\n\n");
+    printf(".SH OPTIONS OF EVERY VERB\n");
     options = verb_options(&verb_help, OPTION_TABLES - 1, &n);
     manual_options(options, n);
-    printf("\n## Exit status\n\n"
-           "| status | meaning |\n| ---: | --- |\n"
-           "| 0 | done, every gate held |\n"
-           "| 1 | done, a gate did not hold: the report says which, and no model was written unless asked for |\n"
-           "| 2 | the command line or the recipe is wrong |\n"
-           "| 3 | the model needs an operator or type that the verb cannot handle; the message names each node |\n"
-           "| 4 | an input file is broken or does not fit |\n"
-           "| 5 | the system failed: input/output, memory |\n"
-           "| 6 | a self-check failed: a defect of this program; nothing was written |\n"
-           "| 130 | interrupted; nothing was written |\n");
+    printf(".SH EXIT STATUS\n");
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
+        printf(".TP\n.B %s\n", exits[i].status);
+        roff(exits[i].meaning);
+        putchar('\n');
+    }
     return finish(err);
 }
 
@@ -145,7 +176,7 @@ static int version(const struct arguments *args, struct mc_error *err)
 }
 
 static const struct mc_option options[] = {
-    {"man", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print the manual, in Markdown"},
+    {"man", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print the manual page"},
     {0},
 };
 

@@ -9,6 +9,10 @@
 #include "recipe/context.h"
 #include "recipe/measure.h"
 #include "run/plan.h"
+#include "train/binding.h"
+
+/* Samples of a training plan that is only tried. */
+enum { TRIAL_BATCH = 2 };
 
 /* --- inputs and outputs --- */
 
@@ -138,6 +142,25 @@ static void put_can_run(const struct mc_model *model, const struct mc_runtime *r
     mc_plan_destroy(plan);
 }
 
+/* As the trainer would begin: parameters, the input and the scores, a plan that goes back. */
+static void put_can_train(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_record *can)
+{
+    struct mc_binding binding;
+    struct mc_plan *plan = NULL;
+    struct mc_value **parameters;
+    struct mc_error why = {0};
+    int n = 0;
+    int rc = mc_trainable(model, &parameters, &n, &why);
+    if (rc == MC_OK && n == 0) rc = mc_error_set(&why, MC_ERR_UNSUPPORTED, "no parameter leads to an output");
+    if (rc == MC_OK) rc = mc_binding_init(&binding, model, NULL, MC_LOSS_CROSS_ENTROPY, &why);
+    if (rc == MC_OK) {
+        const int64_t fixed = mc_binding_fixed_batch(&binding);
+        rc = mc_binding_plan(&binding, &plan, model, fixed ? fixed : TRIAL_BATCH, parameters, n, true, runtime, &why);
+    }
+    put_ability(can, "train", rc == MC_OK, why.text);
+    mc_plan_destroy(plan);
+}
+
 /* Families of coupled groups: which may go, and what keeps the others. */
 static void put_families(const struct mc_coupling *coupling, struct mc_record *can)
 {
@@ -198,6 +221,7 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     if (rc < 0) return rc;
     struct mc_record *can = mc_record_object(record, "can");
     put_can_run(model, &runtime, can);
+    put_can_train(model, &runtime, can);
     put_can_prune(model, can);
     return mc_record_check(record, err);
 }
