@@ -85,11 +85,27 @@ static int open_temporary(char *name, size_t size, const char *path)
     return -1;
 }
 
+/* Pipes and devices are written to as they are: a file put in the place of /dev/null would serve nobody. */
+static int open_in_place(struct mc_file_out *out, const char *path, struct mc_error *err)
+{
+    out->path = mc_strdup(path);
+    if (!out->path) return mc_error_memory(err);
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    const int saved = errno;
+    out->stream = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (out->stream) return MC_OK;
+    if (fd >= 0) close(fd);
+    mc_file_abort(out);
+    return fd < 0 ? mc_error_errno(err, saved, "open", path) : mc_error_memory(err);
+}
+
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err)
 {
     *out = (struct mc_file_out){0};
     struct stat info;
-    if (!overwrite && stat(path, &info) == 0 && S_ISREG(info.st_mode)) {
+    const bool exists = stat(path, &info) == 0;
+    if (exists && !S_ISREG(info.st_mode)) return open_in_place(out, path, err);
+    if (exists && !overwrite) {
         mc_error_set(err, MC_ERR_USAGE, "'%s' exists", path);
         mc_error_hint(err, "-f overwrites");
         return MC_ERR_USAGE;
@@ -129,7 +145,7 @@ int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, str
 int mc_file_settle(struct mc_file_out *out, struct mc_error *err)
 {
     int saved = ferror(out->stream) ? EIO : 0;
-    if (fflush(out->stream) != 0 || fsync(fileno(out->stream)) != 0) saved = errno;
+    if (fflush(out->stream) != 0 || (out->temporary && fsync(fileno(out->stream)) != 0)) saved = errno;
     return saved ? mc_error_errno(err, saved, "write", out->path) : MC_OK;
 }
 
@@ -137,10 +153,11 @@ int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
 {
     int saved = 0;
     if (ferror(out->stream)) saved = EIO;
-    if (fflush(out->stream) != 0 || fsync(fileno(out->stream)) != 0) saved = errno;
+    /* what has no temporary is a pipe or a device, which need not know fsync */
+    if (fflush(out->stream) != 0 || (out->temporary && fsync(fileno(out->stream)) != 0)) saved = errno;
     if (fclose(out->stream) != 0 && !saved) saved = errno;
     out->stream = NULL;
-    if (!saved && rename(out->temporary, out->path) != 0) saved = errno;
+    if (!saved && out->temporary && rename(out->temporary, out->path) != 0) saved = errno;
     int rc = MC_OK;
     if (saved) {
         rc = mc_error_errno(err, saved, "write", out->path);

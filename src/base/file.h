@@ -1,7 +1,8 @@
 /* file.h - whole files in, whole files out.
  *
  * Output goes to a temporary file beside the target and is renamed over it by commit, after a
- * successful fsync and close: a reader sees the old file or the new one, and a failure leaves no trace.
+ * successful fsync and close: a reader sees the old file or the new one, and a failure leaves no trace. A target that
+ * is a pipe or a device is written to in place.
  */
 #ifndef MC_BASE_FILE_H
 #define MC_BASE_FILE_H

@@ -26,6 +26,14 @@ int mc_model_check_inputs(const struct mc_model *model, struct mc_error *err)
     return MC_OK;
 }
 
+/* What is not of the declared type or shape is a fault of the file it came from, not of how we are called. */
+static int blame_input(int rc, struct mc_error *err)
+{
+    if (rc != MC_ERR_USAGE) return rc;
+    if (err) err->status = MC_ERR_INPUT;
+    return MC_ERR_INPUT;
+}
+
 static int plan_for(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,
                     struct mc_tensor *const *inputs, int n_inputs, struct mc_error *err)
 {
@@ -35,7 +43,7 @@ static int plan_for(struct mc_plan **plan, const struct mc_model *model, const s
     const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = runtime};
     const int rc = mc_plan_create(plan, model, &options, err);
     mc_free(shapes);
-    return rc;
+    return blame_input(rc, err);
 }
 
 /* Make the nodes of `copy` read what is in the tensor instead of input v. */
@@ -63,13 +71,11 @@ static int hold_integers(struct mc_model **copy, const struct mc_model *model, s
     return rc;
 }
 
-/* What is not of the declared type or shape is a fault of the file it came from. */
 static int bind(struct mc_plan *plan, struct mc_tensor *const *inputs, int n_inputs, struct mc_error *err)
 {
     for (int i = 0; i < n_inputs; i++) {
-        if (mc_plan_bind_input(plan, i, inputs[i], err) == MC_OK) continue;
-        if (err) err->status = MC_ERR_INPUT;
-        return MC_ERR_INPUT;
+        const int rc = mc_plan_bind_input(plan, i, inputs[i], err);
+        if (rc < 0) return blame_input(rc, err);
     }
     return MC_OK;
 }

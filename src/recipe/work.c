@@ -58,31 +58,6 @@ static const char *value_text(struct mc_work *work, const struct mc_option *opti
     return copy;
 }
 
-static bool is_choice(const char *choices, const char *text)
-{
-    char word[WORD];
-    for (int i = 0; choices && mc_choice_word(choices, i, word, sizeof word); i++)
-        if (strcmp(word, text) == 0) return true;
-    return false;
-}
-
-/* A file beside the recipe, a choice, or an architecture, in this order of doubt: choices are reserved words, and a
- * file that is there is meant. */
-static int find_model(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
-                      struct mc_setting *setting, struct mc_error *err)
-{
-    if (is_choice(option->choices, setting->text)) return MC_OK;
-    char *path = mc_path_join(value->source->dir, setting->text);
-    if (!path) return mc_error_memory(err);
-    const bool there = mc_file_size(path) >= 0;
-    if (there) setting->path = mc_arena_strdup(&work->arena, path);
-    mc_free(path);
-    if (there) return setting->path ? MC_OK : mc_error_memory(err);
-    if (mc_architecture_known(setting->text)) return MC_OK;
-    return mc_yaml_error(value, MC_ERR_INPUT, err, "'%s': there is no file '%s', and no such architecture",
-                         option->name, setting->text);
-}
-
 static int set_value(struct mc_work *work, struct mc_settings *settings, size_t i, const struct mc_yaml *value,
                      struct mc_error *err)
 {
@@ -97,7 +72,7 @@ static int set_value(struct mc_work *work, struct mc_settings *settings, size_t 
     }
     setting->given = true;
     setting->at = value;
-    return option->kind == MC_OPTION_MODEL ? find_model(work, option, value, setting, err) : MC_OK;
+    return MC_OK;
 }
 
 /* --- mappings --- */
@@ -246,6 +221,51 @@ static int read_steps(struct mc_work *work, const struct mc_yaml *steps, struct 
     return MC_OK;
 }
 
+/* --- models --- */
+
+static bool is_choice(const char *choices, const char *text)
+{
+    char word[WORD];
+    for (int i = 0; choices && mc_choice_word(choices, i, word, sizeof word); i++)
+        if (strcmp(word, text) == 0) return true;
+    return false;
+}
+
+/* A choice, a file, or an architecture: choices are reserved words, and a file that is there is meant. */
+static int find_model(struct mc_work *work, const struct mc_option *option, struct mc_setting *setting,
+                      struct mc_error *err)
+{
+    if (is_choice(option->choices, setting->text)) return MC_OK;
+    char *path = mc_path_join(setting->at->source->dir, setting->text);
+    if (!path) return mc_error_memory(err);
+    const bool there = mc_file_size(path) >= 0;
+    if (there) setting->path = mc_arena_strdup(&work->arena, path);
+    mc_free(path);
+    if (there) return setting->path ? MC_OK : mc_error_memory(err);
+    if (mc_architecture_known(setting->text)) return MC_OK;
+    return mc_yaml_error(setting->at, MC_ERR_INPUT, err, "'%s': there is no file '%s', and no such architecture",
+                         option->name, setting->text);
+}
+
+static int find_models(struct mc_work *work, struct mc_settings *settings, struct mc_error *err)
+{
+    for (size_t i = 0; i < settings->n; i++) {
+        const struct mc_option *option = &settings->options[i];
+        if (option->kind != MC_OPTION_MODEL || !settings->values[i].given) continue;
+        const int rc = find_model(work, option, &settings->values[i], err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* Asked last: a misspelt key is told before a file that is not there. */
+static int find_all_models(struct mc_work *work, struct mc_error *err)
+{
+    int rc = find_models(work, &work->top, err);
+    for (int i = 0; rc == MC_OK && i < work->n_steps; i++) rc = find_models(work, &work->steps[i].settings, err);
+    return rc;
+}
+
 /* --- the whole --- */
 
 /* What steps and gates ask of the rest. */
@@ -276,7 +296,8 @@ int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_err
     if (rc == MC_OK) rc = read_steps(work, mc_yaml_find(root, "steps"), err);
     if (rc == MC_OK) rc = read_mapping(work, &work->gates, "", mc_yaml_find(root, "gates"), NULL, err);
     if (rc == MC_OK) rc = read_mapping(work, &work->output, "", mc_yaml_find(root, "output"), NULL, err);
-    return rc == MC_OK ? check_needs(work, root, err) : rc;
+    if (rc == MC_OK) rc = check_needs(work, root, err);
+    return rc == MC_OK ? find_all_models(work, err) : rc;
 }
 
 void mc_work_finish(struct mc_work *work)

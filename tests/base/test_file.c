@@ -74,6 +74,34 @@ static void test_a_full_disk_is_a_system_error(void **state)
     mc_file_abort(&out);
 }
 
+static void test_a_device_is_written_to_and_not_replaced(void **state)
+{
+    (void)state;
+    struct mc_error err = {0};
+    struct stat info;
+    if (stat("/dev/full", &info) != 0) skip();
+    assert_ok(mc_file_save("/dev/null", "x", 1, true, &err), err);
+    assert_int_equal(mc_file_save("/dev/full", "x", 1, true, &err), MC_ERR_SYSTEM);
+    assert_int_equal(stat("/dev/null", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+    assert_int_equal(stat("/dev/full", &info), 0);
+    assert_true(S_ISCHR(info.st_mode));
+}
+
+static void test_settled_files_appear_only_when_committed(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_out out;
+    const char *path = scratch_path(state, "late");
+    assert_ok(mc_file_create(&out, path, false, &err), err);
+    assert_ok(mc_file_write(&out, "abc", 3, &err), err);
+    assert_ok(mc_file_settle(&out, &err), err);
+    assert_int_equal(mc_file_size(path), -1);
+    assert_ok(mc_file_commit(&out, &err), err);
+    assert_int_equal(mc_file_size(path), 3);
+    assert_int_equal(scratch_count(state), 1);
+}
+
 static void test_paths_join_and_part(void **state)
 {
     static const char *const cases[][3] = {{"a", "b", "a/b"}, {"a/", "b", "a/b"}, {"a", "/b", "/b"}, {"", "b", "b"}};
@@ -97,6 +125,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_refusals_have_their_status, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_a_system_error, scratch_setup, scratch_teardown),
+        cmocka_unit_test(test_a_device_is_written_to_and_not_replaced),
+        cmocka_unit_test_setup_teardown(test_settled_files_appear_only_when_committed, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_paths_join_and_part, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,1 @@
+compress prune "$FIXTURES/mlp.onnx" -o out.onnx --sparsty 0.5

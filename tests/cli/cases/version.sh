@@ -1,0 +1,2 @@
+compress version
+compress --version
