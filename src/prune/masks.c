@@ -200,17 +200,26 @@ static int make_own(struct mc_value *v, struct mc_error *err)
     return rc;
 }
 
+static void write_zeros(struct mc_tensor *t, const unsigned char *keep)
+{
+    const size_t count = (size_t)mc_tensor_count(t), size = (size_t)mc_dtype_bits(t->dtype) / 8;
+    unsigned char *bytes = t->data;
+    if (t->dtype == MC_FLOAT) {
+        uint32_t *words = t->data;
+        for (size_t i = 0; i < count; i++) words[i] &= 0U - keep[i];
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!keep[i]) memset(bytes + i * size, 0, size);
+}
+
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err)
 {
     for (int i = 0; i < masks->n; i++) {
         struct mc_value *v = model->values[masks->values[i]->id];
         const int rc = make_own(v, err);
         if (rc < 0) return rc;
-        const size_t size = (size_t)mc_dtype_bits(v->data->dtype) / 8;
-        const size_t count = (size_t)mc_tensor_count(v->data);
-        unsigned char *bytes = v->data->data;
-        for (size_t k = 0; k < count; k++)
-            if (!masks->keep[i][k]) memset(bytes + k * size, 0, size);
+        write_zeros(v->data, masks->keep[i]);
     }
     return 0;
 }

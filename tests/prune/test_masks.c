@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "base/alloc.h"
 #include "prune/prune.h"
 
@@ -197,6 +198,28 @@ static void test_cubic_schedule_is_that_of_the_paper(void **state)
     assert_true(mc_sparsity_cubic(0.1, 0.9, 2) == 0.9);
 }
 
+static int mask(void *context)
+{
+    struct mc_model *model = context;
+    struct mc_error err = {0};
+    struct mc_masks masks = {0};
+    const struct mc_sparsify_options global = {.sparsity = 0.5}, pattern = {.pattern_n = 1, .pattern_m = 4};
+    int rc = mc_masks_create(&masks, model, NULL, &err);
+    if (rc == 0) rc = mc_masks_update(&masks, &global, 0.5, &err);
+    if (rc == 0) rc = mc_masks_update(&masks, &pattern, 0, &err);
+    if (rc == 0) rc = mc_masks_apply(&masks, model, &err);
+    mc_masks_finish(&masks);
+    return rc;
+}
+
+static void test_any_allocation_may_fail(void **state)
+{
+    struct net net;
+    build(&net, 9);
+    alloc_fail_each(mask, net.model);
+    net_finish(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +232,7 @@ int main(void)
         cmocka_unit_test(test_pattern_keeps_two_of_four_inputs),
         cmocka_unit_test(test_bad_options_are_refused),
         cmocka_unit_test(test_cubic_schedule_is_that_of_the_paper),
+        cmocka_unit_test(test_any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
