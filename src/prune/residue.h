@@ -31,7 +31,7 @@ int mc_residues_create(struct mc_residues *residues, const struct mc_coupling *c
 void mc_residues_finish(struct mc_residues *residues);
 
 /* Find the constants of the movable ones by running `model` (the analysed one) with the removed channels silenced.
- * MC_ERR_UNSUPPORTED when it cannot be run: they are 0 then. */
+ * When it cannot be run (the error says why) they are 0. */
 int mc_residues_measure(struct mc_residues *residues, const struct mc_model *model, const struct mc_coupling *coupling,
                         const bool *goes, const struct mc_shrink_options *options, struct mc_error *err);
 

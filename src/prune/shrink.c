@@ -75,7 +75,7 @@ static int find_constants(struct shrink *s, struct mc_error *err)
     struct mc_error problem = {0};
     rc = mc_residues_measure(&s->residues, s->work, s->coupling, s->choice.goes, s->options, &problem);
     if (rc == 0) return 0;
-    if (rc != MC_ERR_UNSUPPORTED) return mc_error_set(err, rc, "%s", problem.text);
+    if (rc == MC_ERR_SYSTEM || rc == MC_ERR_INTERNAL) return mc_error_set(err, rc, "%s", problem.text);
     snprintf(s->unmeasured, sizeof(s->unmeasured), "%.*s", (int)sizeof(s->unmeasured) - 1, problem.text);
     return 0;
 }

@@ -83,7 +83,8 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
     struct mc_error problem = {0};
     struct mc_plan *masked = NULL, *cut = NULL;
     int rc = run(&masked, original, residues, options, &problem);
-    if (rc == MC_ERR_UNSUPPORTED) {
+    if (rc < 0 && rc != MC_ERR_SYSTEM &&
+        rc != MC_ERR_INTERNAL) { /* an operator is missing, or refuses random numbers */
         snprintf(twin->why, sizeof(twin->why), "%.*s", (int)sizeof(twin->why) - 1, problem.text);
         rc = 0;
     } else if (rc < 0) {
