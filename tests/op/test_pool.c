@@ -1,7 +1,8 @@
 /* test_pool.c - MaxPool, AveragePool, GlobalAveragePool, GlobalMaxPool. Expected numbers: ONNX Runtime 1.32. */
-#include "harness.h"
-
 #include <math.h>
+
+#include "harness.h"
+#include "products.h"
 
 #define PLANE .in = {{OP_DIMS(1, 1, 4, 5), OP_DATA(3, -1, 4, 1, -5, 9, 2, -6, 5, 3, 5, -8, 9, 7, -9, 3, 2, 3, 8, -4)}}
 
@@ -170,6 +171,13 @@ static void test_pools_take_channels_last(void **state)
     }
 }
 
+static const char *const pools[] = {"MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool"};
+
+static void test_pools_agree_with_onnxruntime_by_every_instruction_set(void **state)
+{
+    for (size_t i = 0; i < sizeof pools / sizeof pools[0]; i++) products_check(pools[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_maxima_and_their_indices_match_onnxruntime),
         cmocka_unit_test(test_same_padding_goes_to_the_side_it_names),
         cmocka_unit_test(test_means_match_onnxruntime),
+        cmocka_unit_test(test_pools_agree_with_onnxruntime_by_every_instruction_set),
         cmocka_unit_test(test_one_and_three_axes),
         cmocka_unit_test(test_global_pools_match_onnxruntime),
         cmocka_unit_test(test_nan_is_the_largest),
