@@ -1,35 +1,37 @@
-/* channel.h - loops over channels of a batch, one by itself or several side by side.
+/* channel.h - loops over the channels of a batch: one channel at a time, or rows of all channels.
  *
- * In [N, C, H, W] a channel is N segments of H*W elements, C*H*W apart. Where channels lie last, up to
- * MC_CHANNEL_WIDTH neighbours are taken together: N*H*W positions, C apart, of so many elements. Numbers per channel
- * come and go in arrays. Sums are in double precision; one channel by itself in the lanes of lanes.h within a segment
- * and segment after segment, neighbours position after position. So they depend neither on threads nor on the
- * instruction set.
+ * In [N, C, H, W] a channel is N segments of H*W elements, C*H*W apart. Where channels lie last, [N, H, W, C], a row is
+ * the C channels of one position, and rows follow each other. Sums are in double precision: in the lanes of lanes.h
+ * within a segment and segment after segment, or row after row, so that they do not depend on the instruction set.
  */
 #ifndef MC_KERNEL_CHANNEL_H
 #define MC_KERNEL_CHANNEL_H
 
 #include <stdint.h>
 
-#define MC_CHANNEL_WIDTH 16
-
 struct mc_channel {
-    int64_t n, length, stride; /* segments, elements of one, elements from one to the next */
-    int64_t width; /* 0: one channel. Else so many neighbours; a segment is then a position, `length` unused */
+    int64_t n, length, stride;
 };
 
 struct mc_channel_loops {
-    /* sums = of x - center, squares = of (x - center)^2 */
-    void (*moments)(const struct mc_channel *channel, const void *x, const double *center, double *sums,
-                    double *squares);
+    /* sums[0] = sum of x - center, sums[1] = sum of (x - center)^2 */
+    void (*moments)(const struct mc_channel *channel, const void *x, double center, double sums[2]);
     /* y = a x + b */
-    void (*affine)(const struct mc_channel *channel, const void *x, const double *a, const double *b, void *y);
-    /* sums = of dy, products = of dy (x - center) */
-    void (*grad_sums)(const struct mc_channel *channel, const void *x, const void *dy, const double *center,
-                      double *sums, double *products);
+    void (*affine)(const struct mc_channel *channel, const void *x, double a, double b, void *y);
+    /* sums[0] = sum of dy, sums[1] = sum of dy (x - center) */
+    void (*grad_sums)(const struct mc_channel *channel, const void *x, const void *dy, double center, double sums[2]);
     /* dx = a dy + b x + c */
-    void (*grad)(const struct mc_channel *channel, const void *x, const void *dy, const double *a, const double *b,
-                 const double *c, void *dx);
+    void (*grad)(const struct mc_channel *channel, const void *x, const void *dy, double a, double b, double c,
+                 void *dx);
+
+    /* The same over rows of C channels, where center, sums, a, b and c have an entry for each channel; a, b, c in the
+     * type of x. Sums are written, not added to: C of the first kind, then C of the second. */
+    void (*moments_of_rows)(int64_t rows, int64_t C, const void *x, const double *center, double *sums);
+    void (*affine_of_rows)(int64_t rows, int64_t C, const void *x, const void *a, const void *b, void *y);
+    void (*grad_sums_of_rows)(int64_t rows, int64_t C, const void *x, const void *dy, const double *center,
+                              double *sums);
+    void (*grad_of_rows)(int64_t rows, int64_t C, const void *x, const void *dy, const void *a, const void *b,
+                         const void *c, void *dx);
 };
 
 enum mc_channel_type { MC_CHANNEL_F32, MC_CHANNEL_F64, MC_CHANNEL_TYPES };

@@ -96,15 +96,10 @@ size_t mc_convolver_workspace_bytes(const struct mc_convolver *c)
 
 /* --- running --- */
 
-/* [N, channels, positions] from [N, positions, channels], or back. */
 static void turn(const struct mc_convolver *c, void *to, const void *from, int64_t channels, int64_t positions,
                  bool to_last)
 {
-    struct mc_box box = {.rank = 3, .extent = {c->conv.N, channels, positions}};
-    const int64_t first[] = {channels * positions, positions, 1}, last[] = {channels * positions, 1, channels};
-    memcpy(box.to, to_last ? last : first, sizeof first);
-    memcpy(box.from, to_last ? first : last, sizeof first);
-    mc_copy_box(to, from, &box, c->size);
+    mc_turn_channels(to, from, c->conv.N, channels, positions, c->size, to_last);
 }
 
 /* x or dy as the backend wants it. */

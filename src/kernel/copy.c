@@ -259,3 +259,13 @@ void mc_fill(void *to, const void *element, int64_t n, size_t size)
     const struct mc_box box = {.rank = 1, .extent = {n}, .to = {1}, .from = {0}};
     mc_copy_box(to, element, &box, size);
 }
+
+void mc_turn_channels(void *to, const void *from, int64_t n, int64_t channels, int64_t positions, size_t size,
+                      bool to_last)
+{
+    struct mc_box box = {.rank = 3, .extent = {n, channels, positions}};
+    const int64_t first[] = {channels * positions, positions, 1}, last[] = {channels * positions, 1, channels};
+    memcpy(box.to, to_last ? last : first, sizeof first);
+    memcpy(box.from, to_last ? first : last, sizeof first);
+    mc_copy_box(to, from, &box, size);
+}

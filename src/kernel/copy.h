@@ -30,4 +30,8 @@ void mc_copy_box(void *to, const void *from, const struct mc_box *box, size_t si
 /* n copies of one element of `size` bytes. */
 void mc_fill(void *to, const void *element, int64_t n, size_t size);
 
+/* n samples of [channels, positions] from [positions, channels], or the other way round if `to_last`. */
+void mc_turn_channels(void *to, const void *from, int64_t n, int64_t channels, int64_t positions, size_t size,
+                      bool to_last);
+
 #endif

@@ -21,13 +21,10 @@ struct plane {
     void *y;
     int32_t *at;
     const double *share;
-    int64_t width, pitch;
 };
 
-typedef void visit_fn(const struct row *row, const struct plane *plane);
-
 /* Visit every row of the output under every tap that meets the input. */
-static inline void each_row(const struct mc_window *w, visit_fn *visit, const struct plane *plane)
+static inline void each_row(const struct mc_window *w, void (*visit)(const struct row *row, void *plane), void *plane)
 {
     int64_t od, od_end, oh, oh_end, ow, ow_end;
     for (int64_t kd = 0; kd < w->kernel[0]; kd++)
@@ -51,6 +48,44 @@ static inline void each_row(const struct mc_window *w, visit_fn *visit, const st
             }
 }
 
+/* Taps of one output position that meet the input, along each axis: from, to; and where tap 0 would. */
+struct taps {
+    int64_t from[3], to[3], base[3];
+};
+
+static inline int64_t divide_up(int64_t a, int64_t b)
+{
+    return b == 1 ? a : (a + b - 1) / b; /* most windows are not dilated, and division is slow */
+}
+
+static inline void set_taps(struct taps *t, const struct mc_window *w, int axis, int64_t output)
+{
+    const int64_t base = mc_window_at(w, axis, output, 0), step = w->dilation[axis];
+    t->base[axis] = base;
+    t->from[axis] = base < 0 ? divide_up(-base, step) : 0;
+    t->to[axis] = base < w->in[axis] ? divide_up(w->in[axis] - base, step) : 0;
+    if (t->to[axis] > w->kernel[axis]) t->to[axis] = w->kernel[axis];
+}
+
+/* Of a row of outputs; the last axis is set for each output. */
+static inline struct taps taps_of_row(const struct mc_window *w, int64_t row)
+{
+    struct taps t;
+    set_taps(&t, w, 0, row / w->out[1]);
+    set_taps(&t, w, 1, row % w->out[1]);
+    return t;
+}
+
+/* For each of them, in ascending order: the statement, with `at` the position in the input. */
+#define EACH_TAP(w, t, at, statement)                                                                                  \
+    for (int64_t kd = (t).from[0]; kd < (t).to[0]; kd++)                                                               \
+        for (int64_t kh = (t).from[1]; kh < (t).to[1]; kh++)                                                           \
+            for (int64_t kw = (t).from[2]; kw < (t).to[2]; kw++) {                                                     \
+                const int64_t at_d = (t).base[0] + kd * (w)->dilation[0], at_h = (t).base[1] + kh * (w)->dilation[1];  \
+                const int64_t at = (at_d * (w)->in[1] + at_h) * (w)->in[2] + (t).base[2] + kw * (w)->dilation[2];      \
+                statement;                                                                                             \
+            }
+
 #define T float
 #define NAME(name) name##_f32
 #include "kernel/pooling_loops.inc"
@@ -63,6 +98,8 @@ static inline void each_row(const struct mc_window *w, visit_fn *visit, const st
 #undef NAME
 
 const struct mc_poolings MC_VARIANT(mc_poolings) = {
-    .of = {[MC_POOLING_F32] = {max_f32, max_grad_f32, mean_f32, mean_grad_f32},
-           [MC_POOLING_F64] = {max_f64, max_grad_f64, mean_f64, mean_grad_f64}},
+    .of = {[MC_POOLING_F32] = {max_f32, max_grad_f32, mean_f32, mean_grad_f32, max_last_f32, max_last_grad_f32,
+                               mean_last_f32, mean_last_grad_f32},
+           [MC_POOLING_F64] = {max_f64, max_grad_f64, mean_f64, mean_grad_f64, max_last_f64, max_last_grad_f64,
+                               mean_last_f64, mean_last_grad_f64}},
 };

@@ -1,31 +1,30 @@
 /* pooling.h - maxima and means of sliding windows over planes of a batch.
  *
  * A plane is the spatial part of one sample's channel. Loops run over whole rows of the output for one tap of the
- * window at a time, so that they become SIMD code; taps come in ascending order. Windows given here have three axes
- * (mc_window_as_3d).
- *
- * Where channels lie last, a plane is the spatial part of all channels of a sample: every position holds `pitch`
- * numbers, of which the loops treat the first `width`, each by itself. Row-major planes have pitch and width 1.
+ * window at a time, so that they become SIMD code; taps come in ascending order. Where channels lie last, loops run
+ * over the C channels of a position. Windows given here have three axes (mc_window_as_3d).
  */
 #ifndef MC_KERNEL_POOLING_H
 #define MC_KERNEL_POOLING_H
 
 #include "kernel/window.h"
 
-struct mc_pooling {
-    struct mc_window window;
-    int64_t width, pitch;
-};
-
 struct mc_pooling_loops {
-    /* y = maxima, NaN if the window has one; `at` (may be NULL, else laid out as y) = position in the plane of the
-     * first largest. A window that meets no input gives -infinity at position 0. */
-    void (*max)(const struct mc_pooling *p, const void *x, void *y, int32_t *at);
+    /* y = maxima, NaN if the window has one; `at` (may be NULL) = position in the plane of the first largest. A window
+     * that meets no input gives -infinity at position 0. */
+    void (*max)(const struct mc_window *w, const void *x, void *y, int32_t *at);
     /* dx = gradient of x; cleared first. */
-    void (*max_grad)(const struct mc_pooling *p, const int32_t *at, const void *dy, void *dx);
+    void (*max_grad)(const struct mc_window *w, const int32_t *at, const void *dy, void *dx);
     /* y = sums * share; share [outputs] comes from mc_pooling_shares. */
-    void (*mean)(const struct mc_pooling *p, const double *share, const void *x, void *y);
-    void (*mean_grad)(const struct mc_pooling *p, const double *share, const void *dy, void *dx);
+    void (*mean)(const struct mc_window *w, const double *share, const void *x, void *y);
+    void (*mean_grad)(const struct mc_window *w, const double *share, const void *dy, void *dx);
+
+    /* The same for one sample whose channels lie last: x [in..., C], y, dy and at [out..., C]. Forward makes row `row`
+     * of y, of out[0] * out[1] rows; backward the whole of dx. */
+    void (*max_last)(const struct mc_window *w, int64_t C, int64_t row, const void *x, void *y, int32_t *at);
+    void (*max_last_grad)(const struct mc_window *w, int64_t C, const int32_t *at, const void *dy, void *dx);
+    void (*mean_last)(const struct mc_window *w, int64_t C, int64_t row, const double *share, const void *x, void *y);
+    void (*mean_last_grad)(const struct mc_window *w, int64_t C, const double *share, const void *dy, void *dx);
 };
 
 enum mc_pooling_type { MC_POOLING_F32, MC_POOLING_F64, MC_POOLING_TYPES };

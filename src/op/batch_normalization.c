@@ -18,6 +18,10 @@
 
 /* Cheap elements' worth of each element: two sums and a map. */
 #define NORM_WORK 4
+/* Where channels lie last, sums are taken over blocks of rows: of so many elements, but at most so many blocks. The cut
+ * does not depend on the number of threads, and so nor do the sums. */
+#define BLOCK_ELEMENTS 16384
+#define MAX_BLOCKS 64
 
 enum { X, SCALE, SHIFT, MEAN, VARIANCE, N_INPUTS };
 
@@ -66,39 +70,51 @@ struct statistics {
     double mean, inverse;
 };
 
-/* Channels that are worked on together: one, or neighbours where channels lie last. */
-struct block {
-    int64_t first, n;
-    struct mc_channel channel;
-};
-
 struct job {
     const struct mc_channel_loops *loops;
-    int64_t channels, samples, spatial;
-    bool last;
-    int64_t width; /* of a block */
+    struct mc_channel channel;
+    int64_t n, C; /* elements of a channel, channels */
     size_t size;
     double epsilon, momentum;
     bool of_batch; /* statistics of the batch */
     bool update;   /* running statistics in place */
     const struct mc_step *step;
     struct statistics *saved; /* one a channel, or NULL */
-    const char *dy;
+    /* rows of channels */
+    int64_t block_rows, n_blocks;
+    double *sums;    /* [blocks, 2, C] */
+    double *center;  /* [C] */
+    char *a, *b, *c; /* [C] each, of the type of x */
 };
+
+/* Channels that lie last, or of one number each, are taken by rows; else one channel after the other. */
+static bool by_rows(const struct mc_tensor *x)
+{
+    return x->channels_last || mc_shape_span(&x->shape, 2, x->shape.rank) == 1;
+}
+
+static void cut_blocks(struct job *job)
+{
+    job->block_rows = BLOCK_ELEMENTS / (job->C > 0 ? job->C : 1);
+    if (job->block_rows < job->n / MAX_BLOCKS + 1) job->block_rows = job->n / MAX_BLOCKS + 1;
+    job->n_blocks = (job->n + job->block_rows - 1) / job->block_rows;
+}
+
+static size_t workspace_bytes(const struct job *job)
+{
+    return (size_t)job->C * (sizeof(double) * (size_t)(2 * job->n_blocks + 1) + 3 * job->size);
+}
 
 static void job_init(struct job *job, const struct mc_step *step)
 {
     const struct mc_tensor *x = step->in[X];
-    const bool trainer = step->training && !step->runtime->freeze_batch_norm;
     const int64_t spatial = mc_shape_span(&x->shape, 2, x->shape.rank);
-    const bool last = x->channels_last || spatial == 1; /* then there is no difference */
+    const bool trainer = step->training && !step->runtime->freeze_batch_norm;
     *job = (struct job){
         .loops = &step->runtime->kernels->channels->of[x->dtype == MC_DOUBLE ? MC_CHANNEL_F64 : MC_CHANNEL_F32],
-        .channels = x->shape.dim[1],
-        .samples = x->shape.dim[0],
-        .spatial = spatial,
-        .last = last,
-        .width = last ? MC_CHANNEL_WIDTH : 1,
+        .channel = {.n = x->shape.dim[0], .length = spatial, .stride = x->shape.dim[1] * spatial},
+        .n = x->shape.dim[0] * spatial,
+        .C = x->shape.dim[1],
         .size = (size_t)mc_dtype_bits(x->dtype) / 8,
         .epsilon = (double)mc_node_float(step->node, "epsilon", 1e-5f),
         .momentum = (double)mc_node_float(step->node, "momentum", 0.9f),
@@ -107,156 +123,239 @@ static void job_init(struct job *job, const struct mc_step *step)
         .step = step,
         .saved = step->saved,
     };
-}
-
-static void run_blocks(struct job *job, mc_range_fn *body)
-{
-    const int64_t work = job->samples * job->spatial * job->width * NORM_WORK;
-    mc_parallel((job->channels + job->width - 1) / job->width, mc_parallel_grain(work), body, job);
-}
-
-static struct block block_of(const struct job *job, int64_t i)
-{
-    const int64_t first = i * job->width, left = job->channels - first;
-    struct block block = {.first = first, .n = left < job->width ? left : job->width};
-    if (job->last)
-        block.channel =
-            (struct mc_channel){.n = job->samples * job->spatial, .stride = job->channels, .width = block.n};
-    else
-        block.channel =
-            (struct mc_channel){.n = job->samples, .length = job->spatial, .stride = job->channels * job->spatial};
-    return block;
+    cut_blocks(job);
+    job->sums = step->workspace;
+    if (!job->sums) return; /* not by rows, or not running yet */
+    job->center = job->sums + 2 * job->n_blocks * job->C;
+    job->a = (char *)(job->center + job->C);
+    job->b = job->a + (size_t)job->C * job->size;
+    job->c = job->b + (size_t)job->C * job->size;
 }
 
 static int norm_prepare(struct mc_step *step, struct mc_error *err)
 {
+    struct job job;
     if (step->training) step->saved_bytes = (size_t)step->in[X]->shape.dim[1] * sizeof(struct statistics);
+    job_init(&job, step);
+    if (by_rows(step->in[X])) step->workspace_bytes = workspace_bytes(&job);
     return MC_OK;
 }
 
-/* The first element of a channel, as a position in the tensor. */
-static int64_t start_of(const struct job *job, int64_t c)
-{
-    return job->last ? c : c * job->spatial;
-}
-
-static void *block_data(const struct job *job, const void *data, const struct block *block)
-{
-    return (char *)data + (size_t)start_of(job, block->first) * job->size;
-}
-
-/* Mean and sum of squared deviations of each channel, in one pass over data shifted by the first element: a large
- * common part then costs no digits. */
-static void batch_statistics(const struct job *job, const struct block *block, double *mean, double *squares)
-{
-    const struct mc_tensor *x = job->step->in[X];
-    const double n = (double)(job->samples * job->spatial);
-    double center[MC_CHANNEL_WIDTH], sums[MC_CHANNEL_WIDTH];
-    for (int64_t i = 0; i < block->n; i++) center[i] = mc_tensor_get_f64(x, start_of(job, block->first + i));
-    job->loops->moments(&block->channel, block_data(job, x->data, block), center, sums, squares);
-    for (int64_t i = 0; i < block->n; i++) {
-        mean[i] = center[i] + sums[i] / n;
-        squares[i] = fmax(0, squares[i] - sums[i] * sums[i] / n);
-    }
-}
+/* --- statistics --- */
 
 static void blend(const struct job *job, struct mc_tensor *to, const struct mc_tensor *from, int64_t c, double value)
 {
     mc_tensor_set_f64(to, c, mc_tensor_get_f64(from, c) * job->momentum + value * (1 - job->momentum));
 }
 
-/* What channel c is normalized by, given the batch's mean and squares; running statistics and outputs follow. */
-static struct statistics take_batch(const struct job *job, int64_t c, double mean, double squares)
+/* Statistics of channel c, of which the batch is told by the sums of x - center and of (x - center)^2. */
+static struct statistics settle(const struct job *job, int64_t c, double center, const double sums[2])
 {
     const struct mc_step *step = job->step;
-    const int64_t n = job->samples * job->spatial;
-    const double variance = squares / (double)n, unbiased = n > 1 ? squares / (double)(n - 1) : variance;
+    const double n = (double)job->n, mean = center + sums[0] / n;
+    const double squares = fmax(0, sums[1] - sums[0] * sums[0] / n), variance = squares / n;
     if (job->update) {
         blend(job, step->in[MEAN], step->in[MEAN], c, mean);
-        blend(job, step->in[VARIANCE], step->in[VARIANCE], c, unbiased);
+        blend(job, step->in[VARIANCE], step->in[VARIANCE], c, n > 1 ? squares / (n - 1) : variance);
     }
     if (step->n_out > 1 && step->out[1]) blend(job, step->out[1], step->in[MEAN], c, mean);
     if (step->n_out > 2 && step->out[2]) blend(job, step->out[2], step->in[VARIANCE], c, variance);
     return (struct statistics){mean, 1 / sqrt(variance + job->epsilon)};
 }
 
-static void block_statistics(const struct job *job, const struct block *block, struct statistics *s)
+static struct statistics of_running(const struct job *job, int64_t c)
+{
+    const double variance = mc_tensor_get_f64(job->step->in[VARIANCE], c);
+    return (struct statistics){mc_tensor_get_f64(job->step->in[MEAN], c), 1 / sqrt(variance + job->epsilon)};
+}
+
+/* y = a x + b */
+struct affine {
+    double a, b;
+};
+
+static struct affine affine_of(const struct job *job, int64_t c, const struct statistics *s)
+{
+    const double a = mc_tensor_get_f64(job->step->in[SCALE], c) * s->inverse;
+    if (job->saved) job->saved[c] = *s;
+    return (struct affine){a, mc_tensor_get_f64(job->step->in[SHIFT], c) - s->mean * a};
+}
+
+/* dx = a dy + b x + c. With h = (x - mean) * inverse: dshift = sum dy, dscale = sum dy h, and
+ * dx = scale * inverse * (dy - dshift/n - h * dscale/n) for statistics of the batch, scale * inverse * dy for running
+ * ones. */
+struct affine_grad {
+    double a, b, c;
+};
+
+/* From the sums of dy and of dy (x - mean); writes dscale and dshift. */
+static struct affine_grad affine_grad_of(const struct job *job, int64_t c, const double sums[2])
 {
     const struct mc_step *step = job->step;
-    if (job->of_batch && job->samples * job->spatial > 0) {
-        double mean[MC_CHANNEL_WIDTH], squares[MC_CHANNEL_WIDTH];
-        batch_statistics(job, block, mean, squares);
-        for (int64_t i = 0; i < block->n; i++) s[i] = take_batch(job, block->first + i, mean[i], squares[i]);
-        return;
-    }
-    for (int64_t i = 0; i < block->n; i++) {
-        const int64_t c = block->first + i;
-        s[i].mean = mc_tensor_get_f64(step->in[MEAN], c);
-        s[i].inverse = 1 / sqrt(mc_tensor_get_f64(step->in[VARIANCE], c) + job->epsilon);
+    const struct statistics s = job->saved[c];
+    const double n = (double)job->n, dshift = sums[0], dscale = sums[1] * s.inverse;
+    if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, dscale);
+    if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, dshift);
+    const double a = mc_tensor_get_f64(step->in[SCALE], c) * s.inverse;
+    const double slope = job->of_batch ? -a * s.inverse * dscale / n : 0;
+    return (struct affine_grad){a, slope, job->of_batch ? -a * dshift / n - slope * s.mean : 0};
+}
+
+/* --- one channel after the other --- */
+
+static char *channel_data(const struct job *job, const struct mc_tensor *of, int64_t c)
+{
+    return (char *)of->data + (size_t)(c * job->channel.length) * job->size;
+}
+
+/* In one pass over data shifted by the first element: a large common part then costs no digits. */
+static struct statistics channel_statistics(const struct job *job, int64_t c)
+{
+    if (!job->of_batch || job->n == 0) return of_running(job, c);
+    const struct mc_tensor *x = job->step->in[X];
+    const double center = mc_tensor_get_f64(x, c * job->channel.length);
+    double sums[2];
+    job->loops->moments(&job->channel, channel_data(job, x, c), center, sums);
+    return settle(job, c, center, sums);
+}
+
+static void forward_channels(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t c = begin; c < end; c++) {
+        const struct statistics s = channel_statistics(job, c);
+        const struct affine map = affine_of(job, c, &s);
+        job->loops->affine(&job->channel, channel_data(job, job->step->in[X], c), map.a, map.b,
+                           channel_data(job, job->step->out[0], c));
     }
 }
 
-static void forward_blocks(void *context, int64_t begin, int64_t end)
+static void backward_channels(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     const struct mc_step *step = job->step;
-    for (int64_t k = begin; k < end; k++) {
-        const struct block block = block_of(job, k);
-        struct statistics s[MC_CHANNEL_WIDTH];
-        double a[MC_CHANNEL_WIDTH], b[MC_CHANNEL_WIDTH];
-        block_statistics(job, &block, s);
-        for (int64_t i = 0; i < block.n; i++) {
-            const int64_t c = block.first + i;
-            a[i] = mc_tensor_get_f64(step->in[SCALE], c) * s[i].inverse;
-            b[i] = mc_tensor_get_f64(step->in[SHIFT], c) - s[i].mean * a[i];
-            if (job->saved) job->saved[c] = s[i];
-        }
-        job->loops->affine(&block.channel, block_data(job, step->in[X]->data, &block), a, b,
-                           block_data(job, step->out[0]->data, &block));
+    for (int64_t c = begin; c < end; c++) {
+        const void *x = channel_data(job, step->in[X], c), *dy = channel_data(job, step->grad_out[0], c);
+        double sums[2];
+        job->loops->grad_sums(&job->channel, x, dy, job->saved[c].mean, sums);
+        const struct affine_grad map = affine_grad_of(job, c, sums);
+        if (step->grad_in[X])
+            job->loops->grad(&job->channel, x, dy, map.a, map.b, map.c, channel_data(job, step->grad_in[X], c));
     }
 }
+
+/* --- rows of channels --- */
+
+static int64_t rows_of(const struct job *job, int64_t block)
+{
+    const int64_t first = block * job->block_rows;
+    return first + job->block_rows <= job->n ? job->block_rows : job->n - first;
+}
+
+static char *block_data(const struct job *job, const struct mc_tensor *of, int64_t block)
+{
+    return (char *)of->data + (size_t)(block * job->block_rows * job->C) * job->size;
+}
+
+static void set(const struct job *job, char *array, int64_t c, double value)
+{
+    if (job->size == sizeof(float))
+        ((float *)(void *)array)[c] = (float)value;
+    else
+        ((double *)(void *)array)[c] = value;
+}
+
+/* Both sums of channel c over all blocks, in their order. */
+static void total(const struct job *job, int64_t c, double sums[2])
+{
+    sums[0] = sums[1] = 0;
+    for (int64_t block = 0; block < job->n_blocks; block++) {
+        sums[0] += job->sums[2 * block * job->C + c];
+        sums[1] += job->sums[(2 * block + 1) * job->C + c];
+    }
+}
+
+static void share_blocks(struct job *job, mc_range_fn *body)
+{
+    mc_parallel(job->n_blocks, mc_parallel_grain(job->block_rows * job->C), body, job);
+}
+
+static void sum_blocks(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        job->loops->moments_of_rows(rows_of(job, i), job->C, block_data(job, job->step->in[X], i), job->center,
+                                    job->sums + 2 * i * job->C);
+}
+
+static void map_blocks(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        job->loops->affine_of_rows(rows_of(job, i), job->C, block_data(job, job->step->in[X], i), job->a, job->b,
+                                   block_data(job, job->step->out[0], i));
+}
+
+static void forward_rows(struct job *job)
+{
+    const bool of_batch = job->of_batch && job->n > 0;
+    for (int64_t c = 0; of_batch && c < job->C; c++) job->center[c] = mc_tensor_get_f64(job->step->in[X], c);
+    if (of_batch) share_blocks(job, sum_blocks);
+    for (int64_t c = 0; c < job->C; c++) {
+        double sums[2] = {0, 0};
+        if (of_batch) total(job, c, sums);
+        const struct statistics s = of_batch ? settle(job, c, job->center[c], sums) : of_running(job, c);
+        const struct affine map = affine_of(job, c, &s);
+        set(job, job->a, c, map.a);
+        set(job, job->b, c, map.b);
+    }
+    share_blocks(job, map_blocks);
+}
+
+static void grad_sum_blocks(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        job->loops->grad_sums_of_rows(rows_of(job, i), job->C, block_data(job, job->step->in[X], i),
+                                      block_data(job, job->step->grad_out[0], i), job->center,
+                                      job->sums + 2 * i * job->C);
+}
+
+static void grad_blocks(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t i = begin; i < end; i++)
+        job->loops->grad_of_rows(rows_of(job, i), job->C, block_data(job, job->step->in[X], i),
+                                 block_data(job, job->step->grad_out[0], i), job->a, job->b, job->c,
+                                 block_data(job, job->step->grad_in[X], i));
+}
+
+static void backward_rows(struct job *job)
+{
+    for (int64_t c = 0; c < job->C; c++) job->center[c] = job->saved[c].mean;
+    share_blocks(job, grad_sum_blocks);
+    for (int64_t c = 0; c < job->C; c++) {
+        double sums[2];
+        total(job, c, sums);
+        const struct affine_grad map = affine_grad_of(job, c, sums);
+        set(job, job->a, c, map.a);
+        set(job, job->b, c, map.b);
+        set(job, job->c, c, map.c);
+    }
+    if (job->step->grad_in[X]) share_blocks(job, grad_blocks);
+}
+
+/* --- rules --- */
 
 static int norm_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step);
-    run_blocks(&job, forward_blocks);
+    if (by_rows(step->in[X]))
+        forward_rows(&job);
+    else
+        mc_parallel(job.C, mc_parallel_grain(job.n * NORM_WORK), forward_channels, &job);
     return MC_OK;
-}
-
-/* With h = (x - mean) * inverse: dB = sum dy, dscale = sum dy h, and
- * dx = scale * inverse * (dy - dB/n - h * dscale/n) for statistics of the batch, scale * inverse * dy for running ones.
- */
-static void backward_block(const struct job *job, const struct block *block)
-{
-    const struct mc_step *step = job->step;
-    const struct statistics *s = job->saved + block->first;
-    const void *x = block_data(job, step->in[X]->data, block), *dy = block_data(job, job->dy, block);
-    const double n = (double)(job->samples * job->spatial);
-    double mean[MC_CHANNEL_WIDTH], dshift[MC_CHANNEL_WIDTH], dscale[MC_CHANNEL_WIDTH];
-    double a[MC_CHANNEL_WIDTH], slope[MC_CHANNEL_WIDTH], offset[MC_CHANNEL_WIDTH];
-    for (int64_t i = 0; i < block->n; i++) mean[i] = s[i].mean;
-    job->loops->grad_sums(&block->channel, x, dy, mean, dshift, dscale);
-    for (int64_t i = 0; i < block->n; i++) {
-        const int64_t c = block->first + i;
-        dscale[i] *= s[i].inverse;
-        if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, dscale[i]);
-        if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, dshift[i]);
-        a[i] = mc_tensor_get_f64(step->in[SCALE], c) * s[i].inverse;
-        slope[i] = job->of_batch ? -a[i] * s[i].inverse * dscale[i] / n : 0;
-        offset[i] = job->of_batch ? -a[i] * dshift[i] / n - slope[i] * s[i].mean : 0;
-    }
-    if (step->grad_in[X])
-        job->loops->grad(&block->channel, x, dy, a, slope, offset, block_data(job, step->grad_in[X]->data, block));
-}
-
-static void backward_blocks(void *context, int64_t begin, int64_t end)
-{
-    const struct job *job = context;
-    for (int64_t k = begin; k < end; k++) {
-        const struct block block = block_of(job, k);
-        backward_block(job, &block);
-    }
 }
 
 static int norm_backward(struct mc_step *step, struct mc_error *err)
@@ -265,8 +364,10 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     job_init(&job, step);
     if (!step->grad_out[0])
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "no derivative of the running statistics that it gives out");
-    job.dy = step->grad_out[0]->data;
-    run_blocks(&job, backward_blocks);
+    if (by_rows(step->in[X]))
+        backward_rows(&job);
+    else
+        mc_parallel(job.C, mc_parallel_grain(job.n * NORM_WORK), backward_channels, &job);
     return MC_OK;
 }
 

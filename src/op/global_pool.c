@@ -24,7 +24,6 @@ static int global_shape(const struct mc_node *node, const struct mc_fact *const 
 /* A plane is one channel of one sample. Where channels lie last, the planes of a sample are interleaved. */
 struct job {
     const struct mc_row_loops *rows;
-    const struct mc_channel_loops *channels;
     int64_t n, C; /* elements of a plane, planes of a sample */
     bool last;
     const struct mc_tensor *x, *y;
@@ -36,7 +35,6 @@ static void job_init(struct job *job, const struct mc_step *step, const struct m
     const struct mc_tensor *x = step->in[0];
     *job = (struct job){
         .rows = &mc_step_loops(step)->rows[mc_loop_type(x->dtype)],
-        .channels = &step->runtime->kernels->channels->of[x->dtype == MC_DOUBLE ? MC_CHANNEL_F64 : MC_CHANNEL_F32],
         .n = mc_shape_span(&x->shape, 2, x->shape.rank),
         .C = x->shape.dim[1],
         .last = x->channels_last,
@@ -80,29 +78,49 @@ static void mean_planes(void *context, int64_t begin, int64_t end)
         mc_tensor_set_f64(job->to, p, job->rows->sum(job->n, element(job, job->x, p * job->n)) / (double)job->n);
 }
 
-/* Neighbouring channels of a sample at once. */
-static void mean_blocks(void *context, int64_t begin, int64_t end)
+/* Channels whose sums are held at a time where they lie last. */
+enum { BLOCK = 256 };
+
+/* All channels of a sample, position after position. */
+static void mean_samples(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    const int64_t blocks = (job->C + MC_CHANNEL_WIDTH - 1) / MC_CHANNEL_WIDTH;
-    for (int64_t k = begin; k < end; k++) {
-        const double zero[MC_CHANNEL_WIDTH] = {0};
-        double sums[MC_CHANNEL_WIDTH], squares[MC_CHANNEL_WIDTH];
-        const int64_t first = k % blocks * MC_CHANNEL_WIDTH, left = job->C - first, p = k / blocks * job->C + first;
-        const struct mc_channel channel = {
-            .n = job->n, .stride = job->C, .width = left < MC_CHANNEL_WIDTH ? left : MC_CHANNEL_WIDTH};
-        job->channels->moments(&channel, element(job, job->x, position(job, p, 0)), zero, sums, squares);
-        for (int64_t i = 0; i < channel.width; i++) mc_tensor_set_f64(job->to, p + i, sums[i] / (double)job->n);
+    for (int64_t p = begin * job->C; p < end * job->C; p += job->C) {
+        for (int64_t c = 0; c < job->C; c += BLOCK) {
+            const int64_t width = job->C - c < BLOCK ? job->C - c : BLOCK;
+            double sums[BLOCK] = {0};
+            for (int64_t i = 0; i < job->n; i++)
+                job->rows->add_to(width, element(job, job->x, position(job, p + c, i)), sums);
+            job->rows->store(width, sums, 1 / (double)job->n, element(job, job->to, p + c));
+        }
     }
+}
+
+static void mean_grad_samples(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t p = begin * job->C; p < end * job->C; p += job->C) {
+        for (int64_t c = 0; c < job->C; c += BLOCK) {
+            const int64_t width = job->C - c < BLOCK ? job->C - c : BLOCK;
+            double dy[BLOCK] = {0};
+            job->rows->add_to(width, element(job, job->y, p + c), dy);
+            for (int64_t i = 0; i < job->n; i++)
+                job->rows->store(width, dy, 1 / (double)job->n, element(job, job->to, position(job, p + c, i)));
+        }
+    }
+}
+
+static void run_samples(struct job *job, mc_range_fn *body)
+{
+    mc_parallel(job->x->shape.dim[0], mc_parallel_grain(job->n * job->C), body, job);
 }
 
 static int mean_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step, NULL, step->out[0]);
-    const int64_t blocks = (job.C + MC_CHANNEL_WIDTH - 1) / MC_CHANNEL_WIDTH;
     if (job.last)
-        mc_parallel(step->in[0]->shape.dim[0] * blocks, mc_parallel_grain(job.n * MC_CHANNEL_WIDTH), mean_blocks, &job);
+        run_samples(&job, mean_samples);
     else
         run_planes(&job, mean_planes);
     return MC_OK;
@@ -118,7 +136,10 @@ static int mean_backward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step, step->grad_out[0], step->grad_in[0]);
-    run_planes(&job, mean_grad_planes);
+    if (job.last)
+        run_samples(&job, mean_grad_samples);
+    else
+        run_planes(&job, mean_grad_planes);
     return MC_OK;
 }
 

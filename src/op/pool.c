@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernel/copy.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "kernel/pooling.h"
@@ -11,12 +12,9 @@
 #include "op/sliding.h"
 
 struct pool {
-    struct mc_pooling pooling;
-    double *share; /* AveragePool: [outputs of a plane] */
+    struct mc_window window; /* three axes */
+    double *share;           /* AveragePool: [outputs of a plane] */
 };
-
-/* Channels in one run of the loops where they lie last: wide enough for SIMD, few enough to share the work. */
-enum { CHUNK = 64 };
 
 static int pool_window(const struct mc_node *node, const struct mc_fact *x, struct mc_window *window,
                        struct mc_error *err)
@@ -48,11 +46,21 @@ static int max_shape(const struct mc_node *node, const struct mc_fact *const *in
     return rc;
 }
 
-/* Row-major planes of channels by themselves, or of all channels of a sample, which do not mix either. Where positions
- * are to be given out, they are those in row-major order. */
+static int64_t n_planes(const struct mc_step *step)
+{
+    return mc_shape_span(&step->in[0]->shape, 0, 2);
+}
+
 static enum mc_order pool_order(const struct mc_step *step)
 {
-    return step->n_out > 1 && step->out[1] ? MC_ORDER_FIRST : MC_ORDER_SAME;
+    return step->out[1] ? MC_ORDER_FIRST : MC_ORDER_ANY;
+}
+
+/* Loops run in the order in which x lies. Where y lies otherwise it is turned, being the smaller. */
+static bool turns(const struct mc_step *step)
+{
+    const struct mc_tensor *x = step->in[0], *y = step->out[0];
+    return x->channels_last != y->channels_last && mc_shape_span(&y->shape, 2, y->shape.rank) != 1;
 }
 
 static int pool_prepare(struct mc_step *step, struct mc_error *err)
@@ -63,10 +71,10 @@ static int pool_prepare(struct mc_step *step, struct mc_error *err)
     const struct mc_fact x = {.dtype = step->in[0]->dtype, .shape = step->in[0]->shape};
     struct mc_window window;
     const int rc = pool_window(step->node, &x, &window, err);
-    const bool last = step->in[0]->channels_last || step->out[0]->channels_last;
-    pool->pooling.window = mc_window_as_3d(&window);
-    pool->pooling.pitch = pool->pooling.width = last ? step->in[0]->shape.dim[1] : 1;
-    return rc;
+    if (rc < 0) return rc;
+    pool->window = mc_window_as_3d(&window);
+    if (turns(step)) step->workspace_bytes = mc_tensor_bytes(step->out[0]);
+    return MC_OK;
 }
 
 static void pool_release(struct mc_step *step)
@@ -77,70 +85,81 @@ static void pool_release(struct mc_step *step)
     step->state = NULL;
 }
 
-/* --- over planes --- */
+/* --- over planes, or where channels lie last over samples --- */
 
 struct job {
-    struct mc_pooling pooling; /* of a whole plane */
+    const struct pool *pool;
     const struct mc_pooling_loops *loops;
-    const double *share;
+    bool last;
+    int64_t channels; /* of an item: all that lie last, or 1 */
+    int64_t n_items;
     const char *from;
     char *to;
-    size_t size;          /* of an element */
-    int64_t n_from, n_to; /* elements of a plane */
-    int32_t *at;          /* positions of all planes, or NULL */
-    int64_t outputs;      /* elements of a plane, as of `at` */
-    int64_t chunks;       /* of a plane's channels */
+    size_t from_bytes, to_bytes; /* of an item */
+    int32_t *at;                 /* positions of all items, or NULL */
+    int64_t outputs;             /* of an item */
 };
 
-/* One chunk of a plane. */
-struct piece {
-    struct mc_pooling pooling;
-    const void *from;
-    void *to;
-    int32_t *at;
-};
-
-static struct piece piece_of(const struct job *job, int64_t i)
+static void job_init(struct job *job, const struct mc_step *step)
 {
-    const int64_t plane = i / job->chunks, first = i % job->chunks * CHUNK;
-    struct piece piece = {
-        .pooling = job->pooling,
-        .from = job->from + (size_t)(plane * job->n_from + first) * job->size,
-        .to = job->to + (size_t)(plane * job->n_to + first) * job->size,
-        .at = job->at ? job->at + plane * job->outputs + first : NULL,
-    };
-    if (piece.pooling.width - first > CHUNK)
-        piece.pooling.width = CHUNK;
-    else
-        piece.pooling.width -= first;
-    return piece;
-}
-
-static void run_planes(struct job *job, const struct mc_step *step, mc_range_fn *body)
-{
-    const int64_t planes = mc_shape_span(&step->in[0]->shape, 0, 2) / job->pooling.pitch;
-    const int64_t work = job->outputs / job->chunks * mc_window_taps(&job->pooling.window) * 2;
-    mc_parallel(planes * job->chunks, mc_parallel_grain(work), body, job);
-}
-
-static void job_init(struct job *job, const struct mc_step *step, const struct mc_tensor *from,
-                     const struct mc_tensor *to, bool backward)
-{
+    const struct mc_tensor *x = step->in[0];
     const struct pool *pool = step->state;
-    const struct mc_pooling *p = &pool->pooling;
-    const int64_t inputs = mc_window_inputs(&p->window) * p->pitch, outputs = mc_window_outputs(&p->window) * p->pitch;
+    const bool last = x->channels_last;
+    const int64_t channels = last ? x->shape.dim[1] : 1;
     *job = (struct job){
-        .pooling = *p,
-        .loops = &step->runtime->kernels->poolings->of[from->dtype == MC_DOUBLE ? MC_POOLING_F64 : MC_POOLING_F32],
-        .share = pool->share,
-        .from = from->data,
-        .to = to->data,
-        .size = (size_t)mc_dtype_bits(from->dtype) / 8,
-        .n_from = backward ? outputs : inputs,
-        .n_to = backward ? inputs : outputs,
-        .outputs = outputs,
-        .chunks = (p->width + CHUNK - 1) / CHUNK,
+        .pool = pool,
+        .loops = &step->runtime->kernels->poolings->of[x->dtype == MC_DOUBLE ? MC_POOLING_F64 : MC_POOLING_F32],
+        .last = last,
+        .channels = channels,
+        .n_items = last ? x->shape.dim[0] : n_planes(step),
+        .outputs = channels * mc_window_outputs(&pool->window),
     };
+}
+
+static void job_set(struct job *job, const struct mc_tensor *x, const void *from, void *to, bool backward)
+{
+    const size_t size = (size_t)mc_dtype_bits(x->dtype) / 8;
+    const size_t inputs = (size_t)(job->channels * mc_window_inputs(&job->pool->window)) * size;
+    job->from = from;
+    job->to = to;
+    job->from_bytes = backward ? (size_t)job->outputs * size : inputs;
+    job->to_bytes = backward ? inputs : (size_t)job->outputs * size;
+}
+
+static void turn(const struct mc_step *step, void *to, const void *from, bool to_last)
+{
+    const struct mc_shape *y = &step->out[0]->shape;
+    mc_turn_channels(to, from, y->dim[0], y->dim[1], mc_shape_span(y, 2, y->rank),
+                     (size_t)mc_dtype_bits(step->out[0]->dtype) / 8, to_last);
+}
+
+static int64_t output_rows(const struct job *job)
+{
+    return job->pool->window.out[0] * job->pool->window.out[1];
+}
+
+/* `planes` takes items, `rows` the rows of the outputs of all items. */
+static void run_forward(struct job *job, struct mc_step *step, mc_range_fn *planes, mc_range_fn *rows)
+{
+    struct mc_tensor *y = step->out[0];
+    const int64_t n_rows = output_rows(job), work = job->outputs * mc_window_taps(&job->pool->window) * 2;
+    job_set(job, step->in[0], step->in[0]->data, turns(step) ? step->workspace : y->data, false);
+    if (job->last)
+        mc_parallel(job->n_items * n_rows, mc_parallel_grain(n_rows > 0 ? work / n_rows : 0), rows, job);
+    else
+        mc_parallel(job->n_items, mc_parallel_grain(work), planes, job);
+    if (turns(step)) turn(step, y->data, step->workspace, y->channels_last);
+}
+
+static void run_backward(struct job *job, struct mc_step *step, mc_range_fn *items)
+{
+    const void *dy = step->grad_out[0]->data;
+    if (turns(step)) {
+        turn(step, step->workspace, dy, job->last);
+        dy = step->workspace;
+    }
+    job_set(job, step->in[0], dy, step->grad_in[0]->data, true);
+    mc_parallel(job->n_items, mc_parallel_grain(job->outputs * mc_window_taps(&job->pool->window) * 2), items, job);
 }
 
 /* --- MaxPool --- */
@@ -157,12 +176,28 @@ static int max_prepare(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+static int32_t *positions(const struct job *job, int64_t item)
+{
+    return job->at ? job->at + item * job->outputs : NULL;
+}
+
 static void max_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
+    for (int64_t p = begin; p < end; p++)
+        job->loops->max(&job->pool->window, job->from + (size_t)p * job->from_bytes,
+                        job->to + (size_t)p * job->to_bytes, positions(job, p));
+}
+
+static void max_rows(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const int64_t n_rows = output_rows(job);
     for (int64_t i = begin; i < end; i++) {
-        const struct piece p = piece_of(job, i);
-        job->loops->max(&p.pooling, p.from, p.to, p.at);
+        const int64_t sample = i / n_rows;
+        job->loops->max_last(&job->pool->window, job->channels, i % n_rows,
+                             job->from + (size_t)sample * job->from_bytes, job->to + (size_t)sample * job->to_bytes,
+                             positions(job, sample));
     }
 }
 
@@ -177,11 +212,11 @@ static int64_t column_major(const struct mc_window *w, int64_t at)
 /* Indices: positions in the whole of x. */
 static void write_indices(const struct mc_step *step, const struct job *job)
 {
-    const struct mc_window *w = &job->pooling.window;
+    const struct mc_window *w = &job->pool->window;
     const bool columns = mc_node_int(step->node, "storage_order", 0) != 0;
     const int64_t inputs = mc_window_inputs(w);
     int64_t *indices = step->out[1]->data;
-    for (int64_t p = 0; p < mc_shape_span(&step->in[0]->shape, 0, 2); p++)
+    for (int64_t p = 0; p < n_planes(step); p++)
         for (int64_t i = 0; i < job->outputs; i++) {
             const int64_t at = job->at[p * job->outputs + i];
             indices[p * job->outputs + i] = p * inputs + (columns ? column_major(w, at) : at);
@@ -191,28 +226,32 @@ static void write_indices(const struct mc_step *step, const struct job *job)
 static int max_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
-    job_init(&job, step, step->in[0], step->out[0], false);
+    job_init(&job, step);
     job.at = step->training ? step->saved : step->out[1] ? step->workspace : NULL;
-    run_planes(&job, step, max_planes);
+    run_forward(&job, step, max_planes, max_rows);
     if (step->out[1]) write_indices(step, &job);
     return MC_OK;
 }
 
-static void max_grad_planes(void *context, int64_t begin, int64_t end)
+static void max_grad_items(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     for (int64_t i = begin; i < end; i++) {
-        const struct piece p = piece_of(job, i);
-        job->loops->max_grad(&p.pooling, p.at, p.from, p.to);
+        const void *dy = job->from + (size_t)i * job->from_bytes;
+        void *dx = job->to + (size_t)i * job->to_bytes;
+        if (job->last)
+            job->loops->max_last_grad(&job->pool->window, job->channels, positions(job, i), dy, dx);
+        else
+            job->loops->max_grad(&job->pool->window, positions(job, i), dy, dx);
     }
 }
 
 static int max_backward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
-    job_init(&job, step, step->grad_out[0], step->grad_in[0], true);
+    job_init(&job, step);
     job.at = step->saved;
-    run_planes(&job, step, max_grad_planes);
+    run_backward(&job, step, max_grad_items);
     return MC_OK;
 }
 
@@ -223,43 +262,57 @@ static int mean_prepare(struct mc_step *step, struct mc_error *err)
     const int rc = pool_prepare(step, err);
     if (rc < 0) return rc;
     struct pool *pool = step->state;
-    pool->share = MC_NEW_ARRAY(double, mc_window_outputs(&pool->pooling.window));
+    pool->share = MC_NEW_ARRAY(double, mc_window_outputs(&pool->window));
     if (!pool->share) return mc_error_memory(err);
-    mc_pooling_shares(&pool->pooling.window, mc_node_int(step->node, "count_include_pad", 0) != 0, pool->share);
+    mc_pooling_shares(&pool->window, mc_node_int(step->node, "count_include_pad", 0) != 0, pool->share);
     return MC_OK;
 }
 
 static void mean_planes(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
+    for (int64_t p = begin; p < end; p++)
+        job->loops->mean(&job->pool->window, job->pool->share, job->from + (size_t)p * job->from_bytes,
+                         job->to + (size_t)p * job->to_bytes);
+}
+
+static void mean_rows(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const int64_t n_rows = output_rows(job);
     for (int64_t i = begin; i < end; i++) {
-        const struct piece p = piece_of(job, i);
-        job->loops->mean(&p.pooling, job->share, p.from, p.to);
+        const int64_t sample = i / n_rows;
+        job->loops->mean_last(&job->pool->window, job->channels, i % n_rows, job->pool->share,
+                              job->from + (size_t)sample * job->from_bytes, job->to + (size_t)sample * job->to_bytes);
     }
 }
 
 static int mean_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
-    job_init(&job, step, step->in[0], step->out[0], false);
-    run_planes(&job, step, mean_planes);
+    job_init(&job, step);
+    run_forward(&job, step, mean_planes, mean_rows);
     return MC_OK;
 }
 
-static void mean_grad_planes(void *context, int64_t begin, int64_t end)
+static void mean_grad_items(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     for (int64_t i = begin; i < end; i++) {
-        const struct piece p = piece_of(job, i);
-        job->loops->mean_grad(&p.pooling, job->share, p.from, p.to);
+        const void *dy = job->from + (size_t)i * job->from_bytes;
+        void *dx = job->to + (size_t)i * job->to_bytes;
+        if (job->last)
+            job->loops->mean_last_grad(&job->pool->window, job->channels, job->pool->share, dy, dx);
+        else
+            job->loops->mean_grad(&job->pool->window, job->pool->share, dy, dx);
     }
 }
 
 static int mean_backward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
-    job_init(&job, step, step->grad_out[0], step->grad_in[0], true);
-    run_planes(&job, step, mean_grad_planes);
+    job_init(&job, step);
+    run_backward(&job, step, mean_grad_items);
     return MC_OK;
 }
 
