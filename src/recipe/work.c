@@ -10,8 +10,8 @@
 #include "recipe/gates.h"
 #include "recipe/parts.h"
 
-/* Names of options are short, and so is what a list or a rate says. */
-enum { WORD = 64, MOST_NAMES = 64, MAX_VALUE = 1024 };
+/* Names of options are short; no table has more. */
+enum { WORD = 64, MOST_NAMES = 64 };
 
 /* --- values --- */
 
@@ -33,29 +33,27 @@ static bool flatten(const struct mc_yaml *node, struct mc_buf *out)
     return true;
 }
 
-/* What the option's parser is to read; NULL with an error if the value has the wrong form. */
-static const char *value_text(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
-                              struct mc_error *err)
+/* What the option's parser is to read, into *text; refuses a value of the wrong form. */
+static int value_text(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
+                      const char **text, struct mc_error *err)
 {
     const bool may_list = option->kind == MC_OPTION_LIST && value->kind == MC_YAML_SEQUENCE;
     const bool may_map = option->kind == MC_OPTION_RATE && value->kind == MC_YAML_MAPPING && value->n == 1;
-    if (value->kind == MC_YAML_SCALAR && !value->empty) return value->text;
+    *text = value->text;
+    if (value->kind == MC_YAML_SCALAR && !value->empty) return MC_OK;
     char needs[4 * WORD];
     mc_option_needs(option, needs, sizeof needs);
-    if (!may_list && !may_map) {
-        mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has %s", option->name, needs,
-                      mc_yaml_kind_text(value));
-        return NULL;
-    }
-    struct mc_buf text;
-    mc_buf_init(&text, MAX_VALUE);
-    const char *copy = NULL;
-    if (!flatten(value, &text) || text.failed)
-        mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has something nested", option->name, needs);
-    else if (!(copy = mc_arena_strndup(&work->arena, text.data ? text.data : "", text.length)))
-        mc_error_memory(err);
-    mc_buf_finish(&text);
-    return copy;
+    if (!may_list && !may_map)
+        return mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has %s", option->name, needs,
+                             mc_yaml_kind_text(value));
+    struct mc_buf flat;
+    mc_buf_init(&flat, MC_YAML_MAX_BYTES);
+    const bool is_flat = flatten(value, &flat);
+    *text = is_flat && !flat.failed ? mc_arena_strndup(&work->arena, flat.data ? flat.data : "", flat.length) : NULL;
+    mc_buf_finish(&flat);
+    if (!is_flat)
+        return mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has something nested", option->name, needs);
+    return *text ? MC_OK : mc_error_memory(err);
 }
 
 static int set_value(struct mc_work *work, struct mc_settings *settings, size_t i, const struct mc_yaml *value,
@@ -63,9 +61,10 @@ static int set_value(struct mc_work *work, struct mc_settings *settings, size_t 
 {
     const struct mc_option *option = &settings->options[i];
     struct mc_setting *setting = &settings->values[i];
-    const char *text = value_text(work, option, value, err);
-    if (!text) return err && err->status ? err->status : MC_ERR_USAGE;
-    const int rc = mc_option_parse(option, text, setting, err);
+    const char *text;
+    int rc = value_text(work, option, value, &text, err);
+    if (rc < 0) return rc;
+    rc = mc_option_parse(option, text, setting, err);
     if (rc < 0) {
         mc_error_wrap(err, rc, "'%s'", option->name);
         return mc_yaml_wrap(value, rc, err);

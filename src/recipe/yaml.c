@@ -204,6 +204,12 @@ static int parse_scalar(struct parser *p, struct fy_event *event, struct mc_yaml
     return MC_OK;
 }
 
+static bool is_quoted(const struct fy_event *event)
+{
+    const enum fy_scalar_style style = fy_token_scalar_style(event->scalar.value);
+    return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
 /* What a recipe does not take, and the limits. */
 static int check_event(struct parser *p, struct fy_event *event)
 {
@@ -227,6 +233,7 @@ static int parse_node(struct parser *p, struct fy_event *event, struct mc_yaml *
         *n = (struct mc_yaml){
             .source = p->source, .line = mark ? mark->line + 1 : 1, .column = mark ? mark->column + 1 : 1};
         if (type == FYET_SCALAR) rc = parse_scalar(p, event, n);
+        if (type == FYET_SCALAR && is_quoted(event)) n->column--; /* libfyaml points behind the quote */
     }
     fy_parser_event_free(p->fy, event);
     if (rc < 0) return rc;
@@ -304,27 +311,24 @@ static struct mc_yaml **entry_at(struct mc_yaml *node, const char *step)
 }
 
 /* Make the entry that `step` names, empty. */
-static struct mc_yaml **make_entry(struct mc_arena *arena, struct mc_yaml *node, const char *step,
-                                   const struct mc_yaml *value, struct mc_error *err)
+static int make_entry(struct mc_yaml ***entry, struct mc_arena *arena, struct mc_yaml *node, const char *step,
+                      const struct mc_yaml *value, struct mc_error *err)
 {
-    const struct mc_yaml *key = NULL;
+    struct mc_yaml *key = NULL;
     if (node->kind == MC_YAML_SEQUENCE) {
         char *end;
         const long i = strtol(step, &end, 10);
-        if (*end || i != node->n) {
-            mc_yaml_error(value, MC_ERR_USAGE, err, "'%s' is no entry of a list of %d", step, node->n);
-            return NULL;
-        }
+        if (*end || i != node->n)
+            return mc_yaml_error(value, MC_ERR_USAGE, err, "'%s' is no entry of a list of %d", step, node->n);
     } else {
-        struct mc_yaml *made = mc_yaml_scalar(arena, value->source, step);
-        key = made;
-        if (made) made->line = value->line, made->column = value->column;
+        key = mc_yaml_scalar(arena, value->source, step);
+        if (!key) return mc_error_memory(err);
+        key->line = value->line;
+        key->column = value->column;
     }
-    if ((node->kind == MC_YAML_MAPPING && !key) || !append(arena, node, key, NULL)) {
-        mc_error_memory(err);
-        return NULL;
-    }
-    return &node->entries[node->n - 1].value;
+    if (!append(arena, node, key, NULL)) return mc_error_memory(err);
+    *entry = &node->entries[node->n - 1].value;
+    return MC_OK;
 }
 
 /* Let *node be a collection that `step` can lead into. */
@@ -357,11 +361,11 @@ int mc_yaml_put(struct mc_yaml **root, struct mc_arena *arena, const char *path,
         memcpy(step, path, length);
         step[length] = '\0';
         path += length + (path[length] == '.');
-        const int rc = make_way(arena, at, step, value, err);
+        int rc = make_way(arena, at, step, value, err);
         if (rc < 0) return rc;
         struct mc_yaml **entry = entry_at(*at, step);
-        if (!entry) entry = make_entry(arena, *at, step, value, err);
-        if (!entry) return err ? err->status : MC_ERR_USAGE;
+        if (!entry) rc = make_entry(&entry, arena, *at, step, value, err);
+        if (rc < 0) return rc;
         at = entry;
     }
     *at = value;

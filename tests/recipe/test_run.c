@@ -1,0 +1,224 @@
+/* test_run.c - whole recipes through the public interface: what they write, what they leave, what they say. */
+#include "scratch.h"
+
+#include <math.h>
+#include <string.h>
+
+#define DATA "glyphs,train=200,test=60"
+
+/* A 784-12-10 network fitted to a few glyphs; its path. */
+static const char *make_model(void **state)
+{
+    const char *path = scratch_path(state, "net.onnx");
+    struct mc_error err = {0};
+    struct mc_recipe *recipe;
+    struct mc_record *record;
+    assert_ok(mc_recipe_create(&recipe, &err), err);
+    assert_ok(mc_recipe_set(recipe, "model", "mlp:784-12-10", NULL, &err), err);
+    assert_ok(mc_recipe_set(recipe, "data", DATA, NULL, &err), err);
+    assert_ok(mc_recipe_set(recipe, "steps.0.train.epochs", "2", NULL, &err), err);
+    assert_ok(mc_recipe_set_text(recipe, "output.model", path, NULL, &err), err);
+    assert_ok(mc_recipe_run(recipe, NULL, NULL, false, &record, &err), err);
+    mc_record_destroy(record);
+    mc_recipe_destroy(recipe);
+    return path;
+}
+
+/* A recipe on that model that writes small.onnx and report.json into the scratch folder. */
+static struct mc_recipe *make_recipe(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_recipe *recipe;
+    const char *model = make_model(state);
+    assert_ok(mc_recipe_create(&recipe, &err), err);
+    assert_ok(mc_recipe_set_text(recipe, "model", model, NULL, &err), err);
+    assert_ok(mc_recipe_set(recipe, "data", DATA, NULL, &err), err);
+    assert_ok(mc_recipe_set(recipe, "output", "{model: small.onnx, report: [json]}", NULL, &err), err);
+    return recipe;
+}
+
+static void set(struct mc_recipe *recipe, const char *path, const char *value)
+{
+    struct mc_error err = {0};
+    assert_ok(mc_recipe_set(recipe, path, value, NULL, &err), err);
+}
+
+static int run(void **state, struct mc_recipe *recipe, struct mc_record **record, struct mc_error *err)
+{
+    *err = (struct mc_error){0};
+    *record = NULL;
+    return mc_recipe_run(recipe, NULL, *state, false, record, err);
+}
+
+static void test_steps_shrink_the_model_and_the_record_says_by_how_much(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune", "{method: channel, ratio: 0.5}");
+    set(recipe, "steps.1.prune", "{sparsity: 0.8}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    assert_int_equal(mc_record_get_int(r, "original.parameters", 0), 784 * 12 + 12 + 12 * 10 + 10);
+    assert_int_equal(mc_record_get_int(r, "steps.0.result.parameters", 0), 784 * 6 + 6 + 6 * 10 + 10);
+    assert_int_equal(mc_record_get_int(r, "final.macs", 0), 784 * 6 + 6 * 10);
+    /* a fifth of the 4764 weights, and at most the 16 biases beside them */
+    const int64_t nonzeros = mc_record_get_int(r, "final.nonzeros", 0);
+    assert_in_range(nonzeros, 953, 953 + 16);
+    assert_int_equal(mc_record_get_int(r, "final.samples", 0), 60);
+    assert_true(mc_record_get_num(r, "final.accuracy", -1) >= mc_record_get_num(r, "final.accuracy_low", 2));
+    assert_true(mc_record_get_bool(r, "self_check.outputs", false));
+    assert_true(mc_record_get_bool(r, "gates_held", false));
+
+    struct mc_model *model;
+    struct mc_record *info;
+    assert_ok(mc_model_load(&model, scratch_path(state, "small.onnx"), &err), err);
+    assert_ok(mc_model_info(model, NULL, &info, &err), err);
+    assert_int_equal(mc_record_get_int(info, "nonzeros", 0), nonzeros);
+    assert_int_equal(mc_record_get_int(info, "bytes", 0), mc_record_get_int(r, "final.bytes", -1));
+    assert_int_equal(scratch_count(state), 3); /* net.onnx, small.onnx, report.json */
+    mc_record_destroy(info);
+    mc_model_destroy(model);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_a_gate_that_fails_hands_out_the_record_and_writes_no_model(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune.sparsity", "0.5");
+    set(recipe, "gates.max_nonzeros", "10");
+    assert_int_equal(run(state, recipe, &r, &err), MC_GATE_FAILED);
+    assert_non_null(strstr(err.text, "gate 'max_nonzeros' does not hold"));
+    assert_non_null(r);
+    assert_false(mc_record_get_bool(r, "gates_held", true));
+    assert_null(mc_record_get(r, "self_check"));
+    assert_int_equal(scratch_count(state), 2); /* net.onnx, report.json */
+    mc_record_destroy(r);
+
+    set(recipe, "output", "{model: small.onnx, always: true}");
+    assert_int_equal(run(state, recipe, &r, &err), MC_GATE_FAILED);
+    assert_int_equal(scratch_count(state), 3);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+/* Weights that one step sets to zero are still zero after another has trained. */
+static void test_zeros_survive_later_training(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune.sparsity", "0.8");
+    set(recipe, "steps.1.finetune.epochs", "1");
+    set(recipe, "steps.2.distill.epochs", "1");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const int64_t weights = 784 * 12 + 12 * 10, biases = 12 + 10;
+    assert_in_range(mc_record_get_int(r, "final.nonzeros", 0), 0, weights / 5 + 1 + biases);
+    mc_record_destroy(r);
+
+    set(recipe, "steps.1.finetune.zeros", "free");
+    assert_int_equal(mc_recipe_run(recipe, NULL, *state, true, &r, &err), MC_OK);
+    assert_true(mc_record_get_int(r, "final.nonzeros", 0) > weights / 2);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune", "{sparsity: 0.75, epochs: 2, batch: 32}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    assert_true(fabs(mc_record_get_num(r, "steps.0.sparsity", 0) - 0.75) < 1e-4);
+    assert_int_equal(mc_record_size(mc_record_get(r, "steps.0.training.epochs")), 2);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_a_student_of_another_architecture_takes_the_place_of_the_model(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.distill", "{student: linear, epochs: 1}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    assert_int_equal(mc_record_get_int(r, "final.parameters", 0), 784 * 10 + 10);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+static bool stop(void *context, const char *what, int64_t done, int64_t total, double loss)
+{
+    (void)what, (void)done, (void)total, (void)loss;
+    int *left = context;
+    return --*left > 0;
+}
+
+static void test_an_interrupted_run_leaves_nothing(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r = NULL;
+    struct mc_error err = {0};
+    struct mc_context context;
+    int left = 3;
+    mc_context_init(&context);
+    context.progress = stop;
+    context.progress_context = &left;
+    set(recipe, "steps.0.finetune.epochs", "50");
+    assert_int_equal(mc_recipe_run(recipe, &context, *state, false, &r, &err), MC_INTERRUPTED);
+    assert_null(r);
+    assert_int_equal(scratch_count(state), 1); /* net.onnx */
+    mc_recipe_destroy(recipe);
+}
+
+static void test_outputs_that_exist_are_refused_before_any_work(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    scratch_file(state, "report.json", "mine", 4);
+    set(recipe, "steps.0.train.epochs", "1000000");
+    assert_int_equal(run(state, recipe, &r, &err), MC_ERR_USAGE);
+    assert_string_equal(err.hint, "-f overwrites");
+    assert_null(r);
+    assert_int_equal(scratch_count(state), 2);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_one_seed_gives_the_same_record_and_another_a_different_one(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r[3];
+    struct mc_error err;
+    static const char *const seeds[] = {"5", "5", "6"};
+    set(recipe, "steps.0.train.epochs", "1");
+    set(recipe, "output", "");
+    for (int i = 0; i < 3; i++) {
+        set(recipe, "seed", seeds[i]);
+        assert_ok(run(state, recipe, &r[i], &err), err);
+    }
+    assert_true(mc_record_get_num(r[0], "final.loss", -1) == mc_record_get_num(r[1], "final.loss", -2));
+    assert_true(mc_record_get_num(r[0], "final.loss", -1) != mc_record_get_num(r[2], "final.loss", -1));
+    for (int i = 0; i < 3; i++) mc_record_destroy(r[i]);
+    mc_recipe_destroy(recipe);
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(test_steps_shrink_the_model_and_the_record_says_by_how_much),
+        IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
+        IN_SCRATCH(test_zeros_survive_later_training),
+        IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),
+        IN_SCRATCH(test_a_student_of_another_architecture_takes_the_place_of_the_model),
+        IN_SCRATCH(test_an_interrupted_run_leaves_nothing),
+        IN_SCRATCH(test_outputs_that_exist_are_refused_before_any_work),
+        IN_SCRATCH(test_one_seed_gives_the_same_record_and_another_a_different_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

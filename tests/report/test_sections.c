@@ -1,0 +1,131 @@
+/* test_sections.c - a record as console table and as Markdown. */
+#include "test.h"
+
+#include <string.h>
+
+#include "report/print.h"
+#include "report/record.h"
+#include "report/sections.h"
+
+static void add_measurement(struct mc_record *into, int64_t parameters, double accuracy, double loss)
+{
+    mc_record_set_int(into, "parameters", parameters);
+    mc_record_set_num(into, "accuracy", accuracy);
+    mc_record_set_num(into, "loss", loss);
+}
+
+/* Two measurements, a step between them, a gate that holds and one that does not. */
+static int setup(void **state)
+{
+    struct mc_record *r;
+    if (mc_record_create(&r, NULL) < 0) return -1;
+    mc_record_set_text(r, "title", "r.yaml");
+    mc_record_set_text(r, "model", "net|1.onnx");
+    add_measurement(mc_record_object(r, "original"), 1234567, 0.9876, 0.05);
+    struct mc_record *step = mc_record_append_object(mc_record_array(r, "steps"));
+    mc_record_set_text(step, "step", "prune");
+    mc_record_set_num(step, "seconds", 1.25);
+    add_measurement(mc_record_object(step, "result"), 123456, 0.98, 0.0625);
+    mc_record_set_record(r, "final", mc_record_get(step, "result"));
+    struct mc_record *gate = mc_record_append_object(mc_record_array(r, "gates"));
+    mc_record_set_text(gate, "gate", "max_parameters");
+    mc_record_set_int(gate, "bound", 100000);
+    mc_record_set_int(gate, "value", 123456);
+    mc_record_set_int(gate, "margin", -23456);
+    mc_record_set_bool(gate, "held", false);
+    struct mc_record *layer = mc_record_append_object(mc_record_array(mc_record_object(r, "original"), "layers"));
+    mc_record_set_text(layer, "layer", "fc\n1");
+    mc_record_set_text(layer, "operator", "Gemm");
+    mc_record_set_int(layer, "macs", 1000);
+    *state = r;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    mc_record_destroy(*state);
+    return 0;
+}
+
+static void assert_text(const struct mc_record *record, enum mc_format format, const char *expected)
+{
+    struct mc_buf text;
+    struct mc_error err = {0};
+    assert_ok(mc_report_render(record, format, &text, &err), err);
+    assert_string_equal(text.data, expected);
+    mc_buf_finish(&text);
+}
+
+static void test_table_shows_before_after_change_and_gates(void **state)
+{
+    assert_text(*state, MC_FORMAT_TABLE,
+                "model  net|1.onnx\n"
+                "\n"
+                "             original  1 prune            change\n"
+                "parameters  1,234,567  123,456  10.00 times less\n"
+                "accuracy      98.76 %  98.00 %      -0.76 points\n"
+                "loss           0.0500   0.0625           +0.0125\n"
+                "step, s                    1.2\n"
+                "\n"
+                "gate             bound   value  margin\n"
+                "max_parameters  100000  123456  -23456  NOT HELD\n");
+}
+
+static void test_details_add_layers_and_no_control_character_gets_through(void **state)
+{
+    struct mc_buf text;
+    struct mc_error err = {0};
+    assert_ok(mc_report_render(*state, MC_FORMAT_DETAILS, &text, &err), err);
+    assert_non_null(strstr(text.data, "Layers of the original\n"));
+    assert_non_null(strstr(text.data, "fc?1   Gemm"));
+    assert_null(strstr(text.data, "fc\n1"));
+    mc_buf_finish(&text);
+}
+
+static void test_markdown_escapes_what_it_would_read_as_its_own(void **state)
+{
+    struct mc_buf text;
+    struct mc_error err = {0};
+    assert_ok(mc_report_render(*state, MC_FORMAT_MARKDOWN, &text, &err), err);
+    assert_memory_equal(text.data, "# r.yaml\n\n", 10);
+    assert_non_null(strstr(text.data, "| model | net\\|1.onnx |\n"));
+    assert_non_null(strstr(text.data, "|  | original | 1 prune | change |\n| --- | ---: | ---: | ---: |\n"));
+    assert_non_null(strstr(text.data, "| max\\_parameters | 100000 | 123456 | -23456 | NOT HELD |\n"));
+    mc_buf_finish(&text);
+}
+
+static void test_a_record_without_known_keys_shows_nothing(void **state)
+{
+    (void)state;
+    struct mc_record *r;
+    struct mc_buf text;
+    assert_int_equal(mc_record_create(&r, NULL), MC_OK);
+    mc_record_set_int(r, "something", 1);
+    mc_buf_init(&text, 1000);
+    mc_report_sections(r, true, mc_grid_print_table, &text);
+    assert_int_equal(text.length, 0);
+    assert_false(text.failed);
+    mc_buf_finish(&text);
+    mc_record_destroy(r);
+}
+
+static void test_width_counts_characters_not_bytes(void **state)
+{
+    (void)state;
+    assert_int_equal(mc_text_width("gr\xc3\xbc\xc3\x9f"), 4);
+    assert_int_equal(mc_text_width(""), 0);
+}
+
+#define ON_RECORD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        ON_RECORD(test_table_shows_before_after_change_and_gates),
+        ON_RECORD(test_details_add_layers_and_no_control_character_gets_through),
+        ON_RECORD(test_markdown_escapes_what_it_would_read_as_its_own),
+        cmocka_unit_test(test_a_record_without_known_keys_shows_nothing),
+        cmocka_unit_test(test_width_counts_characters_not_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
