@@ -8,6 +8,7 @@
 #define MC_GRAPH_OP_H
 
 #include "graph/graph.h"
+#include "graph/item.h"
 
 struct mc_coupling; /* graph/coupling.h */
 struct mc_resize;   /* graph/coupling.h */
@@ -21,7 +22,14 @@ struct mc_fact {
     const struct mc_tensor *constant; /* its contents, if they do not depend on the graph's inputs or only on their
                                        * shapes; else NULL. Parameters are constants here; the shape driver
                                        * evaluates a node whose inputs are all constant and small. */
+    bool open;                        /* what it is, is only known at run time: its shape depends on the contents of
+                                       * the graph's inputs, or it is no tensor. Then nothing else here is set */
 };
+
+/* What a shape rule returns, with words, when it cannot tell before the contents of its inputs are known (a Reshape to
+ * a shape that the model is fed). The driver makes the outputs open, the plan runs the node by itself; who cannot have
+ * that passes the words on. Never leaves the library. */
+#define MC_ERR_OPEN (-100)
 
 /* Multiply-accumulates and traffic of one node; parameters are counted by the graph. */
 struct mc_cost {
@@ -49,6 +57,22 @@ struct mc_step {
     void *state;  /* made by prepare, freed by release */
     bool is_view; /* set by prepare: out[0] is in[0] under another shape in this plan, as with mc_op.view (dropout that
                    * is off, a cast to the same type). Ignored when other outputs are asked for */
+};
+
+/* One node run by itself, on whatever its inputs turn out to be: how operators run that have no shape before they ran,
+ * or whose values are not tensors. */
+struct mc_call {
+    const struct mc_node *node;
+    struct mc_runtime *runtime;
+    int n_in, n_out;           /* of the node; the arrays go on with NULLs up to the most that the operator takes */
+    struct mc_item *const *in; /* lent; NULL: left out */
+    struct mc_item **out;      /* to be made, all that the node names; whoever called owns them, after a failure too */
+
+    /* Run a graph among the node's attributes: its declared inputs are given, those of the graphs around it are found.
+     * The outputs, as many as the graph has, belong to the caller; after a failure there are none. */
+    int (*run_graph)(struct mc_call *call, const struct mc_graph *graph, int n_in, struct mc_item *const *in,
+                     struct mc_item **out, struct mc_error *err);
+    void *context; /* of run_graph */
 };
 
 /* Which tensors backward reads; what nobody keeps, the plan may overwrite. */
@@ -85,11 +109,15 @@ struct mc_op {
     enum mc_keep keep;                     /* for backward */
     bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
     enum mc_link link;
-    bool random;     /* draws random numbers: never folded, never merged */
-    bool view;       /* out[0] is in[0] under another shape: same elements, same order. The plan
-                      * may let the two (and their gradients) share storage and call no rule */
-    bool shape_only; /* outputs depend on the shapes of the inputs alone: constants once those
-                      * are known; forward looks at no contents, in[i]->data may be NULL */
+    bool random;         /* draws random numbers: never folded, never merged */
+    bool view;           /* out[0] is in[0] under another shape: same elements, same order. The plan
+                          * may let the two (and their gradients) share storage and call no rule */
+    bool widens;         /* its rules know float32 alone of the small floats: inputs of float16 and bfloat16 are shown
+                          * to them as float32, and outputs that they make float32 become what the first such input
+                          * was. The plan converts */
+    uint32_t stays_wide; /* bit i: output i stays float32 all the same */
+    bool shape_only;     /* outputs depend on the shapes of the inputs alone: constants once those
+                          * are known; forward looks at no contents, in[i]->data may be NULL */
 
     /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out; the array goes on with NULLs
      * up to max_inputs, and `out` has an entry for every output, asked for or not). Refuses, with
@@ -107,6 +135,10 @@ struct mc_op {
     void (*release)(struct mc_step *step);
 
     int (*forward)(struct mc_step *step, struct mc_error *err);
+
+    /* Instead of forward: run it on items, see mc_call. `shape` may then return MC_ERR_OPEN, or be NULL, which says the
+     * same; where it does tell a shape, what is made must have it. */
+    int (*evaluate)(struct mc_call *call, struct mc_error *err);
 
     /* Write the gradient of every wanted input. The plan adds where a value has several consumers. */
     int (*backward)(struct mc_step *step, struct mc_error *err);
