@@ -8,32 +8,38 @@
 #include "session.h"
 #include "verbs.h"
 
-/* Tensors of one run, in the graph's order. */
-struct tensors {
+/* What goes in or comes out of one run, in the graph's order. */
+struct items {
     int n;
-    struct mc_tensor **of;
+    struct mc_item **of;
 };
 
-static int tensors_init(struct tensors *tensors, int n, struct mc_error *err)
+static int items_init(struct items *items, int n, struct mc_error *err)
 {
-    *tensors = (struct tensors){.n = n, .of = calloc((size_t)n + 1, sizeof *tensors->of)};
-    return tensors->of ? MC_OK : fail(err, MC_ERR_SYSTEM, "out of memory");
+    *items = (struct items){.n = n, .of = calloc((size_t)n + 1, sizeof *items->of)};
+    return items->of ? MC_OK : fail(err, MC_ERR_SYSTEM, "out of memory");
 }
 
-static void tensors_finish(struct tensors *tensors)
+static void items_finish(struct items *items)
 {
-    for (int i = 0; tensors->of && i < tensors->n; i++) mc_tensor_destroy(tensors->of[i]);
-    free(tensors->of);
+    for (int i = 0; items->of && i < items->n; i++) mc_item_release(items->of[i]);
+    free(items->of);
 }
 
-static int load_inputs(const struct arguments *args, struct tensors *inputs, struct mc_error *err)
+static int load_inputs(const struct arguments *args, const struct mc_model *model, struct items *inputs,
+                       struct mc_error *err)
 {
-    int rc = tensors_init(inputs, args->n_given, err); /* room for the most that it can be */
-    inputs->n = 0;
-    for (int i = 0; rc == MC_OK && i < args->n_given; i++) {
+    const int needed = mc_model_n_inputs(model);
+    int given = 0;
+    for (int i = 0; i < args->n_given; i++) given += strcmp(args->given[i].option->name, "input") == 0;
+    if (given != needed)
+        return fail(err, MC_ERR_USAGE, "the model takes %d input%s, has been given %d", needed, needed == 1 ? "" : "s",
+                    given);
+    int rc = items_init(inputs, given, err);
+    for (int i = 0, k = 0; rc == MC_OK && i < args->n_given; i++) {
         if (strcmp(args->given[i].option->name, "input") != 0) continue;
-        rc = mc_tensor_load(&inputs->of[inputs->n], args->given[i].text, err);
-        if (rc == MC_OK) inputs->n++;
+        rc = mc_model_load_input(model, k, args->given[i].text, &inputs->of[k], err);
+        k++;
     }
     return rc;
 }
@@ -44,7 +50,7 @@ static int make_folder(const char *path, struct mc_error *err)
     return fail(err, MC_ERR_SYSTEM, "cannot create '%s': %s", path, strerror(errno));
 }
 
-static int save_outputs(const struct arguments *args, const struct mc_model *model, const struct tensors *outputs,
+static int save_outputs(const struct arguments *args, const struct mc_model *model, const struct items *outputs,
                         struct mc_error *err)
 {
     const char *dir = argument_text(args, "output-dir"), *format = argument_text(args, "format");
@@ -54,9 +60,7 @@ static int save_outputs(const struct arguments *args, const struct mc_model *mod
     int rc = path ? make_folder(dir, err) : fail(err, MC_ERR_SYSTEM, "out of memory");
     for (int i = 0; rc == MC_OK && i < outputs->n; i++) {
         snprintf(path, size, "%s/output_%d.%s", dir, i, format);
-        rc = strcmp(format, "npy") == 0
-                 ? mc_tensor_save_npy(outputs->of[i], path, force, err)
-                 : mc_tensor_save_pb(outputs->of[i], mc_model_output_name(model, i), path, force, err);
+        rc = mc_model_save_output(model, i, outputs->of[i], path, strcmp(format, "npy") == 0, force, err);
         if (rc == MC_OK && !quiet) printf("%s\n", path);
     }
     free(path);
@@ -67,17 +71,16 @@ static int run(const struct arguments *args, struct mc_error *err)
 {
     struct mc_context context;
     struct mc_model *model = NULL;
-    struct tensors inputs = {0}, outputs = {0};
+    struct items inputs = {0}, outputs = {0};
     if (!argument_text(args, "output-dir")) return fail_usage(err, "run", "needs --output-dir DIR");
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
-    if (rc == MC_OK) rc = mc_model_check_inputs(model, err);
-    if (rc == MC_OK) rc = load_inputs(args, &inputs, err);
-    if (rc == MC_OK) rc = tensors_init(&outputs, mc_model_n_outputs(model), err);
-    if (rc == MC_OK) rc = mc_model_run(model, &context, inputs.of, inputs.n, outputs.of, err);
+    if (rc == MC_OK) rc = load_inputs(args, model, &inputs, err);
+    if (rc == MC_OK) rc = items_init(&outputs, mc_model_n_outputs(model), err);
+    if (rc == MC_OK) rc = mc_model_run_items(model, &context, inputs.of, inputs.n, outputs.of, err);
     if (rc == MC_OK) rc = save_outputs(args, model, &outputs, err);
-    tensors_finish(&outputs);
-    tensors_finish(&inputs);
+    items_finish(&outputs);
+    items_finish(&inputs);
     mc_model_destroy(model);
     return rc;
 }

@@ -136,6 +136,7 @@ MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, con
 /* --- tensors, inference, timing ---------------------------------------------------------------- */
 
 struct mc_tensor;
+struct mc_item; /* what a model is given and gives out: a tensor, or a sequence, a map, nothing (an empty optional) */
 
 /* From a TensorProto (.pb) or NumPy (.npy) file, told apart by contents. */
 MC_API int mc_tensor_load(struct mc_tensor **tensor, const char *path, struct mc_error *err);
@@ -149,14 +150,26 @@ MC_API int mc_tensor_save_npy(const struct mc_tensor *tensor, const char *path, 
 MC_API int mc_model_n_inputs(const struct mc_model *model);
 MC_API int mc_model_n_outputs(const struct mc_model *model);
 MC_API const char *mc_model_output_name(const struct mc_model *model, int i);
-/* MC_ERR_UNSUPPORTED if an input is no tensor (a sequence, an optional) or of an unknown type. */
-MC_API int mc_model_check_inputs(const struct mc_model *model, struct mc_error *err);
+
+/* Input i from a file: TensorProto (.pb) or NumPy (.npy) for a tensor, SequenceProto or OptionalProto (.pb) where the
+ * model declares a sequence or an optional. The item belongs to the caller, who gives it to mc_item_release. */
+MC_API int mc_model_load_input(const struct mc_model *model, int i, const char *path, struct mc_item **item,
+                               struct mc_error *err);
+/* Output i of a run into a file of the same kinds; `npy` for tensors alone. */
+MC_API int mc_model_save_output(const struct mc_model *model, int i, const struct mc_item *item, const char *path,
+                                bool npy, bool overwrite, struct mc_error *err);
+MC_API void mc_item_release(struct mc_item *item);
 
 /* One inference. Shapes of the inputs settle the model's open dimensions. `outputs` has room for mc_model_n_outputs
  * tensors, which are the caller's on success. MC_ERR_USAGE for a wrong number of inputs, MC_ERR_INPUT for one of the
  * wrong type or shape, MC_ERR_UNSUPPORTED naming all nodes that cannot be run. */
 MC_API int mc_model_run(const struct mc_model *model, const struct mc_context *context, struct mc_tensor *const *inputs,
                         int n_inputs, struct mc_tensor **outputs, struct mc_error *err);
+/* The same for models with inputs or outputs that are no tensors. The contents of the inputs may not be changed after
+ * the call. */
+MC_API int mc_model_run_items(const struct mc_model *model, const struct mc_context *context,
+                              struct mc_item *const *inputs, int n_inputs, struct mc_item **outputs,
+                              struct mc_error *err);
 
 struct mc_bench {
     int64_t batch;  /* samples per run, where the model leaves it open; default 1 */

@@ -115,6 +115,11 @@ int mc_node_set_tensor(struct mc_node *node, const char *name, struct mc_tensor 
     return rc;
 }
 
+int mc_node_set_graph(struct mc_node *node, const char *name, struct mc_graph *value, struct mc_error *err)
+{
+    return write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_GRAPH, .g = value}, err);
+}
+
 void mc_node_remove_attr(struct mc_node *node, const char *name)
 {
     int kept = 0;

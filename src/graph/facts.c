@@ -8,10 +8,12 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/refusal.h"
+#include "graph/widen.h"
 
 struct driver {
     struct mc_facts *facts;
     const struct mc_model *model;
+    const struct mc_graph *graph;
     const struct mc_dims *dims;
     mc_evaluate_fn *evaluate;
     void *context;
@@ -30,25 +32,35 @@ static bool is_fed(const struct mc_value *value)
     return !value->data;
 }
 
-int mc_model_n_inputs(const struct mc_model *model)
+int mc_graph_n_fed(const struct mc_graph *graph)
 {
     int n = 0;
-    for (int i = 0; i < model->graph->n_inputs; i++) n += is_fed(model->graph->inputs[i]);
+    for (int i = 0; i < graph->n_inputs; i++) n += is_fed(graph->inputs[i]);
     return n;
+}
+
+struct mc_value *mc_graph_fed(const struct mc_graph *graph, int i)
+{
+    for (int k = 0; k < graph->n_inputs; k++)
+        if (is_fed(graph->inputs[k]) && i-- == 0) return graph->inputs[k];
+    return NULL;
+}
+
+int mc_model_n_inputs(const struct mc_model *model)
+{
+    return mc_graph_n_fed(model->graph);
 }
 
 struct mc_value *mc_model_input(const struct mc_model *model, int i)
 {
-    for (int k = 0; k < model->graph->n_inputs; k++)
-        if (is_fed(model->graph->inputs[k]) && i-- == 0) return model->graph->inputs[k];
-    return NULL;
+    return mc_graph_fed(model->graph, i);
 }
 
 /* The extent that an earlier input has under the same name; -1 if none does. */
 static int64_t extent_by_name(const struct driver *d, const char *param)
 {
     const struct mc_value *v;
-    for (int i = 0; param && (v = mc_model_input(d->model, i)); i++) {
+    for (int i = 0; param && (v = mc_graph_fed(d->graph, i)); i++) {
         const struct mc_fact *fact = &d->facts->of[v->id];
         if (fact->dtype == MC_UNDEFINED) break; /* this one and those behind it are not settled yet */
         for (int k = 0; k < v->type.rank; k++)
@@ -76,8 +88,10 @@ static int settle_extent(const struct driver *d, const struct mc_value *v, int a
 static int settle_input(struct driver *d, const struct mc_value *v, const struct mc_shape *given)
 {
     struct mc_fact fact = {.dtype = v->type.dtype};
-    if (fact.dtype == MC_UNDEFINED)
-        return mc_error_set(d->err, MC_ERR_UNSUPPORTED, "input '%s' is not a tensor of a known type", v->name);
+    if (fact.dtype == MC_UNDEFINED) {
+        d->facts->of[v->id].open = true;
+        return MC_OK;
+    }
     if (v->type.rank < 0) {
         if (!given)
             return mc_error_set(d->err, MC_ERR_USAGE, "input '%s': its shape is open in the model and has to be given",
@@ -99,10 +113,17 @@ static int settle_input(struct driver *d, const struct mc_value *v, const struct
     return MC_OK;
 }
 
+static bool is_known(const struct mc_fact *fact)
+{
+    return fact->dtype != MC_UNDEFINED || fact->open;
+}
+
 static int settle_inputs(struct driver *d)
 {
     const struct mc_value *v;
-    for (int i = 0; (v = mc_model_input(d->model, i)); i++) {
+    for (int i = 0; i < d->dims->n_given; i++) d->facts->of[d->dims->given[i].value->id] = d->dims->given[i].fact;
+    for (int i = 0; (v = mc_graph_fed(d->graph, i)); i++) {
+        if (is_known(&d->facts->of[v->id])) continue;
         const int rc = settle_input(d, v, i < d->dims->n_inputs ? &d->dims->shape[i] : NULL);
         if (rc < 0 && !d->partial) return rc;
     }
@@ -111,7 +132,7 @@ static int settle_inputs(struct driver *d)
 
 static void note_initializers(struct driver *d)
 {
-    const struct mc_graph *graph = d->model->graph;
+    const struct mc_graph *graph = d->graph;
     for (int i = 0; i < graph->n_initializers; i++) {
         const struct mc_value *v = graph->initializers[i];
         d->facts->of[v->id] = (struct mc_fact){.dtype = v->data->dtype, .shape = v->data->shape, .constant = v->data};
@@ -127,6 +148,7 @@ static void need_inputs(struct driver *d, const struct mc_node *node)
     for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
         const struct mc_graph *graph = mc_node_subgraph(node, k);
         for (int i = 0; i < graph->n_nodes; i++) need_inputs(d, graph->nodes[i]);
+        for (int i = 0; i < graph->n_outputs; i++) d->needed[graph->outputs[i]->id] = true;
     }
 }
 
@@ -139,19 +161,31 @@ static bool is_needed(const struct driver *d, const struct mc_node *node)
 
 static void mark_needed(struct driver *d)
 {
-    const struct mc_graph *graph = d->model->graph;
+    const struct mc_graph *graph = d->graph;
     for (int i = 0; i < graph->n_outputs; i++) d->needed[graph->outputs[i]->id] = true;
     for (int i = graph->n_nodes - 1; i >= 0; i--)
         if (is_needed(d, graph->nodes[i])) need_inputs(d, graph->nodes[i]);
+}
+
+static void find_unknown(const struct mc_graph *graph, struct mc_refusal *refusal)
+{
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        if (!node->op) mc_refusal_add(refusal, node, NULL);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) find_unknown(mc_node_subgraph(node, k), refusal);
+    }
 }
 
 static int refuse_unknown(const struct driver *d)
 {
     struct mc_refusal refusal;
     mc_refusal_init(&refusal);
-    for (int i = 0; i < d->model->graph->n_nodes; i++)
-        if (!d->model->graph->nodes[i]->op && is_needed(d, d->model->graph->nodes[i]))
-            mc_refusal_add(&refusal, d->model->graph->nodes[i], NULL);
+    for (int i = 0; i < d->graph->n_nodes; i++) {
+        const struct mc_node *node = d->graph->nodes[i];
+        if (!is_needed(d, node)) continue;
+        if (!node->op) mc_refusal_add(&refusal, node, NULL);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) find_unknown(mc_node_subgraph(node, k), &refusal);
+    }
     return mc_refusal_finish(&refusal, "needs operators that are not known here", d->err);
 }
 
@@ -169,7 +203,7 @@ static int check_arity(const struct mc_node *node, struct mc_error *err)
     if (op->n_outputs >= 0 && node->n_outputs > op->n_outputs)
         return mc_error_set(err, MC_ERR_INPUT, "gives at most %d outputs, %d are named", op->n_outputs,
                             node->n_outputs);
-    if (node->n_outputs < 1 || !node->outputs[0])
+    if (node->n_outputs < 1 || (!node->outputs[0] && op->n_outputs >= 0))
         return mc_error_set(err, MC_ERR_INPUT, "output 0 is required and left out");
     return MC_OK;
 }
@@ -184,23 +218,30 @@ static bool is_small(const struct mc_fact *fact)
 static bool can_fold(const struct driver *d, const struct mc_node *node)
 {
     const struct mc_op *op = node->op;
-    if (!d->evaluate || !op->forward || op->random) return false;
+    if (!d->evaluate || !(op->forward || op->evaluate) || op->random || mc_node_n_subgraphs(node)) return false;
     for (int i = 0; i < node->n_inputs; i++)
-        if (!op->shape_only && d->in[i] && (!d->in[i]->constant || !is_small(d->in[i]))) return false;
+        if (d->in[i] && (d->in[i]->open || (!op->shape_only && (!d->in[i]->constant || !is_small(d->in[i])))))
+            return false;
     for (int i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i] && !is_small(&d->out[i])) return false;
+        if (node->outputs[i] && !d->out[i].open && !is_small(&d->out[i])) return false;
     return true;
 }
 
+/* Open outputs become known by that, unless they are no tensors. */
 static int fold(struct driver *d, const struct mc_node *node)
 {
+    bool open = false;
+    for (int i = 0; i < node->n_outputs; i++) open |= node->outputs[i] && d->out[i].open;
     memset(d->made, 0, (size_t)node->n_outputs * sizeof *d->made);
-    const int rc = d->evaluate(d->context, node, d->in, d->out, d->made, d->err);
+    const int rc = d->evaluate(d->context, node, d->in, open ? NULL : d->out, d->made, d->err);
+    if (rc == MC_ERR_OPEN) return MC_OK;
     if (rc < 0) return rc;
     for (int i = 0; i < node->n_outputs; i++) {
         if (!node->outputs[i]) continue;
-        d->facts->folded[node->outputs[i]->id] = d->made[i];
-        d->facts->of[node->outputs[i]->id].constant = d->made[i];
+        const int id = node->outputs[i]->id;
+        d->facts->folded[id] = d->made[i];
+        d->facts->of[id] =
+            (struct mc_fact){.dtype = d->made[i]->dtype, .shape = d->made[i]->shape, .constant = d->made[i]};
     }
     return MC_OK;
 }
@@ -210,7 +251,7 @@ static int check_outputs(const struct driver *d, const struct mc_node *node)
     for (int i = 0; i < node->n_outputs; i++) {
         size_t bytes;
         char text[128];
-        if (!node->outputs[i]) continue;
+        if (!node->outputs[i] || d->out[i].open) continue;
         assert(d->out[i].dtype != MC_UNDEFINED);
         if (!mc_dtype_size(d->out[i].dtype, mc_shape_count(&d->out[i].shape), &bytes))
             return mc_error_set(d->err, MC_ERR_INPUT, "output '%s' of shape %s has more elements than can be counted",
@@ -219,28 +260,42 @@ static int check_outputs(const struct driver *d, const struct mc_node *node)
     return MC_OK;
 }
 
-/* Point in[] at the facts of the inputs; false if one of them is not known. */
-static bool gather_inputs(struct driver *d, const struct mc_node *node)
+/* Point in[] at the facts of the inputs; false if one of them is not known. *open: one is open. */
+static bool gather_inputs(struct driver *d, const struct mc_node *node, bool *open)
 {
+    *open = false;
     const int n = node->op->max_inputs > node->n_inputs ? node->op->max_inputs : node->n_inputs;
     memset(d->in, 0, (size_t)n * sizeof *d->in);
     for (int i = 0; i < node->n_inputs; i++) {
         if (!node->inputs[i]) continue;
         d->in[i] = &d->facts->of[node->inputs[i]->id];
-        if (d->in[i]->dtype == MC_UNDEFINED) return false;
+        if (!is_known(d->in[i])) return false;
+        *open |= d->in[i]->open;
     }
     return true;
+}
+
+/* What the operator says of its outputs, or that nobody can say yet. */
+static int infer_outputs(struct driver *d, const struct mc_node *node, bool open)
+{
+    struct mc_error why = {0};
+    const int rc = open ? MC_ERR_OPEN : mc_op_shape(node, d->in, d->out, &why);
+    for (int i = 0; i < node->n_outputs && rc == MC_ERR_OPEN; i++) d->out[i] = (struct mc_fact){.open = true};
+    if (rc == MC_OK || rc == MC_ERR_OPEN) return MC_OK;
+    if (d->err) *d->err = why;
+    return rc;
 }
 
 static int infer_node(struct driver *d, const struct mc_node *node)
 {
     const int n = node->op->n_outputs > node->n_outputs ? node->op->n_outputs : node->n_outputs;
     int rc = check_arity(node, d->err);
+    bool open;
     if (rc < 0) return rc;
-    if (!gather_inputs(d, node))
+    if (!gather_inputs(d, node, &open))
         return mc_error_set(d->err, MC_ERR_INPUT, "an input is neither given nor made by a node before it");
     memset(d->out, 0, (size_t)n * sizeof *d->out);
-    rc = node->op->shape(node, d->in, d->out, d->err);
+    rc = infer_outputs(d, node, open);
     if (rc == MC_OK) rc = check_outputs(d, node);
     if (rc < 0) return rc;
     for (int i = 0; i < node->n_outputs; i++)
@@ -250,8 +305,8 @@ static int infer_node(struct driver *d, const struct mc_node *node)
 
 static int infer_nodes(struct driver *d)
 {
-    for (int i = 0; i < d->model->graph->n_nodes; i++) {
-        const struct mc_node *node = d->model->graph->nodes[i];
+    for (int i = 0; i < d->graph->n_nodes; i++) {
+        const struct mc_node *node = d->graph->nodes[i];
         char text[128];
         if (!node->op) continue;
         const int rc = infer_node(d, node);
@@ -266,8 +321,8 @@ static int infer_nodes(struct driver *d)
 static int allocate(struct driver *d)
 {
     int n_in = 1, n_out = 1;
-    for (int i = 0; i < d->model->graph->n_nodes; i++) {
-        const struct mc_node *node = d->model->graph->nodes[i];
+    for (int i = 0; i < d->graph->n_nodes; i++) {
+        const struct mc_node *node = d->graph->nodes[i];
         if (node->n_inputs > n_in) n_in = node->n_inputs;
         if (node->n_outputs > n_out) n_out = node->n_outputs;
         if (node->op && node->op->max_inputs > n_in) n_in = node->op->max_inputs;
@@ -292,6 +347,7 @@ static int create(struct mc_facts *facts, const struct mc_model *model, const st
     struct mc_error ours = {0}; /* the caller's stays untouched on success, and the partial driver stumbles often */
     struct driver d = {.facts = facts,
                        .model = model,
+                       .graph = dims && dims->graph ? dims->graph : model->graph,
                        .dims = dims ? dims : &none,
                        .evaluate = evaluate,
                        .context = context,
@@ -314,7 +370,7 @@ static int create(struct mc_facts *facts, const struct mc_model *model, const st
     mc_free(d.in);
     if (rc == MC_OK) return rc;
     mc_facts_finish(facts);
-    if (model->path) mc_error_wrap(&ours, rc, "'%s'", model->path);
+    if (model->path && d.graph == model->graph) mc_error_wrap(&ours, rc, "'%s'", model->path);
     if (err) *err = ours;
     return rc;
 }
@@ -329,6 +385,54 @@ int mc_facts_create_partial(struct mc_facts *facts, const struct mc_model *model
                             mc_evaluate_fn *evaluate, void *context, struct mc_error *err)
 {
     return create(facts, model, dims, evaluate, context, true, err);
+}
+
+/* --- what a graph sees of those around it --- */
+
+static bool is_within(const struct mc_graph *inner, const struct mc_graph *outer)
+{
+    while (inner && inner != outer) inner = inner->parent;
+    return inner != NULL;
+}
+
+struct captures {
+    const struct mc_graph *graph;
+    bool *seen; /* by value id */
+    const struct mc_value **list;
+    int n;
+};
+
+static void capture(struct captures *c, const struct mc_value *v)
+{
+    if (!v || c->seen[v->id] || is_within(v->graph, c->graph)) return;
+    c->seen[v->id] = true;
+    c->list[c->n++] = v;
+}
+
+static void capture_all(struct captures *c, const struct mc_graph *graph)
+{
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        for (int k = 0; k < node->n_inputs; k++) capture(c, node->inputs[k]);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) capture_all(c, mc_node_subgraph(node, k));
+    }
+    for (int i = 0; i < graph->n_outputs; i++) capture(c, graph->outputs[i]);
+}
+
+int mc_graph_captures(const struct mc_graph *graph, const struct mc_value ***list, int *n, struct mc_error *err)
+{
+    const int n_values = graph->model->n_values;
+    struct captures c = {
+        .graph = graph, .seen = MC_NEW_ARRAY(bool, n_values), .list = MC_NEW_ARRAY(const struct mc_value *, n_values)};
+    if (c.seen && c.list) capture_all(&c, graph);
+    mc_free(c.seen);
+    if (!c.list || !c.seen) {
+        mc_free(c.list);
+        return mc_error_memory(err);
+    }
+    *list = c.list;
+    *n = c.n;
+    return MC_OK;
 }
 
 void mc_facts_finish(struct mc_facts *facts)

@@ -28,6 +28,6 @@ struct mc_item *mc_item_none(void);
 
 /* One more use; returns `item`, for which NULL is fine. */
 struct mc_item *mc_item_retain(struct mc_item *item);
-void mc_item_release(struct mc_item *item);
+/* mc_item_release is in compress.h */
 
 #endif

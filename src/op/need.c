@@ -59,7 +59,7 @@ int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, 
     if (rc == MC_OK) rc = mc_need_rank(node, i, fact, 0, 1, err);
     if (rc < 0) return rc;
     if (!fact->constant)
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "input %d '%s': needs a constant, is computed from the inputs", i,
+        return mc_error_set(err, MC_ERR_OPEN, "input %d '%s': needs a constant, is computed from the inputs", i,
                             input_name(node, i));
     const int64_t count = mc_tensor_count(fact->constant);
     if (count > max)

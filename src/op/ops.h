@@ -34,8 +34,8 @@ int mc_need_rank(const struct mc_node *node, int i, const struct mc_fact *fact, 
                  struct mc_error *err);
 /* Axis attribute or value into 0 … rank-1, negative counted from the end: MC_ERR_INPUT outside. */
 int mc_need_axis(int64_t axis, int rank, int *normal, struct mc_error *err);
-/* Constant integers of input i (int32 or int64): MC_ERR_UNSUPPORTED if it is computed from the graph's inputs'
- * contents. At most `max` of them. */
+/* Constant integers of input i (int32 or int64): MC_ERR_OPEN if it is computed from the graph's inputs' contents. At
+ * most `max` of them. */
 int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, int64_t *values, int max, int *n,
                  struct mc_error *err);
 

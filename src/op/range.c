@@ -27,7 +27,7 @@ static int range_shape(const struct mc_node *node, const struct mc_fact *const *
         if (rc == 0 && mc_shape_count(&in[i]->shape) != 1)
             rc = mc_error_set(err, MC_ERR_INPUT, "input %d: needs 1 element", i);
         if (rc == 0 && !in[i]->constant)
-            rc = mc_error_set(err, MC_ERR_UNSUPPORTED, "input %d '%s': needs a constant, is computed from the inputs",
+            rc = mc_error_set(err, MC_ERR_OPEN, "input %d '%s': needs a constant, is computed from the inputs",
                               i, node->inputs[i]->name);
     }
     if (rc < 0) return rc;

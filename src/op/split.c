@@ -70,7 +70,7 @@ static int check_statement(const struct mc_node *node, const struct mc_fact *con
                             (long long)n);
     if (node->op->since < 13 || node->n_inputs < 2 || !node->inputs[1]) return 0;
     if (!in[1]->constant)
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "input 1 '%s': needs sizes that do not depend on inputs",
+        return mc_error_set(err, MC_ERR_OPEN, "input 1 '%s': needs sizes that do not depend on inputs",
                             node->inputs[1]->name);
     return mc_need_dtype(node, 1, in[1], MC_TYPE_BIT(MC_INT64), err);
 }

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "graph/op.h"
+#include "graph/widen.h"
 
 static bool is_vector(const struct mc_value *v)
 {
@@ -45,7 +45,7 @@ static bool only_renames(const struct mc_node *node)
     if (!x || !y || y->is_output || !is_vector(x)) return false;
     const struct mc_fact in = {x->data->dtype, x->data->shape, x->data}, *const inputs[1] = {&in};
     struct mc_fact out = {0};
-    return node->op->shape(node, inputs, &out, NULL) == 0 && mc_shape_equal(&in.shape, &out.shape);
+    return mc_op_shape(node, inputs, &out, NULL) == 0 && mc_shape_equal(&in.shape, &out.shape);
 }
 
 /* Replace what nodes like Identity make of a vector by a copy of it. */

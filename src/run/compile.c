@@ -22,7 +22,9 @@ static int copy_options(struct mc_plan *plan, const struct mc_plan_options *opti
     struct mc_plan_options *o = &plan->options;
     *o = *options;
     if (!o->training) o->n_wrt = 0;
+    plan->graph = o->dims.graph ? o->dims.graph : plan->model->graph;
     COPY_LIST(plan, o->dims.shape, options->dims.shape, o->dims.n_inputs);
+    COPY_LIST(plan, o->dims.given, options->dims.given, o->dims.n_given);
     COPY_LIST(plan, o->wrt, options->wrt, o->n_wrt);
     COPY_LIST(plan, o->taps, options->taps, o->n_taps);
     if (options->runtime)
@@ -30,7 +32,7 @@ static int copy_options(struct mc_plan *plan, const struct mc_plan_options *opti
     else
         mc_runtime_init(&plan->runtime, 0, MC_CPU_AVX512);
     o->runtime = &plan->runtime;
-    return o->dims.shape && o->wrt && o->taps ? MC_OK : mc_error_memory(err);
+    return o->dims.shape && o->dims.given && o->wrt && o->taps ? MC_OK : mc_error_memory(err);
 }
 
 /* --- values --- */
@@ -54,14 +56,14 @@ static int create_values(struct mc_plan *plan, struct mc_error *err)
 
 static int create_outputs(struct mc_plan *plan, struct mc_error *err)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     plan->n_outputs = graph->n_outputs + plan->options.n_taps;
     plan->outputs = MC_PLAN_ARRAY(plan, struct mc_plan_output, plan->n_outputs);
     if (!plan->outputs) return mc_error_memory(err);
     for (int i = 0; i < plan->n_outputs; i++) {
         const int tap = i - graph->n_outputs;
         const struct mc_value *v = tap < 0 ? graph->outputs[i] : plan->options.taps[tap];
-        if (plan->facts.of[v->id].dtype == MC_UNDEFINED)
+        if (plan->facts.of[v->id].dtype == MC_UNDEFINED && !plan->facts.of[v->id].open)
             return mc_error_set(err, MC_ERR_INPUT, "output '%s' is made by no node", v->name);
         plan->outputs[i].value = mc_plan_value(plan, v);
         plan->outputs[i].seed_buffer = MC_NO_BUFFER;
@@ -69,18 +71,32 @@ static int create_outputs(struct mc_plan *plan, struct mc_error *err)
     return MC_OK;
 }
 
+/* No buffer can be laid out for what is open, nor for texts. */
+static bool is_held(const struct mc_plan *plan, const struct mc_plan_value *v)
+{
+    const struct mc_fact *fact = &plan->facts.of[v - plan->values];
+    return v->varies && (fact->open || fact->dtype == MC_STRING);
+}
+
 static int create_inputs(struct mc_plan *plan, struct mc_error *err)
 {
-    plan->n_inputs = mc_model_n_inputs(plan->model);
-    plan->inputs = MC_PLAN_ARRAY(plan, struct mc_plan_input, plan->n_inputs);
+    const int n_fed = mc_graph_n_fed(plan->graph), n_given = plan->options.dims.n_given;
+    plan->inputs = MC_PLAN_ARRAY(plan, struct mc_plan_input, n_fed + n_given);
     if (!plan->inputs) return mc_error_memory(err);
+    for (int i = 0; i < n_fed; i++)
+        plan->inputs[plan->n_inputs++].value = mc_plan_value(plan, mc_graph_fed(plan->graph, i));
+    for (int i = 0; i < n_given; i++) {
+        const struct mc_given *given = &plan->options.dims.given[i];
+        if (given->value->graph != plan->graph && !given->fact.constant)
+            plan->inputs[plan->n_inputs++].value = mc_plan_value(plan, given->value);
+    }
     for (int i = 0; i < plan->n_inputs; i++) {
         struct mc_plan_input *input = &plan->inputs[i];
-        input->value = mc_plan_value(plan, mc_model_input(plan->model, i));
         input->clamps = mc_clamps_of(plan, input->value, &input->n_clamps);
         input->own = input->value->tensor;
         input->value->needed = true; /* the caller may always fill it */
         input->value->varies = true;
+        input->value->held = is_held(plan, input->value);
     }
     return MC_OK;
 }
@@ -90,7 +106,7 @@ static int create_inputs(struct mc_plan *plan, struct mc_error *err)
 /* Parameters of a training plan change between runs; clamped values are not what folding saw. */
 static void mark_initializers(struct mc_plan *plan)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     for (int i = 0; i < graph->n_initializers; i++) {
         struct mc_plan_value *v = mc_plan_value(plan, graph->initializers[i]);
         const bool trains = plan->options.training && mc_dtype_is_float(v->tensor.dtype);
@@ -100,20 +116,33 @@ static void mark_initializers(struct mc_plan *plan)
 
 static bool node_varies(const struct mc_plan *plan, const struct mc_node *node)
 {
-    if (plan->options.no_fold || node->op->random) return true;
+    if (plan->options.no_fold || node->op->random || mc_node_n_subgraphs(node)) return true;
     for (int i = 0; i < node->n_outputs; i++)
         if (node->outputs[i] &&
             (mc_plan_value(plan, node->outputs[i])->clamped || mc_plan_value(plan, node->outputs[i])->is_wrt))
             return true;
     for (int i = 0; i < node->n_inputs && !node->op->shape_only; i++)
         if (node->inputs[i] && mc_plan_value(plan, node->inputs[i])->varies) return true;
+    for (int i = 0; i < node->n_outputs; i++) /* no tensor, or the driver would have made it */
+        if (node->outputs[i] && plan->facts.of[node->outputs[i]->id].open) return true;
     return false;
+}
+
+static void need_inputs(struct mc_plan *plan, const struct mc_node *node)
+{
+    for (int k = 0; k < node->n_inputs; k++)
+        if (node->inputs[k]) mc_plan_value(plan, node->inputs[k])->needed = true;
+    for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
+        const struct mc_graph *graph = mc_node_subgraph(node, k);
+        for (int i = 0; i < graph->n_nodes; i++) need_inputs(plan, graph->nodes[i]);
+        for (int i = 0; i < graph->n_outputs; i++) mc_plan_value(plan, graph->outputs[i])->needed = true;
+    }
 }
 
 /* Mark what the outputs depend on. Constants depend on nothing once they are known (`folded`). */
 static void mark_needed(struct mc_plan *plan, bool folded)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     for (int i = 0; i < plan->n_values; i++) plan->values[i].needed = false;
     for (int i = 0; i < plan->n_inputs; i++) plan->inputs[i].value->needed = true;
     for (int i = 0; i < plan->n_outputs; i++) plan->outputs[i].value->needed = true;
@@ -124,8 +153,7 @@ static void mark_needed(struct mc_plan *plan, bool folded)
             const struct mc_plan_value *v = mc_plan_value(plan, node->outputs[k]);
             if (v && v->needed && (v->varies || !folded)) needed = true;
         }
-        for (int k = 0; k < node->n_inputs && needed; k++)
-            if (node->inputs[k]) mc_plan_value(plan, node->inputs[k])->needed = true;
+        if (needed) need_inputs(plan, node);
     }
 }
 
@@ -170,14 +198,18 @@ done:
 /* Settle which values are constant and have them at hand. */
 static int fold(struct mc_plan *plan, struct mc_error *err)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct mc_node *node = graph->nodes[i];
         char text[128];
         if (!is_needed(plan, node)) continue;
         const bool varies = node_varies(plan, node);
         for (int k = 0; k < node->n_outputs; k++)
-            if (node->outputs[k]) mc_plan_value(plan, node->outputs[k])->varies = varies;
+            if (node->outputs[k]) {
+                struct mc_plan_value *v = mc_plan_value(plan, node->outputs[k]);
+                v->varies = varies;
+                v->held = is_held(plan, v);
+            }
         if (varies) continue;
         const int rc = fold_node(plan, node, err);
         if (rc < 0) return mc_error_wrap(err, rc, "node %s", mc_node_text(node, text, sizeof text));
@@ -187,11 +219,11 @@ static int fold(struct mc_plan *plan, struct mc_error *err)
 
 static int refuse_unrunnable(const struct mc_plan *plan, struct mc_error *err)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     struct mc_refusal refusal;
     mc_refusal_init(&refusal);
     for (int i = 0; i < graph->n_nodes; i++)
-        if (is_needed(plan, graph->nodes[i]) && !graph->nodes[i]->op->forward)
+        if (is_needed(plan, graph->nodes[i]) && !graph->nodes[i]->op->forward && !graph->nodes[i]->op->evaluate)
             mc_refusal_add(&refusal, graph->nodes[i], NULL);
     return mc_refusal_finish(&refusal, "needs operators that cannot be run here", err);
 }
@@ -254,12 +286,14 @@ static int create_step(struct mc_plan *plan, struct mc_plan_step *step, const st
     }
     for (int i = 0; i < node->n_outputs; i++)
         if (node->outputs[i]) call->out[i] = &mc_plan_value(plan, node->outputs[i])->tensor;
-    return plan->n_clamps ? list_clamps(plan, step, err) : MC_OK;
+    int rc = mc_dynamic_create(plan, step, err);
+    if (rc == MC_OK && !step->dynamic) rc = mc_narrow_create(plan, step, err);
+    return rc == MC_OK && plan->n_clamps ? list_clamps(plan, step, err) : rc;
 }
 
 static int create_steps(struct mc_plan *plan, struct mc_error *err)
 {
-    const struct mc_graph *graph = plan->model->graph;
+    const struct mc_graph *graph = plan->graph;
     int n = 0;
     for (int i = 0; i < graph->n_nodes; i++) n += becomes_step(plan, graph->nodes[i]);
     plan->steps = MC_PLAN_ARRAY(plan, struct mc_plan_step, n);
@@ -277,14 +311,17 @@ static void release_step(struct mc_plan_step *step)
     if (step->prepared && step->op->release) step->op->release(&step->call);
     step->prepared = false;
     step->call.state = NULL;
+    mc_narrow_release(step);
+    mc_dynamic_release(step);
 }
 
 static int prepare_step(struct mc_plan_step *step, struct mc_error *err)
 {
     char text[128];
-    if (!step->op->prepare) return MC_OK;
+    int rc = mc_narrow_prepare(step, err);
+    if (rc < 0 || step->dynamic || !step->op->prepare) return rc;
     step->prepared = true;
-    const int rc = step->op->prepare(&step->call, err);
+    rc = step->op->prepare(&step->call, err);
     return rc < 0 ? mc_error_wrap(err, rc, "node %s", mc_node_text(step->call.node, text, sizeof text)) : MC_OK;
 }
 
@@ -294,7 +331,7 @@ static int prepare_step(struct mc_plan_step *step, struct mc_error *err)
 static bool is_view(const struct mc_plan *plan, const struct mc_plan_step *step)
 {
     const struct mc_node *node = step->call.node;
-    if (plan->options.no_fold || !(step->op->view || step->call.is_view)) return false;
+    if (plan->options.no_fold || step->dynamic || !(step->op->view || step->call.is_view)) return false;
     for (int i = 1; i < node->n_outputs; i++)
         if (node->outputs[i]) return false;
     const struct mc_plan_value *from = mc_plan_value(plan, node->inputs[0]),
@@ -363,7 +400,7 @@ int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const st
         rc = find_facts(p, err); /* names the file in its messages */
         if (rc == MC_OK) {
             rc = create_all(p, err);
-            if (rc < 0 && model->path) mc_error_wrap(err, rc, "'%s'", model->path);
+            if (rc < 0 && model->path && p->graph == model->graph) mc_error_wrap(err, rc, "'%s'", model->path);
         }
         mc_runtime_leave(before);
     }
@@ -410,6 +447,7 @@ void mc_plan_destroy(struct mc_plan *plan)
 {
     if (!plan) return;
     for (int k = 0; k < plan->n_steps; k++) release_step(&plan->steps[k]);
+    for (int i = 0; plan->values && i < plan->n_values; i++) mc_item_release(plan->values[i].item);
     mc_clamps_finish(plan);
     mc_facts_finish(&plan->facts);
     mc_extents_finish(&plan->extents);

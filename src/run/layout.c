@@ -19,6 +19,7 @@ static void find_lifetimes(struct mc_plan *plan)
         const int keep = step->backward ? (int)step->op->keep : 0, back = 2 * n - k;
         for (int i = 0; i < node->n_inputs; i++)
             use_until(mc_plan_root(plan, node->inputs[i]), keep & MC_KEEP_IN ? back : k);
+        for (int i = 0; i < step->n_uses; i++) use_until(mc_plan_root(plan, step->uses[i]), k);
         for (int i = 0; i < node->n_outputs; i++)
             use_until(mc_plan_root(plan, node->outputs[i]), keep & MC_KEEP_OUT ? back : k);
     }
@@ -36,7 +37,7 @@ static int add_buffer(struct mc_plan *plan, const struct mc_tensor *tensor, int 
 static bool works_in_place(const struct mc_plan *plan, const struct mc_plan_step *step, int k)
 {
     const struct mc_node *node = step->call.node;
-    if (!step->op->inplace || node->n_inputs < 1 || !node->inputs[0]) return false;
+    if (!step->op->inplace || step->dynamic || node->n_inputs < 1 || !node->inputs[0]) return false;
     const int buffer = mc_plan_root(plan, node->inputs[0])->buffer;
     if (buffer == MC_NO_BUFFER || plan->extents.at[buffer].last != k) return false;
     for (int i = 1; i < node->n_inputs; i++)
@@ -53,6 +54,7 @@ static int lay_out_step(struct mc_plan *plan, struct mc_plan_step *step, int k, 
     for (int i = 0; i < node->n_outputs && rc == MC_OK; i++) {
         if (!node->outputs[i]) continue;
         struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
+        if (v->held) continue;
         if (i == 0 && works_in_place(plan, step, k)) {
             v->buffer = mc_plan_root(plan, node->inputs[0])->buffer;
             plan->extents.at[v->buffer].last = v->last;
@@ -60,6 +62,7 @@ static int lay_out_step(struct mc_plan *plan, struct mc_plan_step *step, int k, 
             rc = add_buffer(plan, &v->tensor, k, v->last, &v->buffer, err);
         }
     }
+    if (rc == MC_OK) rc = mc_narrow_lay_out(plan, step, k, err);
     if (rc < 0) return rc;
     if (step->call.workspace_bytes) {
         step->workspace = mc_extents_add(&plan->extents, step->call.workspace_bytes, k, k);
@@ -83,7 +86,7 @@ static int add_buffers(struct mc_plan *plan, struct mc_error *err)
     int rc = MC_OK;
     for (int i = 0; i < plan->n_inputs && rc == MC_OK; i++) {
         struct mc_plan_value *v = plan->inputs[i].value;
-        rc = add_buffer(plan, &v->tensor, -1, v->last, &v->buffer, err);
+        if (!v->held) rc = add_buffer(plan, &v->tensor, -1, v->last, &v->buffer, err);
     }
     for (int i = 0; i < plan->n_clamps && rc == MC_OK; i++) {
         struct mc_plan_value *v = plan->clamps[i].value;
@@ -145,6 +148,7 @@ void mc_plan_point(struct mc_plan *plan)
         struct mc_plan_step *step = &plan->steps[k];
         step->call.workspace = mc_plan_address(plan, step->workspace);
         step->call.saved = mc_plan_address(plan, step->saved);
+        mc_narrow_point(plan, step);
     }
     mc_tape_point(plan);
     copy_clamped_initializers(plan);
@@ -179,6 +183,7 @@ int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err)
     mc_plan_point(plan);
     for (int i = 0; i < plan->n_inputs && rc == MC_OK; i++) {
         struct mc_plan_input *input = &plan->inputs[i];
+        if (input->value->held) continue;
         input->own.data = input->value->tensor.data;
         memset(input->own.data, 0, mc_tensor_bytes(&input->own));
         rc = list_views(plan, input, err);

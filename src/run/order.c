@@ -90,7 +90,9 @@ static void hold_all_but_first(const struct groups *g, const struct mc_node *nod
 static void heed_step(const struct groups *g, const struct mc_plan_step *step)
 {
     const struct mc_node *node = step->call.node;
-    const enum mc_order order = step->op->order && node->n_inputs > 0 ? step->op->order(&step->call) : MC_ORDER_FIRST;
+    const bool asks = step->op->order && node->n_inputs > 0 && !step->dynamic;
+    const enum mc_order order = asks ? step->op->order(&step->call) : MC_ORDER_FIRST;
+    for (int i = 0; i < step->n_uses; i++) hold(g, step->uses[i]);
     switch (order) {
     case MC_ORDER_FIRST:
         hold_all_but_first(g, node, 0);

@@ -25,7 +25,7 @@ int mc_plan_bind_input(struct mc_plan *plan, int i, const struct mc_tensor *tens
 {
     assert(i >= 0 && i < plan->n_inputs);
     struct mc_plan_input *input = &plan->inputs[i];
-    const char *name = mc_model_input(plan->model, i)->name;
+    const char *name = plan->model->values[input->value - plan->values]->name;
     char needs[128], has[128];
     if (tensor->dtype != input->own.dtype)
         return mc_error_set(err, MC_ERR_USAGE, "input '%s': needs %s, has %s", name, mc_dtype_name(input->own.dtype),
@@ -36,6 +36,21 @@ int mc_plan_bind_input(struct mc_plan *plan, int i, const struct mc_tensor *tens
                             mc_shape_text(&tensor->shape, has, sizeof has));
     input->bound = tensor->data;
     return MC_OK;
+}
+
+int mc_plan_bind_item(struct mc_plan *plan, int i, struct mc_item *item, struct mc_error *err)
+{
+    assert(i >= 0 && i < plan->n_inputs);
+    struct mc_plan_value *v = plan->inputs[i].value;
+    const char *name = plan->model->values[v - plan->values]->name;
+    const enum mc_dtype known = plan->facts.of[v - plan->values].dtype;
+    if (v->held && (known == MC_UNDEFINED || (item->kind == MC_ITEM_TENSOR && item->tensor->dtype == known))) {
+        mc_plan_hold(v, item);
+        return MC_OK;
+    }
+    if (v->held) return mc_error_set(err, MC_ERR_USAGE, "input '%s': needs %s", name, mc_dtype_name(known));
+    if (item->kind != MC_ITEM_TENSOR) return mc_error_set(err, MC_ERR_USAGE, "input '%s': needs a tensor", name);
+    return mc_plan_bind_input(plan, i, item->tensor, err);
 }
 
 int mc_plan_n_outputs(const struct mc_plan *plan)
@@ -49,12 +64,19 @@ const struct mc_tensor *mc_plan_output(const struct mc_plan *plan, int i)
     return &plan->outputs[i].value->tensor;
 }
 
+int mc_plan_output_item(const struct mc_plan *plan, int i, struct mc_item **item, struct mc_error *err)
+{
+    assert(i >= 0 && i < plan->n_outputs);
+    return mc_plan_item(plan->outputs[i].value, item, err);
+}
+
 /* --- running --- */
 
 /* Let the steps see the caller's bytes, or our own again. Only the input and its views move: a step that works in place
  * writes to our buffer, wherever it reads. */
 static void take_input(struct mc_plan_input *input)
 {
+    if (input->value->held) return;
     void *data = input->own.data;
     if (input->bound && input->n_clamps) {
         memcpy(data, input->bound, mc_tensor_bytes(&input->own));
@@ -67,12 +89,18 @@ static void take_input(struct mc_plan_input *input)
     mc_clamp_apply(input->clamps, input->n_clamps);
 }
 
+static int run_step(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err)
+{
+    if (step->dynamic) return mc_dynamic_run(plan, step, k, err);
+    return step->n_wide ? mc_narrow_forward(step, err) : step->op->forward(&step->call, err);
+}
+
 static int run_steps(struct mc_plan *plan, struct mc_error *err)
 {
     for (int k = 0; k < plan->n_steps; k++) {
         struct mc_plan_step *step = &plan->steps[k];
         const int64_t start = plan->timed ? mc_clock_ns() : 0;
-        const int rc = step->op->forward(&step->call, err);
+        const int rc = run_step(plan, step, k, err);
         if (rc < 0) {
             char text[128];
             return mc_error_wrap(err, rc, "node %s", mc_node_text(step->call.node, text, sizeof text));

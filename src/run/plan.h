@@ -42,15 +42,22 @@ int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const st
                    struct mc_error *err);
 void mc_plan_destroy(struct mc_plan *plan);
 
-/* Inputs as mc_model_input counts them. The plan lends its input tensors for filling (their contents may be
- * overwritten by a run), or takes the caller's for one run by mc_plan_bind_input (shape and type must agree; no copy).
+/* Inputs as mc_model_input counts them; of a graph within the model (dims.graph) the ones it declares and then those of
+ * dims.given that it sees from outside and that are no constants, in that order. The plan lends its input tensors for
+ * filling (their contents may be overwritten by a run), or takes the caller's for one run by mc_plan_bind_input (shape
+ * and type must agree; no copy).
  */
 int mc_plan_n_inputs(const struct mc_plan *plan);
 struct mc_tensor *mc_plan_input(struct mc_plan *plan, int i);
 int mc_plan_bind_input(struct mc_plan *plan, int i, const struct mc_tensor *tensor, struct mc_error *err);
+/* The same for whatever is no tensor, or has a type or shape that the plan does not know; of a tensor that it does know
+ * the bytes have to last until the run is over. Inputs that are not known have to be bound anew for each run. */
+int mc_plan_bind_item(struct mc_plan *plan, int i, struct mc_item *item, struct mc_error *err);
 /* Graph outputs, then taps; valid until the next run. */
 int mc_plan_n_outputs(const struct mc_plan *plan);
 const struct mc_tensor *mc_plan_output(const struct mc_plan *plan, int i);
+/* The same as an item for the caller to own; of what is no tensor the only way to have it. */
+int mc_plan_output_item(const struct mc_plan *plan, int i, struct mc_item **item, struct mc_error *err);
 
 int mc_plan_run(struct mc_plan *plan, struct mc_error *err);
 

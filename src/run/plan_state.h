@@ -28,6 +28,8 @@ struct mc_plan_value {
     bool varies; /* may change between runs, or during one */
     bool clamped;
     bool is_wrt;
+    bool held;            /* it varies and no buffer can be laid out for it: it is, at run time, */
+    struct mc_item *item; /* this; NULL before and after */
     /* training */
     bool wanted;  /* depends on something whose gradient is asked for */
     bool carries; /* and an output depends on it: a gradient will pass */
@@ -55,10 +57,30 @@ struct mc_plan_clamp {
     struct mc_tensor *fill; /* [n], of the value's type; owned */
 };
 
+/* A tensor of float16 or bfloat16 as a step that knows float32 sees it. */
+struct mc_plan_wide {
+    struct mc_tensor tensor;
+    struct mc_tensor *narrow;
+    bool constant; /* then it lies in `own` */
+    void *own;
+    int buffer;
+};
+
+struct mc_subplans; /* dynamic.c */
+
 struct mc_plan_step {
     struct mc_step call;
     const struct mc_op *op;
     bool prepared;
+    int n_wide_in, n_wide; /* inputs, then outputs */
+    struct mc_plan_wide *wide;
+    /* run by itself, on items (dynamic.c) */
+    bool dynamic;
+    struct mc_item **items_in, **items_out;
+    int n_uses; /* inputs, and what the graphs among its attributes see of this one */
+    const struct mc_value **uses;
+    struct mc_subplans *subplans;
+    uint64_t turns;       /* graphs run so far in this run */
     bool backward;        /* a gradient passes through it */
     int workspace, saved; /* buffers */
     int backward_workspace;
@@ -91,6 +113,7 @@ struct mc_plan {
     struct mc_arena arena; /* all lists below */
     struct mc_runtime runtime;
     const struct mc_model *model;
+    const struct mc_graph *graph;   /* of it */
     struct mc_plan_options options; /* with lists of our own */
     struct mc_facts facts;
     struct mc_plan_value *values;
@@ -125,6 +148,22 @@ void *mc_plan_address(const struct mc_plan *plan, int buffer);   /* NULL for MC_
 int mc_tape_mark(struct mc_plan *plan, struct mc_error *err);    /* what gradients pass through */
 int mc_tape_lay_out(struct mc_plan *plan, struct mc_error *err); /* add the buffers that they need */
 void mc_tape_point(struct mc_plan *plan);                        /* settle their addresses */
+
+/* narrow.c */
+int mc_narrow_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err);
+int mc_narrow_prepare(struct mc_plan_step *step, struct mc_error *err); /* before the operator's own */
+void mc_narrow_release(struct mc_plan_step *step);
+int mc_narrow_lay_out(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err);
+void mc_narrow_point(const struct mc_plan *plan, struct mc_plan_step *step);
+int mc_narrow_forward(struct mc_plan_step *step, struct mc_error *err);
+
+/* dynamic.c */
+int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err); /* if it is one */
+int mc_dynamic_run(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err);
+void mc_dynamic_release(struct mc_plan_step *step);
+/* What the value is now, for the caller to own; a planned tensor is copied. */
+int mc_plan_item(const struct mc_plan_value *value, struct mc_item **item, struct mc_error *err);
+void mc_plan_hold(struct mc_plan_value *value, struct mc_item *item); /* a further use of it; NULL: nothing any more */
 
 /* clamp.c */
 int mc_clamps_create(struct mc_plan *plan, struct mc_error *err);

@@ -34,7 +34,7 @@ static void mark_wanted(struct mc_plan *plan)
         for (int i = 0; i < node->n_inputs && !wanted; i++) wanted = passes(plan, step, i);
         for (int i = 0; i < node->n_outputs && wanted; i++) {
             struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
-            if (v && mc_dtype_is_float(v->tensor.dtype)) v->wanted = true;
+            if (v && (mc_dtype_is_float(v->tensor.dtype) || v->held)) v->wanted = true;
         }
     }
 }
@@ -65,7 +65,13 @@ static int mark_carrying(struct mc_plan *plan, struct mc_error *err)
             mc_plan_root(plan, node->inputs[i])->carries = true;
             step->backward = true;
         }
-        if (step->backward && !step->op->backward) mc_refusal_add(&refusal, node, step->op->no_backward);
+        if (!step->backward) continue;
+        if (!step->op->backward)
+            mc_refusal_add(&refusal, node, step->op->no_backward);
+        else if (step->dynamic)
+            mc_refusal_add(&refusal, node, "its shape depends on contents");
+        else if (step->n_wide)
+            mc_refusal_add(&refusal, node, "gradients are float32 or float64");
     }
     return mc_refusal_finish(&refusal, "needs operators that a gradient cannot pass", err);
 }

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "graph/op.h"
+#include "graph/widen.h"
 #include "train/train.h"
 
 /* --- which values does descent reach? --- */
@@ -83,7 +83,7 @@ static bool repeats_parameter(const struct mc_node *node)
     const struct mc_fact *facts[MC_MAX_RANK] = {&fact}; /* rules may look at optional inputs beyond the first */
     struct mc_fact made = {0};
     if (node->op->max_inputs > MC_MAX_RANK || node->op->n_outputs > 1) return false;
-    if (node->op->shape(node, facts, &made, NULL) < 0 || !mc_shape_equal(&made.shape, &fact.shape)) return false;
+    if (mc_op_shape(node, facts, &made, NULL) < 0 || !mc_shape_equal(&made.shape, &fact.shape)) return false;
     return count_uses(node->graph, in) > 1;
 }
 

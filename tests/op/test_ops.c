@@ -29,7 +29,7 @@ static void test_every_operator_has_its_rules_or_a_reason(void **state)
 {
     for (size_t i = 0; i < mc_ops_count; i++) {
         const struct mc_op *op = mc_ops[i];
-        if (!op->shape || !op->forward || !op->coupling || !op->cost)
+        if ((!op->shape && !op->evaluate) || (!op->forward && !op->evaluate) || !op->coupling || !op->cost)
             fail_msg("%s-%d lacks a rule", op->type, op->since);
         if (!op->backward && !op->no_backward && !op->shape_only)
             fail_msg("%s-%d has no backward and no reason", op->type, op->since);

@@ -305,11 +305,16 @@ static void test_reshape_refuses_what_does_not_fit(void **state)
                                        .opset = 13,
                                        .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(-2, 3)}}},
                      MC_ERR_INPUT, "needs extents of at least -1, has -2 at 0");
-    op_check_refused(
-        &(struct op_case){.type = "Reshape",
-                          .opset = 13,
-                          .in = {{OP_DIMS(2, 3)}, {.dtype = MC_INT64, OP_DIMS(1), OP_DATA(6), .fed = true}}},
-        MC_ERR_UNSUPPORTED, "needs a constant");
+}
+
+static void test_reshape_takes_a_shape_that_is_fed(void **state)
+{
+    (void)state;
+    op_check(&(struct op_case){.type = "Reshape",
+                               .opset = 13,
+                               .in = {{OP_DIMS(2, 3), OP_DATA(1, 2, 3, 4, 5, 6)},
+                                      {.dtype = MC_INT64, OP_DIMS(2), OP_DATA(3, -1), .fed = true}}},
+             (struct op_tensor[]){{OP_DIMS(3, 2), OP_DATA(1, 2, 3, 4, 5, 6)}}, 0);
 }
 
 static void test_flatten_refuses_an_axis_outside(void **state)
@@ -357,6 +362,7 @@ int main(void)
         cmocka_unit_test(test_unsqueeze_backward_matches_finite_differences),
         cmocka_unit_test(test_unsqueeze_survives_failed_allocations),
         cmocka_unit_test(test_reshape_refuses_what_does_not_fit),
+        cmocka_unit_test(test_reshape_takes_a_shape_that_is_fed),
         cmocka_unit_test(test_flatten_refuses_an_axis_outside),
         cmocka_unit_test(test_squeeze_refuses_axes_that_cannot_go),
         cmocka_unit_test(test_flatten_ties_a_channel_to_its_run_of_features),

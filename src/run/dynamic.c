@@ -1,0 +1,311 @@
+/* dynamic.c - steps that no buffer can be laid out for: what they make has a shape that contents decide, or is no
+ * tensor.
+ *
+ * Such a step is run by itself, on items. What it makes is held as an item where nothing else can be known of it, and
+ * copied into the plan's buffer where its shape was known all the same, so that planned steps go on from there.
+ *
+ * A graph among its node's attributes is compiled when it is first run, for the shapes that it is then given, and kept:
+ * a loop compiles its body once. Its inputs are the ones that it declares and then whatever it sees of the graphs
+ * around it that may change.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "run/evaluate.h"
+#include "run/plan_state.h"
+
+/* A body that grows its inputs with every turn would otherwise leave a plan for each behind. */
+enum { MOST_PLANS = 8 };
+
+/* A graph within, compiled for some input shapes. */
+struct mc_subplan {
+    const struct mc_graph *graph;
+    int n_given;
+    struct mc_given *given; /* the signature: types and shapes; constants are those of the plan around it */
+    struct mc_plan *plan;
+    uint64_t used; /* when last */
+};
+
+struct mc_subplans {
+    int n;
+    uint64_t clock;
+    struct mc_subplan at[MOST_PLANS];
+};
+
+/* --- what values are, as items --- */
+
+int mc_plan_item(const struct mc_plan_value *v, struct mc_item **item, struct mc_error *err)
+{
+    struct mc_tensor *copy;
+    if (v->held && !v->item) return mc_error_set(err, MC_ERR_USAGE, "an input has not been given");
+    if (v->held) {
+        *item = mc_item_retain(v->item);
+        return MC_OK;
+    }
+    const int rc = mc_tensor_clone(&copy, &v->tensor, err);
+    if (rc < 0) return rc;
+    *item = mc_item_of_tensor(copy);
+    return *item ? MC_OK : mc_error_memory(err);
+}
+
+void mc_plan_hold(struct mc_plan_value *v, struct mc_item *item)
+{
+    mc_item_retain(item);
+    mc_item_release(v->item);
+    v->item = item;
+    if (item && item->kind == MC_ITEM_TENSOR) {
+        v->tensor = *item->tensor;
+        v->tensor.storage = NULL;
+    }
+}
+
+/* --- graphs within --- */
+
+static bool same_fact(const struct mc_fact *a, const struct mc_fact *b)
+{
+    return a->open == b->open && a->dtype == b->dtype && a->constant == b->constant &&
+           mc_shape_equal(&a->shape, &b->shape);
+}
+
+static struct mc_fact fact_of_item(const struct mc_item *item)
+{
+    if (item->kind != MC_ITEM_TENSOR || item->tensor->dtype == MC_STRING) return (struct mc_fact){.open = true};
+    return (struct mc_fact){.dtype = item->tensor->dtype, .shape = item->tensor->shape};
+}
+
+static struct mc_fact fact_of_captured(const struct mc_plan *plan, const struct mc_value *value)
+{
+    const struct mc_plan_value *v = mc_plan_value(plan, value);
+    const struct mc_fact *known = &plan->facts.of[value->id];
+    if (!v->varies && known->constant) return *known;
+    if (v->held) return v->item ? fact_of_item(v->item) : (struct mc_fact){.open = true};
+    return (struct mc_fact){.dtype = v->tensor.dtype, .shape = v->tensor.shape};
+}
+
+/* What settles the inputs of `graph` this time, in the order in which its plan takes them. */
+static int list_given(const struct mc_plan *plan, const struct mc_graph *graph, int n_in, struct mc_item *const *in,
+                      struct mc_given **list, int *n, struct mc_error *err)
+{
+    const struct mc_value **captured = NULL;
+    int n_captured = 0;
+    const int rc = mc_graph_captures(graph, &captured, &n_captured, err);
+    if (rc < 0) return rc;
+    *list = MC_NEW_ARRAY(struct mc_given, n_in + n_captured);
+    for (int i = 0; i < n_in && *list; i++)
+        (*list)[i] = (struct mc_given){.value = mc_graph_fed(graph, i), .fact = fact_of_item(in[i])};
+    for (int i = 0; i < n_captured && *list; i++)
+        (*list)[n_in + i] = (struct mc_given){.value = captured[i], .fact = fact_of_captured(plan, captured[i])};
+    mc_free(captured);
+    *n = n_in + n_captured;
+    return *list ? MC_OK : mc_error_memory(err);
+}
+
+static void forget(struct mc_subplan *s)
+{
+    mc_plan_destroy(s->plan);
+    mc_free(s->given);
+    *s = (struct mc_subplan){0};
+}
+
+static bool matches(const struct mc_subplan *s, const struct mc_graph *graph, const struct mc_given *given, int n)
+{
+    if (s->graph != graph || s->n_given != n) return false;
+    for (int i = 0; i < n; i++)
+        if (s->given[i].value != given[i].value || !same_fact(&s->given[i].fact, &given[i].fact)) return false;
+    return true;
+}
+
+/* The plan for what is given, which it takes over; compiled if there is none yet. */
+static int find_plan(struct mc_plan *plan, struct mc_subplans *s, const struct mc_graph *graph, struct mc_given *given,
+                     int n, struct mc_plan **found, struct mc_error *err)
+{
+    struct mc_subplan *oldest = &s->at[0];
+    for (int i = 0; i < s->n; i++) {
+        if (matches(&s->at[i], graph, given, n)) {
+            mc_free(given);
+            s->at[i].used = ++s->clock;
+            *found = s->at[i].plan;
+            return MC_OK;
+        }
+        if (s->at[i].used < oldest->used) oldest = &s->at[i];
+    }
+    if (s->n < MOST_PLANS) oldest = &s->at[s->n++];
+    forget(oldest);
+    const struct mc_plan_options options = {.dims = {.graph = graph, .n_given = n, .given = given},
+                                            .runtime = &plan->runtime,
+                                            .no_fold = plan->options.no_fold};
+    *oldest = (struct mc_subplan){.graph = graph, .n_given = n, .given = given, .used = ++s->clock};
+    const int rc = mc_plan_create(&oldest->plan, plan->model, &options, err);
+    *found = oldest->plan;
+    if (rc < 0) forget(oldest);
+    return rc;
+}
+
+static int bind_captured(const struct mc_plan *plan, struct mc_plan *inner, int first, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int i = first; i < inner->n_inputs && rc == MC_OK; i++) {
+        const struct mc_value *value = plan->model->values[inner->inputs[i].value - inner->values];
+        struct mc_plan_value *v = mc_plan_value(plan, value);
+        if (v->held)
+            rc = mc_plan_bind_item(inner, i, v->item, err);
+        else
+            rc = mc_plan_bind_input(inner, i, &v->tensor, err);
+    }
+    return rc;
+}
+
+static int take_outputs(struct mc_plan *inner, struct mc_item **out, struct mc_error *err)
+{
+    for (int i = 0; i < inner->n_outputs; i++) {
+        const int rc = mc_plan_item(inner->outputs[i].value, &out[i], err);
+        if (rc == MC_OK) continue;
+        while (i-- > 0) mc_item_release(out[i]);
+        return rc;
+    }
+    return MC_OK;
+}
+
+struct context {
+    struct mc_plan *plan;
+    struct mc_plan_step *step;
+};
+
+static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_in, struct mc_item *const *in,
+                     struct mc_item **out, struct mc_error *err)
+{
+    const struct context *c = call->context;
+    struct mc_given *given;
+    struct mc_plan *inner = NULL;
+    int n;
+    if (n_in != mc_graph_n_fed(graph))
+        return mc_error_set(err, MC_ERR_INPUT, "its graph '%s' takes %d inputs, is given %d", graph->name,
+                            mc_graph_n_fed(graph), n_in);
+    if (!c->step->subplans && !(c->step->subplans = MC_NEW(struct mc_subplans))) return mc_error_memory(err);
+    int rc = list_given(c->plan, graph, n_in, in, &given, &n, err);
+    if (rc == MC_OK) rc = find_plan(c->plan, c->step->subplans, graph, given, n, &inner, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < n_in && rc == MC_OK; i++) rc = mc_plan_bind_item(inner, i, in[i], err);
+    if (rc == MC_OK) rc = bind_captured(c->plan, inner, n_in, err);
+    inner->runtime.iteration = c->plan->runtime.iteration + c->step->turns++;
+    if (rc == MC_OK) rc = mc_plan_run(inner, err);
+    if (rc == MC_OK) rc = take_outputs(inner, out, err);
+    return rc;
+}
+
+void mc_dynamic_release(struct mc_plan_step *step)
+{
+    if (!step->subplans) return;
+    for (int i = 0; i < step->subplans->n; i++) forget(&step->subplans->at[i]);
+    mc_free(step->subplans);
+    step->subplans = NULL;
+}
+
+/* --- a step --- */
+
+static bool needs_item(const struct mc_plan *plan, const struct mc_value *value)
+{
+    return value && (mc_plan_value(plan, value)->held || plan->facts.of[value->id].dtype == MC_STRING);
+}
+
+static bool is_dynamic(const struct mc_plan *plan, const struct mc_node *node)
+{
+    if (!node->op->forward) return true;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (needs_item(plan, node->inputs[i])) return true;
+    for (int i = 0; i < node->n_outputs; i++)
+        if (needs_item(plan, node->outputs[i])) return true;
+    return false;
+}
+
+/* Its inputs, and what its graphs see of this one. */
+static int list_uses(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    const struct mc_node *node = step->call.node;
+    int rc = MC_OK;
+    for (int k = 0; k <= mc_node_n_subgraphs(node) && rc == MC_OK; k++) {
+        const struct mc_value **more = NULL, **all;
+        int n = 0;
+        if (k < mc_node_n_subgraphs(node)) rc = mc_graph_captures(mc_node_subgraph(node, k), &more, &n, err);
+        if (rc < 0) break;
+        all = MC_PLAN_ARRAY(plan, const struct mc_value *, step->n_uses + n + node->n_inputs);
+        if (!all) rc = mc_error_memory(err);
+        for (int i = 0; all && i < step->n_uses; i++) all[i] = step->uses[i];
+        for (int i = 0; all && i < n; i++) all[step->n_uses++] = more[i];
+        for (int i = 0; all && k == mc_node_n_subgraphs(node) && i < node->n_inputs; i++)
+            if (node->inputs[i]) all[step->n_uses++] = node->inputs[i];
+        step->uses = all;
+        mc_free(more);
+    }
+    return rc;
+}
+
+int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    const struct mc_node *node = step->call.node;
+    step->dynamic = is_dynamic(plan, node);
+    if (!step->dynamic) return MC_OK;
+    const int n_in = step->op->max_inputs > node->n_inputs ? step->op->max_inputs : node->n_inputs;
+    const int n_out = step->op->n_outputs > node->n_outputs ? step->op->n_outputs : node->n_outputs;
+    step->items_in = MC_PLAN_ARRAY(plan, struct mc_item *, n_in);
+    step->items_out = MC_PLAN_ARRAY(plan, struct mc_item *, n_out);
+    return step->items_in && step->items_out ? list_uses(plan, step, err) : mc_error_memory(err);
+}
+
+/* Where the shape was known, what was made has to have it. */
+static int store(struct mc_plan_value *v, const char *name, const struct mc_item *item, struct mc_error *err)
+{
+    char need[128], have[128];
+    if (item->kind != MC_ITEM_TENSOR || item->tensor->dtype != v->tensor.dtype ||
+        !mc_shape_equal(&item->tensor->shape, &v->tensor.shape))
+        return mc_error_set(err, MC_ERR_INTERNAL, "output '%s' was to be %s of %s, is %s", name,
+                            mc_shape_text(&v->tensor.shape, need, sizeof need), mc_dtype_name(v->tensor.dtype),
+                            item->kind == MC_ITEM_TENSOR ? mc_shape_text(&item->tensor->shape, have, sizeof have)
+                                                         : "no tensor");
+    memcpy(v->tensor.data, item->tensor->data, mc_tensor_bytes(item->tensor));
+    return MC_OK;
+}
+
+static void release_used(const struct mc_plan *plan, const struct mc_plan_step *step, int k)
+{
+    for (int i = 0; i < step->n_uses; i++) {
+        struct mc_plan_value *v = mc_plan_value(plan, step->uses[i]);
+        if (v->held && v->last == k) mc_plan_hold(v, NULL);
+    }
+}
+
+int mc_dynamic_run(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err)
+{
+    const struct mc_node *node = step->call.node;
+    struct context context = {plan, step};
+    struct mc_call call = {.node = node,
+                           .runtime = &plan->runtime,
+                           .n_in = node->n_inputs,
+                           .n_out = node->n_outputs,
+                           .in = step->items_in,
+                           .out = step->items_out,
+                           .run_graph = run_graph,
+                           .context = &context};
+    int rc = MC_OK;
+    step->turns = 0;
+    for (int i = 0; i < node->n_inputs && rc == MC_OK; i++) {
+        if (node->inputs[i]) rc = mc_plan_item(mc_plan_value(plan, node->inputs[i]), &step->items_in[i], err);
+    }
+    if (rc == MC_OK) rc = mc_run_node(&call, err);
+    for (int i = 0; i < node->n_outputs && rc == MC_OK; i++) {
+        struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
+        if (!v) continue;
+        if (v->held)
+            mc_plan_hold(v, step->items_out[i]);
+        else
+            rc = store(v, node->outputs[i]->name, step->items_out[i], err);
+    }
+    for (int i = 0; i < node->n_inputs; i++) mc_item_release(step->items_in[i]);
+    for (int i = 0; i < node->n_outputs; i++) mc_item_release(step->items_out[i]);
+    memset(step->items_in, 0, (size_t)node->n_inputs * sizeof *step->items_in);
+    memset(step->items_out, 0, (size_t)node->n_outputs * sizeof *step->items_out);
+    release_used(plan, step, k);
+    return rc;
+}

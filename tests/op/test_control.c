@@ -1,0 +1,284 @@
+/* test_control.c - If, Loop, Scan: graphs among a node's attributes.
+ *
+ * Expected numbers are plain arithmetic, done by hand.
+ */
+#include "test.h"
+
+#include <string.h>
+
+#include "alloc_fail.h"
+#include "graph/graph.h"
+#include "op/ops.h"
+#include "run/plan.h"
+
+/* --- building --- */
+
+static struct mc_value *declare(struct mc_graph *graph, const char *name, enum mc_dtype dtype, int rank, int64_t extent)
+{
+    struct mc_value *v = mc_value_create(graph, name);
+    assert_non_null(v);
+    v->type = (struct mc_type){.dtype = dtype, .rank = rank, .dim = {extent, extent, extent}};
+    return v;
+}
+
+static struct mc_value *input(struct mc_graph *graph, const char *name, enum mc_dtype dtype, int rank, int64_t extent)
+{
+    struct mc_error err = {0};
+    struct mc_value *v = declare(graph, name, dtype, rank, extent);
+    assert_ok(mc_graph_add_input(graph, v, &err), err);
+    return v;
+}
+
+static struct mc_value *output(struct mc_graph *graph, struct mc_value *v)
+{
+    struct mc_error err = {0};
+    assert_ok(mc_graph_add_output(graph, v, &err), err);
+    return v;
+}
+
+static struct mc_value *node(struct mc_graph *graph, const char *type, struct mc_value *a, struct mc_value *b)
+{
+    struct mc_value *out = declare(graph, "made", MC_FLOAT, -1, 0);
+    assert_non_null(mc_node_create(graph, -1, "", type, type, b ? 2 : 1, (struct mc_value *[]){a, b}, 1, &out));
+    return out;
+}
+
+static struct mc_model *model_17(void)
+{
+    struct mc_error err = {0};
+    struct mc_model *model;
+    assert_ok(mc_model_create(&model, 17, &err), err);
+    return model;
+}
+
+static struct mc_graph *graph_in(struct mc_model *model, const char *name)
+{
+    struct mc_graph *graph = mc_graph_create(model, model->graph, name);
+    assert_non_null(graph);
+    return graph;
+}
+
+/* y = c ? x + x : x * x, x from outside of both branches. */
+static struct mc_model *if_model(void)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = model_17();
+    struct mc_value *c = input(model->graph, "c", MC_BOOL, 0, 0), *x = input(model->graph, "x", MC_FLOAT, 1, -1);
+    struct mc_graph *yes = graph_in(model, "yes"), *no = graph_in(model, "no");
+    output(yes, node(yes, "Add", x, x));
+    output(no, node(no, "Mul", x, x));
+    struct mc_value *y = node(model->graph, "If", c, NULL);
+    assert_ok(mc_node_set_graph(y->producer, "then_branch", yes, &err), err);
+    assert_ok(mc_node_set_graph(y->producer, "else_branch", no, &err), err);
+    output(model->graph, node(model->graph, "Neg", y, NULL));
+    mc_ops_bind(model);
+    return model;
+}
+
+/* total, history = Loop(n): total += x, history collects it; x from outside. */
+static struct mc_model *loop_model(void)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = model_17();
+    struct mc_value *n = input(model->graph, "n", MC_INT64, 0, 0), *x = input(model->graph, "x", MC_FLOAT, 1, 2);
+    struct mc_value *start = input(model->graph, "start", MC_FLOAT, 1, 2);
+    struct mc_graph *body = graph_in(model, "body");
+    input(body, "turn", MC_INT64, 0, 0);
+    struct mc_value *go = input(body, "go", MC_BOOL, 0, 0), *sum = input(body, "sum", MC_FLOAT, 1, 2);
+    output(body, node(body, "Identity", go, NULL));
+    struct mc_value *next = output(body, node(body, "Add", sum, x));
+    struct mc_value *seen = output(body, node(body, "Identity", next, NULL));
+    seen->type = (struct mc_type){.dtype = MC_FLOAT, .rank = 1, .dim = {2}};
+    struct mc_value *out[] = {declare(model->graph, "total", MC_FLOAT, -1, 0),
+                              declare(model->graph, "history", MC_FLOAT, -1, 0)};
+    struct mc_node *loop =
+        mc_node_create(model->graph, -1, "", "Loop", "loop", 3, (struct mc_value *[]){n, NULL, start}, 2, out);
+    assert_non_null(loop);
+    assert_ok(mc_node_set_graph(loop, "body", body, &err), err);
+    output(model->graph, out[0]);
+    output(model->graph, out[1]);
+    mc_ops_bind(model);
+    return model;
+}
+
+/* sum, sums = Scan(start, rows): sum += row, from the last row to the first. */
+static struct mc_model *scan_model(void)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = model_17();
+    struct mc_value *start = input(model->graph, "start", MC_FLOAT, 1, 2);
+    struct mc_value *rows = input(model->graph, "rows", MC_FLOAT, 2, -1);
+    struct mc_graph *body = graph_in(model, "body");
+    struct mc_value *sum = input(body, "sum", MC_FLOAT, 1, 2), *row = input(body, "row", MC_FLOAT, 1, 2);
+    struct mc_value *next = output(body, node(body, "Add", sum, row));
+    output(body, node(body, "Identity", next, NULL));
+    struct mc_value *out[] = {declare(model->graph, "sum", MC_FLOAT, -1, 0),
+                              declare(model->graph, "sums", MC_FLOAT, -1, 0)};
+    struct mc_node *scan =
+        mc_node_create(model->graph, -1, "", "Scan", "scan", 2, (struct mc_value *[]){start, rows}, 2, out);
+    assert_non_null(scan);
+    assert_ok(mc_node_set_graph(scan, "body", body, &err), err);
+    assert_ok(mc_node_set_int(scan, "num_scan_inputs", 1, &err), err);
+    assert_ok(mc_node_set_ints(scan, "scan_input_directions", (const int64_t[]){1}, 1, &err), err);
+    output(model->graph, out[0]);
+    output(model->graph, out[1]);
+    mc_ops_bind(model);
+    return model;
+}
+
+/* --- running --- */
+
+static struct mc_tensor *tensor(enum mc_dtype dtype, int rank, const int64_t *dims, const double *numbers)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *made;
+    const struct mc_shape shape = mc_shape_of(rank, dims);
+    assert_ok(mc_tensor_create(&made, dtype, &shape, &err), err);
+    for (int64_t i = 0; i < mc_tensor_count(made); i++) mc_tensor_set_f64(made, i, numbers[i]);
+    return made;
+}
+
+#define TENSOR(dtype, rank, dims, ...) tensor((dtype), (rank), (const int64_t[]){dims}, (const double[]){__VA_ARGS__})
+
+static void expect(const struct mc_tensor *t, int64_t n, const double *numbers)
+{
+    assert_int_equal(mc_tensor_count(t), n);
+    for (int64_t i = 0; i < n; i++) assert_true(mc_tensor_get_f64(t, i) == numbers[i]);
+}
+
+#define EXPECT(t, ...)                                                                                                 \
+    expect((t), (int64_t)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)), (const double[]){__VA_ARGS__})
+
+struct run {
+    struct mc_model *model;
+    struct mc_tensor *in[3], *out[2];
+    int n_in, n_out;
+};
+
+static int run(void *context)
+{
+    struct run *r = context;
+    struct mc_error err = {0};
+    const int rc = mc_model_run(r->model, NULL, r->in, r->n_in, r->out, &err);
+    for (int i = 0; i < r->n_out && rc == MC_OK; i++) mc_tensor_destroy(r->out[i]);
+    return rc;
+}
+
+static void start(struct run *r)
+{
+    struct mc_error err = {0};
+    assert_ok(mc_model_run(r->model, NULL, r->in, r->n_in, r->out, &err), err);
+}
+
+static void finish_run(struct run *r)
+{
+    for (int i = 0; i < r->n_out; i++) mc_tensor_destroy(r->out[i]);
+}
+
+static void finish(struct run *r)
+{
+    for (int i = 0; i < r->n_in; i++) mc_tensor_destroy(r->in[i]);
+    mc_model_destroy(r->model);
+}
+
+static void test_if_runs_the_branch_that_the_condition_names(void **state)
+{
+    (void)state;
+    struct run r = {.model = if_model(), .n_in = 2, .n_out = 1};
+    r.in[0] = TENSOR(MC_BOOL, 0, 0, 1);
+    r.in[1] = TENSOR(MC_FLOAT, 1, 3, 1, 2, 3);
+    start(&r);
+    EXPECT(r.out[0], -2, -4, -6);
+    finish_run(&r);
+    mc_tensor_set_f64(r.in[0], 0, 0);
+    start(&r);
+    EXPECT(r.out[0], -1, -4, -9);
+    finish_run(&r);
+    alloc_fail_each(run, &r);
+    finish(&r);
+}
+
+static void test_loop_carries_and_collects(void **state)
+{
+    (void)state;
+    struct run r = {.model = loop_model(), .n_in = 3, .n_out = 2};
+    r.in[0] = TENSOR(MC_INT64, 0, 0, 3);
+    r.in[1] = TENSOR(MC_FLOAT, 1, 2, 1, 10);
+    r.in[2] = TENSOR(MC_FLOAT, 1, 2, 5, 0);
+    start(&r);
+    EXPECT(r.out[0], 8, 30);
+    EXPECT(r.out[1], 6, 10, 7, 20, 8, 30);
+    assert_int_equal(r.out[1]->shape.dim[0], 3);
+    finish_run(&r);
+    alloc_fail_each(run, &r);
+    mc_tensor_set_f64(r.in[0], 0, 0);
+    start(&r);
+    EXPECT(r.out[0], 5, 0);
+    assert_int_equal(r.out[1]->shape.rank, 2);
+    assert_int_equal(r.out[1]->shape.dim[0], 0);
+    assert_int_equal(r.out[1]->shape.dim[1], 2);
+    finish_run(&r);
+    finish(&r);
+}
+
+static void test_scan_goes_along_an_axis_backwards(void **state)
+{
+    (void)state;
+    struct run r = {.model = scan_model(), .n_in = 2, .n_out = 2};
+    const int64_t dims[] = {2, 2};
+    r.in[0] = TENSOR(MC_FLOAT, 1, 2, 100, 200);
+    r.in[1] = tensor(MC_FLOAT, 2, dims, (const double[]){1, 2, 3, 4});
+    start(&r);
+    EXPECT(r.out[0], 104, 206);
+    EXPECT(r.out[1], 103, 204, 104, 206);
+    finish_run(&r);
+    alloc_fail_each(run, &r);
+    finish(&r);
+}
+
+/* A body that breaks its own contract, and a condition that is none. */
+static void test_what_does_not_fit_is_refused_with_its_place(void **state)
+{
+    (void)state;
+    struct mc_error err = {0};
+    struct run r = {.model = if_model(), .n_in = 2, .n_out = 1};
+    r.model->graph->inputs[0]->type = (struct mc_type){.dtype = MC_BOOL, .rank = 1, .dim = {2}};
+    r.in[0] = TENSOR(MC_BOOL, 1, 2, 1, 0);
+    r.in[1] = TENSOR(MC_FLOAT, 1, 1, 1);
+    assert_int_equal(mc_model_run(r.model, NULL, r.in, 2, r.out, &err), MC_ERR_INPUT);
+    assert_non_null(strstr(err.text, "node 'If' (If): 'c': needs one boolean"));
+    finish(&r);
+}
+
+/* One plan serves all runs; what it compiled for the branches stays with it. */
+static void test_a_plan_runs_its_graphs_again(void **state)
+{
+    (void)state;
+    struct mc_error err = {0};
+    struct mc_model *model = if_model();
+    struct mc_plan *plan;
+    const struct mc_shape shapes[] = {{.rank = 0}, {.rank = 1, .dim = {2}}};
+    assert_ok(mc_plan_create(&plan, model, &(struct mc_plan_options){.dims = {.n_inputs = 2, .shape = shapes}}, &err),
+              err);
+    for (int k = 0; k < 4; k++) {
+        mc_tensor_set_f64(mc_plan_input(plan, 0), 0, k % 2);
+        for (int i = 0; i < 2; i++) mc_tensor_set_f64(mc_plan_input(plan, 1), i, 3 + k + i);
+        assert_ok(mc_plan_run(plan, &err), err);
+        const double x = 3 + k;
+        EXPECT(mc_plan_output(plan, 0), k % 2 ? -2 * x : -x * x, k % 2 ? -2 * (x + 1) : -(x + 1) * (x + 1));
+    }
+    mc_plan_destroy(plan);
+    mc_model_destroy(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_if_runs_the_branch_that_the_condition_names),
+        cmocka_unit_test(test_loop_carries_and_collects),
+        cmocka_unit_test(test_scan_goes_along_an_axis_backwards),
+        cmocka_unit_test(test_what_does_not_fit_is_refused_with_its_place),
+        cmocka_unit_test(test_a_plan_runs_its_graphs_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
