@@ -13,6 +13,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
     what.batch = argument_integer(args, "batch");
     what.seconds = argument_number(args, "seconds");
     what.train = argument_flag(args, "train");
+    what.per_node = argument_flag(args, "per-node");
     int rc = mc_model_load(&model, args->operands[0], err);
     if (rc == MC_OK) rc = mc_model_bench(model, &what, &context, &record, err);
     if (rc == MC_OK) rc = session_show(args, record, err);
@@ -26,6 +27,8 @@ static const struct mc_option options[] = {
     {"seconds", MC_OPTION_NUMBER, "S", "2", "[0, 86400]", NULL, NULL, "measure at least for so long"},
     {"train", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},
+    {"per-node", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
+     "the time of every node, its GFLOP/s and GB/s, and what share that is of this machine's measured limits"},
     {0},
 };
 

@@ -176,10 +176,12 @@ struct mc_bench {
     double seconds; /* to measure for, at least; default 2; never fewer than 3 runs */
     bool train;     /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
                      * step with momentum 0.9 on every parameter; else inference */
+    bool per_node;  /* inference: also the time of every node, beside what this machine can do at most */
 };
 
 MC_API void mc_bench_init(struct mc_bench *bench);
-/* Time per batch on random inputs, after two runs to warm up: median_ms, best_ms, quartiles, number of runs. */
+/* Time per batch on random inputs, after two runs to warm up: median_ms, best_ms, worst_ms, number of runs; with
+ * per_node also `nodes` and `limits` (docs/record.md). */
 MC_API int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
                           struct mc_record **record, struct mc_error *err);
 

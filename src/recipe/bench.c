@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "recipe/context.h"
+#include "run/limits.h"
 #include "train/bench_train.h"
 
 void mc_bench_init(struct mc_bench *bench)
@@ -16,6 +17,8 @@ static int check(const struct mc_bench *bench, struct mc_error *err)
         return mc_error_set(err, MC_ERR_USAGE, "batch: needs at least 1, has %lld", (long long)bench->batch);
     if (!(bench->seconds >= 0 && bench->seconds <= 86400))
         return mc_error_set(err, MC_ERR_USAGE, "seconds: needs a number in [0, 86400], has %g", bench->seconds);
+    if (bench->per_node && bench->train)
+        return mc_error_set(err, MC_ERR_USAGE, "nodes are timed in inference, not in training");
     return MC_OK;
 }
 
@@ -32,11 +35,11 @@ static int time_training(const struct mc_model *model, const struct mc_bench *be
 }
 
 static int time_model(const struct mc_model *model, const struct mc_bench *bench, const struct mc_runtime *runtime,
-                      struct mc_bench_times *times, struct mc_error *err)
+                      struct mc_bench_times *times, struct mc_bench_nodes *nodes, struct mc_error *err)
 {
     if (bench->train) return time_training(model, bench, runtime, times, err);
     const struct mc_dims dims = {.batch = bench->batch};
-    return mc_bench_infer(model, &dims, bench->seconds, runtime, times, err);
+    return mc_bench_infer(model, &dims, bench->seconds, runtime, times, bench->per_node ? nodes : NULL, err);
 }
 
 static void put_times(const struct mc_bench_times *times, struct mc_record *record)
@@ -47,27 +50,77 @@ static void put_times(const struct mc_bench_times *times, struct mc_record *reco
     mc_record_set_num(record, "worst_ms", times->worst_ms);
 }
 
+/* The share of what is possible: the time that the nearer of the two roofs allows, over the time taken. */
+static double share_of_limit(const struct mc_bench_node *node, const struct mc_limits *limits)
+{
+    const double seconds = node->best_ms * 1e-3,
+                 bytes = (double)node->cost.bytes_read + (double)node->cost.bytes_written;
+    const double by_work = (double)node->cost.flops * 1e-9 / limits->gflops, by_traffic = bytes * 1e-9 / limits->gbytes;
+    return (by_work > by_traffic ? by_work : by_traffic) / seconds;
+}
+
+static void put_node(const struct mc_bench_node *node, double total_ms, const struct mc_limits *limits,
+                     struct mc_record *nodes)
+{
+    struct mc_record *entry = mc_record_append_object(nodes);
+    const struct mc_value *output = node->node->outputs[0];
+    const double seconds = node->best_ms * 1e-3,
+                 bytes = (double)node->cost.bytes_read + (double)node->cost.bytes_written;
+    char text[256];
+    mc_record_set_text(entry, "node", *node->node->name || !output ? node->node->name : output->name);
+    mc_record_set_text(entry, "operator", node->node->type);
+    if (node->shape.rank >= 0) mc_record_set_text(entry, "shape", mc_shape_text(&node->shape, text, sizeof text));
+    mc_record_set_num(entry, "time_ms", node->best_ms);
+    mc_record_set_num(entry, "time_share", total_ms > 0 ? node->best_ms / total_ms : 0);
+    mc_record_set_int(entry, "macs", node->cost.macs);
+    mc_record_set_num(entry, "bytes_moved", bytes);
+    if (seconds <= 0) return;
+    mc_record_set_num(entry, "gflops", (double)node->cost.flops * 1e-9 / seconds);
+    mc_record_set_num(entry, "gbytes", bytes * 1e-9 / seconds);
+    mc_record_set_num(entry, "limit_share", share_of_limit(node, limits));
+}
+
+static int put_nodes(const struct mc_bench_nodes *nodes, const struct mc_runtime *runtime, struct mc_record *record,
+                     struct mc_error *err)
+{
+    struct mc_limits limits;
+    const int rc = mc_limits_measure(&limits, runtime, err);
+    if (rc < 0) return rc;
+    struct mc_record *entry = mc_record_object(record, "limits");
+    mc_record_set_num(entry, "gflops", limits.gflops);
+    mc_record_set_num(entry, "gbytes", limits.gbytes);
+    struct mc_record *list = mc_record_array(record, "nodes");
+    double total_ms = 0;
+    for (int i = 0; i < nodes->n; i++) total_ms += nodes->of[i].best_ms;
+    for (int i = 0; i < nodes->n; i++) put_node(&nodes->of[i], total_ms, &limits, list);
+    return MC_OK;
+}
+
 int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
                    struct mc_record **record, struct mc_error *err)
 {
     struct mc_runtime runtime;
     struct mc_bench_times times;
+    struct mc_bench_nodes nodes = {0};
     struct mc_record *r = NULL;
     int rc = check(bench, err);
     if (rc == MC_OK) rc = mc_context_runtime(context, &runtime, err);
-    if (rc == MC_OK) rc = time_model(model, bench, &runtime, &times, err);
+    if (rc == MC_OK) rc = time_model(model, bench, &runtime, &times, &nodes, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
-    if (rc < 0) return rc;
+    if (rc < 0) goto done;
     mc_record_set_text(r, "title", "compress bench");
     mc_context_record(&runtime, runtime.seed, r);
     if (model->path) mc_record_set_text(r, "model", mc_path_name(model->path));
     mc_record_set_text(r, "kind", bench->train ? "train" : "inference");
     mc_record_set_int(r, "batch", bench->batch);
     put_times(&times, r);
-    rc = mc_record_check(r, err);
+    if (bench->per_node) rc = put_nodes(&nodes, &runtime, r, err);
+    if (rc == MC_OK) rc = mc_record_check(r, err);
     if (rc == MC_OK)
         *record = r;
     else
         mc_record_destroy(r);
+done:
+    mc_bench_nodes_finish(&nodes);
     return rc;
 }

@@ -104,7 +104,7 @@ static void put_kind(const struct kind *kind, struct mc_record *operators)
     mc_record_set_text(entry, "operator", name);
     mc_record_set_int(entry, "version", node->opset);
     mc_record_set_int(entry, "nodes", kind->n_nodes);
-    mc_record_set_bool(entry, "runs", op && op->forward);
+    mc_record_set_bool(entry, "runs", op && (op->forward || op->evaluate));
     mc_record_set_bool(entry, "trains", op && op->backward);
     mc_record_set_bool(entry, "prunes", op && op->coupling);
     if (!op)
@@ -132,13 +132,15 @@ static void put_ability(struct mc_record *can, const char *what, bool able, cons
     if (why && *why) mc_record_set_text(ability, "why", why);
 }
 
-static void put_can_run(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_record *can)
+static void put_can_run(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_record *can,
+                        struct mc_record *record)
 {
     struct mc_plan *plan = NULL;
     struct mc_error why = {0};
     const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = runtime};
     const int rc = mc_plan_create(&plan, model, &options, &why);
     put_ability(can, "run", rc == MC_OK, why.text);
+    if (rc == MC_OK) mc_record_set_int(record, "activation_bytes", (int64_t)mc_plan_bytes(plan));
     mc_plan_destroy(plan);
 }
 
@@ -220,7 +222,7 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     if (rc == MC_OK) rc = put_operators(model, record, err);
     if (rc < 0) return rc;
     struct mc_record *can = mc_record_object(record, "can");
-    put_can_run(model, &runtime, can);
+    put_can_run(model, &runtime, can, record);
     put_can_train(model, &runtime, can);
     put_can_prune(model, can);
     return mc_record_check(record, err);

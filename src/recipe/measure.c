@@ -110,6 +110,7 @@ static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *fa
     put_counts(cost->parameters, cost->nonzeros, layer);
     if (cost->known) mc_record_set_int(layer, "macs", cost->cost.macs);
     mc_record_set_int(layer, "bytes", cost->parameter_bytes);
+    if (cost->known) mc_record_set_int(layer, "bytes_moved", cost->cost.bytes_read + cost->cost.bytes_written);
     if (node_ns && node_ns[node->id]) mc_record_set_num(layer, "time_ms", (double)node_ns[node->id] * 1e-6);
 }
 

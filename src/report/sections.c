@@ -40,6 +40,7 @@ static const struct figure figures[] = {
     {"macs", "MACs", COUNT},
     {"bytes", "bytes", COUNT},
     {"bytes_zstd", "bytes, zstd", COUNT},
+    {"activation_bytes", "activations, bytes", COUNT},
     {"samples", "samples", COUNT},
     {"accuracy", "accuracy", SHARE},
     {"accuracy_low", "95 % from", SHARE},
@@ -289,9 +290,13 @@ static void show_abilities(struct printing *p)
 static void show_layers_of(struct printing *p, const struct mc_record *measurement, const char *title)
 {
     const struct mc_record *layers = mc_record_get(measurement, "layers");
-    static const struct figure columns[] = {{"parameters", "parameters", COUNT}, {"nonzeros", "non-zeros", COUNT},
-                                            {"sparsity", "zeros", SHARE},        {"macs", "MACs", COUNT},
-                                            {"bytes", "bytes", COUNT},           {"time_ms", "ms", TIME}};
+    static const struct figure columns[] = {{"parameters", "parameters", COUNT},
+                                            {"nonzeros", "non-zeros", COUNT},
+                                            {"sparsity", "zeros", SHARE},
+                                            {"macs", "MACs", COUNT},
+                                            {"bytes", "bytes", COUNT},
+                                            {"bytes_moved", "bytes moved", COUNT},
+                                            {"time_ms", "ms", TIME}};
     struct mc_grid grid;
     mc_grid_init(&grid, title, 3 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
     mc_grid_add(&grid, "layer");
@@ -323,6 +328,42 @@ static void show_layers(struct printing *p)
         snprintf(title, sizeof title, "Layers after step %zu, %s", i + 1, mc_record_get_text(step, "step", "?"));
         show_layers_of(p, mc_record_get(step, "result"), title);
     }
+}
+
+/* Nodes as they were timed, in the order in which they ran. */
+static void show_nodes(struct printing *p)
+{
+    const struct mc_record *nodes = mc_record_get(p->record, "nodes"), *limits = mc_record_get(p->record, "limits");
+    static const struct figure columns[] = {{"time_ms", "ms", TIME},  {"time_share", "of time", SHARE},
+                                            {"macs", "MACs", COUNT},  {"gflops", "GFLOP/s", REAL},
+                                            {"gbytes", "GB/s", REAL}, {"limit_share", "of limit", SHARE}};
+    static const struct figure roofs[] = {{"gflops", "GFLOP/s", REAL}, {"gbytes", "GB/s", REAL}};
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Nodes" : NULL, 3 + (int)MC_COUNT(columns),
+                 MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
+    mc_grid_add(&grid, "node");
+    mc_grid_add(&grid, "operator");
+    mc_grid_add(&grid, "output");
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    for (size_t i = 0; i < mc_record_size(nodes); i++) {
+        const struct mc_record *node = mc_record_at(nodes, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(node, "node", "?"));
+        mc_grid_add(&grid, "%s", mc_record_get_text(node, "operator", "?"));
+        mc_grid_add(&grid, "%s", mc_record_get_text(node, "shape", ""));
+        for (size_t c = 0; c < MC_COUNT(columns); c++) {
+            char text[NUMBER_TEXT];
+            mc_grid_add(&grid, "%s", figure_text(&columns[c], node, text));
+        }
+    }
+    show(p, &grid);
+    if (!limits) return;
+    mc_grid_init(&grid, p->details ? "Limits of this machine" : NULL, 2, MC_GRID_TEXT(0), false);
+    for (size_t c = 0; c < MC_COUNT(roofs); c++) {
+        char text[NUMBER_TEXT];
+        mc_grid_add(&grid, "limit, %s", roofs[c].label);
+        mc_grid_add(&grid, "%s", figure_text(&roofs[c], limits, text));
+    }
+    show(p, &grid);
 }
 
 static void show_epochs(struct printing *p, const struct mc_record *step, const char *title)
@@ -383,5 +424,6 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_abilities(&p);
     show_training(&p);
     show_layers(&p);
+    show_nodes(&p);
     show_outputs(&p);
 }

@@ -7,9 +7,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "graph/cost.h"
 #include "run/plan.h"
 
-enum { WARM_UP = 2, LEAST = 3 };
+enum { WARM_UP = 2, LEAST = 3, NODE_RUNS = 10 };
 
 struct samples {
     double *ms;
@@ -91,14 +92,62 @@ static int infer(void *context, struct mc_error *err)
     return mc_plan_run(f->plan, err);
 }
 
+/* --- node by node --- */
+
+static int list_nodes(struct mc_bench_nodes *nodes, struct mc_plan *plan, const struct mc_model *model,
+                      struct mc_error *err)
+{
+    const struct mc_facts *facts = mc_plan_facts(plan);
+    struct mc_model_cost cost;
+    int rc = mc_model_cost_create(&cost, model, facts, err);
+    if (rc < 0) return rc;
+    const int n = mc_plan_n_steps(plan);
+    nodes->of = MC_NEW_ARRAY(struct mc_bench_node, n > 0 ? n : 1);
+    if (!nodes->of) rc = mc_error_memory(err);
+    for (int i = 0, k = 0; i < n && rc == MC_OK; i++) {
+        const struct mc_node *node = mc_plan_step_node(plan, i);
+        struct mc_bench_node *to = &nodes->of[nodes->n++];
+        to->node = node;
+        while (k < cost.n_nodes && cost.nodes[k].node != node) k++; /* both are in the graph's order */
+        if (k < cost.n_nodes) to->cost = cost.nodes[k].cost;
+        const struct mc_fact *made = node->outputs[0] ? &facts->of[node->outputs[0]->id] : NULL;
+        to->shape = made && !made->open ? made->shape : (struct mc_shape){.rank = -1};
+    }
+    mc_model_cost_finish(&cost);
+    return rc;
+}
+
+static int time_nodes(struct inference *f, struct mc_bench_nodes *nodes, struct mc_error *err)
+{
+    mc_plan_time(f->plan, true);
+    for (int run = 0; run < NODE_RUNS; run++) {
+        const int rc = infer(f, err);
+        if (rc < 0) return rc;
+        for (int i = 0; i < nodes->n; i++) {
+            const double ms = (double)mc_plan_step_ns(f->plan, i) * 1e-6;
+            if (run == 0 || ms < nodes->of[i].best_ms) nodes->of[i].best_ms = ms;
+        }
+    }
+    return MC_OK;
+}
+
+void mc_bench_nodes_finish(struct mc_bench_nodes *nodes)
+{
+    mc_free(nodes->of);
+    *nodes = (struct mc_bench_nodes){0};
+}
+
 int mc_bench_infer(const struct mc_model *model, const struct mc_dims *dims, double seconds,
-                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_error *err)
+                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_bench_nodes *nodes,
+                   struct mc_error *err)
 {
     struct inference f = {0};
     const struct mc_plan_options options = {.dims = *dims, .runtime = runtime};
     int rc = mc_plan_create(&f.plan, model, &options, err);
     if (rc == MC_OK) rc = create_inputs(&f, mc_plan_runtime(f.plan)->seed, err);
     if (rc == MC_OK) rc = mc_bench_repeat(infer, &f, seconds, times, err);
+    if (rc == MC_OK && nodes) rc = list_nodes(nodes, f.plan, model, err);
+    if (rc == MC_OK && nodes) rc = time_nodes(&f, nodes, err);
     for (int i = 0; i < f.n_inputs; i++) mc_tensor_destroy(f.inputs[i]);
     mc_free(f.inputs);
     mc_plan_destroy(f.plan);

@@ -14,9 +14,24 @@ struct mc_bench_times {
 int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *context, double seconds,
                     struct mc_bench_times *times, struct mc_error *err);
 
+/* One step of a plan. What was absorbed by another step has none of its own. */
+struct mc_bench_node {
+    const struct mc_node *node;
+    struct mc_shape shape; /* of output 0; rank -1 where it is only known at run time */
+    double best_ms;        /* of the runs that were timed one by one */
+    struct mc_cost cost;
+};
+
+struct mc_bench_nodes {
+    int n;
+    struct mc_bench_node *of; /* in the order in which they run */
+};
+
 /* Time inference on one batch of random inputs (normal floats, zeros of other types) that stays the same and is read
- * where it lies. Compiling the plan does not count. */
+ * where it lies. Compiling the plan does not count. `nodes`, unless NULL, is filled from further runs. */
 int mc_bench_infer(const struct mc_model *model, const struct mc_dims *dims, double seconds,
-                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_error *err);
+                   const struct mc_runtime *runtime, struct mc_bench_times *times, struct mc_bench_nodes *nodes,
+                   struct mc_error *err);
+void mc_bench_nodes_finish(struct mc_bench_nodes *nodes);
 
 #endif

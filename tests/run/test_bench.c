@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "nets.h"
 #include "op/ops.h"
+#include "run/limits.h"
 
 static int count(void *context, struct mc_error *err)
 {
@@ -45,10 +46,39 @@ static void test_inference_is_timed_at_the_given_batch(void **state)
     struct mc_value *x = net_input(net, "x", DIMS(-1, 3));
     net_output(net, net_node(net, "Relu", "y", x, NULL));
     mc_ops_bind(net);
-    assert_ok(mc_bench_infer(net, &(struct mc_dims){.batch = 2}, 0, NULL, &times, &err), err);
+    assert_ok(mc_bench_infer(net, &(struct mc_dims){.batch = 2}, 0, NULL, &times, NULL, &err), err);
     assert_int_equal(times.n_steps, 3);
-    assert_int_equal(mc_bench_infer(net, &(struct mc_dims){0}, 0, NULL, &times, &err), MC_ERR_USAGE);
+    assert_int_equal(mc_bench_infer(net, &(struct mc_dims){0}, 0, NULL, &times, NULL, &err), MC_ERR_USAGE);
     mc_model_destroy(net);
+}
+
+static void test_every_step_is_timed_and_has_its_cost(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_bench_times times;
+    struct mc_bench_nodes nodes = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 3)), *w = net_param(net, "w", DIMS(3, 4), NULL);
+    net_output(net, net_node(net, "Softmax", "y", net_node(net, "MatMul", "xw", x, w), NULL));
+    mc_ops_bind(net);
+    assert_ok(mc_bench_infer(net, &(struct mc_dims){.batch = 2}, 0, NULL, &times, &nodes, &err), err);
+    assert_int_equal(nodes.n, 2);
+    assert_string_equal(nodes.of[0].node->type, "MatMul");
+    assert_int_equal(nodes.of[0].cost.macs, 2 * 3 * 4);
+    assert_int_equal(nodes.of[1].shape.dim[1], 4);
+    assert_true(nodes.of[0].best_ms > 0 && nodes.of[1].best_ms > 0);
+    mc_bench_nodes_finish(&nodes);
+    mc_model_destroy(net);
+}
+
+static void test_the_machine_has_limits(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_runtime runtime;
+    struct mc_limits limits = {0};
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
+    assert_ok(mc_limits_measure(&limits, &runtime, &err), err);
+    assert_true(limits.gflops > 0 && limits.gbytes > 0);
 }
 
 int main(void)
@@ -57,6 +87,8 @@ int main(void)
         cmocka_unit_test(test_repeats_three_times_at_least_after_warming_up),
         cmocka_unit_test(test_failures_are_passed_on),
         cmocka_unit_test(test_inference_is_timed_at_the_given_batch),
+        cmocka_unit_test(test_every_step_is_timed_and_has_its_cost),
+        cmocka_unit_test(test_the_machine_has_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
