@@ -22,6 +22,9 @@ struct driver {
     const struct mc_fact **in; /* of the node at hand, see mc_op.shape */
     struct mc_fact *out;
     struct mc_tensor **made;
+    struct mc_refusal refusal; /* what is missing here, so that one message names all of it */
+    struct mc_arena texts;     /* its reasons */
+    bool any_typed;            /* some of it for more than its name */
     struct mc_error *err;
 };
 
@@ -176,17 +179,37 @@ static void find_unknown(const struct mc_graph *graph, struct mc_refusal *refusa
     }
 }
 
-static int refuse_unknown(const struct driver *d)
+static void note_unknown(struct driver *d)
 {
-    struct mc_refusal refusal;
-    mc_refusal_init(&refusal);
     for (int i = 0; i < d->graph->n_nodes; i++) {
         const struct mc_node *node = d->graph->nodes[i];
         if (!is_needed(d, node)) continue;
-        if (!node->op) mc_refusal_add(&refusal, node, NULL);
-        for (int k = 0; k < mc_node_n_subgraphs(node); k++) find_unknown(mc_node_subgraph(node, k), &refusal);
+        if (!node->op) mc_refusal_add(&d->refusal, node, NULL);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) find_unknown(mc_node_subgraph(node, k), &d->refusal);
     }
-    return mc_refusal_finish(&refusal, "needs operators that are not known here", d->err);
+}
+
+/* A node that is refused for a type or an attribute: what comes after it is looked at all the same. */
+static int note_refused(struct driver *d, const struct mc_node *node)
+{
+    const char *why = mc_arena_strdup(&d->texts, d->err->text);
+    if (!why) return mc_error_memory(d->err);
+    mc_refusal_add(&d->refusal, node, why);
+    d->any_typed = true;
+    return MC_OK;
+}
+
+static int refuse(struct driver *d)
+{
+    if (d->refusal.n == 1 && d->any_typed) {
+        char text[128];
+        const struct mc_refused only = d->refusal.nodes[0];
+        mc_refusal_finish(&d->refusal, "", NULL);
+        return mc_error_set(d->err, MC_ERR_UNSUPPORTED, "node %s: %s", mc_node_text(only.node, text, sizeof text),
+                            only.why);
+    }
+    return mc_refusal_finish(
+        &d->refusal, d->any_typed ? "needs what is missing here" : "needs operators that are not known here", d->err);
 }
 
 static int check_arity(const struct mc_node *node, struct mc_error *err)
@@ -303,13 +326,22 @@ static int infer_node(struct driver *d, const struct mc_node *node)
     return can_fold(d, node) ? fold(d, node) : MC_OK;
 }
 
+static bool is_behind_refused(const struct driver *d, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] && !is_known(&d->facts->of[node->inputs[i]->id])) return true;
+    return false;
+}
+
 static int infer_nodes(struct driver *d)
 {
     for (int i = 0; i < d->graph->n_nodes; i++) {
         const struct mc_node *node = d->graph->nodes[i];
         char text[128];
         if (!node->op) continue;
-        const int rc = infer_node(d, node);
+        if (d->refusal.n && is_behind_refused(d, node)) continue;
+        int rc = infer_node(d, node);
+        if (rc == MC_ERR_UNSUPPORTED && !d->partial && is_needed(d, node)) rc = note_refused(d, node);
         if (rc == MC_ERR_SYSTEM || (rc < 0 && !d->partial && is_needed(d, node)))
             return mc_error_wrap(d->err, rc, "node %s", mc_node_text(node, text, sizeof text));
     }
@@ -354,16 +386,22 @@ static int create(struct mc_facts *facts, const struct mc_model *model, const st
                        .partial = partial,
                        .err = &ours};
     *facts = (struct mc_facts){0};
+    mc_refusal_init(&d.refusal);
+    mc_arena_init(&d.texts);
     int rc = allocate(&d);
     if (rc == MC_OK) {
         mark_needed(&d);
-        if (!partial) rc = refuse_unknown(&d);
-    }
-    if (rc == MC_OK) {
+        if (!partial) note_unknown(&d);
         note_initializers(&d);
         rc = settle_inputs(&d);
+        if (rc == MC_ERR_USAGE && d.refusal.n) rc = MC_OK; /* no extents help a model that cannot be run */
     }
     if (rc == MC_OK) rc = infer_nodes(&d);
+    if (rc == MC_OK)
+        rc = refuse(&d);
+    else
+        mc_refusal_finish(&d.refusal, "", NULL);
+    mc_arena_finish(&d.texts);
     mc_free(d.needed);
     mc_free(d.made);
     mc_free(d.out);

@@ -302,6 +302,78 @@ static void test_refusals_name_the_node(void **state)
     mc_model_destroy(m);
 }
 
+static void test_all_that_is_missing_is_named_together(void **state)
+{
+    struct mc_model *m = new_model();
+    struct mc_value *x = add_input(m, "x", (struct mc_type){.dtype = MC_FLOAT, .rank = 1, .dim = {2}});
+    add_node(m, &op_view, "turn", x, x);
+    add_node(m, &op_double, "behind", add_node(m, &op_view, "again", x, x), NULL);
+    add_node(m, NULL, "stranger", x, NULL);
+    expect_refused(
+        m, NULL, MC_ERR_UNSUPPORTED,
+        "needs what is missing here: 'stranger' (Unknown of ai.onnx 17), 'turn', 'again' (View of ai.onnx 17: "
+        "needs a constant shape)");
+    mc_model_destroy(m);
+}
+
+static int open_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_error *err)
+{
+    return mc_error_set(err, MC_ERR_OPEN, "wait and see");
+}
+
+static void test_what_contents_decide_is_open_and_so_is_what_follows(void **state)
+{
+    static const struct mc_op op_open = {.domain = "",
+                                         .type = "Open",
+                                         .min_inputs = 1,
+                                         .max_inputs = 1,
+                                         .n_outputs = 1,
+                                         .shape = open_shape,
+                                         .forward = never};
+    struct mc_error err = {0};
+    struct mc_model *m = new_model();
+    struct mc_value *x = add_input(m, "x", (struct mc_type){.dtype = MC_FLOAT, .rank = 1, .dim = {2}});
+    struct mc_value *y = add_node(m, &op_open, "y", x, NULL), *z = add_node(m, &op_double, "z", y, NULL);
+    struct mc_value *other = add_node(m, &op_double, "other", x, NULL);
+    struct mc_facts facts;
+    int n = 0;
+    assert_ok(mc_facts_create(&facts, m, NULL, evaluate, &n, &err), err);
+    assert_true(facts.of[y->id].open && facts.of[z->id].open && !facts.of[other->id].open);
+    assert_int_equal(facts.of[z->id].dtype, MC_UNDEFINED);
+    mc_facts_finish(&facts);
+    mc_model_destroy(m);
+}
+
+static int only_float_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                            struct mc_error *err)
+{
+    if (in[0]->dtype != MC_FLOAT) return mc_error_set(err, MC_ERR_UNSUPPORTED, "needs float32");
+    return same_shape(node, in, out, err);
+}
+
+static void test_small_floats_are_shown_as_float32_to_what_widens(void **state)
+{
+    static const struct mc_op op_widens = {.domain = "",
+                                           .type = "Widens",
+                                           .min_inputs = 1,
+                                           .max_inputs = 1,
+                                           .n_outputs = 1,
+                                           .widens = true,
+                                           .shape = only_float_shape,
+                                           .forward = never};
+    struct mc_error err = {0};
+    struct mc_model *m = new_model();
+    struct mc_value *x = add_input(m, "x", (struct mc_type){.dtype = MC_BFLOAT16, .rank = 1, .dim = {2}});
+    struct mc_value *y = add_node(m, &op_widens, "y", x, NULL);
+    struct mc_facts facts;
+    int n = 0;
+    assert_ok(mc_facts_create(&facts, m, NULL, evaluate, &n, &err), err);
+    assert_int_equal(facts.of[y->id].dtype, MC_BFLOAT16);
+    mc_facts_finish(&facts);
+    mc_model_destroy(m);
+}
+
 static void test_numbers_of_inputs_are_checked(void **state)
 {
     struct mc_model *m = new_model();
@@ -352,6 +424,9 @@ int main(void)
         cmocka_unit_test(test_what_no_output_needs_may_be_unknown),
         cmocka_unit_test(test_partial_facts_go_as_far_as_they_can),
         cmocka_unit_test(test_refusals_name_the_node),
+        cmocka_unit_test(test_all_that_is_missing_is_named_together),
+        cmocka_unit_test(test_what_contents_decide_is_open_and_so_is_what_follows),
+        cmocka_unit_test(test_small_floats_are_shown_as_float32_to_what_widens),
         cmocka_unit_test(test_numbers_of_inputs_are_checked),
         cmocka_unit_test(test_failing_allocations_leave_nothing_behind),
     };

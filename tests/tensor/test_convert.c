@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tensor/half.h"
 #include "tensor/tensor.h"
 
 /* Convert one double into `dtype`; return the code. */
@@ -118,9 +119,40 @@ static void test_strings_do_not_convert(void **state)
     assert_int_equal(mc_tensor_convert(&to, &from, &err), MC_ERR_UNSUPPORTED);
 }
 
+/* All halves, and floats that cover every exponent and all that rounding does, both ways against the slow readers and
+ * writers. NaNs only have to stay NaN. */
+static void test_fast_halves_are_the_slow_ones(void **state)
+{
+    (void)state;
+    for (uint32_t h = 0; h < 0x10000; h++) {
+        const uint16_t code = (uint16_t)h;
+        float fast[2];
+        mc_halves_to_floats(1, &code, &fast[0]);
+        mc_bfloats_to_floats(1, &code, &fast[1]);
+        const float slow[2] = {mc_half_to_float(code), mc_bfloat16_to_float(code)};
+        for (int k = 0; k < 2; k++)
+            assert_true(isnan(slow[k]) ? isnan(fast[k]) : memcmp(&fast[k], &slow[k], sizeof slow[k]) == 0);
+    }
+    for (uint64_t step = 0; step <= UINT32_MAX; step += 4093) {
+        const uint32_t bits = (uint32_t)step;
+        float f;
+        uint16_t fast[2];
+        memcpy(&f, &bits, sizeof f);
+        mc_floats_to_halves(1, &f, &fast[0]);
+        mc_floats_to_bfloats(1, &f, &fast[1]);
+        if (isnan(f)) {
+            assert_true(isnan(mc_half_to_float(fast[0])) && isnan(mc_bfloat16_to_float(fast[1])));
+        } else {
+            assert_int_equal(fast[0], mc_float_to_half(f));
+            assert_int_equal(fast[1], mc_float_to_bfloat16(f));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_fast_halves_are_the_slow_ones),
         cmocka_unit_test(test_half_codes),
         cmocka_unit_test(test_every_half_and_bfloat16_survives_the_way_through_float),
         cmocka_unit_test(test_float8_codes),
