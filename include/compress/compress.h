@@ -171,6 +171,17 @@ MC_API int mc_model_run_items(const struct mc_model *model, const struct mc_cont
                               struct mc_item *const *inputs, int n_inputs, struct mc_item **outputs,
                               struct mc_error *err);
 
+/* A model made ready to be run again and again: what was compiled for the shapes of earlier inputs is kept, for the
+ * last eight sets of shapes. The model has to outlive it and must not change. */
+struct mc_runner;
+
+MC_API int mc_runner_create(struct mc_runner **runner, const struct mc_model *model, const struct mc_context *context,
+                            struct mc_error *err);
+/* As mc_model_run_items. */
+MC_API int mc_runner_run(struct mc_runner *runner, struct mc_item *const *inputs, int n_inputs,
+                         struct mc_item **outputs, struct mc_error *err);
+MC_API void mc_runner_destroy(struct mc_runner *runner);
+
 struct mc_bench {
     int64_t batch;  /* samples per run, where the model leaves it open; default 1 */
     double seconds; /* to measure for, at least; default 2; never fewer than 3 runs */

@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "onnx/onnx.h"
 #include "recipe/context.h"
-#include "run/plan.h"
+#include "run/plans.h"
 
 int mc_model_n_outputs(const struct mc_model *model)
 {
@@ -41,8 +41,6 @@ int mc_model_save_output(const struct mc_model *model, int i, const struct mc_it
                : mc_tensor_save_pb(item->tensor, name, path, overwrite, err);
 }
 
-/* --- running --- */
-
 /* What is not of the declared type or shape is a fault of the file it came from, not of how we are called. */
 static int blame_input(int rc, struct mc_error *err)
 {
@@ -51,20 +49,49 @@ static int blame_input(int rc, struct mc_error *err)
     return MC_ERR_INPUT;
 }
 
-static int plan_for(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,
-                    struct mc_item *const *inputs, int n_inputs, struct mc_error *err)
+/* --- a runner --- */
+
+struct mc_runner {
+    const struct mc_model *model;
+    struct mc_runtime runtime;
+    struct mc_plans plans;
+};
+
+int mc_runner_create(struct mc_runner **runner, const struct mc_model *model, const struct mc_context *context,
+                     struct mc_error *err)
+{
+    struct mc_runner *r = MC_NEW(struct mc_runner);
+    if (!r) return mc_error_memory(err);
+    r->model = model;
+    const int rc = mc_context_runtime(context, &r->runtime, err);
+    if (rc == MC_OK)
+        *runner = r;
+    else
+        mc_runner_destroy(r);
+    return rc;
+}
+
+void mc_runner_destroy(struct mc_runner *runner)
+{
+    if (!runner) return;
+    mc_plans_finish(&runner->plans);
+    mc_free(runner);
+}
+
+static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_inputs, struct mc_plan **plan,
+                     struct mc_error *err)
 {
     struct mc_shape *shapes = MC_NEW_ARRAY(struct mc_shape, n_inputs > 0 ? n_inputs : 1);
     int rc = shapes ? MC_OK : mc_error_memory(err);
     for (int i = 0; i < n_inputs && rc == MC_OK; i++) {
-        const struct mc_value *v = mc_model_input(model, i);
+        const struct mc_value *v = mc_model_input(r->model, i);
         if (inputs[i]->kind == MC_ITEM_TENSOR)
             shapes[i] = inputs[i]->tensor->shape;
         else if (v->type.dtype != MC_UNDEFINED)
             rc = mc_error_set(err, MC_ERR_INPUT, "input '%s': needs a tensor", v->name);
     }
-    const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = runtime};
-    if (rc == MC_OK) rc = blame_input(mc_plan_create(plan, model, &options, err), err);
+    const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = &r->runtime};
+    if (rc == MC_OK) rc = blame_input(mc_plans_find(&r->plans, r->model, &options, plan, err), err);
     mc_free(shapes);
     return rc;
 }
@@ -84,25 +111,34 @@ static void release(struct mc_item **items, int n)
     }
 }
 
-int mc_model_run_items(const struct mc_model *model, const struct mc_context *context, struct mc_item *const *inputs,
-                       int n_inputs, struct mc_item **outputs, struct mc_error *err)
+int mc_runner_run(struct mc_runner *runner, struct mc_item *const *inputs, int n_inputs, struct mc_item **outputs,
+                  struct mc_error *err)
 {
-    const int needed = mc_model_n_inputs(model), n_outputs = mc_model_n_outputs(model);
+    const int needed = mc_model_n_inputs(runner->model), n_outputs = mc_model_n_outputs(runner->model);
+    struct mc_plan *plan = NULL;
     if (n_inputs != needed)
         return mc_error_set(err, MC_ERR_USAGE, "the model takes %d input%s, has been given %d", needed,
                             needed == 1 ? "" : "s", n_inputs);
-    struct mc_runtime runtime;
-    struct mc_plan *plan = NULL;
     memset(outputs, 0, (size_t)n_outputs * sizeof *outputs);
-    int rc = mc_context_runtime(context, &runtime, err);
-    if (rc == MC_OK) rc = plan_for(&plan, model, &runtime, inputs, n_inputs, err);
+    int rc = find_plan(runner, inputs, n_inputs, &plan, err);
     if (rc == MC_OK) rc = bind(plan, inputs, n_inputs, err);
     if (rc == MC_OK) rc = mc_plan_run(plan, err);
     for (int i = 0; i < n_outputs && rc == MC_OK; i++) rc = mc_plan_output_item(plan, i, &outputs[i], err);
     if (rc < 0) release(outputs, n_outputs);
-    mc_plan_destroy(plan);
     return rc;
 }
+
+int mc_model_run_items(const struct mc_model *model, const struct mc_context *context, struct mc_item *const *inputs,
+                       int n_inputs, struct mc_item **outputs, struct mc_error *err)
+{
+    struct mc_runner *runner = NULL;
+    int rc = mc_runner_create(&runner, model, context, err);
+    if (rc == MC_OK) rc = mc_runner_run(runner, inputs, n_inputs, outputs, err);
+    mc_runner_destroy(runner);
+    return rc;
+}
+
+/* --- tensors alone --- */
 
 /* The tensor of an item, for the caller to own. */
 static int take_tensor(struct mc_tensor **tensor, const struct mc_item *item, const char *name, struct mc_error *err)

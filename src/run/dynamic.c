@@ -15,24 +15,7 @@
 #include "base/error.h"
 #include "run/evaluate.h"
 #include "run/plan_state.h"
-
-/* A body that grows its inputs with every turn would otherwise leave a plan for each behind. */
-enum { MOST_PLANS = 8 };
-
-/* A graph within, compiled for some input shapes. */
-struct mc_subplan {
-    const struct mc_graph *graph;
-    int n_given;
-    struct mc_given *given; /* the signature: types and shapes; constants are those of the plan around it */
-    struct mc_plan *plan;
-    uint64_t used; /* when last */
-};
-
-struct mc_subplans {
-    int n;
-    uint64_t clock;
-    struct mc_subplan at[MOST_PLANS];
-};
+#include "run/plans.h"
 
 /* --- what values are, as items --- */
 
@@ -62,12 +45,6 @@ void mc_plan_hold(struct mc_plan_value *v, struct mc_item *item)
 }
 
 /* --- graphs within --- */
-
-static bool same_fact(const struct mc_fact *a, const struct mc_fact *b)
-{
-    return a->open == b->open && a->dtype == b->dtype && a->constant == b->constant &&
-           mc_shape_equal(&a->shape, &b->shape);
-}
 
 static struct mc_fact fact_of_item(const struct mc_item *item)
 {
@@ -100,47 +77,6 @@ static int list_given(const struct mc_plan *plan, const struct mc_graph *graph, 
     mc_free(captured);
     *n = n_in + n_captured;
     return *list ? MC_OK : mc_error_memory(err);
-}
-
-static void forget(struct mc_subplan *s)
-{
-    mc_plan_destroy(s->plan);
-    mc_free(s->given);
-    *s = (struct mc_subplan){0};
-}
-
-static bool matches(const struct mc_subplan *s, const struct mc_graph *graph, const struct mc_given *given, int n)
-{
-    if (s->graph != graph || s->n_given != n) return false;
-    for (int i = 0; i < n; i++)
-        if (s->given[i].value != given[i].value || !same_fact(&s->given[i].fact, &given[i].fact)) return false;
-    return true;
-}
-
-/* The plan for what is given, which it takes over; compiled if there is none yet. */
-static int find_plan(struct mc_plan *plan, struct mc_subplans *s, const struct mc_graph *graph, struct mc_given *given,
-                     int n, struct mc_plan **found, struct mc_error *err)
-{
-    struct mc_subplan *oldest = &s->at[0];
-    for (int i = 0; i < s->n; i++) {
-        if (matches(&s->at[i], graph, given, n)) {
-            mc_free(given);
-            s->at[i].used = ++s->clock;
-            *found = s->at[i].plan;
-            return MC_OK;
-        }
-        if (s->at[i].used < oldest->used) oldest = &s->at[i];
-    }
-    if (s->n < MOST_PLANS) oldest = &s->at[s->n++];
-    forget(oldest);
-    const struct mc_plan_options options = {.dims = {.graph = graph, .n_given = n, .given = given},
-                                            .runtime = &plan->runtime,
-                                            .no_fold = plan->options.no_fold};
-    *oldest = (struct mc_subplan){.graph = graph, .n_given = n, .given = given, .used = ++s->clock};
-    const int rc = mc_plan_create(&oldest->plan, plan->model, &options, err);
-    *found = oldest->plan;
-    if (rc < 0) forget(oldest);
-    return rc;
 }
 
 static int bind_captured(const struct mc_plan *plan, struct mc_plan *inner, int first, struct mc_error *err)
@@ -177,15 +113,20 @@ static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_i
                      struct mc_item **out, struct mc_error *err)
 {
     const struct context *c = call->context;
-    struct mc_given *given;
+    struct mc_given *given = NULL;
     struct mc_plan *inner = NULL;
     int n;
     if (n_in != mc_graph_n_fed(graph))
         return mc_error_set(err, MC_ERR_INPUT, "its graph '%s' takes %d inputs, is given %d", graph->name,
                             mc_graph_n_fed(graph), n_in);
-    if (!c->step->subplans && !(c->step->subplans = MC_NEW(struct mc_subplans))) return mc_error_memory(err);
+    if (!c->step->plans && !(c->step->plans = MC_NEW(struct mc_plans))) return mc_error_memory(err);
     int rc = list_given(c->plan, graph, n_in, in, &given, &n, err);
-    if (rc == MC_OK) rc = find_plan(c->plan, c->step->subplans, graph, given, n, &inner, err);
+    if (rc < 0) return rc;
+    const struct mc_plan_options options = {.dims = {.graph = graph, .n_given = n, .given = given},
+                                            .runtime = &c->plan->runtime,
+                                            .no_fold = c->plan->options.no_fold};
+    rc = mc_plans_find(c->step->plans, c->plan->model, &options, &inner, err);
+    mc_free(given);
     if (rc < 0) return rc;
     for (int i = 0; i < n_in && rc == MC_OK; i++) rc = mc_plan_bind_item(inner, i, in[i], err);
     if (rc == MC_OK) rc = bind_captured(c->plan, inner, n_in, err);
@@ -197,10 +138,9 @@ static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_i
 
 void mc_dynamic_release(struct mc_plan_step *step)
 {
-    if (!step->subplans) return;
-    for (int i = 0; i < step->subplans->n; i++) forget(&step->subplans->at[i]);
-    mc_free(step->subplans);
-    step->subplans = NULL;
+    if (step->plans) mc_plans_finish(step->plans);
+    mc_free(step->plans);
+    step->plans = NULL;
 }
 
 /* --- a step --- */

@@ -66,7 +66,7 @@ struct mc_plan_wide {
     int buffer;
 };
 
-struct mc_subplans; /* dynamic.c */
+struct mc_plans; /* plans.h */
 
 struct mc_plan_step {
     struct mc_step call;
@@ -79,10 +79,10 @@ struct mc_plan_step {
     struct mc_item **items_in, **items_out;
     int n_uses; /* inputs, and what the graphs among its attributes see of this one */
     const struct mc_value **uses;
-    struct mc_subplans *subplans;
-    uint64_t turns;       /* graphs run so far in this run */
-    bool backward;        /* a gradient passes through it */
-    int workspace, saved; /* buffers */
+    struct mc_plans *plans; /* of those graphs */
+    uint64_t turns;         /* graphs run so far in this run */
+    bool backward;          /* a gradient passes through it */
+    int workspace, saved;   /* buffers */
     int backward_workspace;
     int n_clamps; /* clamps of its outputs */
     const struct mc_plan_clamp *clamps;

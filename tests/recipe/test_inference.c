@@ -74,11 +74,38 @@ static void test_wrong_number_of_inputs_is_refused(void **state)
     mc_model_destroy(model);
 }
 
+/* One runner, several targets of several lengths: each is right, also when it comes again. */
+static void test_a_runner_serves_any_shapes_in_turn(void **state)
+{
+    (void)state;
+    struct mc_error err = {0};
+    struct mc_model *const model = reshape_model();
+    struct mc_runner *runner;
+    assert_ok(mc_runner_create(&runner, model, NULL, &err), err);
+    model->graph->inputs[0]->type.dim[0] = -1;
+    for (int k = 0; k < 30; k++) {
+        const int64_t n = 2 + 2 * (k % 12), target[] = {2, n / 2};
+        float numbers[32];
+        for (int i = 0; i < n; i++) numbers[i] = (float)(k + i);
+        struct mc_item *in[] = {mc_item_of_tensor(tensor(MC_FLOAT, n, numbers)),
+                                mc_item_of_tensor(tensor(MC_INT64, 2, target))},
+                       *out;
+        assert_ok(mc_runner_run(runner, in, 2, &out, &err), err);
+        assert_int_equal(out->tensor->shape.dim[1], n / 2);
+        assert_true(mc_tensor_get_f64(out->tensor, n - 1) == (double)(k + n - 1));
+        mc_item_release(out);
+        for (int i = 0; i < 2; i++) mc_item_release(in[i]);
+    }
+    mc_runner_destroy(runner);
+    mc_model_destroy(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fed_integers_may_decide_shapes),
         cmocka_unit_test(test_wrong_number_of_inputs_is_refused),
+        cmocka_unit_test(test_a_runner_serves_any_shapes_in_turn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
