@@ -108,6 +108,20 @@ int mc_node_set_string(struct mc_node *node, const char *name, const char *value
     return write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_STRING, .s = text}, err);
 }
 
+int mc_node_set_strings(struct mc_node *node, const char *name, const char *const *values, int64_t n,
+                        struct mc_error *err)
+{
+    struct mc_arena *arena = &node->graph->model->arena;
+    struct mc_text *texts = mc_arena_alloc(arena, (size_t)n + 1, sizeof *texts);
+    if (!texts) return mc_error_memory(err);
+    for (int64_t i = 0; i < n; i++) {
+        texts[i].length = strlen(values[i]);
+        texts[i].bytes = mc_arena_strndup(arena, values[i], texts[i].length);
+        if (!texts[i].bytes) return mc_error_memory(err);
+    }
+    return write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_STRINGS, .n = n, .strings = texts}, err);
+}
+
 int mc_node_set_tensor(struct mc_node *node, const char *name, struct mc_tensor *value, struct mc_error *err)
 {
     const int rc = write_attr(node, (struct mc_attr){.name = name, .type = MC_ATTR_TENSOR, .t = value}, err);

@@ -192,6 +192,8 @@ int mc_node_set_float(struct mc_node *node, const char *name, float value, struc
 int mc_node_set_ints(struct mc_node *node, const char *name, const int64_t *values, int64_t n, struct mc_error *err);
 int mc_node_set_floats(struct mc_node *node, const char *name, const float *values, int64_t n, struct mc_error *err);
 int mc_node_set_string(struct mc_node *node, const char *name, const char *value, struct mc_error *err);
+int mc_node_set_strings(struct mc_node *node, const char *name, const char *const *values, int64_t n,
+                        struct mc_error *err);
 int mc_node_set_tensor(struct mc_node *node, const char *name, struct mc_tensor *value, struct mc_error *err);
 int mc_node_set_graph(struct mc_node *node, const char *name, struct mc_graph *value, struct mc_error *err);
 void mc_node_remove_attr(struct mc_node *node, const char *name); /* nothing happens when it is absent */
