@@ -78,6 +78,7 @@ static int signed_shape(const struct mc_node *node, const struct mc_fact *const 
         .inplace = true,                                                                                               \
         .order = mc_order_elementwise, \
         .link = MC_LINK_##to_link,                                                                                     \
+        .widens = true,                                                                                                \
         .shape = types##_shape,                                                                                        \
         .forward = name##_forward,                                                                                     \
         .backward = name##_backward,                                                                                   \
@@ -141,6 +142,7 @@ const struct mc_op mc_op_gelu_20 = {
     .keep = MC_KEEP_IN,
     .inplace = true,
     .order = mc_order_elementwise,
+    .widens = true,
     .shape = gelu_shape,
     .forward = gelu_forward,
     .backward = gelu_backward,

@@ -397,6 +397,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .n_outputs = outputs,                                                                                          \
         .grad_inputs = 1 << X | 1 << SCALE | 1 << SHIFT,                                                               \
         .keep = MC_KEEP_IN,                                                                                            \
+        .widens = true,                                                                                                \
         .shape = norm_shape,                                                                                           \
         .order = mc_order_same,                                                                                        \
         .prepare = norm_prepare,                                                                                       \

@@ -114,6 +114,7 @@ static int not_forward(struct mc_step *step, struct mc_error *err)
         .max_inputs = n_in,                                                                                            \
         .n_outputs = 1,                                                                                                \
         .keep = MC_KEEP_NONE,                                                                                          \
+        .widens = true, \
         .shape = shape_rule,                                                                                           \
         .forward = forward_rule,                                                                                       \
         .backward = NULL,                                                                                              \

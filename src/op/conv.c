@@ -230,6 +230,7 @@ const struct mc_op mc_op_conv_1 = {
     .n_outputs = 1,
     .grad_inputs = 7,
     .keep = MC_KEEP_IN,
+    .widens = true,
     .shape = conv_shape,
     .order = conv_order,
     .prepare = conv_prepare,

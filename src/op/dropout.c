@@ -174,6 +174,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .inplace = true,                                                                                               \
         .order = mc_order_elementwise,                                                                                 \
         .random = true,                                                                                                \
+        .widens = true,                                                                                                \
         .shape = dropout_shape,                                                                                        \
         .prepare = dropout_prepare,                                                                                    \
         .forward = dropout_forward,                                                                                    \

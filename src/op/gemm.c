@@ -166,6 +166,7 @@ const struct mc_op mc_op_gemm_7 = {
     .n_outputs = 1,
     .grad_inputs = 7,
     .keep = MC_KEEP_IN,
+    .widens = true,
     .shape = gemm_shape,
     .forward = gemm_forward,
     .backward = gemm_backward,

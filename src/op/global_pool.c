@@ -204,7 +204,7 @@ static int global_coupling(struct mc_coupling *c, const struct mc_node *node, st
 }
 
 #define GLOBAL_POOL                                                                                                    \
-    .domain = "", .since = 1, .min_inputs = 1, .max_inputs = 1, .n_outputs = 1, .grad_inputs = 1,                      \
+    .domain = "", .since = 1, .min_inputs = 1, .max_inputs = 1, .n_outputs = 1, .grad_inputs = 1, .widens = true,      \
     .shape = global_shape, .order = mc_order_same, .coupling = global_coupling, .cost = mc_cost_elementwise
 
 const struct mc_op mc_op_global_average_pool_1 = {

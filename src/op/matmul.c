@@ -237,6 +237,7 @@ const struct mc_op mc_op_matmul_1 = {
     .n_outputs = 1,
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
+    .widens = true,
     .shape = matmul_shape,
     .forward = matmul_forward,
     .backward = matmul_backward,

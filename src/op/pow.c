@@ -102,6 +102,7 @@ const struct mc_op mc_op_pow_7 = {
     .keep = MC_KEEP_IN,
     .inplace = true,
     .order = mc_order_elementwise,
+    .widens = true,
     .shape = pow_shape,
     .prepare = pow_prepare,
     .forward = pow_forward,

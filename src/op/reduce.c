@@ -1,15 +1,18 @@
-/* reduce.c - ReduceSum and ReduceMean over any set of axes.
+/* reduce.c - the Reduce operators over any set of axes.
  *
- * The axes are an attribute in ReduceSum before opset 13 and ReduceMean before 18, and an input since; none given means
- * all, unless `noop_with_empty_axes` asks for the input itself. float32 and float64; sums as kernel/broadcast.h states.
+ * The axes are an attribute in ReduceSum before opset 13 and in the others before 18, and an input since; none given
+ * means all, unless `noop_with_empty_axes` asks for the input itself. Sums and means of floats as kernel/broadcast.h
+ * states, everything else as kernel/fold.h does.
  */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernel/broadcast.h"
 #include "kernel/copy.h"
+#include "kernel/fold.h"
 #include "op/elementwise.h"
 
 static bool axes_are_input(const struct mc_node *node)
@@ -51,11 +54,20 @@ static int reduced_axes(const struct mc_node *node, const struct mc_fact *axes, 
     return rc;
 }
 
+#define TYPES_REDUCED                                                                                                  \
+    (MC_TYPES_ARITHMETIC | MC_TYPE_BIT(MC_INT8) | MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_UINT8) |                      \
+     MC_TYPE_BIT(MC_UINT16) | MC_TYPE_BIT(MC_UINT32) | MC_TYPE_BIT(MC_UINT64))
+
+static bool is_extreme(const struct mc_node *node)
+{
+    return strcmp(node->op->type, "ReduceMax") == 0 || strcmp(node->op->type, "ReduceMin") == 0;
+}
+
 static int reduce_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
 {
     bool reduced[MC_MAX_RANK];
-    int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_FLOAT, err);
+    int rc = mc_need_dtype(node, 0, in[0], TYPES_REDUCED | (is_extreme(node) ? MC_TYPE_BIT(MC_BOOL) : 0), err);
     if (rc == 0) rc = reduced_axes(node, axes_are_input(node) ? in[1] : NULL, in[0]->shape.rank, reduced, err);
     if (rc < 0) return rc;
     const bool keep = mc_node_int(node, "keepdims", 1) != 0;
@@ -97,10 +109,106 @@ static double factor_of(const struct mc_step *step)
     return (double)mc_shape_count(step->state) / (double)mc_tensor_count(step->in[0]);
 }
 
+/* What is folded, and what becomes of the result. */
+enum finish { AS_IT_IS, MEAN, ROOT, LOGARITHM, LOG_SUM_EXP };
+
+static const struct kind {
+    const char *type;
+    enum mc_fold fold;
+    enum finish finish;
+} kinds[] = {
+    {"ReduceL1", MC_FOLD_SUM_ABS, AS_IT_IS},  {"ReduceL2", MC_FOLD_SUM_SQUARE, ROOT},
+    {"ReduceLogSum", MC_FOLD_SUM, LOGARITHM}, {"ReduceLogSumExp", MC_FOLD_SUM_EXP, LOG_SUM_EXP},
+    {"ReduceMax", MC_FOLD_MAX, AS_IT_IS},     {"ReduceMean", MC_FOLD_SUM, MEAN},
+    {"ReduceMin", MC_FOLD_MIN, AS_IT_IS},     {"ReduceProd", MC_FOLD_PROD, AS_IT_IS},
+    {"ReduceSum", MC_FOLD_SUM, AS_IT_IS},     {"ReduceSumSquare", MC_FOLD_SUM_SQUARE, AS_IT_IS},
+};
+
+static const struct kind *kind_of(const struct mc_node *node)
+{
+    const struct kind *kind = kinds;
+    while (strcmp(kind->type, node->op->type) != 0) kind++;
+    return kind;
+}
+
+/* Results, and for LogSumExp the largest that each is shifted by. */
+static int fold_prepare(struct mc_step *step, struct mc_error *err)
+{
+    const int64_t n = mc_tensor_count(step->out[0]);
+    step->workspace_bytes = (size_t)(n + 1) * 2 * sizeof(double);
+    return reduce_prepare(step, err);
+}
+
+static double finished(const struct kind *kind, double value, double shift, double factor)
+{
+    switch (kind->finish) {
+    case MEAN:
+        return value * factor;
+    case ROOT:
+        return sqrt(value);
+    case LOGARITHM:
+        return log(value);
+    case LOG_SUM_EXP:
+        return log(value) + shift;
+    case AS_IT_IS:
+        break;
+    }
+    return value;
+}
+
+/* e^x would be infinite of a large x: the largest is taken out first, unless it is itself infinite or missing. */
+static const double *find_shifts(const struct mc_step *step, enum mc_dtype dtype, int64_t n)
+{
+    double *shift = (double *)step->workspace + n;
+    mc_fold(MC_FOLD_MAX, dtype, step->in[0]->data, &step->in[0]->shape, step->state, NULL, shift);
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(shift[i])) shift[i] = 0;
+    return shift;
+}
+
+/* Integers that need a logarithm or a root go through double and are cut off. */
+static void finish_whole(const struct kind *kind, enum mc_carrier carrier, int64_t n, double factor, uint64_t *result)
+{
+    for (int64_t i = 0; i < n; i++) {
+        int64_t whole;
+        memcpy(&whole, &result[i], sizeof whole);
+        const double value = carrier == MC_CARRIER_SIGNED ? (double)whole : (double)result[i];
+        whole = (int64_t)finished(kind, value, 0, factor);
+        memcpy(&result[i], &whole, sizeof whole);
+    }
+}
+
+static int fold_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct kind *kind = kind_of(step->node);
+    const struct mc_tensor *x = step->in[0];
+    struct mc_tensor *y = step->out[0];
+    const int64_t n = mc_tensor_count(y);
+    const enum mc_carrier carrier = mc_fold_carrier(x->dtype);
+    double *result = step->workspace;
+    const double factor = n ? (double)n / (double)mc_tensor_count(x) : 0;
+    if (kind->finish == LOG_SUM_EXP && carrier != MC_CARRIER_REAL)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "integers have no sum of exponentials here");
+    const double *shift = kind->finish == LOG_SUM_EXP ? find_shifts(step, x->dtype, n) : NULL;
+    mc_fold(kind->fold, x->dtype, x->data, &x->shape, step->state, shift, result);
+    if (carrier != MC_CARRIER_REAL && kind->finish != AS_IT_IS) finish_whole(kind, carrier, n, factor, step->workspace);
+    for (int64_t i = 0; i < n && carrier == MC_CARRIER_REAL && kind->finish != AS_IT_IS; i++)
+        result[i] = finished(kind, result[i], shift ? shift[i] : 0, factor);
+    mc_fold_store(y->dtype, result, n, y->data);
+    return MC_OK;
+}
+
+static bool is_plain(const struct mc_step *step)
+{
+    const enum mc_dtype dtype = step->in[0]->dtype;
+    return dtype == MC_FLOAT || dtype == MC_DOUBLE;
+}
+
 static int reduce_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0];
     struct mc_nest nest;
+    if (!is_plain(step)) return fold_forward(step, err);
     mc_nest_init(&nest, &x->shape, step->state, &x->shape);
     mc_broadcast_sum(&nest, MC_NEST_A, mc_step_loops(step), mc_loop_type(x->dtype), NULL, NULL, NULL, x->data,
                      factor_of(step), step->out[0]->data);
@@ -161,8 +269,9 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
         .n_outputs = 1,                                                                                                \
         .grad_inputs = 1,                                                                                              \
         .keep = MC_KEEP_NONE,                                                                                          \
+        .widens = true,                                                                                                \
         .shape = reduce_shape,                                                                                         \
-        .prepare = reduce_prepare,                                                                                     \
+        .prepare = fold_prepare,                                                                                       \
         .release = reduce_release,                                                                                     \
         .forward = reduce_forward,                                                                                     \
         .backward = reduce_backward,                                                                                   \
@@ -174,3 +283,39 @@ REDUCE_OP(reduce_mean, "ReduceMean", 1, 1)
 REDUCE_OP(reduce_mean, "ReduceMean", 18, 2)
 REDUCE_OP(reduce_sum, "ReduceSum", 1, 1)
 REDUCE_OP(reduce_sum, "ReduceSum", 13, 2)
+
+#define FOLD_OP(name, onnx_type, version, inputs)                                                                      \
+    const struct mc_op mc_op_##name##_##version = {                                                                    \
+        .domain = "",                                                                                                  \
+        .type = onnx_type,                                                                                             \
+        .since = version,                                                                                              \
+        .min_inputs = 1,                                                                                               \
+        .max_inputs = inputs,                                                                                          \
+        .n_outputs = 1,                                                                                                \
+        .widens = true,                                                                                                \
+        .shape = reduce_shape,                                                                                         \
+        .prepare = fold_prepare,                                                                                       \
+        .release = reduce_release,                                                                                     \
+        .forward = fold_forward,                                                                                       \
+        .backward = NULL,                                                                                              \
+        .no_backward = "its derivative is not there yet",                                                              \
+        .coupling = reduce_coupling,                                                                                   \
+        .cost = reduce_cost,                                                                                           \
+    };
+
+FOLD_OP(reduce_l1, "ReduceL1", 1, 1)
+FOLD_OP(reduce_l1, "ReduceL1", 18, 2)
+FOLD_OP(reduce_l2, "ReduceL2", 1, 1)
+FOLD_OP(reduce_l2, "ReduceL2", 18, 2)
+FOLD_OP(reduce_log_sum, "ReduceLogSum", 1, 1)
+FOLD_OP(reduce_log_sum, "ReduceLogSum", 18, 2)
+FOLD_OP(reduce_log_sum_exp, "ReduceLogSumExp", 1, 1)
+FOLD_OP(reduce_log_sum_exp, "ReduceLogSumExp", 18, 2)
+FOLD_OP(reduce_max, "ReduceMax", 1, 1)
+FOLD_OP(reduce_max, "ReduceMax", 18, 2)
+FOLD_OP(reduce_min, "ReduceMin", 1, 1)
+FOLD_OP(reduce_min, "ReduceMin", 18, 2)
+FOLD_OP(reduce_prod, "ReduceProd", 1, 1)
+FOLD_OP(reduce_prod, "ReduceProd", 18, 2)
+FOLD_OP(reduce_sum_square, "ReduceSumSquare", 1, 1)
+FOLD_OP(reduce_sum_square, "ReduceSumSquare", 18, 2)

@@ -173,6 +173,7 @@ static int softmax_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .grad_inputs = 1,                                                                                              \
         .keep = MC_KEEP_OUT,                                                                                           \
         .link = to_link,                                                                                               \
+        .widens = true,                                                                                                \
         .shape = softmax_shape,                                                                                        \
         .prepare = softmax_prepare,                                                                                    \
         .forward = softmax_forward,                                                                                    \
