@@ -4,17 +4,30 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-bool mc_is_narrow(enum mc_dtype dtype)
+enum mc_dtype mc_op_widened(const struct mc_op *op, enum mc_dtype dtype)
 {
-    return dtype == MC_FLOAT16 || dtype == MC_BFLOAT16;
+    switch (dtype) {
+    case MC_FLOAT16:
+    case MC_BFLOAT16:
+        return op->widens ? MC_FLOAT : dtype;
+    case MC_INT8:
+    case MC_UINT8:
+    case MC_INT16:
+    case MC_UINT16:
+        return op->widens_integers ? MC_INT32 : dtype;
+    case MC_UINT32:
+        return op->widens_integers ? MC_INT64 : dtype;
+    default:
+        return dtype;
+    }
 }
 
-/* The type of the first input that widens; MC_UNDEFINED if none does. */
-static enum mc_dtype narrow_type(const struct mc_node *node, const struct mc_fact *const *in)
+/* The first input that widens; NULL if none does. */
+static const struct mc_fact *first_widened(const struct mc_node *node, const struct mc_fact *const *in)
 {
-    for (int i = 0; i < node->n_inputs && node->op->widens; i++)
-        if (in[i] && mc_is_narrow(in[i]->dtype)) return in[i]->dtype;
-    return MC_UNDEFINED;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (in[i] && mc_op_widened(node->op, in[i]->dtype) != in[i]->dtype) return in[i];
+    return NULL;
 }
 
 static int widened_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -23,19 +36,20 @@ static int widened_shape(const struct mc_node *node, const struct mc_fact *const
     const struct mc_op *op = node->op;
     const int n_in = op->max_inputs > node->n_inputs ? op->max_inputs : node->n_inputs;
     const int n_out = op->n_outputs > node->n_outputs ? op->n_outputs : node->n_outputs;
+    const enum mc_dtype wide = mc_op_widened(op, narrow);
     struct mc_fact *facts = MC_NEW_ARRAY(struct mc_fact, n_in);
     const struct mc_fact **shown = MC_NEW_ARRAY(const struct mc_fact *, n_in);
     int rc = facts && shown ? MC_OK : mc_error_memory(err);
     for (int i = 0; i < n_in && rc == MC_OK; i++) {
         shown[i] = in[i];
-        if (!in[i] || !mc_is_narrow(in[i]->dtype)) continue;
+        if (!in[i]) continue;
         facts[i] = *in[i];
-        facts[i].dtype = MC_FLOAT;
+        facts[i].dtype = mc_op_widened(op, in[i]->dtype);
         shown[i] = &facts[i];
     }
     if (rc == MC_OK) rc = op->shape(node, shown, out, err);
     for (int i = 0; i < n_out && rc == MC_OK; i++)
-        if (out[i].dtype == MC_FLOAT && !(op->stays_wide >> (i < 31 ? i : 31) & 1)) out[i].dtype = narrow;
+        if (out[i].dtype == wide && !(op->stays_wide >> (i < 31 ? i : 31) & 1)) out[i].dtype = narrow;
     mc_free(shown);
     mc_free(facts);
     return rc;
@@ -44,6 +58,6 @@ static int widened_shape(const struct mc_node *node, const struct mc_fact *const
 int mc_op_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out, struct mc_error *err)
 {
     if (!node->op->shape) return mc_error_set(err, MC_ERR_OPEN, "its outputs are only known once it has run");
-    const enum mc_dtype narrow = narrow_type(node, in);
-    return narrow ? widened_shape(node, in, out, narrow, err) : node->op->shape(node, in, out, err);
+    const struct mc_fact *narrow = first_widened(node, in);
+    return narrow ? widened_shape(node, in, out, narrow->dtype, err) : node->op->shape(node, in, out, err);
 }

@@ -9,7 +9,7 @@
  * MC_ERR_OPEN. The arrays are as mc_op.shape gets them. */
 int mc_op_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out, struct mc_error *err);
 
-/* float16 or bfloat16: what widens. */
-bool mc_is_narrow(enum mc_dtype dtype);
+/* The type as which the operator is shown `dtype`; the same where it does not widen that. */
+enum mc_dtype mc_op_widened(const struct mc_op *op, enum mc_dtype dtype);
 
 #endif

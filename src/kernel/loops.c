@@ -79,6 +79,46 @@ UNARY_FLOAT(abs, ABS(v))
 UNARY_FLOAT(square, (v * v))
 UNARY_FLOAT(cube, (v * v * v))
 
+#define LIBM(name)                                                                                                     \
+    UNARY(name, f32, float, name##f(v))                                                                                \
+    UNARY(name, f64, double, name(v))
+
+LIBM(acos)
+LIBM(acosh)
+LIBM(asin)
+LIBM(asinh)
+LIBM(atan)
+LIBM(atanh)
+LIBM(cos)
+LIBM(cosh)
+LIBM(sin)
+LIBM(sinh)
+LIBM(tan)
+LIBM(ceil)
+LIBM(floor)
+
+/* ln(1 + e^v) without overflow: max(v, 0) + ln(1 + e^-|v|) */
+#define LOG1P(x) _Generic((x), float : LOG(1 + (x)), double : log1p(x))
+#define SOFTPLUS(v) (((v) > 0 ? (v) : 0) + LOG1P(EXP(-ABS(v))))
+
+UNARY(round, f32, float, rintf(v))
+UNARY(round, f64, double, rint(v))
+UNARY_FLOAT(sign, (v > 0 ? 1 : v < 0 ? -1 : v))
+UNARY_FLOAT(reciprocal, (1 / v))
+UNARY_FLOAT(celu, (v < 0 ? a * EXPM1(v / a) : v))
+UNARY_FLOAT(selu, (b * (v < 0 ? a * EXPM1(v) : v)))
+UNARY_FLOAT(mish, (v * TANH(SOFTPLUS(v))))
+UNARY_FLOAT(softplus, (v != v ? v : SOFTPLUS(v)))
+UNARY_FLOAT(softsign, (v / (1 + ABS(v))))
+UNARY_FLOAT(swish, (v * SIGMOID(a * v)))
+UNARY_FLOAT(threshold, (v > a ? v : v != v ? v : 0))
+UNARY_FLOAT(shrink, (v < -a ? v + b : v > a ? v - b : 0))
+UNARY(sign, i32, int32_t, ((v > 0) - (v < 0)))
+UNARY(sign, i64, int64_t, ((v > 0) - (v < 0)))
+UNARY(sign, u64, uint64_t, (v > 0))
+UNARY(neg, u64, uint64_t, (0 - v))
+UNARY(abs, u64, uint64_t, v)
+
 /* Unsigned, so that the most negative number wraps to itself. */
 UNARY(neg, i32, int32_t, ((T)(0u - (uint32_t)v)))
 UNARY(neg, i64, int64_t, ((T)(UINT64_C(0) - (uint64_t)v)))
@@ -97,6 +137,7 @@ UNARY(abs, i64, int64_t, ((T)(v < 0 ? UINT64_C(0) - (uint64_t)v : (uint64_t)v)))
         SIMD for (int64_t i = 0; i < n; i++)                                                                           \
         {                                                                                                              \
             const T v = x[i], g = dy[i];                                                                               \
+            (void)v, (void)g;                                                                                          \
             dx[i] = expression;                                                                                        \
         }                                                                                                              \
     }
@@ -124,6 +165,36 @@ GRAD_FLOAT(sqrt, (HALF * g / v))
 GRAD_FLOAT(abs, (v > 0 ? g : v < 0 ? -g : 0))
 GRAD_FLOAT(square, (2 * v * g))
 GRAD_FLOAT(cube, (3 * v * v * g))
+
+GRAD_FLOAT(acos, (-g / SQRT(1 - v * v)))
+GRAD_FLOAT(acosh, (g / SQRT(v * v - 1)))
+GRAD_FLOAT(asin, (g / SQRT(1 - v * v)))
+GRAD_FLOAT(asinh, (g / SQRT(v * v + 1)))
+GRAD_FLOAT(atan, (g / (1 + v * v)))
+GRAD_FLOAT(atanh, (g / (1 - v * v)))
+GRAD(cos, f32, float, (-g * sinf(v)))
+GRAD(cos, f64, double, (-g * sin(v)))
+GRAD(cosh, f32, float, (g * sinhf(v)))
+GRAD(cosh, f64, double, (g * sinh(v)))
+GRAD(sin, f32, float, (g * cosf(v)))
+GRAD(sin, f64, double, (g * cos(v)))
+GRAD(sinh, f32, float, (g * coshf(v)))
+GRAD(sinh, f64, double, (g * cosh(v)))
+GRAD(tan, f32, float, (g * (1 + tanf(v) * tanf(v))))
+GRAD(tan, f64, double, (g * (1 + tan(v) * tan(v))))
+GRAD_FLOAT(ceil, (0 * g))
+GRAD_FLOAT(floor, (0 * g))
+GRAD_FLOAT(round, (0 * g))
+GRAD_FLOAT(sign, (0 * g))
+GRAD_FLOAT(reciprocal, (-g / (v * v)))
+GRAD_FLOAT(celu, (v > 0 ? g : g * EXP(v / a)))
+GRAD_FLOAT(selu, (b * (v > 0 ? g : g * a * EXP(v))))
+GRAD_FLOAT(mish, (g * (TANH(SOFTPLUS(v)) + v * SIGMOID(v) * (1 - TANH(SOFTPLUS(v)) * TANH(SOFTPLUS(v))))))
+GRAD_FLOAT(softplus, (g * SIGMOID(v)))
+GRAD_FLOAT(softsign, (g / ((1 + ABS(v)) * (1 + ABS(v)))))
+GRAD_FLOAT(swish, (g * SIGMOID(a * v) * (1 + a * v * (1 - SIGMOID(a * v)))))
+GRAD_FLOAT(threshold, (v > a ? g : 0))
+GRAD_FLOAT(shrink, (((v < -a) | (v > a)) ? g : 0))
 
 static void neg_grad_f32(int64_t n, const void *kept, const void *dy, void *dx, const double *p)
 {
@@ -198,6 +269,22 @@ BINARY(max, i64, int64_t, (u > v ? u : v))
 BINARY(pow, i32, int32_t, ((T)power(u, v)))
 BINARY(pow, i64, int64_t, power(u, v))
 
+static uint64_t unsigned_power(uint64_t base, uint64_t exponent)
+{
+    uint64_t result = 1;
+    for (; exponent; exponent >>= 1, base *= base)
+        if (exponent & 1) result *= base;
+    return result;
+}
+
+BINARY(add, u64, uint64_t, (u + v))
+BINARY(sub, u64, uint64_t, (u - v))
+BINARY(mul, u64, uint64_t, (u * v))
+BINARY(div, u64, uint64_t, (u / v))
+BINARY(min, u64, uint64_t, (u < v ? u : v))
+BINARY(max, u64, uint64_t, (u > v ? u : v))
+BINARY(pow, u64, uint64_t, unsigned_power(u, v))
+
 /* --- summands of the gradients of those --- */
 
 #define TERM(name, suffix, type, expression)                                                                           \
@@ -263,11 +350,19 @@ static inline uint32_t hash_bits(uint32_t x)
         [MC_UNARY_HARD_SWISH] = hard_swish_##f, [MC_UNARY_ELU] = elu_##f, [MC_UNARY_GELU] = gelu_##f,                  \
         [MC_UNARY_GELU_TANH] = gelu_tanh_##f, [MC_UNARY_ERF] = erf_##f, [MC_UNARY_EXP] = exp_##f,                      \
         [MC_UNARY_LOG] = log_##f, [MC_UNARY_SQRT] = sqrt_##f, [MC_UNARY_NEG] = neg_##f, [MC_UNARY_ABS] = abs_##f,      \
-        [MC_UNARY_SQUARE] = square_##f, [MC_UNARY_CUBE] = cube_##f,                                                    \
+        [MC_UNARY_SQUARE] = square_##f, [MC_UNARY_CUBE] = cube_##f, [MC_UNARY_ACOS] = acos_##f,                        \
+        [MC_UNARY_ACOSH] = acosh_##f, [MC_UNARY_ASIN] = asin_##f, [MC_UNARY_ASINH] = asinh_##f,                        \
+        [MC_UNARY_ATAN] = atan_##f, [MC_UNARY_ATANH] = atanh_##f, [MC_UNARY_COS] = cos_##f,                            \
+        [MC_UNARY_COSH] = cosh_##f, [MC_UNARY_SIN] = sin_##f, [MC_UNARY_SINH] = sinh_##f, [MC_UNARY_TAN] = tan_##f,    \
+        [MC_UNARY_CEIL] = ceil_##f, [MC_UNARY_FLOOR] = floor_##f, [MC_UNARY_ROUND] = round_##f,                        \
+        [MC_UNARY_SIGN] = sign_##f, [MC_UNARY_RECIPROCAL] = reciprocal_##f, [MC_UNARY_CELU] = celu_##f,                \
+        [MC_UNARY_SELU] = selu_##f, [MC_UNARY_MISH] = mish_##f, [MC_UNARY_SOFTPLUS] = softplus_##f,                    \
+        [MC_UNARY_SOFTSIGN] = softsign_##f, [MC_UNARY_SWISH] = swish_##f, [MC_UNARY_THRESHOLD] = threshold_##f,        \
+        [MC_UNARY_SHRINK] = shrink_##f,                                                                                \
     }
 #define UNARY_INTEGER_ROW(f)                                                                                           \
     {                                                                                                                  \
-        [MC_UNARY_NEG] = neg_##f, [MC_UNARY_ABS] = abs_##f                                                             \
+        [MC_UNARY_NEG] = neg_##f, [MC_UNARY_ABS] = abs_##f, [MC_UNARY_SIGN] = sign_##f                                 \
     }
 
 #define FORMS(name)                                                                                                    \
@@ -301,12 +396,14 @@ const struct mc_loops MC_VARIANT(mc_loops) = {
     .unary = {[MC_LOOP_F32] = UNARY_ROW(f32),
               [MC_LOOP_F64] = UNARY_ROW(f64),
               [MC_LOOP_I32] = UNARY_INTEGER_ROW(i32),
-              [MC_LOOP_I64] = UNARY_INTEGER_ROW(i64)},
+              [MC_LOOP_I64] = UNARY_INTEGER_ROW(i64),
+              [MC_LOOP_U64] = UNARY_INTEGER_ROW(u64)},
     .unary_grad = {[MC_LOOP_F32] = UNARY_ROW(grad_f32), [MC_LOOP_F64] = UNARY_ROW(grad_f64)},
     .binary = {[MC_LOOP_F32] = {BINARY_ROW(f32)},
                [MC_LOOP_F64] = {BINARY_ROW(f64)},
                [MC_LOOP_I32] = {BINARY_INTEGER_ROW(i32)},
-               [MC_LOOP_I64] = {BINARY_INTEGER_ROW(i64)}},
+               [MC_LOOP_I64] = {BINARY_INTEGER_ROW(i64)},
+               [MC_LOOP_U64] = {BINARY_INTEGER_ROW(u64)}},
     .term = {[MC_LOOP_F32] = TERM_ROW(f32), [MC_LOOP_F64] = TERM_ROW(f64)},
     .rows = {[MC_LOOP_F32] = ROW_LOOPS(f32), [MC_LOOP_F64] = ROW_LOOPS(f64)},
 };

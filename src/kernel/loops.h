@@ -12,8 +12,8 @@
 
 #include "tensor/tensor.h"
 
-/* Element types that have loops. Integers have NEG and ABS, and of enum mc_binary the first seven. */
-enum mc_loop_type { MC_LOOP_F32, MC_LOOP_F64, MC_LOOP_I32, MC_LOOP_I64, MC_LOOP_TYPES };
+/* Element types that have loops. Integers have NEG, ABS and SIGN, and of enum mc_binary the first seven. */
+enum mc_loop_type { MC_LOOP_F32, MC_LOOP_F64, MC_LOOP_I32, MC_LOOP_I64, MC_LOOP_U64, MC_LOOP_TYPES };
 #define MC_LOOP_FLOATS (MC_LOOP_F64 + 1)
 
 /* Row of the tables for a type, which must have one. */
@@ -26,6 +26,8 @@ static inline enum mc_loop_type mc_loop_type(enum mc_dtype dtype)
         return MC_LOOP_I32;
     case MC_INT64:
         return MC_LOOP_I64;
+    case MC_UINT64:
+        return MC_LOOP_U64;
     default:
         assert(dtype == MC_FLOAT);
         return MC_LOOP_F32;
@@ -52,6 +54,30 @@ enum mc_unary {
     MC_UNARY_ABS,
     MC_UNARY_SQUARE, /* x^2 */
     MC_UNARY_CUBE,   /* x^3 */
+    MC_UNARY_ACOS,
+    MC_UNARY_ACOSH,
+    MC_UNARY_ASIN,
+    MC_UNARY_ASINH,
+    MC_UNARY_ATAN,
+    MC_UNARY_ATANH,
+    MC_UNARY_COS,
+    MC_UNARY_COSH,
+    MC_UNARY_SIN,
+    MC_UNARY_SINH,
+    MC_UNARY_TAN,
+    MC_UNARY_CEIL,
+    MC_UNARY_FLOOR,
+    MC_UNARY_ROUND,      /* to nearest, ties to even */
+    MC_UNARY_SIGN,       /* NaN stays */
+    MC_UNARY_RECIPROCAL, /* 1 / x */
+    MC_UNARY_CELU,       /* x < 0 ? a (e^(x / a) - 1) : x */
+    MC_UNARY_SELU,       /* b (x < 0 ? a (e^x - 1) : x) */
+    MC_UNARY_MISH,       /* x tanh(ln(1 + e^x)) */
+    MC_UNARY_SOFTPLUS,   /* ln(1 + e^x) */
+    MC_UNARY_SOFTSIGN,   /* x / (1 + |x|) */
+    MC_UNARY_SWISH,      /* x / (1 + e^(-a x)) */
+    MC_UNARY_THRESHOLD,  /* x > a ? x : 0 */
+    MC_UNARY_SHRINK,     /* x < -a ? x + b : x > a ? x - b : 0 */
     MC_UNARY_COUNT
 };
 

@@ -50,6 +50,24 @@ static int signed_shape(const struct mc_node *node, const struct mc_fact *const 
     return rc < 0 ? rc : mc_shape_same(node, in, out, err);
 }
 
+static void selu_parameters(const struct mc_node *node, double p[2])
+{
+    p[0] = mc_node_float(node, "alpha", 1.67326319217681884765625f);
+    p[1] = mc_node_float(node, "gamma", 1.05070102214813232421875f);
+}
+
+static void alpha_parameters(const struct mc_node *node, double p[2])
+{
+    p[0] = mc_node_float(node, "alpha", 1.0f);
+    p[1] = 0;
+}
+
+static void shrink_parameters(const struct mc_node *node, double p[2])
+{
+    p[0] = mc_node_float(node, "lambd", 0.5f);
+    p[1] = mc_node_float(node, "bias", 0.0f);
+}
+
 /* clang-format off */
 /* One operator: its constant mc_op_<name>_<since>, ONNX type and version, loop, the side whose values its gradient reads,
  * its attributes, the types it takes, its cost, its link. */
@@ -76,7 +94,8 @@ static int signed_shape(const struct mc_node *node, const struct mc_fact *const 
         .grad_inputs = 1,                                                                                              \
         .keep = MC_KEEP_##side,                                                                                        \
         .inplace = true,                                                                                               \
-        .order = mc_order_elementwise, \
+        .order = mc_order_elementwise,                                                                                 \
+        .widens_integers = true,                                                                                       \
         .link = MC_LINK_##to_link,                                                                                     \
         .widens = true,                                                                                                \
         .shape = types##_shape,                                                                                        \
@@ -92,6 +111,30 @@ static int signed_shape(const struct mc_node *node, const struct mc_fact *const 
 
 /*       name          type           since loop        reads attributes    types   cost    link */
 UNARY_OP(abs,          "Abs",         1,  ABS,          IN,   no,           signed, CHEAP,  NONE)
+UNARY_OP(acos,         "Acos",        7,  ACOS,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(acosh,        "Acosh",       9,  ACOSH,        IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(asin,         "Asin",        7,  ASIN,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(asinh,        "Asinh",       9,  ASINH,        IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(atan,         "Atan",        7,  ATAN,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(atanh,        "Atanh",       9,  ATANH,        IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(ceil,         "Ceil",        1,  CEIL,         IN,   no,           float,  CHEAP,  NONE)
+UNARY_OP(celu,         "Celu",        12, CELU,         IN,   alpha,        float,  COSTLY, NONE)
+UNARY_OP(cos,          "Cos",         7,  COS,          IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(cosh,         "Cosh",        9,  COSH,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(floor,        "Floor",       1,  FLOOR,        IN,   no,           float,  CHEAP,  NONE)
+UNARY_OP(mish,         "Mish",        18, MISH,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(reciprocal,   "Reciprocal",  1,  RECIPROCAL,   IN,   no,           float,  CHEAP,  NONE)
+UNARY_OP(round,        "Round",       11, ROUND,        IN,   no,           float,  CHEAP,  NONE)
+UNARY_OP(selu,         "Selu",        1,  SELU,         IN,   selu,         float,  COSTLY, NONE)
+UNARY_OP(shrink,       "Shrink",      9,  SHRINK,       IN,   shrink,       float,  CHEAP,  NONE)
+UNARY_OP(sign,         "Sign",        9,  SIGN,         IN,   no,           signed, CHEAP,  NONE)
+UNARY_OP(sin,          "Sin",         7,  SIN,          IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(sinh,         "Sinh",        9,  SINH,         IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(softplus,     "Softplus",    1,  SOFTPLUS,     IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(softsign,     "Softsign",    1,  SOFTSIGN,     IN,   no,           float,  CHEAP,  NONE)
+UNARY_OP(swish,        "Swish",       24, SWISH,        IN,   alpha,        float,  COSTLY, NONE)
+UNARY_OP(tan,          "Tan",         7,  TAN,          IN,   no,           float,  COSTLY, NONE)
+UNARY_OP(thresholded_relu, "ThresholdedRelu", 10, THRESHOLD, IN, alpha,     float,  CHEAP,  NONE)
 UNARY_OP(elu,          "Elu",         1,  ELU,          IN,   elu,          float,  COSTLY, NONE)
 UNARY_OP(erf,          "Erf",         9,  ERF,          IN,   no,           float,  COSTLY, NONE)
 UNARY_OP(exp,          "Exp",         1,  EXP,          OUT,  no,           float,  COSTLY, NONE)

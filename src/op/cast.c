@@ -62,7 +62,7 @@ static int cast_backward(struct mc_step *step, struct mc_error *err)
 #define CAST(name, version, n_inputs, shape_rule)                                                                      \
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .min_inputs = n_inputs, .max_inputs = n_inputs, .n_outputs = 1,  \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = shape_rule, .forward = cast_forward,                          \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = shape_rule, .forward = cast_forward,          \
         .backward = cast_backward, .coupling = mc_coupling_first_input, .resize = NULL, .cost = mc_cost_free,          \
     }
 

@@ -105,6 +105,7 @@ const struct mc_op mc_op_concat_1 = {
     .n_outputs = 1,
     .grad_inputs = UINT32_MAX,
     .keep = MC_KEEP_NONE,
+    .opaque = true,
     .shape = concat_shape,
     .forward = concat_forward,
     .backward = concat_backward,

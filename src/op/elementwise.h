@@ -6,7 +6,7 @@
 #include "kernel/loops.h"
 #include "op/ops.h"
 
-#define MC_TYPES_ARITHMETIC (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64))
+#define MC_TYPES_ARITHMETIC (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64) | MC_TYPE_BIT(MC_UINT64))
 
 /* The loops that a step runs on. */
 const struct mc_loops *mc_step_loops(const struct mc_step *step);

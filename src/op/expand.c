@@ -105,6 +105,7 @@ const struct mc_op mc_op_expand_8 = {
     .n_outputs = 1,
     .grad_inputs = 1,
     .keep = MC_KEEP_NONE,
+    .opaque = true,
     .shape = expand_shape,
     .forward = expand_forward,
     .backward = expand_backward,

@@ -203,6 +203,7 @@ const struct mc_op mc_op_gather_1 = {
     .n_outputs = 1,
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
+    .opaque = true,
     .shape = gather_shape,
     .forward = gather_forward,
     .backward = gather_backward,

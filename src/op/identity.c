@@ -20,6 +20,7 @@ const struct mc_op mc_op_identity_1 = {
     .inplace = true,
     .order = mc_order_elementwise,
     .view = true,
+    .opaque = true,
     .shape = identity_shape,
     .forward = mc_view_forward,
     .backward = mc_view_backward,

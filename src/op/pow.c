@@ -103,6 +103,7 @@ const struct mc_op mc_op_pow_7 = {
     .inplace = true,
     .order = mc_order_elementwise,
     .widens = true,
+    .widens_integers = true,
     .shape = pow_shape,
     .prepare = pow_prepare,
     .forward = pow_forward,

@@ -254,7 +254,7 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SLICE(version, low, high)                                                                                      \
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = slice_shape, .forward = slice_forward,                        \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = slice_shape, .forward = slice_forward,        \
         .backward = slice_backward, .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,          \
     }
 

@@ -191,7 +191,7 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SPLIT(version, inputs)                                                                                         \
     {                                                                                                                  \
         .domain = "", .type = "Split", .since = version, .min_inputs = 1, .max_inputs = inputs, .n_outputs = -1,       \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = split_shape, .forward = split_forward,                        \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = split_shape, .forward = split_forward,        \
         .backward = split_backward, .coupling = split_coupling, .resize = split_resize, .cost = mc_cost_free,          \
     }
 

@@ -87,6 +87,7 @@ const struct mc_op mc_op_transpose_1 = {
     .n_outputs = 1,
     .grad_inputs = 1,
     .keep = MC_KEEP_NONE,
+    .opaque = true,
     .shape = transpose_shape,
     .forward = transpose_forward,
     .backward = transpose_backward,

@@ -88,6 +88,7 @@ const struct mc_op mc_op_where_9 = {
     .n_outputs = 1,
     .grad_inputs = 1u << 1 | 1u << 2,
     .keep = MC_KEEP_IN,
+    .opaque = true,
     .shape = where_shape,
     .prepare = where_prepare,
     .forward = where_forward,

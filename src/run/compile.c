@@ -286,8 +286,7 @@ static int create_step(struct mc_plan *plan, struct mc_plan_step *step, const st
     }
     for (int i = 0; i < node->n_outputs; i++)
         if (node->outputs[i]) call->out[i] = &mc_plan_value(plan, node->outputs[i])->tensor;
-    int rc = mc_dynamic_create(plan, step, err);
-    if (rc == MC_OK && !step->dynamic) rc = mc_narrow_create(plan, step, err);
+    const int rc = mc_dynamic_create(plan, step, err);
     return rc == MC_OK && plan->n_clamps ? list_clamps(plan, step, err) : rc;
 }
 
@@ -379,6 +378,7 @@ static int create_all(struct mc_plan *plan, struct mc_error *err)
     if (rc < 0) return rc;
     mark_needed(plan, true);
     rc = create_steps(plan, err);
+    if (rc == MC_OK) rc = mc_narrow_create(plan, err);
     if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
     mc_plan_point_constants(plan);
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = prepare_step(&plan->steps[k], err);

@@ -29,7 +29,7 @@ static int room_out(const struct mc_node *node)
 struct scratch {
     int n_in, n_out;
     struct mc_tensor *tensors; /* of the inputs */
-    struct mc_tensor **wide;   /* of inputs and outputs that widen: theirs in float32 */
+    struct mc_tensor **wide;   /* of inputs and outputs that widen */
     struct mc_tensor **in, **out, **none_in, **none_out;
     bool *in_constant;
 };
@@ -73,8 +73,9 @@ static int bind_inputs(struct scratch *s, const struct mc_node *node, const stru
         s->tensors[i].shape = in[i]->shape;
         s->in[i] = &s->tensors[i];
         s->in_constant[i] = in[i]->constant != NULL;
-        if (!node->op->widens || !mc_is_narrow(in[i]->dtype)) continue;
-        rc = mc_tensor_create(&s->wide[i], MC_FLOAT, &in[i]->shape, err);
+        const enum mc_dtype wide = mc_op_widened(node->op, in[i]->dtype);
+        if (wide == in[i]->dtype) continue;
+        rc = mc_tensor_create(&s->wide[i], wide, &in[i]->shape, err);
         if (rc == MC_OK && in[i]->constant) rc = mc_tensor_convert(s->wide[i], in[i]->constant, err);
         s->in[i] = s->wide[i];
     }
@@ -90,8 +91,9 @@ static int create_outputs(struct scratch *s, const struct mc_node *node, const s
         if (!node->outputs[i]) continue;
         rc = mc_tensor_create(&out[i], facts[i].dtype, &facts[i].shape, err);
         s->out[i] = out[i];
-        if (rc < 0 || !node->op->widens || !mc_is_narrow(facts[i].dtype)) continue;
-        rc = mc_tensor_create(&s->wide[s->n_in + i], MC_FLOAT, &facts[i].shape, err);
+        const enum mc_dtype wide = mc_op_widened(node->op, facts[i].dtype);
+        if (rc < 0 || wide == facts[i].dtype) continue;
+        rc = mc_tensor_create(&s->wide[s->n_in + i], wide, &facts[i].shape, err);
         s->out[i] = s->wide[s->n_in + i];
     }
     return rc;

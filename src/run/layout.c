@@ -42,7 +42,8 @@ static bool works_in_place(const struct mc_plan *plan, const struct mc_plan_step
     if (buffer == MC_NO_BUFFER || plan->extents.at[buffer].last != k) return false;
     for (int i = 1; i < node->n_inputs; i++)
         if (node->inputs[i] && mc_plan_root(plan, node->inputs[i])->buffer == buffer) return false;
-    const struct mc_tensor *from = step->call.in[0], *to = step->call.out[0];
+    const struct mc_tensor *from = &mc_plan_value(plan, node->inputs[0])->tensor, /* not as the step may see them */
+        *to = &mc_plan_value(plan, node->outputs[0])->tensor;
     return from->dtype == to->dtype && mc_shape_equal(&from->shape, &to->shape);
 }
 

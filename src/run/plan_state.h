@@ -150,7 +150,7 @@ int mc_tape_lay_out(struct mc_plan *plan, struct mc_error *err); /* add the buff
 void mc_tape_point(struct mc_plan *plan);                        /* settle their addresses */
 
 /* narrow.c */
-int mc_narrow_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err);
+int mc_narrow_create(struct mc_plan *plan, struct mc_error *err); /* once all steps are there */
 int mc_narrow_prepare(struct mc_plan_step *step, struct mc_error *err); /* before the operator's own */
 void mc_narrow_release(struct mc_plan_step *step);
 int mc_narrow_lay_out(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err);
