@@ -21,10 +21,13 @@ struct mc_graph;
 struct mc_node;
 struct mc_op;
 
+enum mc_type_kind { MC_TYPE_TENSOR, MC_TYPE_SEQUENCE, MC_TYPE_OPTIONAL, MC_TYPE_MAP, MC_TYPE_OTHER };
+
 /* Declared type of a value. A dimension is a number, or -1 with a name (`param`), or -1 with NULL. */
 struct mc_type {
-    enum mc_dtype dtype; /* MC_UNDEFINED: not a tensor, or not declared */
-    int rank;            /* -1: unknown */
+    enum mc_type_kind kind; /* of what is declared no more is kept than this, unless it is a tensor */
+    enum mc_dtype dtype;    /* MC_UNDEFINED: not a tensor, or not declared */
+    int rank;               /* -1: unknown */
     int64_t dim[MC_MAX_RANK];
     const char *param[MC_MAX_RANK];
 };
@@ -45,18 +48,19 @@ struct mc_value {
 };
 
 enum mc_attr_type { /* ONNX's numbers (AttributeProto.AttributeType) */
-    MC_ATTR_UNDEFINED = 0,
-    MC_ATTR_FLOAT = 1,
-    MC_ATTR_INT = 2,
-    MC_ATTR_STRING = 3,
-    MC_ATTR_TENSOR = 4,
-    MC_ATTR_GRAPH = 5,
-    MC_ATTR_FLOATS = 6,
-    MC_ATTR_INTS = 7,
-    MC_ATTR_STRINGS = 8,
-    MC_ATTR_TENSORS = 9,
-    MC_ATTR_GRAPHS = 10,
-    MC_ATTR_OTHER = 11, /* sparse tensors, types, references to a function's attribute: kept in `origin` */
+                    MC_ATTR_UNDEFINED = 0,
+                    MC_ATTR_FLOAT = 1,
+                    MC_ATTR_INT = 2,
+                    MC_ATTR_STRING = 3,
+                    MC_ATTR_TENSOR = 4,
+                    MC_ATTR_GRAPH = 5,
+                    MC_ATTR_FLOATS = 6,
+                    MC_ATTR_INTS = 7,
+                    MC_ATTR_STRINGS = 8,
+                    MC_ATTR_TENSORS = 9,
+                    MC_ATTR_GRAPHS = 10,
+                    MC_ATTR_OTHER =
+                        11, /* sparse tensors, types, references to a function's attribute: kept in `origin` */
 };
 
 struct mc_attr {

@@ -31,10 +31,29 @@ static int read_dimensions(struct mc_type *type, const Onnx__TensorShapeProto *s
     return MC_OK;
 }
 
+static enum mc_type_kind kind_of(const Onnx__TypeProto *proto)
+{
+    switch (proto->value_case) {
+    case ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE:
+    case ONNX__TYPE_PROTO__VALUE__NOT_SET:
+        return MC_TYPE_TENSOR;
+    case ONNX__TYPE_PROTO__VALUE_SEQUENCE_TYPE:
+        return MC_TYPE_SEQUENCE;
+    case ONNX__TYPE_PROTO__VALUE_MAP_TYPE:
+        return MC_TYPE_MAP;
+    case ONNX__TYPE_PROTO__VALUE_OPTIONAL_TYPE:
+        return MC_TYPE_OPTIONAL;
+    default:
+        return MC_TYPE_OTHER;
+    }
+}
+
 int mc_type_from_proto(struct mc_type *type, const Onnx__TypeProto *proto, struct mc_error *err)
 {
     *type = (struct mc_type){.dtype = MC_UNDEFINED, .rank = -1};
-    if (!proto || proto->value_case != ONNX__TYPE_PROTO__VALUE_TENSOR_TYPE || !proto->tensor_type) return MC_OK;
+    if (!proto) return MC_OK;
+    type->kind = kind_of(proto);
+    if (type->kind != MC_TYPE_TENSOR || !proto->tensor_type) return MC_OK;
     const Onnx__TypeProto__Tensor *tensor = proto->tensor_type;
     if (tensor->elem_type < 0 || tensor->elem_type >= MC_DTYPE_COUNT)
         return mc_error_set(err, MC_ERR_INPUT, "element type %d is unknown", (int)tensor->elem_type);

@@ -7,7 +7,8 @@
 /* Longer ones are no index arithmetic, and their length comes from contents that nothing has bounded. */
 #define MAX_LENGTH (INT64_C(1) << 31)
 
-static const uint64_t types = MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64);
+static const uint64_t types = MC_TYPES_FLOAT | MC_TYPE_BIT(MC_FLOAT16) | MC_TYPE_BIT(MC_BFLOAT16) |
+                              MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64);
 
 /* ceil((limit - start) / delta), at least 0; delta is not 0. */
 static int64_t length_of(const struct mc_fact *const *in)
@@ -27,8 +28,8 @@ static int range_shape(const struct mc_node *node, const struct mc_fact *const *
         if (rc == 0 && mc_shape_count(&in[i]->shape) != 1)
             rc = mc_error_set(err, MC_ERR_INPUT, "input %d: needs 1 element", i);
         if (rc == 0 && !in[i]->constant)
-            rc = mc_error_set(err, MC_ERR_OPEN, "input %d '%s': needs a constant, is computed from the inputs",
-                              i, node->inputs[i]->name);
+            rc = mc_error_set(err, MC_ERR_OPEN, "input %d '%s': needs a constant, is computed from the inputs", i,
+                              node->inputs[i]->name);
     }
     if (rc < 0) return rc;
     if (mc_tensor_get_f64(in[2]->constant, 0) == 0) return mc_error_set(err, MC_ERR_INPUT, "delta: needs not to be 0");

@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "onnx/onnx.h"
+#include "onnx/item_file.h"
 #include "recipe/context.h"
 #include "run/plans.h"
 
@@ -22,23 +22,18 @@ const char *mc_model_output_name(const struct mc_model *model, int i)
 int mc_model_load_input(const struct mc_model *model, int i, const char *path, struct mc_item **item,
                         struct mc_error *err)
 {
-    struct mc_tensor *tensor;
     const struct mc_value *v = mc_model_input(model, i);
-    if (v && v->type.dtype == MC_UNDEFINED)
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "input '%s' is not a tensor of a known type", v->name);
-    const int rc = mc_tensor_load(&tensor, path, err);
-    if (rc < 0) return rc;
-    *item = mc_item_of_tensor(tensor);
-    return *item ? MC_OK : mc_error_memory(err);
+    return mc_item_load(item, v ? v->type.kind : MC_TYPE_TENSOR, path, err);
 }
 
 int mc_model_save_output(const struct mc_model *model, int i, const struct mc_item *item, const char *path, bool npy,
                          bool overwrite, struct mc_error *err)
 {
-    const char *name = mc_model_output_name(model, i);
-    if (item->kind != MC_ITEM_TENSOR) return mc_error_set(err, MC_ERR_UNSUPPORTED, "output '%s' is not a tensor", name);
+    const struct mc_value *v = model->graph->outputs[i];
+    if (npy && item->kind != MC_ITEM_TENSOR)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "output '%s' is no tensor, which alone .npy files hold", v->name);
     return npy ? mc_tensor_save_npy(item->tensor, path, overwrite, err)
-               : mc_tensor_save_pb(item->tensor, name, path, overwrite, err);
+               : mc_item_save(item, v->type.kind, v->name, path, overwrite, err);
 }
 
 /* What is not of the declared type or shape is a fault of the file it came from, not of how we are called. */

@@ -78,11 +78,11 @@ static unsigned narrow_largest(const struct narrow *f)
 
 /* Round to nearest, ties to even. Beyond the largest: infinity for the IEEE-like types wide enough to be computed
  * with, the largest number for the 8- and 4-bit ones (Cast's saturate = 1). */
-static unsigned narrow_write(const struct narrow *f, double value)
+static unsigned narrow_write(const struct narrow *f, double value, bool overflows)
 {
     const int width = f->mantissa_bits + f->exponent_bits;
     const unsigned sign = signbit(value) ? 1u << width : 0, all = (1u << width) - 1;
-    const bool saturate = width < 15;
+    const bool saturate = width < 15 && !overflows;
     if (isnan(value)) {
         if (f->unsigned_zero) return 1u << width;
         if (f->has_infinity) return sign | (all ^ ((1u << (f->mantissa_bits - 1)) - 1));
@@ -97,6 +97,8 @@ static unsigned narrow_write(const struct narrow *f, double value)
     const double steps = isfinite(size) ? nearbyint(ldexp(size, f->mantissa_bits - exponent)) : INFINITY;
     const double base = ldexp((double)(exponent + f->bias - 1), f->mantissa_bits);
     const double code = base + steps;
+    if (code > narrow_largest(f) && !saturate && !f->has_infinity) /* there is only NaN left */
+        return f->unsigned_zero ? 1u << width : f->top_is_nan ? sign | all : sign | narrow_largest(f);
     if (code > narrow_largest(f))
         return sign | (f->has_infinity && !saturate ? all ^ ((1u << f->mantissa_bits) - 1) : narrow_largest(f));
     if (code == 0 && f->unsigned_zero) return 0;
@@ -110,7 +112,7 @@ float mc_half_to_float(uint16_t h)
 
 uint16_t mc_float_to_half(float f)
 {
-    return (uint16_t)narrow_write(&half_format, f);
+    return (uint16_t)narrow_write(&half_format, f, false);
 }
 
 float mc_bfloat16_to_float(uint16_t b)
@@ -251,20 +253,21 @@ static void put_sub_byte(void *data, int64_t i, int bits, unsigned code)
     *byte = (unsigned char)((*byte & ~mask) | (code << shift & mask));
 }
 
-/* A power of two and no more: rounded up, as Cast does it by default. */
-static unsigned e8m0_write(double value)
+/* A power of two and no more. */
+static unsigned e8m0_write(double value, const struct mc_conversion *how)
 {
     if (isnan(value)) return 255;
     int exponent;
     const double fraction = frexp(fabs(value), &exponent); /* [0.5, 1) * 2^exponent */
     if (value == 0) return 0;
     if (!isfinite(value)) return 254;
-    const int code = exponent - 1 + 127 + (fraction > 0.5);
+    const bool up = how->e8m0 == MC_ROUND_UP ? fraction > 0.5 : how->e8m0 == MC_ROUND_NEAREST && fraction >= 0.75;
+    const int code = exponent - 1 + 127 + up;
     return (unsigned)(code < 0 ? 0 : code > 254 ? 254 : code);
 }
 
 /* Sub-byte integers saturate no less than they wrap in the reference; ONNX leaves it open, NumPy truncates bits. */
-static void write_number(enum mc_dtype dtype, void *data, int64_t i, struct number x)
+static void write_number(enum mc_dtype dtype, void *data, int64_t i, struct number x, const struct mc_conversion *how)
 {
     switch (dtype) {
     case MC_FLOAT:
@@ -301,22 +304,22 @@ static void write_number(enum mc_dtype dtype, void *data, int64_t i, struct numb
         put_sub_byte(data, i, 2, (unsigned)to_integer(x));
         return;
     case MC_FLOAT16:
-        ((uint16_t *)data)[i] = (uint16_t)narrow_write(&half_format, to_real(x));
+        ((uint16_t *)data)[i] = (uint16_t)narrow_write(&half_format, to_real(x), false);
         return;
     case MC_BFLOAT16:
-        ((uint16_t *)data)[i] = (uint16_t)narrow_write(&bfloat_format, to_real(x));
+        ((uint16_t *)data)[i] = (uint16_t)narrow_write(&bfloat_format, to_real(x), false);
         return;
     case MC_FLOAT4E2M1:
-        put_sub_byte(data, i, 4, narrow_write(narrow_of(dtype), to_real(x)));
+        put_sub_byte(data, i, 4, narrow_write(narrow_of(dtype), to_real(x), how->overflows));
         return;
     case MC_FLOAT8E8M0:
-        ((unsigned char *)data)[i] = (unsigned char)e8m0_write(to_real(x));
+        ((unsigned char *)data)[i] = (unsigned char)e8m0_write(to_real(x), how);
         return;
     case MC_FLOAT8E4M3FN:
     case MC_FLOAT8E4M3FNUZ:
     case MC_FLOAT8E5M2:
     case MC_FLOAT8E5M2FNUZ:
-        ((unsigned char *)data)[i] = (unsigned char)narrow_write(narrow_of(dtype), to_real(x));
+        ((unsigned char *)data)[i] = (unsigned char)narrow_write(narrow_of(dtype), to_real(x), how->overflows);
         return;
     default:
         return;
@@ -333,9 +336,11 @@ int64_t mc_tensor_get_i64(const struct mc_tensor *tensor, int64_t i)
     return to_integer(read_number(tensor->dtype, tensor->data, i));
 }
 
+static const struct mc_conversion by_default; /* saturates, rounds e8m0 up */
+
 void mc_tensor_set_f64(struct mc_tensor *tensor, int64_t i, double value)
 {
-    write_number(tensor->dtype, tensor->data, i, (struct number){REAL, .f = value});
+    write_number(tensor->dtype, tensor->data, i, (struct number){REAL, .f = value}, &by_default);
 }
 
 static bool is_numeric(enum mc_dtype dtype)
@@ -359,7 +364,8 @@ static bool convert_fast(struct mc_tensor *to, const struct mc_tensor *from, int
     return true;
 }
 
-int mc_tensor_convert(struct mc_tensor *to, const struct mc_tensor *from, struct mc_error *err)
+int mc_tensor_convert_by(struct mc_tensor *to, const struct mc_tensor *from, const struct mc_conversion *how,
+                         struct mc_error *err)
 {
     if (!is_numeric(to->dtype) || !is_numeric(from->dtype))
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "no conversion from %s to %s", mc_dtype_name(from->dtype),
@@ -373,6 +379,11 @@ int mc_tensor_convert(struct mc_tensor *to, const struct mc_tensor *from, struct
         return MC_OK;
     }
     if (convert_fast(to, from, n)) return MC_OK;
-    for (int64_t i = 0; i < n; i++) write_number(to->dtype, to->data, i, read_number(from->dtype, from->data, i));
+    for (int64_t i = 0; i < n; i++) write_number(to->dtype, to->data, i, read_number(from->dtype, from->data, i), how);
     return MC_OK;
+}
+
+int mc_tensor_convert(struct mc_tensor *to, const struct mc_tensor *from, struct mc_error *err)
+{
+    return mc_tensor_convert_by(to, from, &by_default, err);
 }

@@ -114,6 +114,15 @@ void mc_tensor_set_f64(struct mc_tensor *tensor, int64_t i, double value);
 /* Conversion as ONNX Cast (opset 13) does it, round to nearest even; any numeric or bool type to any. */
 int mc_tensor_convert(struct mc_tensor *to, const struct mc_tensor *from, struct mc_error *err);
 
+/* The same with what Cast's attributes choose: numbers too large for a float8 become infinity or, where the type has
+ * none, NaN instead of the largest one; and how a number between two powers of two becomes a float8e8m0. */
+struct mc_conversion {
+    bool overflows;
+    enum { MC_ROUND_UP, MC_ROUND_DOWN, MC_ROUND_NEAREST } e8m0; /* to nearest: ties up */
+};
+int mc_tensor_convert_by(struct mc_tensor *to, const struct mc_tensor *from, const struct mc_conversion *how,
+                         struct mc_error *err);
+
 float mc_half_to_float(uint16_t h);
 uint16_t mc_float_to_half(float f);
 float mc_bfloat16_to_float(uint16_t b);
