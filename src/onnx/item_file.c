@@ -78,7 +78,7 @@ static int count_elements(struct reader *r, const Onnx__SequenceProto *p, size_t
 
 static int read_sequence(struct reader *r, const Onnx__SequenceProto *p, struct mc_item **item)
 {
-    size_t n, made = 0;
+    size_t n = 0, made = 0;
     int rc = count_elements(r, p, &n);
     if (rc < 0) return rc;
     struct mc_item **elements = MC_NEW_ARRAY(struct mc_item *, n + 1);

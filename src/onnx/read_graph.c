@@ -175,7 +175,7 @@ static int declare(struct mc_scope *scope, const Onnx__ValueInfoProto *p, struct
     const int rc = mc_type_from_proto(&type, p->type, err);
     if (rc < 0) return mc_error_wrap(err, rc, "type of '%s'", p->name);
     value->origin = p;
-    if (type.dtype != MC_UNDEFINED) value->type = type;
+    if (type.dtype != MC_UNDEFINED || type.kind != MC_TYPE_TENSOR) value->type = type;
     return MC_OK;
 }
 

@@ -10,19 +10,11 @@
 
 /* --- input --- */
 
-int mc_ml_tensor(const struct mc_call *call, int i, const struct mc_tensor **tensor, struct mc_error *err)
-{
-    const struct mc_item *item = i < call->n_in ? call->in[i] : NULL;
-    if (!item || item->kind != MC_ITEM_TENSOR) return mc_error_set(err, MC_ERR_INPUT, "input %d: needs a tensor", i);
-    *tensor = item->tensor;
-    return MC_OK;
-}
-
 int mc_ml_rows_init(struct mc_ml_rows *rows, const struct mc_call *call, struct mc_error *err)
 {
     const struct mc_tensor *x = NULL;
     *rows = (struct mc_ml_rows){0};
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc < 0) return rc;
     const struct mc_fact fact = {.dtype = x->dtype, .shape = x->shape};
     const struct mc_fact *const in[] = {&fact};

@@ -6,14 +6,11 @@
 #ifndef MC_OP_ML_H
 #define MC_OP_ML_H
 
-#include "op/ops.h"
+#include "op/items.h"
 
 #define MC_TYPES_ML (MC_TYPE_BIT(MC_FLOAT) | MC_TYPE_BIT(MC_DOUBLE) | MC_TYPE_BIT(MC_INT64) | MC_TYPE_BIT(MC_INT32))
 
 /* --- input --- */
-
-/* Input i, which must be a tensor. */
-int mc_ml_tensor(const struct mc_call *call, int i, const struct mc_tensor **tensor, struct mc_error *err);
 
 /* Samples of n_features numbers each: a matrix, or a vector, which is one sample. */
 struct mc_ml_rows {

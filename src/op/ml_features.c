@@ -59,7 +59,7 @@ static int binarizer_evaluate(struct mc_call *call, struct mc_error *err)
     const struct mc_tensor *x = NULL;
     struct mc_tensor *y;
     const double threshold = (double)mc_node_float(call->node, "threshold", 0);
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc == MC_OK) rc = give(call, x->dtype, &x->shape, &y, err);
     for (int64_t i = 0; rc == MC_OK && i < mc_tensor_count(x); i++)
         mc_tensor_set_f64(y, i, mc_tensor_get_f64(x, i) > threshold);
@@ -81,7 +81,7 @@ static int scaler_evaluate(struct mc_call *call, struct mc_error *err)
     int64_t n_scale, n_offset;
     const float *scale = mc_ml_floats(call->node, "scale", &n_scale);
     const float *offset = mc_ml_floats(call->node, "offset", &n_offset);
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc == MC_OK) rc = need_per_feature("scale", n_scale, last_extent(x), err);
     if (rc == MC_OK) rc = need_per_feature("offset", n_offset, last_extent(x), err);
     if (rc == MC_OK) rc = give(call, MC_FLOAT, &x->shape, &y, err);
@@ -152,7 +152,7 @@ static int imputer_evaluate(struct mc_call *call, struct mc_error *err)
     const int64_t *ints = mc_node_ints(call->node, "imputed_value_int64s", &n_ints);
     const float old_float = mc_node_float(call->node, "replaced_value_float", 0);
     const int64_t old_int = mc_node_int(call->node, "replaced_value_int64", 0);
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc < 0) return rc;
     const bool is_float = mc_dtype_is_float(x->dtype);
     const char *name = is_float ? "imputed_value_floats" : "imputed_value_int64s";
@@ -197,8 +197,8 @@ static int array_feature_extractor_evaluate(struct mc_call *call, struct mc_erro
 {
     const struct mc_tensor *x = NULL, *indices = NULL;
     struct mc_tensor *y = NULL, *copy = NULL;
-    int rc = mc_ml_tensor(call, 0, &x, err);
-    if (rc == MC_OK) rc = mc_ml_tensor(call, 1, &indices, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
+    if (rc == MC_OK) rc = mc_take_tensor(call, 1, &indices, err);
     if (rc < 0) return rc;
     const struct mc_fact facts[] = {{.dtype = x->dtype, .shape = x->shape},
                                     {.dtype = indices->dtype, .shape = indices->shape}};
@@ -264,13 +264,13 @@ static int feature_vectorizer_evaluate(struct mc_call *call, struct mc_error *er
     struct mc_tensor *y;
     int rc = MC_OK;
     for (int i = 0; i < call->n_in && rc == MC_OK; i++) {
-        rc = mc_ml_tensor(call, i, &x, err);
+        rc = mc_take_tensor(call, i, &x, err);
         if (rc == MC_OK) width += i < n_dimensions ? dimensions[i] : last_extent(x);
         if (rc == MC_OK) n_samples = x->shape.rank == 2 ? x->shape.dim[0] : 1;
     }
     if (rc == MC_OK) rc = give(call, MC_FLOAT, &(struct mc_shape){.rank = 2, .dim = {n_samples, width}}, &y, err);
     for (int i = 0; i < call->n_in && rc == MC_OK; i++) {
-        rc = mc_ml_tensor(call, i, &x, err);
+        rc = mc_take_tensor(call, i, &x, err);
         const int64_t have = last_extent(x), part = i < n_dimensions ? dimensions[i] : have;
         for (int64_t s = 0; s < n_samples; s++)
             for (int64_t f = 0; f < part && f < have; f++)
@@ -309,7 +309,7 @@ static int one_hot_encoder_evaluate(struct mc_call *call, struct mc_error *err)
     struct mc_tensor *y;
     struct mc_ml_labels cats;
     const bool zeros = mc_node_int(call->node, "zeros", 1) != 0;
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc == MC_OK) rc = mc_ml_labels_init(&cats, call->node, "cats_int64s", "cats_strings", err);
     if (rc < 0) return rc;
     struct mc_shape shape = x->shape;

@@ -134,7 +134,7 @@ static int map_elements(struct mc_call *call, const struct list *keys, const str
                         struct mc_error *err)
 {
     const struct mc_tensor *x = NULL;
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc < 0) return rc;
     const int64_t n = mc_tensor_count(x);
     struct entry *entries = sort_keys(keys);
@@ -239,7 +239,7 @@ static int map_either_way(struct mc_call *call, const struct list *texts, const 
 {
     union missing missing;
     const struct mc_tensor *x = NULL;
-    const int rc = mc_ml_tensor(call, 0, &x, err);
+    const int rc = mc_take_tensor(call, 0, &x, err);
     if (rc < 0) return rc;
     if (x->dtype == MC_STRING) {
         missing.i = mc_node_int(call->node, "default_int64", -1);
@@ -455,7 +455,7 @@ static int zip_map_evaluate(struct mc_call *call, struct mc_error *err)
 {
     const struct mc_tensor *x = NULL;
     struct mc_ml_labels labels;
-    int rc = mc_ml_tensor(call, 0, &x, err);
+    int rc = mc_take_tensor(call, 0, &x, err);
     if (rc < 0) return rc;
     const struct mc_fact fact = {.dtype = x->dtype, .shape = x->shape};
     struct mc_fact out;

@@ -549,7 +549,7 @@ static int tree_ensemble_evaluate(struct mc_call *call, struct mc_error *err)
     struct forest f;
     const struct mc_tensor *x = NULL;
     int rc = forest_of_tensors(&f, call->node, err);
-    if (rc == MC_OK) rc = mc_ml_tensor(call, 0, &x, err);
+    if (rc == MC_OK) rc = mc_take_tensor(call, 0, &x, err);
     if (rc == MC_OK) rc = regress(call, &f, x->dtype, err);
     forest_finish(&f);
     return rc;

@@ -14,11 +14,13 @@
     (MC_TYPE_BIT(MC_UINT4) | MC_TYPE_BIT(MC_INT4) | MC_TYPE_BIT(MC_FLOAT4E2M1) | MC_TYPE_BIT(MC_UINT2) |               \
      MC_TYPE_BIT(MC_INT2))
 
-const uint64_t mc_types_copied = ALL_BUT_STRING & ~NARROW;
+/* Texts are copied as what points to them; whoever runs the node gives what comes out bytes of its own. */
+const uint64_t mc_types_copied = (ALL_BUT_STRING & ~NARROW) | MC_TYPE_BIT(MC_STRING);
 const uint64_t mc_types_ordered = ALL_BUT_STRING;
 
 size_t mc_element_size(enum mc_dtype dtype)
 {
+    if (dtype == MC_STRING) return sizeof(struct mc_text);
     assert(mc_dtype_bits(dtype) >= 8);
     return (size_t)mc_dtype_bits(dtype) / 8;
 }

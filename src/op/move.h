@@ -11,7 +11,7 @@
 
 #define MC_WALK_INPUTS 3
 
-/* Element types that a plain copy serves: all but strings and those narrower than a byte. */
+/* Element types that a plain copy serves: all but those narrower than a byte. */
 extern const uint64_t mc_types_copied;
 /* All but strings: enough where elements keep their order. */
 extern const uint64_t mc_types_ordered;
