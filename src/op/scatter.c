@@ -1,0 +1,409 @@
+/* scatter.c - GatherElements (ONNX opset 11), GatherND (11, 12), Scatter (9), ScatterElements (11, 16, 18),
+ * ScatterND (11, 16, 18), TensorScatter (24): elements and slices to and from places that a tensor of indices names.
+ *
+ * Negative indices count from the end; one that is outside is refused when it is met.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "op/move.h"
+
+#define INDEX_TYPES (MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64))
+
+static int find_index(const struct mc_tensor *indices, int64_t i, int64_t extent, int64_t *at, struct mc_error *err)
+{
+    const int64_t given =
+        indices->dtype == MC_INT64 ? ((const int64_t *)indices->data)[i] : ((const int32_t *)indices->data)[i];
+    *at = given < 0 ? given + extent : given;
+    if (*at >= 0 && *at < extent) return MC_OK;
+    return mc_error_set(err, MC_ERR_INPUT, "index %" PRId64 " is outside an extent of %" PRId64, given, extent);
+}
+
+static void copy(struct mc_tensor *to, int64_t at, const struct mc_tensor *from, int64_t i, int64_t n)
+{
+    const size_t size = mc_element_size(to->dtype);
+    memcpy((char *)to->data + (size_t)at * size, (const char *)from->data + (size_t)i * size, (size_t)n * size);
+}
+
+/* --- what happens where something is already there --- */
+
+enum reduction { REPLACE, ADD, MULTIPLY, SMALLER, LARGER };
+
+static int reduction_of(const struct mc_node *node, enum reduction *reduction, struct mc_error *err)
+{
+    static const char *const names[] = {"none", "add", "mul", "min", "max"};
+    for (int i = 0; i < (int)MC_COUNT(names); i++)
+        if (mc_node_string_is(node, "reduction", names[i], i == 0)) {
+            *reduction = (enum reduction)i;
+            return MC_OK;
+        }
+    return mc_error_set(err, MC_ERR_INPUT, "attribute 'reduction': needs none, add, mul, min or max");
+}
+
+static double combine_reals(enum reduction reduction, double a, double b)
+{
+    switch (reduction) {
+    case ADD:
+        return a + b;
+    case MULTIPLY:
+        return a * b;
+    case SMALLER:
+        return b < a ? b : a;
+    case LARGER:
+        return b > a ? b : a;
+    case REPLACE:
+        break;
+    }
+    return b;
+}
+
+static uint64_t combine_whole(enum reduction reduction, bool is_signed, uint64_t a, uint64_t b)
+{
+    int64_t x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    const bool below = is_signed ? y < x : b < a;
+    switch (reduction) {
+    case ADD:
+        return a + b;
+    case MULTIPLY:
+        return a * b;
+    case SMALLER:
+        return below ? b : a;
+    case LARGER:
+        return below ? a : b;
+    case REPLACE:
+        break;
+    }
+    return b;
+}
+
+static void put_whole(struct mc_tensor *t, int64_t i, uint64_t value)
+{
+    switch (mc_element_size(t->dtype)) {
+    case 1:
+        ((uint8_t *)t->data)[i] = (uint8_t)value;
+        return;
+    case 2:
+        ((uint16_t *)t->data)[i] = (uint16_t)value;
+        return;
+    case 4:
+        ((uint32_t *)t->data)[i] = (uint32_t)value;
+        return;
+    default:
+        ((uint64_t *)t->data)[i] = value;
+    }
+}
+
+static void combine(enum reduction reduction, struct mc_tensor *to, int64_t at, const struct mc_tensor *from, int64_t i)
+{
+    if (mc_dtype_is_integer(to->dtype)) {
+        const bool is_signed =
+            to->dtype == MC_INT8 || to->dtype == MC_INT16 || to->dtype == MC_INT32 || to->dtype == MC_INT64;
+        put_whole(to, at,
+                  combine_whole(reduction, is_signed, (uint64_t)mc_tensor_get_i64(to, at),
+                                (uint64_t)mc_tensor_get_i64(from, i)));
+    } else {
+        mc_tensor_set_f64(to, at, combine_reals(reduction, mc_tensor_get_f64(to, at), mc_tensor_get_f64(from, i)));
+    }
+}
+
+static void place(enum reduction reduction, struct mc_tensor *to, int64_t at, const struct mc_tensor *from, int64_t i,
+                  int64_t n)
+{
+    if (reduction == REPLACE) {
+        copy(to, at, from, i, n);
+        return;
+    }
+    for (int64_t k = 0; k < n; k++) combine(reduction, to, at + k, from, i + k);
+}
+
+/* Types that a reduction can be had of. */
+static int check_reduction(const struct mc_node *node, const struct mc_fact *data, struct mc_error *err)
+{
+    enum reduction reduction = REPLACE;
+    const int rc = reduction_of(node, &reduction, err);
+    if (rc < 0 || reduction == REPLACE) return rc;
+    return mc_need_dtype(
+        node, 0, data,
+        mc_types_copied & ~(MC_TYPE_BIT(MC_STRING) | MC_TYPE_BIT(MC_COMPLEX64) | MC_TYPE_BIT(MC_COMPLEX128)), err);
+}
+
+/* --- GatherElements, ScatterElements: one index for each element --- */
+
+static int elements_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
+{
+    return mc_need_axis(mc_node_int(node, "axis", 0), rank, axis, err);
+}
+
+/* Indices have the data's rank, and no more than its extents but along the axis. */
+static int check_elements(const struct mc_node *node, const struct mc_fact *const *in, struct mc_error *err)
+{
+    int axis = 0, rc = mc_need_dtype(node, 0, in[0], mc_types_copied, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 1, in[1], INDEX_TYPES, err);
+    if (rc == MC_OK) rc = elements_axis(node, in[0]->shape.rank, &axis, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 1, in[1], in[0]->shape.rank, in[0]->shape.rank, err);
+    for (int k = 0; rc == MC_OK && k < in[0]->shape.rank; k++)
+        if (k != axis && in[1]->shape.dim[k] > in[0]->shape.dim[k])
+            rc = mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': axis %d needs at most %" PRId64 ", has %" PRId64,
+                              node->inputs[1]->name, k, in[0]->shape.dim[k], in[1]->shape.dim[k]);
+    return rc;
+}
+
+static int gather_elements_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                                 struct mc_error *err)
+{
+    const int rc = check_elements(node, in, err);
+    if (rc == MC_OK) out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = in[1]->shape};
+    return rc;
+}
+
+/* A walk over all indices, with the offset in the data of the element that each stands beside (index 0 on the axis). */
+struct elements {
+    struct mc_walk walk;
+    int64_t stride, extent; /* of the axis */
+};
+
+static void elements_start(struct elements *e, const struct mc_tensor *data, const struct mc_tensor *indices, int axis)
+{
+    mc_walk_start(&e->walk, &indices->shape, 0, NULL);
+    e->walk.n = 1;
+    mc_strides(&data->shape, e->walk.strides[0]);
+    e->stride = e->walk.strides[0][axis];
+    e->extent = data->shape.dim[axis];
+    e->walk.strides[0][axis] = 0;
+}
+
+static int gather_elements_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *data = step->in[0], *indices = step->in[1];
+    struct elements e;
+    int axis = 0, rc = elements_axis(step->node, data->shape.rank, &axis, err);
+    elements_start(&e, data, indices, axis);
+    for (int64_t i = 0, at; rc == MC_OK && i < mc_tensor_count(indices); i++, mc_walk_next(&e.walk)) {
+        rc = find_index(indices, i, e.extent, &at, err);
+        if (rc == MC_OK) copy(step->out[0], i, data, e.walk.offset[0] + at * e.stride, 1);
+    }
+    return rc;
+}
+
+static int scatter_elements_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                                  struct mc_error *err)
+{
+    int rc = check_elements(node, in, err);
+    if (rc == MC_OK) rc = check_reduction(node, in[0], err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 2, in[2], MC_TYPE_BIT(in[0]->dtype), err);
+    if (rc == MC_OK && !mc_shape_equal(&in[1]->shape, &in[2]->shape))
+        rc = mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs the shape of the indices", node->inputs[2]->name);
+    return rc < 0 ? rc : mc_shape_same(node, in, out, err);
+}
+
+static int scatter_elements_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *data = step->in[0], *indices = step->in[1];
+    enum reduction reduction = REPLACE;
+    struct elements e;
+    int axis = 0, rc = elements_axis(step->node, data->shape.rank, &axis, err);
+    if (rc == MC_OK) rc = reduction_of(step->node, &reduction, err);
+    if (step->out[0]->data != data->data) copy(step->out[0], 0, data, 0, mc_tensor_count(data));
+    elements_start(&e, data, indices, axis);
+    for (int64_t i = 0, at; rc == MC_OK && i < mc_tensor_count(indices); i++, mc_walk_next(&e.walk)) {
+        rc = find_index(indices, i, e.extent, &at, err);
+        if (rc == MC_OK) place(reduction, step->out[0], e.walk.offset[0] + at * e.stride, step->in[2], i, 1);
+    }
+    return rc;
+}
+
+/* --- GatherND, ScatterND: rows of indices name slices --- */
+
+/* The last axis of the indices holds k numbers for the axes b … b + k - 1, after b that both share. */
+struct slices {
+    int b, k;
+    int64_t n, run; /* slices, elements of one */
+    int64_t batch;  /* slices of one sample */
+};
+
+static int slices_of(const struct mc_node *node, const struct mc_shape *data, const struct mc_shape *indices,
+                     struct slices *s, struct mc_error *err)
+{
+    const int64_t b = mc_node_int(node, "batch_dims", 0);
+    if (indices->rank < 1 || b < 0 || b >= indices->rank || b > data->rank)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'batch_dims': %" PRId64 " of %d and %d axes", b, data->rank,
+                            indices->rank);
+    const int64_t k = indices->dim[indices->rank - 1];
+    if (k > data->rank - b)
+        return mc_error_set(err, MC_ERR_INPUT, "input 1: names %" PRId64 " axes, the data have %d", k,
+                            (int)(data->rank - b));
+    for (int i = 0; i < b; i++)
+        if (indices->dim[i] != data->dim[i])
+            return mc_error_set(err, MC_ERR_INPUT, "axis %d: needs %" PRId64 ", has %" PRId64, i, data->dim[i],
+                                indices->dim[i]);
+    *s = (struct slices){.b = (int)b, .k = (int)k};
+    s->n = mc_shape_span(indices, 0, indices->rank - 1);
+    s->run = mc_shape_span(data, s->b + s->k, data->rank);
+    s->batch = mc_shape_span(indices, s->b, indices->rank - 1);
+    return MC_OK;
+}
+
+/* Where slice i begins in the data. */
+static int find_slice(const struct slices *s, const struct mc_tensor *data, const struct mc_tensor *indices, int64_t i,
+                      int64_t *begin, struct mc_error *err)
+{
+    int64_t at = s->batch ? i / s->batch : 0;
+    for (int k = 0; k < s->k; k++) {
+        int64_t index;
+        const int64_t extent = data->shape.dim[s->b + k];
+        const int rc = find_index(indices, i * s->k + k, extent, &index, err);
+        if (rc < 0) return rc;
+        at = at * extent + index;
+    }
+    *begin = at * s->run;
+    return MC_OK;
+}
+
+static int check_nd(const struct mc_node *node, const struct mc_fact *const *in, struct slices *s, struct mc_error *err)
+{
+    int rc = mc_need_dtype(node, 0, in[0], mc_types_copied, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 1, in[1], INDEX_TYPES, err);
+    return rc < 0 ? rc : slices_of(node, &in[0]->shape, &in[1]->shape, s, err);
+}
+
+/* Shape of what the indices name: theirs without the last axis, then what is left of the data's. */
+static int named_shape(const struct slices *s, const struct mc_shape *data, const struct mc_shape *indices,
+                       struct mc_shape *shape, struct mc_error *err)
+{
+    if (indices->rank - 1 + data->rank - s->b - s->k > MC_MAX_RANK)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "output: needs at most %d axes", MC_MAX_RANK);
+    *shape = (struct mc_shape){0};
+    for (int i = 0; i < indices->rank - 1; i++) shape->dim[shape->rank++] = indices->dim[i];
+    for (int i = s->b + s->k; i < data->rank; i++) shape->dim[shape->rank++] = data->dim[i];
+    return MC_OK;
+}
+
+static int gather_nd_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                           struct mc_error *err)
+{
+    struct slices s;
+    const int rc = check_nd(node, in, &s, err);
+    out[0].dtype = in[0]->dtype;
+    return rc < 0 ? rc : named_shape(&s, &in[0]->shape, &in[1]->shape, &out[0].shape, err);
+}
+
+static int gather_nd_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *data = step->in[0], *indices = step->in[1];
+    struct slices s = {0};
+    int rc = slices_of(step->node, &data->shape, &indices->shape, &s, err);
+    for (int64_t i = 0, at; rc == MC_OK && i < s.n; i++) {
+        rc = find_slice(&s, data, indices, i, &at, err);
+        if (rc == MC_OK) copy(step->out[0], i * s.run, data, at, s.run);
+    }
+    return rc;
+}
+
+static int scatter_nd_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                            struct mc_error *err)
+{
+    struct slices s;
+    struct mc_shape need;
+    int rc = check_nd(node, in, &s, err);
+    if (rc == MC_OK) rc = check_reduction(node, in[0], err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 2, in[2], MC_TYPE_BIT(in[0]->dtype), err);
+    if (rc == MC_OK) rc = named_shape(&s, &in[0]->shape, &in[1]->shape, &need, err);
+    if (rc < 0) return rc;
+    char a[128], b[128];
+    if (!mc_shape_equal(&in[2]->shape, &need))
+        return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs shape %s, has %s", node->inputs[2]->name,
+                            mc_shape_text(&need, a, sizeof a), mc_shape_text(&in[2]->shape, b, sizeof b));
+    return mc_shape_same(node, in, out, err);
+}
+
+static int scatter_nd_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *data = step->in[0], *indices = step->in[1];
+    enum reduction reduction = REPLACE;
+    struct slices s = {0};
+    int rc = slices_of(step->node, &data->shape, &indices->shape, &s, err);
+    if (rc == MC_OK) rc = reduction_of(step->node, &reduction, err);
+    if (step->out[0]->data != data->data) copy(step->out[0], 0, data, 0, mc_tensor_count(data));
+    for (int64_t i = 0, at; rc == MC_OK && i < s.n; i++) {
+        rc = find_slice(&s, data, indices, i, &at, err);
+        if (rc == MC_OK) place(reduction, step->out[0], at, step->in[2], i * s.run, s.run);
+    }
+    return rc;
+}
+
+/* --- TensorScatter: a block written into each sample of a cache, from a place that is given --- */
+
+static int cache_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
+{
+    const int rc = mc_need_axis(mc_node_int(node, "axis", -2), rank, axis, err);
+    if (rc == MC_OK && *axis == 0) return mc_error_set(err, MC_ERR_INPUT, "axis 0 is the batch");
+    return rc;
+}
+
+static int tensor_scatter_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                                struct mc_error *err)
+{
+    int axis = 0, rc = mc_need_dtype(node, 0, in[0], mc_types_copied, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 1, in[1], MC_TYPE_BIT(in[0]->dtype), err);
+    if (rc == MC_OK) rc = cache_axis(node, in[0]->shape.rank, &axis, err);
+    if (rc == MC_OK && in[2]) rc = mc_need_dtype(node, 2, in[2], MC_TYPE_BIT(MC_INT64), err);
+    if (rc < 0) return rc;
+    struct mc_shape like = in[1]->shape;
+    if (like.rank == in[0]->shape.rank && like.dim[axis] <= in[0]->shape.dim[axis])
+        like.dim[axis] = in[0]->shape.dim[axis];
+    if (!mc_shape_equal(&like, &in[0]->shape))
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': does not fit the cache", node->inputs[1]->name);
+    if (in[2] && mc_shape_count(&in[2]->shape) != in[0]->shape.dim[0])
+        return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs an index for each sample", node->inputs[2]->name);
+    if (!mc_node_string_is(node, "mode", "linear", true) && !mc_node_string_is(node, "mode", "circular", false))
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'mode': needs linear or circular");
+    return mc_shape_same(node, in, out, err);
+}
+
+static int tensor_scatter_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *cache = step->in[0], *update = step->in[1];
+    const bool circular = mc_node_string_is(step->node, "mode", "circular", false);
+    int axis = 0, rc = cache_axis(step->node, cache->shape.rank, &axis, err);
+    if (rc < 0) return rc;
+    if (step->out[0]->data != cache->data) copy(step->out[0], 0, cache, 0, mc_tensor_count(cache));
+    const int64_t outer = mc_shape_span(&cache->shape, 0, axis), per_sample = mc_shape_span(&cache->shape, 1, axis);
+    const int64_t inner = mc_shape_span(&cache->shape, axis + 1, cache->shape.rank);
+    const int64_t most = cache->shape.dim[axis], n = update->shape.dim[axis];
+    for (int64_t o = 0; o < outer && rc == MC_OK; o++) {
+        const int64_t first = step->in[2] ? mc_tensor_get_i64(step->in[2], o / per_sample) : 0;
+        if (first < 0 || (circular ? first > INT64_MAX - n : first > most - n))
+            rc = mc_error_set(err, MC_ERR_INPUT, "input 2: %" PRId64 " of %" PRId64 " places do not fit from %" PRId64,
+                              n, most, first);
+        for (int64_t t = 0; t < n && rc == MC_OK; t++)
+            copy(step->out[0], (o * most + (first + t) % most) * inner, update, (o * n + t) * inner, inner);
+    }
+    return rc;
+}
+
+#define SCATTER_OP(name, onnx_type, version, least, most, rule)                                                        \
+    const struct mc_op mc_op_##name##_##version = {                                                                    \
+        .domain = "",                                                                                                  \
+        .type = onnx_type,                                                                                             \
+        .since = version,                                                                                              \
+        .min_inputs = least,                                                                                           \
+        .max_inputs = most,                                                                                            \
+        .n_outputs = 1,                                                                                                \
+        .shape = rule##_shape,                                                                                         \
+        .forward = rule##_forward,                                                                                     \
+        .backward = NULL,                                                                                              \
+        .no_backward = "its derivative is not there yet",                                                              \
+        .coupling = mc_coupling_freeze_all,                                                                            \
+        .cost = mc_cost_free,                                                                                          \
+    };
+
+SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements)
+SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd)
+SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements)
+SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements)
+SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd)
+SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter)
