@@ -1,0 +1,405 @@
+/* attention.c - Attention (ONNX opset 23, 24, 25): softmax(Q K^T scale + bias) V for each head of each sample.
+ *
+ *     Q: [N, heads, L, d] or [N, L, heads d]   K, V: the same with kv heads and S positions   Y: as Q, with d_v
+ *
+ * (Vaswani et al. 2017; grouped queries: Ainslie et al. 2023.) The bias is what the mask adds or forbids, the causal
+ * frontier, the window and the padding together. Scores exist for a block of queries at a time, which stays in the
+ * cache and is all the memory it takes; each block is one product with all keys, a softmax, and one with all values.
+ * A query that may look at nothing gives zeros.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "kernel/blas.h"
+#include "kernel/kernels.h"
+#include "kernel/loops.h"
+#include "kernel/parallel.h"
+#include "op/move.h"
+#include "op/ops.h"
+
+enum { BLOCK = 64 }; /* queries whose scores are there at a time */
+enum input { Q, K, V, MASK, PAST_KEY, PAST_VALUE, KV_LENGTHS };
+
+/* Extents, and whether heads are an axis of their own. */
+struct extents {
+    bool packed; /* [N, L, heads d] */
+    int64_t N, heads, kv_heads, L, new_S, past, S, d, d_v;
+};
+
+static int packed_heads(const struct mc_node *node, const struct mc_fact *const *in, struct extents *e,
+                        struct mc_error *err)
+{
+    const struct mc_shape *q = &in[Q]->shape, *k = &in[K]->shape, *v = &in[V]->shape;
+    e->heads = mc_node_int(node, "q_num_heads", 0);
+    e->kv_heads = mc_node_int(node, "kv_num_heads", 0);
+    if (e->heads < 1 || e->kv_heads < 1 || q->dim[2] % e->heads || k->dim[2] % e->kv_heads || v->dim[2] % e->kv_heads)
+        return mc_error_set(err, MC_ERR_INPUT,
+                            "attributes 'q_num_heads' and 'kv_num_heads': %" PRId64 " and %" PRId64
+                            " heads do not divide %" PRId64 ", %" PRId64 " and %" PRId64 " features",
+                            e->heads, e->kv_heads, q->dim[2], k->dim[2], v->dim[2]);
+    e->L = q->dim[1];
+    e->new_S = k->dim[1];
+    e->d = q->dim[2] / e->heads;
+    e->d_v = v->dim[2] / e->kv_heads;
+    if (k->dim[2] / e->kv_heads != e->d || v->dim[1] != e->new_S)
+        return mc_error_set(err, MC_ERR_INPUT, "queries, keys and values do not go together");
+    return MC_OK;
+}
+
+static int extents_of(const struct mc_node *node, const struct mc_fact *const *in, struct extents *e,
+                      struct mc_error *err)
+{
+    const struct mc_shape *q = &in[Q]->shape, *k = &in[K]->shape, *v = &in[V]->shape;
+    *e = (struct extents){.packed = q->rank == 3, .N = q->dim[0]};
+    int rc = MC_OK;
+    if (q->rank != k->rank || q->rank != v->rank || k->dim[0] != e->N || v->dim[0] != e->N)
+        return mc_error_set(err, MC_ERR_INPUT, "queries, keys and values do not go together");
+    if (e->packed) {
+        rc = packed_heads(node, in, e, err);
+    } else {
+        e->heads = q->dim[1];
+        e->kv_heads = k->dim[1];
+        e->L = q->dim[2];
+        e->new_S = k->dim[2];
+        e->d = q->dim[3];
+        e->d_v = v->dim[3];
+        if (k->dim[3] != e->d || v->dim[1] != e->kv_heads || v->dim[2] != e->new_S)
+            rc = mc_error_set(err, MC_ERR_INPUT, "queries, keys and values do not go together");
+    }
+    if (rc < 0) return rc;
+    if (e->kv_heads < 1 || e->heads % e->kv_heads)
+        return mc_error_set(err, MC_ERR_INPUT, "%" PRId64 " heads of queries for %" PRId64 " of keys", e->heads,
+                            e->kv_heads);
+    if (in[PAST_KEY]) e->past = in[PAST_KEY]->shape.dim[2];
+    e->S = e->past + e->new_S;
+    return MC_OK;
+}
+
+static int check_past(const struct mc_fact *const *in, const struct extents *e, struct mc_error *err)
+{
+    const struct mc_shape key = {.rank = 4, .dim = {e->N, e->kv_heads, e->past, e->d}};
+    const struct mc_shape value = {.rank = 4, .dim = {e->N, e->kv_heads, e->past, e->d_v}};
+    if (!in[PAST_KEY] && !in[PAST_VALUE]) return MC_OK;
+    if (!in[PAST_KEY] || !in[PAST_VALUE] || !mc_shape_equal(&in[PAST_KEY]->shape, &key) ||
+        !mc_shape_equal(&in[PAST_VALUE]->shape, &value))
+        return mc_error_set(err, MC_ERR_INPUT, "the past has to have keys and values of all heads");
+    return MC_OK;
+}
+
+/* A mask broadcasts to [N, heads, L, S]; its last axis may end early. */
+static int check_mask(const struct mc_node *node, const struct mc_fact *const *in, const struct extents *e,
+                      struct mc_error *err)
+{
+    if (!in[MASK]) return MC_OK;
+    const uint64_t types = MC_TYPES_FLOAT | MC_TYPE_BIT(MC_BOOL);
+    const int rc = mc_need_dtype(node, MASK, in[MASK], types, err);
+    if (rc < 0) return rc;
+    const struct mc_shape scores = {.rank = 4, .dim = {e->N, e->heads, e->L, e->S}};
+    struct mc_shape mask = in[MASK]->shape, both;
+    char text[128];
+    if (mask.rank > 0 && mask.dim[mask.rank - 1] < e->S) mask.dim[mask.rank - 1] = e->S;
+    if (mask.rank < 1 || mask.rank > 4 || !mc_shape_broadcast(&mask, &scores, &both) || !mc_shape_equal(&both, &scores))
+        return mc_error_set(err, MC_ERR_INPUT, "input 3 '%s': shape %s does not go with the scores",
+                            node->inputs[MASK]->name, mc_shape_text(&in[MASK]->shape, text, sizeof text));
+    return MC_OK;
+}
+
+static int attention_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                           struct mc_error *err)
+{
+    struct extents e;
+    int rc = MC_OK;
+    for (int i = Q; i <= V && rc == MC_OK; i++) {
+        rc = mc_need_dtype(node, i, in[i], MC_TYPE_BIT(in[Q]->dtype) & MC_TYPES_FLOAT, err);
+        if (rc == MC_OK) rc = mc_need_rank(node, i, in[i], 3, 4, err);
+    }
+    for (int i = PAST_KEY; i <= PAST_VALUE && rc == MC_OK; i++) {
+        if (!in[i]) continue;
+        rc = mc_need_dtype(node, i, in[i], MC_TYPE_BIT(in[Q]->dtype), err);
+        if (rc == MC_OK) rc = mc_need_rank(node, i, in[i], 4, 4, err);
+    }
+    if (rc == MC_OK) rc = extents_of(node, in, &e, err);
+    if (rc == MC_OK) rc = check_past(in, &e, err);
+    if (rc == MC_OK) rc = check_mask(node, in, &e, err);
+    if (rc == MC_OK && in[KV_LENGTHS]) {
+        rc = mc_need_dtype(node, KV_LENGTHS, in[KV_LENGTHS], MC_TYPE_BIT(MC_INT64), err);
+        if (rc == MC_OK && mc_shape_count(&in[KV_LENGTHS]->shape) != e.N)
+            rc = mc_error_set(err, MC_ERR_INPUT, "input 6 '%s': needs a length for each sample",
+                              node->inputs[KV_LENGTHS]->name);
+    }
+    if (rc < 0) return rc;
+    for (int i = 0; i < 4; i++) out[i] = (struct mc_fact){.dtype = in[Q]->dtype, .shape = {.rank = 4}};
+    out[0].shape = e.packed ? (struct mc_shape){.rank = 3, .dim = {e.N, e.L, e.heads * e.d_v}}
+                            : (struct mc_shape){.rank = 4, .dim = {e.N, e.heads, e.L, e.d_v}};
+    out[1].shape = (struct mc_shape){.rank = 4, .dim = {e.N, e.kv_heads, e.S, e.d}};
+    out[2].shape = (struct mc_shape){.rank = 4, .dim = {e.N, e.kv_heads, e.S, e.d_v}};
+    out[3].shape = (struct mc_shape){.rank = 4, .dim = {e.N, e.heads, e.L, e.S}};
+    return MC_OK;
+}
+
+/* --- running --- */
+
+/* Where a head's rows lie: the first, and from one row to the next. */
+struct rows {
+    char *at;
+    int64_t pace;
+};
+
+struct job {
+    struct extents e;
+    enum mc_dtype dtype;
+    size_t size;
+    const struct mc_row_loops *loops;
+    const struct mc_tensor *q, *mask, *lengths;
+    struct mc_tensor *y, *scores_out;
+    const struct mc_tensor *keys, *values; /* as given, or joined with the past: [N, kv heads, S, …] */
+    bool joined;
+    double scale, softcap;
+    int mode;
+    bool causal;
+    int64_t left, right, mask_strides[4], mask_end; /* mask_end: columns that the mask has */
+    char *scores;                                   /* workspace: a block for each head of each sample */
+};
+
+static struct rows head_of(const struct mc_tensor *t, bool packed, int64_t n, int64_t head, int64_t heads, int64_t rows,
+                           int64_t width, size_t size)
+{
+    const int64_t at = packed ? (n * rows * heads + head) * width : (n * heads + head) * rows * width;
+    return (struct rows){(char *)t->data + (size_t)at * size, packed ? heads * width : width};
+}
+
+/* The number at the position in the mask; -inf where it forbids. */
+static double mask_at(const struct job *job, int64_t n, int64_t head, int64_t i, int64_t j)
+{
+    if (!job->mask) return 0;
+    if (j >= job->mask_end) return -INFINITY;
+    const int64_t *s = job->mask_strides, at = n * s[0] + head * s[1] + i * s[2] + j * s[3];
+    if (job->mask->dtype == MC_BOOL) return ((const bool *)job->mask->data)[at] ? 0 : -INFINITY;
+    return job->mask->dtype == MC_FLOAT ? (double)((const float *)job->mask->data)[at]
+                                        : ((const double *)job->mask->data)[at];
+}
+
+/* What row i of the scores may look at: positions begin … end - 1 by causality, window and padding. */
+static void reach(const struct job *job, int64_t n, int64_t i, int64_t *begin, int64_t *end)
+{
+    const int64_t length = job->lengths ? ((const int64_t *)job->lengths->data)[n] : job->e.S;
+    const int64_t position = i + (job->lengths ? length - job->e.L : job->e.past);
+    *begin = 0;
+    *end = length < job->e.S ? length : job->e.S;
+    if (job->causal && *end > position + 1) *end = position + 1;
+    if (job->left >= 0 && *begin < position - job->left) *begin = position - job->left;
+    if (job->right >= 0 && *end > position + job->right + 1) *end = position + job->right + 1;
+    if (*end < 0) *end = 0;
+    if (*begin > *end) *begin = *end;
+}
+
+static double get(const struct job *job, const char *row, int64_t j)
+{
+    return job->dtype == MC_FLOAT ? (double)((const float *)(const void *)row)[j]
+                                  : ((const double *)(const void *)row)[j];
+}
+
+static void set(const struct job *job, char *row, int64_t j, double v)
+{
+    if (job->dtype == MC_FLOAT)
+        ((float *)(void *)row)[j] = (float)v;
+    else
+        ((double *)(void *)row)[j] = v;
+}
+
+/* A copy of a row of scores for the fourth output. */
+static void hand_out(const struct job *job, const char *row, int64_t n, int64_t head, int64_t i)
+{
+    const int64_t at = ((n * job->e.heads + head) * job->e.L + i) * job->e.S;
+    memcpy((char *)job->scores_out->data + (size_t)at * job->size, row, (size_t)job->e.S * job->size);
+}
+
+/* One row of scores, from products to shares. */
+static void finish_row(const struct job *job, char *row, int64_t n, int64_t head, int64_t i)
+{
+    const int64_t S = job->e.S;
+    int64_t begin, end;
+    if (job->scores_out && job->mode == 0) hand_out(job, row, n, head, i);
+    if (job->softcap > 0)
+        for (int64_t j = 0; j < S; j++) set(job, row, j, job->softcap * tanh(get(job, row, j) / job->softcap));
+    if (job->scores_out && job->mode == 1) hand_out(job, row, n, head, i);
+    reach(job, n, i, &begin, &end);
+    bool any = false;
+    for (int64_t j = 0; j < S; j++) {
+        const double bias = j < begin || j >= end ? -INFINITY : mask_at(job, n, head, i, j);
+        if (bias != 0) set(job, row, j, get(job, row, j) + bias);
+        any |= bias != -INFINITY;
+    }
+    if (job->scores_out && job->mode == 2) hand_out(job, row, n, head, i);
+    if (any)
+        job->loops->softmax(S, row, row);
+    else
+        memset(row, 0, (size_t)S * job->size);
+    if (job->scores_out && job->mode == 3) hand_out(job, row, n, head, i);
+}
+
+/* Head `head` of sample n. */
+static void attend(const struct job *job, int64_t n, int64_t head)
+{
+    const struct extents *e = &job->e;
+    const int64_t kv = head / (e->heads / e->kv_heads);
+    const bool kv_packed = e->packed && !job->joined;
+    const struct rows q = head_of(job->q, e->packed, n, head, e->heads, e->L, e->d, job->size);
+    const struct rows k = head_of(job->keys, kv_packed, n, kv, e->kv_heads, e->S, e->d, job->size);
+    const struct rows v = head_of(job->values, kv_packed, n, kv, e->kv_heads, e->S, e->d_v, job->size);
+    const struct rows y = head_of(job->y, e->packed, n, head, e->heads, e->L, e->d_v, job->size);
+    char *const scores =
+        job->scores + (size_t)((n * e->heads + head) * (BLOCK < e->L ? BLOCK : e->L) * e->S) * job->size;
+    for (int64_t first = 0; first < e->L; first += BLOCK) {
+        const int64_t m = e->L - first < BLOCK ? e->L - first : BLOCK;
+        struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, m, e->S, e->d);
+        gemm.lda = q.pace;
+        gemm.ldb = k.pace;
+        gemm.alpha = job->scale;
+        mc_gemm(&gemm, q.at + (size_t)(first * q.pace) * job->size, k.at, scores);
+        for (int64_t i = 0; i < m; i++) finish_row(job, scores + (size_t)(i * e->S) * job->size, n, head, first + i);
+        gemm = mc_gemm_dense(job->dtype, false, false, m, e->d_v, e->S);
+        gemm.ldb = v.pace;
+        gemm.ldc = y.pace;
+        mc_gemm(&gemm, scores, v.at, y.at + (size_t)(first * y.pace) * job->size);
+    }
+}
+
+static void attend_range(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t i = begin; i < end; i++) attend(job, i / job->e.heads, i % job->e.heads);
+}
+
+/* --- the past --- */
+
+/* [N, kv heads, S, width] from the past and what is new, whose heads may be packed. */
+static void join(const struct extents *e, const struct mc_tensor *past, const struct mc_tensor *fresh, int64_t width,
+                 void *to, size_t size)
+{
+    for (int64_t n = 0; n < e->N; n++)
+        for (int64_t h = 0; h < e->kv_heads; h++) {
+            char *const head = (char *)to + (size_t)((n * e->kv_heads + h) * e->S * width) * size;
+            const size_t old = (size_t)(e->past * width) * size;
+            if (past) memcpy(head, (const char *)past->data + (size_t)(n * e->kv_heads + h) * old, old);
+            const struct rows rows = head_of(fresh, e->packed, n, h, e->kv_heads, e->new_S, width, size);
+            for (int64_t i = 0; i < e->new_S; i++)
+                memcpy(head + old + (size_t)(i * width) * size, rows.at + (size_t)(i * rows.pace) * size,
+                       (size_t)width * size);
+        }
+}
+
+static void facts_of(const struct mc_step *step, struct mc_fact facts[7], const struct mc_fact *in[7])
+{
+    for (int i = 0; i < 7; i++) {
+        in[i] = NULL;
+        if (i >= step->n_in || !step->in[i]) continue;
+        facts[i] = mc_fact_of(step->in[i]);
+        in[i] = &facts[i];
+    }
+}
+
+static bool joins(const struct mc_step *step)
+{
+    return (step->n_in > PAST_KEY && step->in[PAST_KEY]) || (step->n_out > 1 && step->out[1]) ||
+           (step->n_out > 2 && step->out[2]);
+}
+
+static int attention_prepare(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_fact facts[7];
+    const struct mc_fact *in[7];
+    struct extents e;
+    facts_of(step, facts, in);
+    const int rc = extents_of(step->node, in, &e, err);
+    if (rc < 0) return rc;
+    int64_t n = e.N * e.heads * (BLOCK < e.L ? BLOCK : e.L) * e.S;
+    if (joins(step)) n += e.N * e.kv_heads * e.S * (e.d + e.d_v);
+    step->workspace_bytes = (size_t)(n + 64) * mc_element_size(step->in[Q]->dtype);
+    return MC_OK;
+}
+
+static void set_mask(struct job *job, const struct mc_tensor *mask)
+{
+    if (!mask) return;
+    const int missing = 4 - mask->shape.rank;
+    int64_t strides[MC_MAX_RANK];
+    job->mask = mask;
+    mc_strides(&mask->shape, strides);
+    for (int k = 0; k < 4; k++)
+        job->mask_strides[k] = k < missing || mask->shape.dim[k - missing] == 1 ? 0 : strides[k - missing];
+    const int64_t columns = mask->shape.dim[mask->shape.rank - 1];
+    job->mask_end = columns == 1 && job->e.S > 1 ? 1 : columns;
+}
+
+static int attention_forward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_fact facts[7];
+    const struct mc_fact *in[7];
+    struct mc_tensor keys, values;
+    facts_of(step, facts, in);
+    struct job job = {.dtype = step->in[Q]->dtype,
+                      .size = mc_element_size(step->in[Q]->dtype),
+                      .loops = &step->runtime->kernels->loops->rows[mc_loop_type(step->in[Q]->dtype)],
+                      .q = step->in[Q],
+                      .lengths = step->n_in > KV_LENGTHS ? step->in[KV_LENGTHS] : NULL,
+                      .y = step->out[0],
+                      .scores_out = step->n_out > 3 ? step->out[3] : NULL,
+                      .keys = step->in[K],
+                      .values = step->in[V],
+                      .joined = joins(step),
+                      .softcap = (double)mc_node_float(step->node, "softcap", 0),
+                      .mode = (int)mc_node_int(step->node, "qk_matmul_output_mode", 0),
+                      .causal = mc_node_int(step->node, "is_causal", 0) != 0,
+                      .left = mc_node_int(step->node, "left_window_size", -1),
+                      .right = mc_node_int(step->node, "right_window_size", -1),
+                      .scores = step->workspace};
+    const int rc = extents_of(step->node, in, &job.e, err);
+    if (rc < 0 || mc_tensor_count(job.y) == 0) return rc;
+    const struct extents *e = &job.e;
+    job.scale = (double)mc_node_float(step->node, "scale", (float)(1 / sqrt((double)e->d)));
+    set_mask(&job, step->n_in > MASK ? step->in[MASK] : NULL);
+    if (job.joined) {
+        char *const room = job.scores + (size_t)(e->N * e->heads * (BLOCK < e->L ? BLOCK : e->L) * e->S) * job.size;
+        keys = (struct mc_tensor){.data = step->n_out > 1 && step->out[1] ? step->out[1]->data : room};
+        values = (struct mc_tensor){.data = step->n_out > 2 && step->out[2]
+                                                ? step->out[2]->data
+                                                : room + (size_t)(e->N * e->kv_heads * e->S * e->d) * job.size};
+        join(e, step->n_in > PAST_KEY ? step->in[PAST_KEY] : NULL, step->in[K], e->d, keys.data, job.size);
+        join(e, step->n_in > PAST_VALUE ? step->in[PAST_VALUE] : NULL, step->in[V], e->d_v, values.data, job.size);
+        job.keys = &keys;
+        job.values = &values;
+    }
+    mc_parallel(e->N * e->heads, 1, attend_range, &job);
+    return MC_OK;
+}
+
+static void attention_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                           struct mc_cost *cost)
+{
+    struct extents e;
+    mc_cost_free(node, in, out, cost);
+    if (extents_of(node, in, &e, NULL) < 0) return;
+    const int64_t macs = e.N * e.heads * e.L * e.S * (e.d + e.d_v);
+    cost->macs += macs;
+    cost->flops += 2 * macs + 8 * e.N * e.heads * e.L * e.S;
+}
+
+const struct mc_op mc_op_attention_23 = {
+    .domain = "",
+    .type = "Attention",
+    .since = 23,
+    .min_inputs = 3,
+    .max_inputs = 7,
+    .n_outputs = 4,
+    .widens = true,
+    .shape = attention_shape,
+    .prepare = attention_prepare,
+    .forward = attention_forward,
+    .backward = NULL,
+    .no_backward = "its derivative is not there yet",
+    .coupling = mc_coupling_freeze_all,
+    .cost = attention_cost,
+};
