@@ -226,7 +226,7 @@ static int check_arity(const struct mc_node *node, struct mc_error *err)
     if (op->n_outputs >= 0 && node->n_outputs > op->n_outputs)
         return mc_error_set(err, MC_ERR_INPUT, "gives at most %d outputs, %d are named", op->n_outputs,
                             node->n_outputs);
-    if (node->n_outputs < 1 || (!node->outputs[0] && op->n_outputs >= 0))
+    if (node->n_outputs < 1 || (!node->outputs[0] && op->n_outputs >= 0 && !op->first_optional))
         return mc_error_set(err, MC_ERR_INPUT, "output 0 is required and left out");
     return MC_OK;
 }

@@ -45,7 +45,8 @@ struct mc_step {
     struct mc_runtime *runtime; /* threads, kernels, seed */
     int n_in, n_out;        /* of the node; the arrays below go on with NULLs up to the most that the operator takes */
     struct mc_tensor **in;  /* NULL entry: left out */
-    struct mc_tensor **out; /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0 */
+    struct mc_tensor **out; /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0,
+                               * unless the operator says first_optional */
     struct mc_tensor **grad_in;  /* backward: where to WRITE d loss / d in[i]; NULL: not wanted */
     struct mc_tensor **grad_out; /* backward: d loss / d out[i]; NULL: zero */
     const bool *in_constant;     /* in[i] never changes while the plan lives (may be packed by prepare) */
@@ -119,6 +120,7 @@ struct mc_op {
                            * is cut off */
     uint32_t stays_wide;  /* bit i: output i stays float32 all the same */
     bool opaque;          /* looks at no element: its operands of one type, the output's, may all be of another */
+    bool first_optional;  /* output 0 may be left out like the others: out[0] is NULL then. Elsewhere it is required */
     bool shape_only;      /* outputs depend on the shapes of the inputs alone: constants once those
                            * are known; forward looks at no contents, in[i]->data may be NULL */
 
