@@ -87,17 +87,51 @@ static void read_tests(struct mc_buf *text)
     assert_false(text->failed);
 }
 
-/* A test speaks of an operator by its name in quotes. */
+/* The models that test_vectors.c runs, as bytes. */
+static void read_vectors(struct mc_buf *bytes)
+{
+    struct mc_error err = {0};
+    DIR *folder = opendir(MC_OP_TESTS "/vectors");
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        struct mc_file_view view;
+        if (!strstr(entry->d_name, ".onnx")) continue;
+        char *path = mc_path_join(MC_OP_TESTS "/vectors", entry->d_name);
+        assert_ok(mc_file_open(&view, path, 1 << 24, &err), err);
+        mc_buf_append(bytes, view.data, view.length);
+        mc_file_close(&view);
+        mc_free(path);
+    }
+    closedir(folder);
+    assert_false(bytes->failed);
+}
+
+/* Is there a NodeProto of this type, whose field 4 is the name with its length in front? */
+static bool has_node(const struct mc_buf *bytes, const char *type)
+{
+    char field[66] = {0x22, (char)strlen(type)};
+    const size_t n = 2 + strlen(type);
+    memcpy(field + 2, type, n - 2);
+    for (size_t i = 0; i + n <= bytes->length; i++)
+        if (memcmp(bytes->data + i, field, n) == 0) return true;
+    return false;
+}
+
+/* A test speaks of an operator by its name in quotes, or one of the vectors has it. */
 static void test_every_operator_has_a_test(void **state)
 {
-    struct mc_buf text;
+    struct mc_buf text, vectors;
     mc_buf_init(&text, 1 << 26);
+    mc_buf_init(&vectors, 1 << 26);
     read_tests(&text);
+    read_vectors(&vectors);
     for (size_t i = 0; i < mc_ops_count; i++) {
         char quoted[64];
         snprintf(quoted, sizeof quoted, "\"%s\"", mc_ops[i]->type);
-        if (!strstr(text.data, quoted)) fail_msg("no file test_*.c speaks of %s", quoted);
+        if (!strstr(text.data, quoted) && !has_node(&vectors, mc_ops[i]->type))
+            fail_msg("no file test_*.c speaks of %s, and no vector has it", quoted);
     }
+    mc_buf_finish(&vectors);
     mc_buf_finish(&text);
 }
 

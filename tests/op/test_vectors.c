@@ -1,0 +1,159 @@
+/* test_vectors.c - the models of tests/op/vectors compute what ONNX Runtime or ONNX's reference makes of them
+ * (tests/reference/vectors.py), on plain and on dispatched code, by one thread and by more. */
+#include "test.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "graph/graph.h"
+#include "graph/item.h"
+
+enum { MAX_ENDS = 16 };
+
+static const struct mc_tensor *held(const struct mc_model *model, const char *role, int i)
+{
+    char name[32];
+    snprintf(name, sizeof name, "%s.%d", role, i);
+    const struct mc_value *value = mc_graph_find(model->graph, name);
+    return value ? value->data : NULL;
+}
+
+static bool is_near(double a, double b)
+{
+    return a == b || (isnan(a) && isnan(b)) || fabs(a - b) <= 2e-6 + 1e-5 * fabs(b);
+}
+
+static bool is_equal(const struct mc_tensor *a, const struct mc_tensor *b, int64_t i)
+{
+    if (a->dtype == MC_STRING) {
+        const struct mc_text *p = (const struct mc_text *)a->data + i, *q = (const struct mc_text *)b->data + i;
+        return p->length == q->length && memcmp(p->bytes, q->bytes, p->length) == 0;
+    }
+    if (a->dtype == MC_FLOAT16) return fabs(mc_tensor_get_f64(a, i) - mc_tensor_get_f64(b, i)) <= 4e-3;
+    if (mc_dtype_is_float(a->dtype)) return is_near(mc_tensor_get_f64(a, i), mc_tensor_get_f64(b, i));
+    return mc_tensor_get_i64(a, i) == mc_tensor_get_i64(b, i);
+}
+
+static void compare(const char *name, int output, const struct mc_item *item, const struct mc_tensor *want)
+{
+    if (!item || item->kind != MC_ITEM_TENSOR) fail_msg("%s: output %d is no tensor", name, output);
+    const struct mc_tensor *have = item->tensor;
+    if (have->dtype != want->dtype || !mc_shape_equal(&have->shape, &want->shape))
+        fail_msg("%s: output %d has another type or shape", name, output);
+    for (int64_t i = 0; i < mc_tensor_count(want); i++)
+        if (!is_equal(have, want, i))
+            fail_msg("%s: output %d, element %lld: %.9g, not %.9g", name, output, (long long)i,
+                     mc_tensor_get_f64(have, i), mc_tensor_get_f64(want, i));
+}
+
+static void replay(const char *name, const struct mc_model *model, const char *cpu, int threads)
+{
+    struct mc_error err = {0};
+    struct mc_context context;
+    struct mc_item *in[MAX_ENDS], *out[MAX_ENDS] = {0};
+    const int n = mc_model_n_inputs(model), m = mc_model_n_outputs(model);
+    mc_context_init(&context);
+    context.cpu = cpu;
+    context.threads = threads;
+    assert_true(n <= MAX_ENDS && m > 0 && m <= MAX_ENDS);
+    for (int i = 0; i < n; i++) {
+        struct mc_tensor *copy;
+        assert_non_null(held(model, "fed", i));
+        assert_ok(mc_tensor_clone(&copy, held(model, "fed", i), &err), err);
+        in[i] = mc_item_of_tensor(copy);
+        assert_non_null(in[i]);
+    }
+    if (mc_model_run_items(model, &context, in, n, out, &err) < 0) fail_msg("%s: %s", name, err.text);
+    for (int i = 0; i < m; i++) {
+        assert_non_null(held(model, "want", i));
+        compare(name, i, out[i], held(model, "want", i));
+        mc_item_release(out[i]);
+    }
+    for (int i = 0; i < n; i++) mc_item_release(in[i]);
+}
+
+/* Runs `visit` on every model; returns how many there were. */
+static int for_each_model(void (*visit)(const char *name, struct mc_model *model))
+{
+    int n = 0;
+    struct mc_error err = {0};
+    DIR *folder = opendir(MC_OP_VECTORS);
+    assert_non_null(folder);
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        struct mc_model *model;
+        if (!strstr(entry->d_name, ".onnx")) continue;
+        char *path = mc_path_join(MC_OP_VECTORS, entry->d_name);
+        assert_ok(mc_model_load(&model, path, &err), err);
+        visit(entry->d_name, model);
+        mc_model_destroy(model);
+        mc_free(path);
+        n++;
+    }
+    closedir(folder);
+    return n;
+}
+
+static void on_plain_code(const char *name, struct mc_model *model)
+{
+    replay(name, model, "portable", 1);
+}
+
+static void on_this_machine(const char *name, struct mc_model *model)
+{
+    replay(name, model, NULL, 3);
+}
+
+static void test_vectors_on_plain_code(void **state)
+{
+    assert_true(for_each_model(on_plain_code) > 100);
+}
+
+static void test_vectors_on_this_machine(void **state)
+{
+    assert_true(for_each_model(on_this_machine) > 100);
+}
+
+/* What a truncated or empty input does to each model: an error or a result, but nothing worse. */
+static void with_other_inputs(const char *name, struct mc_model *model)
+{
+    struct mc_error err = {0};
+    struct mc_item *in[MAX_ENDS], *out[MAX_ENDS];
+    const int n = mc_model_n_inputs(model), m = mc_model_n_outputs(model);
+    for (int k = 0; k < n; k++) {
+        memset(out, 0, sizeof out);
+        for (int i = 0; i < n; i++) {
+            const struct mc_tensor *from = held(model, "fed", i);
+            struct mc_tensor *tensor;
+            struct mc_shape shape = from->shape;
+            if (i == k && shape.rank > 0) shape.dim[0] = shape.dim[0] > 1 ? shape.dim[0] - 1 : 0;
+            if (from->dtype == MC_STRING || (i == k && shape.rank == 0))
+                assert_ok(mc_tensor_clone(&tensor, from, &err), err);
+            else
+                assert_ok(mc_tensor_create(&tensor, from->dtype, &shape, &err), err);
+            in[i] = mc_item_of_tensor(tensor);
+        }
+        const int rc = mc_model_run_items(model, NULL, in, n, out, &err);
+        if (rc != MC_OK && (rc == MC_ERR_SYSTEM || !err.text[0])) fail_msg("%s: status %d: %s", name, rc, err.text);
+        for (int i = 0; i < m; i++) mc_item_release(out[i]);
+        for (int i = 0; i < n; i++) mc_item_release(in[i]);
+    }
+}
+
+static void test_other_inputs_are_answered(void **state)
+{
+    assert_true(for_each_model(with_other_inputs) > 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_vectors_on_plain_code),
+        cmocka_unit_test(test_vectors_on_this_machine),
+        cmocka_unit_test(test_other_inputs_are_answered),
+    };
+    return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
+}

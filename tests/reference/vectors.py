@@ -1,0 +1,290 @@
+#!/usr/bin/env python3
+"""Write tests/op/vectors/NAME.onnx: small models with inputs, and what ONNX Runtime makes of them, or ONNX's own
+reference evaluator where the runtime lacks the operator.
+
+    vectors.py tests/op/vectors
+
+Input K of a model is also its initializer "fed.K", output K should be its initializer "want.K"; no node reads those.
+tests/op/test_vectors.c runs them. Needs onnx, onnxruntime, numpy.
+"""
+
+import os
+import sys
+
+import numpy as np
+import onnx
+import onnx.parser
+import onnx.reference
+import onnxruntime
+from onnx import helper, numpy_helper
+
+
+def draw(*shape, low=-2.0, high=2.0, seed=0, dtype=np.float32):
+    return np.random.default_rng(seed + 7).uniform(low, high, shape).astype(dtype)
+
+
+def ints(*values, dtype=np.int64):
+    return np.array(values, dtype=dtype)
+
+
+def one(value, dtype=np.int64):
+    return np.array(value, dtype=dtype)
+
+
+def bytes8(*shape, seed=0, dtype=np.uint8):
+    info = np.iinfo(dtype)
+    return np.random.default_rng(seed + 11).integers(info.min, info.max + 1, shape).astype(dtype)
+
+
+V = np.array([-0.0, 0.5, -0.5, 1, -1, 2.5, -2.75, 1.5, -10, 10, 100, -100], dtype=np.float32)
+UNIT = draw(9, low=-0.99, high=0.99)
+X = draw(2, 3, 4)
+IMAGE = draw(1, 2, 4, 5)
+TIES = np.array([[1, 3, 3, 2], [5, 5, 1, 5]], dtype=np.float32)
+HALF = X.astype(np.float16)
+# name, type, opset, attributes, inputs (None: left out), number of outputs
+CASES = [
+    *[(name.lower(), name, 22, {}, [UNIT], 1) for name in ("Acos", "Asin", "Atanh")],
+    *[(name.lower(), name, 22, {}, [draw(9, low=1.01, high=9)], 1) for name in ("Acosh",)],
+    *[(name.lower(), name, 22, {}, [draw(3, 5)], 1)
+      for name in ("Asinh", "Atan", "Cos", "Cosh", "Sin", "Sinh", "Tan", "Softplus", "Softsign", "Mish", "Round")],
+    *[(name.lower(), name, 13, {}, [V], 1) for name in ("Ceil", "Floor", "Sign", "Selu")],
+    ("reciprocal", "Reciprocal", 13, {}, [draw(5, low=0.1)], 1),
+    ("reciprocal_half", "Reciprocal", 13, {}, [draw(5, low=0.1).astype(np.float16)], 1),
+    ("round_ties", "Round", 22, {}, [np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5], dtype=np.float64)], 1),
+    ("celu", "Celu", 12, {"alpha": 2.0}, [V], 1),
+    ("selu_own", "Selu", 6, {"alpha": 1.5, "gamma": 0.5}, [V], 1),
+    ("shrink", "Shrink", 9, {"lambd": 1.5, "bias": 0.25}, [V], 1),
+    ("thresholded", "ThresholdedRelu", 10, {"alpha": 1.25}, [V], 1),
+    ("swish", "Swish", 24, {"alpha": 0.5}, [V], 1),
+    ("is_inf", "IsInf", 20, {"detect_negative": 0}, [np.array([np.inf, -np.inf, np.nan, 1], dtype=np.float32)], 1),
+    ("is_nan", "IsNaN", 20, {}, [np.array([np.inf, np.nan, 1], dtype=np.float32)], 1),
+    ("mean", "Mean", 13, {}, [X, draw(3, 1, seed=1), draw(4, seed=2)], 1),
+    ("sum", "Sum", 13, {}, [X, draw(3, 1, seed=1), draw(4, seed=2)], 1),
+    ("mod_floats", "Mod", 13, {"fmod": 1}, [V, draw(12, seed=3)], 1),
+    ("mod_integers", "Mod", 13, {}, [ints(7, -7, 7, -7), ints(3, 3, -3, -3)], 1),
+    ("bit_shift", "BitShift", 11, {"direction": "LEFT"}, [ints(1, 2, 255, dtype=np.uint8), ints(1, 7, 9, dtype=np.uint8)], 1),
+    ("bitwise_and", "BitwiseAnd", 18, {}, [ints(12, -1, 7, dtype=np.int32), ints(10, 5, -8, dtype=np.int32)], 1),
+    ("bitwise_or", "BitwiseOr", 18, {}, [ints(12, 1, 7, dtype=np.uint8), ints(10, 5, 8, dtype=np.uint8)], 1),
+    ("bitwise_xor", "BitwiseXor", 18, {}, [ints(12, -1, 7), ints(10, 5, -8)], 1),
+    ("bitwise_not", "BitwiseNot", 18, {}, [ints(0, -1, 7, dtype=np.int16)], 1),
+    ("arg_max", "ArgMax", 13, {"axis": 1, "keepdims": 0}, [TIES], 1),
+    ("arg_max_last", "ArgMax", 13, {"axis": -1, "select_last_index": 1}, [TIES], 1),
+    ("arg_min", "ArgMin", 13, {"axis": 0}, [TIES], 1),
+    ("cum_sum", "CumSum", 14, {"exclusive": 1, "reverse": 1}, [X, one(1)], 1),
+    ("cum_prod", "CumProd", 26, {}, [X, one(-1)], 1),
+    ("hardmax", "Hardmax", 13, {"axis": 1}, [X], 1),
+    ("top_k", "TopK", 11, {"axis": 1, "largest": 1}, [TIES, ints(3)], 2),
+    ("top_k_smallest", "TopK", 11, {"axis": 0, "largest": 0}, [draw(5, 3), ints(2)], 2),
+    ("eye_like", "EyeLike", 9, {"k": 1, "dtype": 7}, [draw(3, 4)], 1),
+    ("blackman", "BlackmanWindow", 17, {}, [one(7)], 1),
+    ("hamming", "HammingWindow", 17, {"periodic": 0}, [one(6)], 1),
+    ("hann", "HannWindow", 17, {}, [one(5)], 1),
+    *[(f"{name}_old", kind, 13, {"axes": [1], "keepdims": 0}, [X], 1)
+      for name, kind in (("reduce_max", "ReduceMax"), ("reduce_l1", "ReduceL1"), ("reduce_l2", "ReduceL2"))],
+    *[(name, kind, 18, {}, [draw(2, 3, 4, low=0.5), ints(0, 2)], 1)
+      for name, kind in (("reduce_max", "ReduceMax"), ("reduce_min", "ReduceMin"), ("reduce_prod", "ReduceProd"),
+                         ("reduce_l1", "ReduceL1"), ("reduce_l2", "ReduceL2"), ("reduce_log_sum", "ReduceLogSum"),
+                         ("reduce_log_sum_exp", "ReduceLogSumExp"), ("reduce_sum_square", "ReduceSumSquare"))],
+    ("reduce_max_int8", "ReduceMax", 18, {"keepdims": 0}, [bytes8(3, 4, dtype=np.int8), ints(1)], 1),
+    ("instance_norm", "InstanceNormalization", 22, {}, [IMAGE, draw(2, seed=1), draw(2, seed=2)], 1),
+    ("group_norm", "GroupNormalization", 21, {"num_groups": 2}, [draw(2, 4, 3), draw(4, seed=1), draw(4, seed=2)], 1),
+    ("rms_norm", "RMSNormalization", 23, {"axis": -1}, [X, draw(4, seed=1)], 1),
+    ("lp_norm", "LpNormalization", 22, {"axis": 1, "p": 1}, [X], 1),
+    ("lrn", "LRN", 13, {"size": 3, "alpha": 0.1, "beta": 0.5, "bias": 2.0}, [draw(1, 5, 2, 2)], 1),
+    ("mvn", "MeanVarianceNormalization", 13, {}, [IMAGE], 1),
+    ("nll", "NegativeLogLikelihoodLoss", 22, {"reduction": "mean", "ignore_index": 1},
+     [draw(4, 3), ints(0, 1, 2, 2), draw(3, low=0.5, seed=4)], 1),
+    ("sce", "SoftmaxCrossEntropyLoss", 13, {"reduction": "sum"}, [draw(4, 3), ints(0, 1, 2, 2)], 2),
+    ("tile", "Tile", 13, {}, [draw(2, 3), ints(2, 2)], 1),
+    ("trilu", "Trilu", 14, {"upper": 0}, [draw(2, 4, 4), one(-1)], 1),
+    ("one_hot", "OneHot", 11, {"axis": 0}, [ints(0, 2, -1), one(4), np.array([0.5, 2], dtype=np.float32)], 1),
+    ("reverse_sequence", "ReverseSequence", 10, {"batch_axis": 1, "time_axis": 0}, [draw(4, 3), ints(2, 4, 1)], 1),
+    ("non_zero", "NonZero", 13, {}, [np.array([[1, 0, 2], [0, 3, 0]], dtype=np.float32)], 1),
+    ("compress", "Compress", 11, {"axis": 1}, [draw(2, 3), np.array([True, False, True])], 1),
+    ("unique", "Unique", 11, {"sorted": 1}, [np.array([2, 1, 1, 3, 2], dtype=np.float32)], 4),
+    ("gather_elements", "GatherElements", 13, {"axis": 1}, [draw(2, 3), np.array([[2, 0], [-1, 1]])], 1),
+    ("gather_nd", "GatherND", 13, {"batch_dims": 1}, [draw(2, 3, 2), np.array([[1], [-1]])], 1),
+    ("scatter", "Scatter", 9, {"axis": 0}, [draw(3, 2), np.array([[2, 0]]), draw(1, 2, seed=1)], 1),
+    ("scatter_elements", "ScatterElements", 18, {"axis": 1, "reduction": "add"},
+     [draw(2, 3), np.array([[0, 0], [2, -1]]), draw(2, 2, seed=1)], 1),
+    ("scatter_nd", "ScatterND", 18, {"reduction": "max"}, [draw(4, 2), np.array([[1], [3]]), draw(2, 2, seed=1)], 1),
+    ("tensor_scatter", "TensorScatter", 24, {}, [draw(2, 1, 4, 3), draw(2, 1, 2, 3, seed=1), ints(1, 0)], 1),
+    ("depth_to_space", "DepthToSpace", 13, {"blocksize": 2, "mode": "CRD"}, [draw(1, 8, 2, 3)], 1),
+    ("depth_to_space_dcr", "DepthToSpace", 13, {"blocksize": 2}, [bytes8(1, 8, 2, 3)], 1),
+    ("space_to_depth", "SpaceToDepth", 13, {"blocksize": 2}, [draw(2, 2, 4, 6)], 1),
+    ("center_crop_pad", "CenterCropPad", 18, {"axes": [1, 2]}, [draw(2, 5, 2), ints(2, 5)], 1),
+    ("quantize", "QuantizeLinear", 21, {}, [draw(5, low=-9, high=9), np.float32(0.05), np.uint8(128)], 1),
+    ("quantize_axis", "QuantizeLinear", 21, {"axis": 1},
+     [draw(2, 3), np.array([0.1, 0.02, 1], dtype=np.float32), np.array([0, 3, -5], dtype=np.int8)], 1),
+    ("dequantize", "DequantizeLinear", 21, {"axis": 0},
+     [bytes8(2, 3), np.array([0.1, 2], dtype=np.float32), np.array([3, 128], dtype=np.uint8)], 1),
+    ("dynamic_quantize", "DynamicQuantizeLinear", 11, {}, [draw(3, 4)], 3),
+    ("matmul_integer", "MatMulInteger", 10, {}, [bytes8(3, 4), bytes8(4, 2, seed=1), np.uint8(3), np.uint8(100)], 1),
+    ("conv_integer", "ConvInteger", 10, {"pads": [1, 1, 1, 1]}, [bytes8(1, 2, 4, 4), bytes8(3, 2, 3, 3, seed=1), np.uint8(7)], 1),
+    ("qlinear_matmul", "QLinearMatMul", 21, {},
+     [bytes8(3, 4), np.float32(0.02), np.uint8(120), bytes8(4, 2, seed=1), np.float32(0.03), np.uint8(99),
+      np.float32(0.2), np.uint8(128)], 1),
+    ("qlinear_conv", "QLinearConv", 10, {"strides": [2, 2]},
+     [bytes8(1, 2, 5, 5), np.float32(0.02), np.uint8(120), bytes8(3, 2, 3, 3, seed=1, dtype=np.int8),
+      np.array([0.01, 0.02, 0.03], dtype=np.float32), ints(0, 0, 0, dtype=np.int8), np.float32(0.5), np.uint8(100),
+      ints(5, -300, 20, dtype=np.int32)], 1),
+    ("conv_transpose", "ConvTranspose", 11, {"strides": [2, 1], "pads": [1, 0, 0, 1], "output_padding": [1, 0], "group": 2},
+     [draw(2, 4, 3, 3), draw(4, 3, 3, 2, seed=1), draw(6, seed=2)], 1),
+    ("conv_transpose_sized", "ConvTranspose", 11, {"strides": [3], "output_shape": [10], "dilations": [2]},
+     [draw(1, 2, 4), draw(2, 1, 3, seed=1)], 1),
+    ("resize_linear", "Resize", 19, {"mode": "linear"}, [IMAGE, None, np.array([1, 1, 1.5, 2], dtype=np.float32)], 1),
+    ("resize_cubic", "Resize", 19, {"mode": "cubic", "coordinate_transformation_mode": "align_corners"},
+     [IMAGE, None, None, ints(1, 2, 7, 3)], 1),
+    ("resize_nearest", "Resize", 13, {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+     [IMAGE, None, np.array([1, 1, 2, 2], dtype=np.float32)], 1),
+    ("upsample", "Upsample", 9, {"mode": "linear"}, [IMAGE, np.array([1, 1, 2, 3], dtype=np.float32)], 1),
+    ("lstm", "LSTM", 14, {"hidden_size": 3, "direction": "bidirectional"},
+     [draw(4, 2, 3), draw(2, 12, 3, seed=1), draw(2, 12, 3, seed=2), draw(2, 24, seed=3), ints(4, 2, dtype=np.int32),
+      draw(2, 2, 3, seed=4), draw(2, 2, 3, seed=5), draw(2, 9, seed=6)], 3),
+    ("lstm_activations", "LSTM", 7, {"hidden_size": 2, "activations": ["HardSigmoid", "Softsign", "Tanh"], "clip": 0.5},
+     [draw(3, 1, 3), draw(1, 8, 3, seed=1), draw(1, 8, 2, seed=2)], 3),
+    ("gru", "GRU", 14, {"hidden_size": 3, "direction": "reverse"},
+     [draw(4, 2, 3), draw(1, 9, 3, seed=1), draw(1, 9, 3, seed=2), draw(1, 18, seed=3), ints(3, 4, dtype=np.int32)], 2),
+    ("gru_before_reset", "GRU", 14, {"hidden_size": 3, "linear_before_reset": 1},
+     [draw(4, 2, 3), draw(1, 9, 3, seed=1), draw(1, 9, 3, seed=2), draw(1, 18, seed=3), None, draw(1, 2, 3, seed=4)], 2),
+    ("rnn", "RNN", 14, {"hidden_size": 2, "direction": "bidirectional", "activations": ["Relu", "Tanh"]},
+     [draw(3, 2, 3), draw(2, 2, 3, seed=1), draw(2, 2, 2, seed=2), draw(2, 4, seed=3)], 2),
+    ("attention", "Attention", 23, {"is_causal": 1}, [draw(1, 4, 3, 4), draw(1, 2, 5, 4, seed=1), draw(1, 2, 5, 6, seed=2)], 1),
+    ("attention_packed", "Attention", 23, {"q_num_heads": 2, "kv_num_heads": 2, "softcap": 1.5},
+     [draw(2, 3, 8), draw(2, 4, 8, seed=1), draw(2, 4, 8, seed=2), draw(3, 4, seed=3)], 1),
+    ("rotary", "RotaryEmbedding", 23, {"interleaved": 1, "num_heads": 2, "rotary_embedding_dim": 4},
+     [draw(1, 3, 12), draw(5, 2, seed=1), draw(5, 2, seed=2), np.array([[4, 0, 2]])], 1),
+    ("linear_attention", "LinearAttention", 27, {"q_num_heads": 4, "kv_num_heads": 2},
+     [draw(1, 3, 8), draw(1, 3, 4, seed=1), draw(1, 3, 6, seed=2), draw(1, 2, 2, 3, seed=3), draw(1, 3, 2, seed=4, high=0),
+      draw(1, 3, 2, seed=5, low=0, high=1)], 2),
+    ("causal_conv", "CausalConvWithState", 27, {"activation": "silu"},
+     [draw(2, 3, 4), draw(3, 1, 3, seed=1), draw(3, seed=2), draw(2, 3, 2, seed=3)], 2),
+    ("swiglu", "SwiGLU", 28, {}, [X, draw(2, 3, 4, seed=1)], 1),
+    ("non_max_suppression", "NonMaxSuppression", 11, {},
+     [np.array([[[0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, -0.1, 1, 0.9], [0, 10, 1, 11], [1, 11.1, 0, 10.1]]], dtype=np.float32),
+      np.array([[[0.9, 0.75, 0.6, 0.95, 0.5], [0.1, 0.2, 0.7, 0.3, 0.8]]], dtype=np.float32), one(3),
+      np.float32(0.5), np.float32(0.25)], 1),
+    ("erf_half", "Erf", 13, {}, [HALF], 1),
+    ("max_int8", "Max", 13, {}, [bytes8(4, dtype=np.int8), bytes8(4, seed=1, dtype=np.int8)], 1),
+    ("add_half", "Add", 14, {}, [HALF, HALF[:, :1]], 1),
+    ("matmul_half", "MatMul", 13, {}, [HALF, draw(4, 2, seed=1).astype(np.float16)], 1),
+    ("clip_uint8", "Clip", 13, {}, [bytes8(6), np.uint8(20), np.uint8(200)], 1),
+    ("bit_cast", "BitCast", 26, {"to": 6}, [draw(3)], 1),
+    ("cast_strings", "Cast", 13, {"to": 1}, [np.array(["1.5", "-2e3", "NaN"], dtype=object)], 1),
+]
+# name, opset, graph as onnx.parser reads it, inputs: what needs more than one node
+GRAPHS = [
+    ("sequences", 17, """g (float[2, 3] a, float[1, 3] b) => (float[r, c] y, int64 n, float[p, q] z) {
+        s = SequenceConstruct (a, b)
+        i = Constant <value = int64 {-1}> ()
+        t = SequenceInsert (s, b, i)
+        n = SequenceLength (t)
+        u = SequenceErase (t, i)
+        y = ConcatFromSequence <axis = 0> (u)
+        z = SequenceAt (t, i)
+    }""", [draw(2, 3), draw(1, 3, seed=1)]),
+    ("sequence_empty", 17, """g (float[4, 3] a) => (int64 n, float[r, c] y) {
+        e = SequenceEmpty ()
+        t = SequenceInsert (e, a)
+        n = SequenceLength (t)
+        y = ConcatFromSequence <axis = 1, new_axis = 0> (t)
+    }""", [draw(4, 3)]),
+    ("split_to_sequence", 17, """g (float[5, 2] a) => (float[r, c] y) {
+        k = Constant <value = int64[2] {2, 3}> ()
+        s = SplitToSequence <axis = 0> (a, k)
+        i = Constant <value = int64 {1}> ()
+        y = SequenceAt (s, i)
+    }""", [draw(5, 2)]),
+    ("sequence_map", 17, """g (float[2, 3] a, float[4, 3] b) => (float[r, c] y) {
+        s = SequenceConstruct (a, b)
+        t = SequenceMap <body = f (float[p, q] x) => (float[p, q] x2) { x2 = Mul (x, x) }> (s)
+        y = ConcatFromSequence <axis = 0> (t)
+    }""", [draw(2, 3), draw(4, 3, seed=1)]),
+    ("optional", 18, """g (float[2, 3] a) => (bool h, float[r, c] y) {
+        o = Optional (a)
+        h = OptionalHasElement (o)
+        y = OptionalGetElement (o)
+    }""", [draw(2, 3)]),
+    ("if_else", 17, """g (bool[1] c, float[3] a) => (float[n] y) {
+        y = If <then_branch = t () => (float[n] p) { p = Neg (a) }, else_branch = e () => (float[n] q) { q = Concat <axis = 0> (a, a) }> (c)
+    }""", [np.array([False]), draw(3)]),
+    ("loop", 17, """g (int64 n, float[3] a) => (float[3] y, float[k, 3] all) {
+        c = Constant <value = bool {1}> ()
+        y, all = Loop <body = b (int64 i, bool c0, float[3] v) => (bool c1, float[3] w, float[3] s) {
+            c1 = Identity (c0)
+            w = Add (v, v)
+            s = Identity (w)
+        }> (n, c, a)
+    }""", [one(3), draw(3)]),
+    ("scan", 17, """g (float[2] first, float[3, 2] rows) => (float[2] last, float[3, 2] sums) {
+        last, sums = Scan <num_scan_inputs = 1, body = b (float[2] v, float[2] row) => (float[2] w, float[2] s) {
+            w = Add (v, row)
+            s = Identity (w)
+        }> (first, rows)
+    }""", [draw(2), draw(3, 2, seed=1)]),
+    ("reshape_by_input", 17, """g (float[2, 6] a, int64[2] s) => (float[r, c] y) {
+        t = Reshape (a, s)
+        y = Relu (t)
+    }""", [draw(2, 6), ints(3, -1)]),
+    ("random_shapes", 17, """g (float[2, 3] a) => (int64[2] p, int64[2] q, int64[2] r, int64[2] s, int64[2] t, int64[2] u) {
+        n = RandomNormal <shape = [2, 3], seed = 1.0> ()
+        p = Shape (n)
+        m = RandomNormalLike <seed = 1.0> (a)
+        q = Shape (m)
+        v = RandomUniform <shape = [2, 3], seed = 1.0> ()
+        r = Shape (v)
+        w = RandomUniformLike <seed = 1.0> (a)
+        s = Shape (w)
+        e = Softmax (a)
+        b = Bernoulli <seed = 1.0> (e)
+        t = Shape (b)
+        k = Multinomial <sample_size = 5, seed = 1.0> (a)
+        u = Shape (k)
+    }""", [draw(2, 3)]),
+]
+
+
+def single(kind, opset, attributes, inputs, n_out):
+    names = ["" if v is None else f"in{i}" for i, v in enumerate(inputs)]
+    node = helper.make_node(kind, names, [f"out{i}" for i in range(n_out)], **attributes)
+    given = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+             for n, v in zip(names, inputs) if n]
+    return helper.make_graph([node], "g", given, [onnx.ValueInfoProto(name=n) for n in node.output])
+
+
+def run(model, feeds):
+    """ONNX Runtime's answer, else the reference evaluator's; and whose it is."""
+    try:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        return session.run(None, feeds), "ONNX Runtime"
+    except Exception:
+        return onnx.reference.ReferenceEvaluator(model).run(None, feeds), "reference"
+
+
+def write(folder, name, graph, opset, inputs):
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", max(opset, 7))], ir_version=10)
+    given = [np.asarray(v) for v in inputs if v is not None]
+    outputs, who = run(model, {i.name: v for i, v in zip(graph.input, given)})
+    for role, values in (("fed", given), ("want", outputs)):
+        for i, value in enumerate(values):
+            model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"{role}.{i}"))
+    model.producer_name = who
+    with open(os.path.join(folder, name + ".onnx"), "wb") as file:
+        file.write(model.SerializeToString(deterministic=True))
+    return who
+
+
+def main():
+    folder = sys.argv[1]
+    for name, kind, opset, attributes, inputs, n_out in CASES:
+        given = [None if v is None else np.asarray(v) for v in inputs]
+        print(name, write(folder, name, single(kind, opset, attributes, given, n_out), opset, given))
+    for name, opset, text, inputs in GRAPHS:
+        print(name, write(folder, name, onnx.parser.parse_graph(text), opset, inputs))
+
+
+if __name__ == "__main__":
+    main()
