@@ -1,0 +1,268 @@
+/* sample.c - GridSample (ONNX opset 16, 20): values of x [N, C, in…] at the places that grid [N, out…, r] names; and
+ * AffineGrid (20), which names them. Spatial Transformer Networks: Jaderberg et al. 2015.
+ *
+ * -1 and 1 are the outer edges of the input, or with align_corners the centres of its outermost elements.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "kernel/parallel.h"
+#include "op/move.h"
+#include "op/ops.h"
+
+enum { SPATIAL = MC_MAX_RANK - 2 };
+enum mode { NEAREST, LINEAR, CUBIC };
+enum padding { ZEROS, BORDER, REFLECTION };
+
+struct sampler {
+    enum mode mode;
+    enum padding padding;
+    bool corners;
+    int r;
+    const struct mc_tensor *x, *grid;
+    struct mc_tensor *y;
+    int64_t strides[SPATIAL]; /* within a plane of x */
+};
+
+static int read_modes(const struct mc_node *node, struct sampler *s, struct mc_error *err)
+{
+    static const char *const modes[][2] = {{"nearest", "nearest"}, {"linear", "bilinear"}, {"cubic", "bicubic"}};
+    static const char *const paddings[] = {"zeros", "border", "reflection"};
+    int mode = -1, padding = -1;
+    for (int i = 0; i < 3; i++) {
+        if (mc_node_string_is(node, "mode", modes[i][0], i == LINEAR) ||
+            mc_node_string_is(node, "mode", modes[i][1], false))
+            mode = i;
+        if (mc_node_string_is(node, "padding_mode", paddings[i], i == ZEROS)) padding = i;
+    }
+    if (mode < 0 || padding < 0)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute '%s' has a value that is none of its",
+                            mode < 0 ? "mode" : "padding_mode");
+    s->mode = (enum mode)mode;
+    s->padding = (enum padding)padding;
+    s->corners = mc_node_int(node, "align_corners", 0) != 0;
+    return MC_OK;
+}
+
+static int sample_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                        struct mc_error *err)
+{
+    struct sampler s;
+    int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 0, in[0], 3, MC_MAX_RANK, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, 1, in[1], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 1, in[1], in[0]->shape.rank, in[0]->shape.rank, err);
+    if (rc == MC_OK) rc = read_modes(node, &s, err);
+    if (rc < 0) return rc;
+    const struct mc_shape *x = &in[0]->shape, *grid = &in[1]->shape;
+    const int r = x->rank - 2;
+    if (grid->dim[0] != x->dim[0] || grid->dim[r + 1] != r)
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs %d coordinates for each of %" PRId64 " samples",
+                            node->inputs[1]->name, r, x->dim[0]);
+    out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = *x};
+    for (int k = 0; k < r; k++) {
+        out[0].shape.dim[2 + k] = grid->dim[1 + k];
+        if (x->dim[2 + k] == 0 && mc_shape_count(grid) > 0)
+            return mc_error_set(err, MC_ERR_INPUT, "input 0 '%s': has nothing to sample", node->inputs[0]->name);
+    }
+    return MC_OK;
+}
+
+/* Mirrored at both ends until it lies in [low, high]. */
+static double reflect(double v, double low, double high)
+{
+    const double span = high - low;
+    if (span <= 0 || !isfinite(v)) return low;
+    double off = fmod(fabs(v - low), 2 * span);
+    if (off > span) off = 2 * span - off;
+    return low + off;
+}
+
+static int64_t clamp(double v, int64_t extent)
+{
+    return !(v > 0) ? 0 : v >= (double)extent ? extent - 1 : (int64_t)v;
+}
+
+static double low_edge(const struct sampler *s)
+{
+    return s->corners ? 0 : -0.5;
+}
+
+static double high_edge(const struct sampler *s, int64_t extent)
+{
+    return (double)extent - (s->corners ? 1 : 0.5);
+}
+
+/* A coordinate of the grid in elements of an axis, brought back where that is asked for. */
+static double place(const struct sampler *s, double v, int64_t extent)
+{
+    const double low = low_edge(s), high = high_edge(s, extent), n = (double)extent;
+    double x = s->corners ? (v + 1) / 2 * (n - 1) : ((v + 1) * n - 1) / 2;
+    if (s->mode == NEAREST) x = nearbyint(x);
+    if (x >= low && x <= high) return x;
+    if (s->padding == BORDER) return fmin(fmax(x, 0), n - 1);
+    return s->padding == REFLECTION ? reflect(x, low, high) : x;
+}
+
+/* The element that stands for index i of an axis; -1: zero does. */
+static int64_t index_of(const struct sampler *s, double i, int64_t extent)
+{
+    if (i >= 0 && i < (double)extent) return (int64_t)i;
+    if (s->padding == ZEROS || isnan(i)) return -1;
+    if (s->padding == BORDER) return clamp(i, extent);
+    return clamp(reflect(i, low_edge(s), high_edge(s, extent)), extent);
+}
+
+/* Along an axis: up to four elements and their weights (cubic: Keys 1981, a = -0.75). */
+struct taps {
+    int n;
+    int64_t index[4];
+    double weight[4];
+};
+
+static void find_taps(const struct sampler *s, double x, int64_t extent, struct taps *t)
+{
+    const double floor_x = floor(x), f = x - floor_x, a = -0.75;
+    if (s->mode == NEAREST) {
+        *t = (struct taps){.n = 1, .index = {index_of(s, x, extent)}, .weight = {1}};
+        return;
+    }
+    if (s->mode == LINEAR)
+        *t = (struct taps){.n = 2, .weight = {1 - f, f}};
+    else
+        *t = (struct taps){.n = 4,
+                           .weight = {((a * (f + 1) - 5 * a) * (f + 1) + 8 * a) * (f + 1) - 4 * a,
+                                      ((a + 2) * f - (a + 3)) * f * f + 1,
+                                      ((a + 2) * (1 - f) - (a + 3)) * (1 - f) * (1 - f) + 1,
+                                      ((a * (2 - f) - 5 * a) * (2 - f) + 8 * a) * (2 - f) - 4 * a}};
+    for (int i = 0; i < t->n; i++) t->index[i] = index_of(s, floor_x + i - (s->mode == CUBIC), extent);
+}
+
+/* The sum over all combinations of taps of axes k and on. */
+static double blend(const struct sampler *s, const struct taps *taps, int k, int64_t at)
+{
+    if (k == s->r) return mc_tensor_get_f64(s->x, at);
+    double sum = 0;
+    for (int i = 0; i < taps[k].n; i++)
+        if (taps[k].index[i] >= 0)
+            sum += taps[k].weight[i] * blend(s, taps, k + 1, at + taps[k].index[i] * s->strides[k]);
+    return sum;
+}
+
+static void sample_range(void *context, int64_t begin, int64_t end)
+{
+    const struct sampler *s = context;
+    const struct mc_shape *x = &s->x->shape;
+    const int64_t points = mc_shape_span(&s->grid->shape, 1, s->r + 1), C = x->dim[1];
+    const int64_t plane = mc_shape_span(x, 2, x->rank);
+    struct taps taps[SPATIAL];
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t n = p / points;
+        for (int k = 0; k < s->r; k++) /* the grid names the last axis first */
+            find_taps(s, place(s, mc_tensor_get_f64(s->grid, p * s->r + s->r - 1 - k), x->dim[2 + k]), x->dim[2 + k],
+                      &taps[k]);
+        for (int64_t c = 0; c < C; c++)
+            mc_tensor_set_f64(s->y, (n * C + c) * points + p % points, blend(s, taps, 0, (n * C + c) * plane));
+    }
+}
+
+static int sample_forward(struct mc_step *step, struct mc_error *err)
+{
+    struct sampler s = {.r = step->in[0]->shape.rank - 2, .x = step->in[0], .grid = step->in[1], .y = step->out[0]};
+    int64_t strides[MC_MAX_RANK];
+    const int rc = read_modes(step->node, &s, err);
+    if (rc < 0) return rc;
+    mc_strides(&s.x->shape, strides);
+    for (int k = 0; k < s.r; k++) s.strides[k] = strides[2 + k];
+    mc_parallel(mc_shape_span(&s.grid->shape, 0, s.r + 1), mc_parallel_grain(64 * s.x->shape.dim[1]), sample_range, &s);
+    return MC_OK;
+}
+
+const struct mc_op mc_op_grid_sample_16 = {
+    .domain = "",
+    .type = "GridSample",
+    .since = 16,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .widens = true,
+    .shape = sample_shape,
+    .forward = sample_forward,
+    .backward = NULL,
+    .no_backward = "its derivative is not there yet",
+    .coupling = mc_coupling_freeze_all,
+    .cost = mc_cost_free,
+};
+
+/* --- AffineGrid: theta [N, r, r + 1], size (N, C, extents…) to grid [N, extents…, r] --- */
+
+static int affine_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                        struct mc_error *err)
+{
+    int64_t size[5];
+    int n = 0, rc = mc_need_dtype(node, 0, in[0], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 0, in[0], 3, 3, err);
+    if (rc == MC_OK) rc = mc_need_ints(node, 1, in[1], size, 5, &n, err);
+    if (rc < 0) return rc;
+    const struct mc_shape *theta = &in[0]->shape;
+    const int r = n - 2;
+    if (n < 4 || theta->dim[1] != r || theta->dim[2] != r + 1 || theta->dim[0] != size[0])
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': %d extents do not go with the matrices",
+                            node->inputs[1]->name, n);
+    out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = {.rank = r + 2}};
+    out[0].shape.dim[0] = size[0];
+    for (int k = 0; k < r; k++) {
+        if (size[2 + k] < 0)
+            return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': an extent of %" PRId64, node->inputs[1]->name,
+                                size[2 + k]);
+        out[0].shape.dim[1 + k] = size[2 + k];
+    }
+    out[0].shape.dim[r + 1] = r;
+    return mc_shape_count(&out[0].shape) >= 0 ? MC_OK
+                                              : mc_error_set(err, MC_ERR_INPUT, "the result is too large to count");
+}
+
+static int affine_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *theta = step->in[0];
+    struct mc_tensor *y = step->out[0];
+    const int r = y->shape.rank - 2;
+    const bool corners = mc_node_int(step->node, "align_corners", 0) != 0;
+    const int64_t points = mc_shape_span(&y->shape, 0, r + 1), of_sample = mc_shape_span(&y->shape, 1, r + 1);
+    for (int64_t p = 0; p < points; p++) {
+        double place[4] = {[3] = 0};
+        int64_t left = p % of_sample;
+        for (int k = r - 1; k >= 0; k--) { /* the last axis is x, the first coordinate */
+            const int64_t extent = y->shape.dim[1 + k], i = left % extent;
+            left /= extent;
+            place[r - 1 - k] = corners ? (extent > 1 ? -1 + 2 * (double)i / (double)(extent - 1) : -1)
+                                       : (2 * (double)i + 1) / (double)extent - 1;
+        }
+        place[r] = 1;
+        for (int a = 0; a < r; a++) {
+            double sum = 0;
+            for (int b = 0; b <= r; b++)
+                sum += place[b] * mc_tensor_get_f64(theta, (p / of_sample * r + a) * (r + 1) + b);
+            mc_tensor_set_f64(y, p * r + a, sum);
+        }
+    }
+    return MC_OK;
+}
+
+const struct mc_op mc_op_affine_grid_20 = {
+    .domain = "",
+    .type = "AffineGrid",
+    .since = 20,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .widens = true,
+    .shape = affine_shape,
+    .forward = affine_forward,
+    .backward = NULL,
+    .no_backward = "its derivative is not there yet",
+    .coupling = mc_coupling_freeze_all,
+    .cost = mc_cost_free,
+};
