@@ -101,7 +101,7 @@ static double place(const struct sampler *s, double v, int64_t extent)
     const double low = low_edge(s), high = high_edge(s, extent), n = (double)extent;
     double x = s->corners ? (v + 1) / 2 * (n - 1) : ((v + 1) * n - 1) / 2;
     if (s->mode == NEAREST) x = nearbyint(x);
-    if (x >= low && x <= high) return x;
+    if ((x >= low && x <= high) || s->mode == CUBIC) return x; /* cubic: its elements are brought back instead */
     if (s->padding == BORDER) return fmin(fmax(x, 0), n - 1);
     return s->padding == REFLECTION ? reflect(x, low, high) : x;
 }
