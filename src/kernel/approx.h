@@ -137,10 +137,13 @@ static inline float mc_erff(float x)
     return copysignf(a < 0.9f ? near : far, x);
 }
 
-/* 1 / (1 + e^-x), by e^-|x| so that neither tail overflows. */
+/* 1 / (1 + e^-x), by e^-|x| so that neither tail overflows. It is made 2^64 times too large first, where nothing is
+ * subnormal, so that it is rounded once. */
 static inline float mc_sigmoidf(float x)
 {
-    const float e = mc_expf(-fabsf(x));
+    const float a = fabsf(x), t = a > 104.0f ? 104.0f : a;
+    int32_t n;
+    const float p = 1.0f + mc_exp_reduced(-t, &n), e = p * mc_power_of_two(n + 64) * 0x1p-64f;
     const float y = 1.0f / (1.0f + e);
     return x >= 0.0f ? y : e * y;
 }

@@ -1,4 +1,4 @@
-/* blas.c - products of matrices on OpenBLAS; see blas.h. */
+/* blas.c - products of matrices on OpenBLAS, large ones of float32 on oneDNN where it was built; see blas.h. */
 #include "kernel/blas.h"
 
 #include <assert.h>
@@ -6,7 +6,12 @@
 #include <limits.h>
 #include <omp.h>
 
+#include "config.h"
 #include "kernel/parallel.h"
+
+#if MC_HAVE_ONEDNN
+#include <dnnl.h>
+#endif
 
 /* Multiply-accumulates from which on BLAS does better with all threads on one product than with one product a thread,
  * provided that there are enough products; measured on 64 to 512 cubed. */
@@ -69,6 +74,22 @@ static void vector_product(const struct mc_gemm *g, const void *a, const void *b
         cblas_dgemv(CblasRowMajor, trans, rows, columns, g->alpha, b, ldb, a, step_a, g->beta, c, 1);
 }
 
+/* Multiply-accumulates from which on oneDNN is the faster: by 1.0 to 1.15 times on one thread, by 1.1 to 1.4 on two
+ * (docs/benchmarks.md). Below it is mostly the slower. */
+#define LARGE_MACS (INT64_C(1) << 22)
+
+/* False if it was not done. */
+static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
+{
+#if MC_HAVE_ONEDNN
+    return g->dtype == MC_FLOAT && g->m * g->n >= LARGE_MACS / g->k &&
+           dnnl_sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a, lda, b, ldb,
+                      (float)g->beta, c, ldc) == dnnl_success;
+#else
+    return false;
+#endif
+}
+
 void mc_gemm(const struct mc_gemm *g, const void *a, const void *b, void *c)
 {
     assert(mc_gemm_fits(g->m, g->n, g->k));
@@ -85,6 +106,7 @@ void mc_gemm(const struct mc_gemm *g, const void *a, const void *b, void *c)
     const int m = (int)g->m, n = (int)g->n, k = (int)g->k;
     const int lda = row_length(g->lda, g->trans_a ? m : k), ldb = row_length(g->ldb, g->trans_b ? k : n);
     const int ldc = row_length(g->ldc, n);
+    if (large_product(g, lda, ldb, ldc, a, b, c)) return;
     if (g->dtype == MC_FLOAT)
         cblas_sgemm(CblasRowMajor, ta, tb, m, n, k, (float)g->alpha, a, lda, b, ldb, (float)g->beta, c, ldc);
     else

@@ -1,4 +1,4 @@
-/* blas.h - products of row-major matrices on OpenBLAS, one or a batch.
+/* blas.h - products of row-major matrices on OpenBLAS (large ones of float32 on oneDNN), one or a batch.
  *
  * BLAS spreads one product over the OpenMP pool of the calling thread; called from inside a parallel region it stays on
  * its thread. For a fixed number of threads results are the same from run to run.
