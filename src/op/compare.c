@@ -1,4 +1,6 @@
 /* compare.c - Equal, Less, Greater and their like, And, Or, Xor, Not: tensors of truth values; operands broadcast. */
+#include <string.h>
+
 #include "base/error.h"
 #include "op/move.h"
 
@@ -28,11 +30,18 @@ ORDER(uint32, uint32_t, )
 ORDER(uint64, uint64_t, )
 ORDER(bool, unsigned char, !!)
 
+/* Texts are the same or not; the standard orders none. */
+static int order_text(const void *a, int64_t i, const void *b, int64_t j)
+{
+    const struct mc_text *x = (const struct mc_text *)a + i, *y = (const struct mc_text *)b + j;
+    return x->length == y->length && (x->length == 0 || memcmp(x->bytes, y->bytes, x->length) == 0) ? SAME : 0;
+}
+
 static order_fn *const orders[MC_DTYPE_COUNT] = {
     [MC_FLOAT] = order_float, [MC_DOUBLE] = order_double, [MC_FLOAT16] = order_half,  [MC_BFLOAT16] = order_bfloat16,
     [MC_INT8] = order_int8,   [MC_INT16] = order_int16,   [MC_INT32] = order_int32,   [MC_INT64] = order_int64,
     [MC_UINT8] = order_uint8, [MC_UINT16] = order_uint16, [MC_UINT32] = order_uint32, [MC_UINT64] = order_uint64,
-    [MC_BOOL] = order_bool,
+    [MC_BOOL] = order_bool,   [MC_STRING] = order_text,
 };
 
 static int compare_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -41,7 +50,7 @@ static int compare_shape(const struct mc_node *node, const struct mc_fact *const
     char a[96], b[96];
     uint64_t ordered = 0;
     for (int t = 0; t < MC_DTYPE_COUNT; t++)
-        if (orders[t]) ordered |= MC_TYPE_BIT(t);
+        if (orders[t] && (t != MC_STRING || node->op->type[0] == 'E')) ordered |= MC_TYPE_BIT(t);
     int rc = mc_need_dtype(node, 0, in[0], ordered, err);
     if (rc < 0) return rc;
     if ((rc = mc_need_dtype(node, 1, in[1], MC_TYPE_BIT(in[0]->dtype), err)) < 0) return rc;

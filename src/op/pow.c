@@ -1,12 +1,16 @@
 /* pow.c - Pow: base and exponent broadcast and may differ in type (ONNX opset 7, 12 and later).
  *
- * The result has the base's type; an exponent of another type is converted to that first. A constant exponent of 2 or
+ * The result has the base's type; an exponent of another type is converted to that first, unless it has a fraction that
+ * an integer base would lose: those powers are taken in float64 and cut off. A constant exponent of 2 or
  * 3, which is how exporters write squares and cubes, is multiplied out.
  */
+#include <math.h>
+
 #include "base/error.h"
 #include "kernel/broadcast.h"
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
+#include "op/move.h"
 
 /* libm's pow, in elements of the cheapest loops. */
 #define POW_WORK 32
@@ -17,9 +21,6 @@ static int pow_shape(const struct mc_node *node, const struct mc_fact *const *in
     int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_ARITHMETIC, err);
     if (rc == 0) rc = mc_need_dtype(node, 1, in[1], MC_TYPES_ARITHMETIC, err);
     if (rc < 0) return rc;
-    if (!mc_dtype_is_float(in[0]->dtype) && mc_dtype_is_float(in[1]->dtype))
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "exponent: needs an integer type with base %s, has %s",
-                            mc_dtype_name(in[0]->dtype), mc_dtype_name(in[1]->dtype));
     /* from here on the exponent counts as one of the base's type */
     struct mc_fact exponent = *in[1];
     exponent.dtype = in[0]->dtype;
@@ -54,6 +55,18 @@ static int exponent_as_base(struct mc_step *step, struct mc_tensor *exponent, st
     return mc_tensor_convert(exponent, step->in[1], err);
 }
 
+/* Integers to powers that are none. */
+static int cut_off_powers(struct mc_step *step)
+{
+    struct mc_walk walk;
+    mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
+    for (int64_t i = 0; i < mc_tensor_count(step->out[0]); i++, mc_walk_next(&walk))
+        mc_tensor_set_f64(step->out[0], i,
+                          trunc(pow(mc_tensor_get_f64(step->in[0], walk.offset[0]),
+                                    mc_tensor_get_f64(step->in[1], walk.offset[1]))));
+    return MC_OK;
+}
+
 static int pow_forward(struct mc_step *step, struct mc_error *err)
 {
     enum mc_unary product;
@@ -62,6 +75,7 @@ static int pow_forward(struct mc_step *step, struct mc_error *err)
     const enum mc_loop_type type = mc_loop_type(a->dtype);
     struct mc_tensor b;
     struct mc_nest nest;
+    if (!mc_dtype_is_float(a->dtype) && mc_dtype_is_float(step->in[1]->dtype)) return cut_off_powers(step);
     const int rc = exponent_as_base(step, &b, err);
     if (rc < 0) return rc;
     mc_nest_init(&nest, &step->out[0]->shape, &a->shape, &b.shape);
