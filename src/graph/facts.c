@@ -231,6 +231,23 @@ static int check_arity(const struct mc_node *node, struct mc_error *err)
     return MC_OK;
 }
 
+static bool has_word(const char *words, const char *word)
+{
+    const size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)); p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) return true;
+    return false;
+}
+
+/* What an attribute that nobody knows would have changed cannot be told. */
+static int check_attrs(const struct mc_node *node, struct mc_error *err)
+{
+    for (int i = 0; node->known_attrs && i < node->n_attrs; i++)
+        if (!has_word(node->known_attrs, node->attrs[i].name))
+            return mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute '%s' is none of the operator's", node->attrs[i].name);
+    return MC_OK;
+}
+
 static bool is_small(const struct mc_fact *fact)
 {
     return mc_shape_count(&fact->shape) <= MC_FACT_MAX_FOLD;
@@ -314,6 +331,7 @@ static int infer_node(struct driver *d, const struct mc_node *node)
     const int n = node->op->n_outputs > node->n_outputs ? node->op->n_outputs : node->n_outputs;
     int rc = check_arity(node, d->err);
     bool open;
+    if (rc == MC_OK) rc = check_attrs(node, d->err);
     if (rc < 0) return rc;
     if (!gather_inputs(d, node, &open))
         return mc_error_set(d->err, MC_ERR_INPUT, "an input is neither given nor made by a node before it");

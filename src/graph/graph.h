@@ -95,6 +95,7 @@ struct mc_node {
     struct mc_attr *attrs;
     int opset;              /* version of `domain` that the model imports; 0 if it imports none */
     const struct mc_op *op; /* set by mc_ops_bind (op/ops.h); NULL: unknown operator */
+    const char *known_attrs; /* names of all attributes that it has, separated by spaces; set along with it */
     struct mc_graph *graph;
     const void *origin; /* NodeProto */
 };

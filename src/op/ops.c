@@ -6,10 +6,16 @@
 #include "base/alloc.h"
 #include "op/op_list.h"
 
-#define MC_OP(name) &mc_op_##name,
+#define MC_OP(name, attributes) &mc_op_##name,
 const struct mc_op *const mc_ops[] = {
 #include "op/op_list.h"
     NULL, /* for searches that look one past the end */
+};
+
+/* Names of attributes, by descriptor. */
+#define MC_OP(name, attributes) attributes,
+static const char *const attributes_of[] = {
+#include "op/op_list.h"
 };
 
 const size_t mc_ops_count = MC_COUNT(mc_ops) - 1;
@@ -22,7 +28,8 @@ static int compare(const struct mc_op *op, const char *domain, const char *type,
     return order;
 }
 
-const struct mc_op *mc_ops_find(const char *domain, const char *type, int64_t version)
+/* Index of the descriptor; mc_ops_count if there is none. */
+static size_t find(const char *domain, const char *type, int64_t version)
 {
     /* Between low and high lies the first descriptor that is beyond (domain, type, version). */
     size_t low = 0, high = mc_ops_count;
@@ -33,16 +40,23 @@ const struct mc_op *mc_ops_find(const char *domain, const char *type, int64_t ve
         else
             high = middle;
     }
-    if (low == 0) return NULL;
+    if (low == 0) return mc_ops_count;
     const struct mc_op *op = mc_ops[low - 1];
-    return strcmp(op->domain, domain) == 0 && strcmp(op->type, type) == 0 ? op : NULL;
+    return strcmp(op->domain, domain) == 0 && strcmp(op->type, type) == 0 ? low - 1 : mc_ops_count;
+}
+
+const struct mc_op *mc_ops_find(const char *domain, const char *type, int64_t version)
+{
+    return mc_ops[find(domain, type, version)];
 }
 
 static void bind_graph(struct mc_graph *graph)
 {
     for (int i = 0; i < graph->n_nodes; i++) {
         struct mc_node *node = graph->nodes[i];
-        node->op = mc_ops_find(node->domain, node->type, node->opset);
+        const size_t at = find(node->domain, node->type, node->opset);
+        node->op = mc_ops[at];
+        node->known_attrs = at < mc_ops_count ? attributes_of[at] : NULL;
         for (int k = 0; k < mc_node_n_subgraphs(node); k++) bind_graph(mc_node_subgraph(node, k));
     }
 }

@@ -156,6 +156,9 @@ static void test_harness_sees_refusals(void **state)
 {
     op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .in = {{OP_DIMS(2), .dtype = MC_BOOL}}},
                      MC_ERR_UNSUPPORTED, "node 'node' (Relu): input 0 'in0'");
+    op_check_refused(
+        &(struct op_case){.type = "Elu", .opset = 6, .attrs = {OP_FLOAT("alph", 2)}, .in = {{OP_DIMS(2)}}},
+        MC_ERR_UNSUPPORTED, "'node' (Elu): attribute 'alph' is none of the operator's");
     op_check_refused(&(struct op_case){.type = "Nonsense", .opset = 14, .in = {{OP_DIMS(2)}}}, MC_ERR_UNSUPPORTED,
                      "'node' (Nonsense of ai.onnx 14)");
     op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .n_in = 2, .in = {{OP_DIMS(2)}, {OP_DIMS(2)}}},
