@@ -1,0 +1,66 @@
+/* fourier.c - see fourier.h. */
+#include "kernel/fourier.h"
+
+#include <math.h>
+
+#ifndef M_PI
+#define M_PI 3.14159265358979323846
+#endif
+
+struct transform {
+    int64_t n;
+    const double *roots; /* e^(±2 pi i j / n) */
+    double *terms;       /* of one sum */
+};
+
+static int64_t smallest_factor(int64_t n)
+{
+    for (int64_t p = 2; p * p <= n; p++)
+        if (n % p == 0) return p;
+    return n;
+}
+
+/* The transform of every stride-th number, n of them: p transforms of n / p, put together. */
+static void divide(const struct transform *t, int64_t n, const double *in, int64_t stride, double *out)
+{
+    if (n == 1) {
+        out[0] = in[0];
+        out[1] = in[1];
+        return;
+    }
+    const int64_t p = smallest_factor(n), m = n / p, step = t->n / n;
+    for (int64_t r = 0; r < p; r++) divide(t, m, in + 2 * r * stride, stride * p, out + 2 * r * m);
+    for (int64_t k = 0; k < m; k++) {
+        for (int64_t r = 0; r < p; r++) {
+            const double *x = out + 2 * (r * m + k), *w = t->roots + 2 * (r * k * step % t->n);
+            t->terms[2 * r] = x[0] * w[0] - x[1] * w[1];
+            t->terms[2 * r + 1] = x[0] * w[1] + x[1] * w[0];
+        }
+        for (int64_t q = 0; q < p; q++) {
+            double re = 0, im = 0;
+            for (int64_t r = 0; r < p; r++) {
+                const double *x = t->terms + 2 * r, *w = t->roots + 2 * (q * r % p * (t->n / p));
+                re += x[0] * w[0] - x[1] * w[1];
+                im += x[0] * w[1] + x[1] * w[0];
+            }
+            out[2 * (q * m + k)] = re;
+            out[2 * (q * m + k) + 1] = im;
+        }
+    }
+}
+
+int64_t mc_fourier_room(int64_t n)
+{
+    return 4 * n;
+}
+
+void mc_fourier(int64_t n, int inverse, const double *in, double *out, double *room)
+{
+    const struct transform t = {.n = n, .roots = room, .terms = room + 2 * n};
+    for (int64_t j = 0; j < n; j++) {
+        const double angle = (inverse ? 2 : -2) * M_PI * (double)j / (double)n;
+        room[2 * j] = cos(angle);
+        room[2 * j + 1] = sin(angle);
+    }
+    if (n > 0) divide(&t, n, in, 1, out);
+}
