@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/file.h"
+#include "graph/item.h"
+#include "onnx/item_file.h"
 #include "onnx/npy.h"
 #include "onnx/protos.h"
 
@@ -98,6 +101,53 @@ static void make_arrays(const char *folder)
     }
 }
 
+static struct mc_item *tensor_item(enum mc_dtype dtype, int64_t n)
+{
+    const struct mc_shape shape = {.rank = 1, .dim = {n}};
+    struct mc_tensor *t;
+    if (mc_tensor_create(&t, dtype, &shape, NULL) < 0) exit(1);
+    return mc_item_of_tensor(t);
+}
+
+/* As fuzz_item.c wants it: a byte that says what is declared, and the message. */
+static void save_item(const char *folder, const char *name, int declared, struct mc_item *item)
+{
+    static const enum mc_type_kind kinds[] = {MC_TYPE_SEQUENCE, MC_TYPE_MAP, MC_TYPE_OPTIONAL};
+    struct mc_error err = {0};
+    struct mc_file_view view;
+    struct mc_buf buf;
+    char path[4096];
+    const char first = (char)declared;
+    snprintf(path, sizeof path, "%s/item/%s", folder, name);
+    mc_buf_init(&buf, 1 << 20);
+    mc_buf_append(&buf, &first, 1);
+    if (!item || mc_item_save(item, kinds[declared], "item", path, true, &err) < 0 ||
+        mc_file_open(&view, path, 1 << 20, &err) < 0)
+        exit(1);
+    mc_buf_append(&buf, view.data, view.length);
+    mc_file_close(&view);
+    save(folder, "item", name, buf.data, buf.length);
+    mc_buf_finish(&buf);
+    mc_item_release(item);
+}
+
+static void make_items(const char *folder)
+{
+    struct mc_item *two[2] = {tensor_item(MC_FLOAT, 2), tensor_item(MC_FLOAT, 0)};
+    struct mc_item *list = mc_item_of_elements(2, two);
+    struct mc_item *mixed[3] = {mc_item_none(), mc_item_retain(list), tensor_item(MC_STRING, 1)};
+    struct mc_tensor *keys, *values;
+    const struct mc_shape shape = {.rank = 1, .dim = {2}};
+    const struct mc_text words[2] = {{"a", 1}, {"bc", 2}};
+    if (mc_tensor_create_texts(&keys, &shape, words, NULL) < 0 || mc_tensor_create(&values, MC_FLOAT, &shape, NULL) < 0)
+        exit(1);
+    save_item(folder, "sequence", 0, list);
+    save_item(folder, "mixed", 0, mc_item_of_elements(3, mixed));
+    save_item(folder, "map", 1, mc_item_of_map(keys, values));
+    save_item(folder, "none", 2, mc_item_none());
+    save_item(folder, "optional", 2, tensor_item(MC_INT64, 3));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -106,6 +156,7 @@ int main(int argc, char **argv)
     }
     make_models(argv[1]);
     make_tensors(argv[1]);
+    make_items(argv[1]);
     make_arrays(argv[1]);
     return 0;
 }
