@@ -45,6 +45,13 @@ bool mc_node_string_is(const struct mc_node *node, const char *name, const char 
     return a->s.length == strlen(text) && memcmp(a->s.bytes, text, a->s.length) == 0;
 }
 
+int mc_node_choice(const struct mc_node *node, const char *name, const char *const *texts, int n, int otherwise)
+{
+    for (int i = 0; i < n; i++)
+        if (mc_node_string_is(node, name, texts[i], i == otherwise)) return i;
+    return -1;
+}
+
 /* --- setting --- */
 
 /* The slot to write to: the attribute of that name, or a new one at the end. NULL without memory. What it held stays

@@ -70,7 +70,7 @@ static bool is_constant(const struct counter *c, const struct mc_node *node)
 
 static bool find_facts(struct counter *c, const struct mc_node *node)
 {
-    const int n = node->op->max_inputs > node->n_inputs ? node->op->max_inputs : node->n_inputs;
+    const int n = mc_node_room_in(node);
     for (int i = 0; i < n; i++) {
         const struct mc_value *v = i < node->n_inputs ? node->inputs[i] : NULL;
         c->in[i] = v ? &c->facts->of[v->id] : NULL;

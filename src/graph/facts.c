@@ -1,7 +1,6 @@
 /* facts.c - the shape driver: what is known of every value for given input shapes; see facts.h. */
 #include "graph/facts.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -244,7 +243,8 @@ static int check_attrs(const struct mc_node *node, struct mc_error *err)
 {
     for (int i = 0; node->known_attrs && i < node->n_attrs; i++)
         if (!has_word(node->known_attrs, node->attrs[i].name))
-            return mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute '%s' is none of the operator's", node->attrs[i].name);
+            return mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute '%s' is none of the operator's",
+                                node->attrs[i].name);
     return MC_OK;
 }
 
@@ -280,22 +280,7 @@ static int fold(struct driver *d, const struct mc_node *node)
         if (!node->outputs[i]) continue;
         const int id = node->outputs[i]->id;
         d->facts->folded[id] = d->made[i];
-        d->facts->of[id] =
-            (struct mc_fact){.dtype = d->made[i]->dtype, .shape = d->made[i]->shape, .constant = d->made[i]};
-    }
-    return MC_OK;
-}
-
-static int check_outputs(const struct driver *d, const struct mc_node *node)
-{
-    for (int i = 0; i < node->n_outputs; i++) {
-        size_t bytes;
-        char text[128];
-        if (!node->outputs[i] || d->out[i].open) continue;
-        assert(d->out[i].dtype != MC_UNDEFINED);
-        if (!mc_dtype_size(d->out[i].dtype, mc_shape_count(&d->out[i].shape), &bytes))
-            return mc_error_set(d->err, MC_ERR_INPUT, "output '%s' of shape %s has more elements than can be counted",
-                                node->outputs[i]->name, mc_shape_text(&d->out[i].shape, text, sizeof text));
+        d->facts->of[id] = mc_fact_of(d->made[i]);
     }
     return MC_OK;
 }
@@ -304,7 +289,7 @@ static int check_outputs(const struct driver *d, const struct mc_node *node)
 static bool gather_inputs(struct driver *d, const struct mc_node *node, bool *open)
 {
     *open = false;
-    const int n = node->op->max_inputs > node->n_inputs ? node->op->max_inputs : node->n_inputs;
+    const int n = mc_node_room_in(node);
     memset(d->in, 0, (size_t)n * sizeof *d->in);
     for (int i = 0; i < node->n_inputs; i++) {
         if (!node->inputs[i]) continue;
@@ -328,7 +313,7 @@ static int infer_outputs(struct driver *d, const struct mc_node *node, bool open
 
 static int infer_node(struct driver *d, const struct mc_node *node)
 {
-    const int n = node->op->n_outputs > node->n_outputs ? node->op->n_outputs : node->n_outputs;
+    const int n = mc_node_room_out(node);
     int rc = check_arity(node, d->err);
     bool open;
     if (rc == MC_OK) rc = check_attrs(node, d->err);
@@ -337,7 +322,6 @@ static int infer_node(struct driver *d, const struct mc_node *node)
         return mc_error_set(d->err, MC_ERR_INPUT, "an input is neither given nor made by a node before it");
     memset(d->out, 0, (size_t)n * sizeof *d->out);
     rc = infer_outputs(d, node, open);
-    if (rc == MC_OK) rc = check_outputs(d, node);
     if (rc < 0) return rc;
     for (int i = 0; i < node->n_outputs; i++)
         if (node->outputs[i]) d->facts->of[node->outputs[i]->id] = d->out[i];

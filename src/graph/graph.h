@@ -93,8 +93,8 @@ struct mc_node {
     struct mc_value **outputs; /* NULL: optional output left out */
     int n_attrs;
     struct mc_attr *attrs;
-    int opset;              /* version of `domain` that the model imports; 0 if it imports none */
-    const struct mc_op *op; /* set by mc_ops_bind (op/ops.h); NULL: unknown operator */
+    int opset;               /* version of `domain` that the model imports; 0 if it imports none */
+    const struct mc_op *op;  /* set by mc_ops_bind (op/ops.h); NULL: unknown operator */
     const char *known_attrs; /* names of all attributes that it has, separated by spaces; set along with it */
     struct mc_graph *graph;
     const void *origin; /* NodeProto */
@@ -192,6 +192,8 @@ float mc_node_float(const struct mc_node *node, const char *name, float otherwis
 const int64_t *mc_node_ints(const struct mc_node *node, const char *name, int64_t *n);
 /* Does a string attribute equal `text`? `otherwise` when it is absent. */
 bool mc_node_string_is(const struct mc_node *node, const char *name, const char *text, bool otherwise);
+/* Index of the attribute's text among n; `otherwise` if there is none; -1 if it is another. */
+int mc_node_choice(const struct mc_node *node, const char *name, const char *const *texts, int n, int otherwise);
 int mc_node_set_int(struct mc_node *node, const char *name, int64_t value, struct mc_error *err);
 int mc_node_set_float(struct mc_node *node, const char *name, float value, struct mc_error *err);
 int mc_node_set_ints(struct mc_node *node, const char *name, const int64_t *values, int64_t n, struct mc_error *err);

@@ -46,7 +46,7 @@ struct mc_step {
     int n_in, n_out;        /* of the node; the arrays below go on with NULLs up to the most that the operator takes */
     struct mc_tensor **in;  /* NULL entry: left out */
     struct mc_tensor **out; /* NULL entry: nobody asked for it, and it is optional; never NULL for output 0,
-                               * unless the operator says first_optional */
+                             * unless the operator says first_optional */
     struct mc_tensor **grad_in;  /* backward: where to WRITE d loss / d in[i]; NULL: not wanted */
     struct mc_tensor **grad_out; /* backward: d loss / d out[i]; NULL: zero */
     const bool *in_constant;     /* in[i] never changes while the plan lives (may be packed by prepare) */
@@ -159,5 +159,23 @@ struct mc_op {
     void (*cost)(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                  struct mc_cost *cost);
 };
+
+/* Entries that lists of a node's inputs and outputs have: those that it names and NULLs up to the most that its
+ * operator takes. */
+static inline int mc_node_room_in(const struct mc_node *node)
+{
+    return node->op->max_inputs > node->n_inputs ? node->op->max_inputs : node->n_inputs;
+}
+
+static inline int mc_node_room_out(const struct mc_node *node)
+{
+    return node->op->n_outputs > node->n_outputs ? node->op->n_outputs : node->n_outputs;
+}
+
+/* What there is to know of a tensor that is there. */
+static inline struct mc_fact mc_fact_of(const struct mc_tensor *tensor)
+{
+    return (struct mc_fact){.dtype = tensor->dtype, .shape = tensor->shape, .constant = tensor};
+}
 
 #endif

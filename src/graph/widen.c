@@ -1,6 +1,8 @@
 /* widen.c - asking an operator's shape rule; see widen.h. */
 #include "graph/widen.h"
 
+#include <assert.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
 
@@ -34,8 +36,8 @@ static int widened_shape(const struct mc_node *node, const struct mc_fact *const
                          enum mc_dtype narrow, struct mc_error *err)
 {
     const struct mc_op *op = node->op;
-    const int n_in = op->max_inputs > node->n_inputs ? op->max_inputs : node->n_inputs;
-    const int n_out = op->n_outputs > node->n_outputs ? op->n_outputs : node->n_outputs;
+    const int n_in = mc_node_room_in(node);
+    const int n_out = mc_node_room_out(node);
     const enum mc_dtype wide = mc_op_widened(op, narrow);
     struct mc_fact *facts = MC_NEW_ARRAY(struct mc_fact, n_in);
     const struct mc_fact **shown = MC_NEW_ARRAY(const struct mc_fact *, n_in);
@@ -55,9 +57,25 @@ static int widened_shape(const struct mc_node *node, const struct mc_fact *const
     return rc;
 }
 
+/* Whatever a rule says of extents, their product has to be countable. */
+static int check_outputs(const struct mc_node *node, const struct mc_fact *out, struct mc_error *err)
+{
+    for (int i = 0; i < node->n_outputs; i++) {
+        size_t bytes;
+        char text[128];
+        if (!node->outputs[i] || out[i].open) continue;
+        assert(out[i].dtype != MC_UNDEFINED);
+        if (!mc_dtype_size(out[i].dtype, mc_shape_count(&out[i].shape), &bytes))
+            return mc_error_set(err, MC_ERR_INPUT, "output '%s' of shape %s has more elements than can be counted",
+                                node->outputs[i]->name, mc_shape_text(&out[i].shape, text, sizeof text));
+    }
+    return MC_OK;
+}
+
 int mc_op_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out, struct mc_error *err)
 {
     if (!node->op->shape) return mc_error_set(err, MC_ERR_OPEN, "its outputs are only known once it has run");
     const struct mc_fact *narrow = first_widened(node, in);
-    return narrow ? widened_shape(node, in, out, narrow->dtype, err) : node->op->shape(node, in, out, err);
+    const int rc = narrow ? widened_shape(node, in, out, narrow->dtype, err) : node->op->shape(node, in, out, err);
+    return rc == MC_OK ? check_outputs(node, out, err) : rc;
 }

@@ -54,13 +54,17 @@ int64_t mc_fourier_room(int64_t n)
     return 4 * n;
 }
 
-void mc_fourier(int64_t n, int inverse, const double *in, double *out, double *room)
+void mc_fourier_init(int64_t n, bool inverse, double *room)
 {
-    const struct transform t = {.n = n, .roots = room, .terms = room + 2 * n};
     for (int64_t j = 0; j < n; j++) {
         const double angle = (inverse ? 2 : -2) * M_PI * (double)j / (double)n;
         room[2 * j] = cos(angle);
         room[2 * j + 1] = sin(angle);
     }
+}
+
+void mc_fourier(int64_t n, const double *in, double *out, double *room)
+{
+    const struct transform t = {.n = n, .roots = room, .terms = room + 2 * n};
     if (n > 0) divide(&t, n, in, 1, out);
 }

@@ -2,12 +2,17 @@
 #ifndef MC_KERNEL_FOURIER_H
 #define MC_KERNEL_FOURIER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* out[k] = sum over j of in[j] e^(-2 pi i j k / n), with e^(+…) if `inverse` (and no division by n). Complex numbers are
- * pairs of doubles. Takes n times the sum of n's prime factors steps (Cooley and Tukey 1965), so that a prime length
- * takes n^2. `room`: mc_fourier_room(n) doubles. */
-void mc_fourier(int64_t n, int inverse, const double *in, double *out, double *room);
+/* Doubles that a transform of length n keeps its roots of unity and one sum's terms in. */
 int64_t mc_fourier_room(int64_t n);
+
+/* Fill the roots into `room` for transforms of length n, of e^(-2 pi i / n) or with `inverse` of e^(+2 pi i / n). */
+void mc_fourier_init(int64_t n, bool inverse, double *room);
+
+/* out[k] = sum over j of in[j] root^(j k); the inverse does not divide by n. Complex numbers are pairs of doubles.
+ * Takes n times the sum of n's prime factors steps (Cooley and Tukey 1965), so that a prime length takes n^2. */
+void mc_fourier(int64_t n, const double *in, double *out, double *room);
 
 #endif

@@ -291,20 +291,9 @@ static void join(const struct extents *e, const struct mc_tensor *past, const st
         }
 }
 
-static void facts_of(const struct mc_step *step, struct mc_fact facts[7], const struct mc_fact *in[7])
-{
-    for (int i = 0; i < 7; i++) {
-        in[i] = NULL;
-        if (i >= step->n_in || !step->in[i]) continue;
-        facts[i] = mc_fact_of(step->in[i]);
-        in[i] = &facts[i];
-    }
-}
-
 static bool joins(const struct mc_step *step)
 {
-    return (step->n_in > PAST_KEY && step->in[PAST_KEY]) || (step->n_out > 1 && step->out[1]) ||
-           (step->n_out > 2 && step->out[2]);
+    return step->in[PAST_KEY] || step->out[1] || step->out[2];
 }
 
 static int attention_prepare(struct mc_step *step, struct mc_error *err)
@@ -312,7 +301,7 @@ static int attention_prepare(struct mc_step *step, struct mc_error *err)
     struct mc_fact facts[7];
     const struct mc_fact *in[7];
     struct extents e;
-    facts_of(step, facts, in);
+    mc_facts_of_inputs(step, facts, in);
     const int rc = extents_of(step->node, in, &e, err);
     if (rc < 0) return rc;
     int64_t n = e.N * e.heads * (BLOCK < e.L ? BLOCK : e.L) * e.S;
@@ -339,14 +328,14 @@ static int attention_forward(struct mc_step *step, struct mc_error *err)
     struct mc_fact facts[7];
     const struct mc_fact *in[7];
     struct mc_tensor keys, values;
-    facts_of(step, facts, in);
+    mc_facts_of_inputs(step, facts, in);
     struct job job = {.dtype = step->in[Q]->dtype,
                       .size = mc_element_size(step->in[Q]->dtype),
                       .loops = &step->runtime->kernels->loops->rows[mc_loop_type(step->in[Q]->dtype)],
                       .q = step->in[Q],
-                      .lengths = step->n_in > KV_LENGTHS ? step->in[KV_LENGTHS] : NULL,
+                      .lengths = step->in[KV_LENGTHS],
                       .y = step->out[0],
-                      .scores_out = step->n_out > 3 ? step->out[3] : NULL,
+                      .scores_out = step->out[3],
                       .keys = step->in[K],
                       .values = step->in[V],
                       .joined = joins(step),
@@ -360,15 +349,14 @@ static int attention_forward(struct mc_step *step, struct mc_error *err)
     if (rc < 0 || mc_tensor_count(job.y) == 0) return rc;
     const struct extents *e = &job.e;
     job.scale = (double)mc_node_float(step->node, "scale", (float)(1 / sqrt((double)e->d)));
-    set_mask(&job, step->n_in > MASK ? step->in[MASK] : NULL);
+    set_mask(&job, step->in[MASK]);
     if (job.joined) {
         char *const room = job.scores + (size_t)(e->N * e->heads * (BLOCK < e->L ? BLOCK : e->L) * e->S) * job.size;
-        keys = (struct mc_tensor){.data = step->n_out > 1 && step->out[1] ? step->out[1]->data : room};
-        values = (struct mc_tensor){.data = step->n_out > 2 && step->out[2]
-                                                ? step->out[2]->data
-                                                : room + (size_t)(e->N * e->kv_heads * e->S * e->d) * job.size};
-        join(e, step->n_in > PAST_KEY ? step->in[PAST_KEY] : NULL, step->in[K], e->d, keys.data, job.size);
-        join(e, step->n_in > PAST_VALUE ? step->in[PAST_VALUE] : NULL, step->in[V], e->d_v, values.data, job.size);
+        keys = (struct mc_tensor){.data = step->out[1] ? step->out[1]->data : room};
+        values = (struct mc_tensor){
+            .data = step->out[2] ? step->out[2]->data : room + (size_t)(e->N * e->kv_heads * e->S * e->d) * job.size};
+        join(e, step->in[PAST_KEY], step->in[K], e->d, keys.data, job.size);
+        join(e, step->in[PAST_VALUE], step->in[V], e->d_v, values.data, job.size);
         job.keys = &keys;
         job.values = &values;
     }

@@ -32,8 +32,7 @@ static struct box box_at(const struct selection *s, int64_t at)
 {
     double v[4];
     for (int i = 0; i < 4; i++) v[i] = mc_tensor_get_f64(s->boxes, 4 * at + i);
-    if (s->centered)
-        return (struct box){v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2};
+    if (s->centered) return (struct box){v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2};
     return (struct box){fmin(v[1], v[3]), fmin(v[0], v[2]), fmax(v[1], v[3]), fmax(v[0], v[2])};
 }
 
@@ -70,23 +69,21 @@ static int add_row(struct selection *s, int64_t sample, int64_t class, int64_t b
     return MC_OK;
 }
 
-static int select_class(struct selection *s, int64_t sample, int64_t class, struct candidate *room,
-                        struct mc_error *err)
+/* boxes: those of the sample. */
+static int select_class(struct selection *s, int64_t sample, int64_t class, const struct box *boxes,
+                        struct candidate *room, struct mc_error *err)
 {
-    const int64_t boxes = s->boxes->shape.dim[1], classes = s->scores->shape.dim[1], first = s->n;
+    const int64_t n_boxes = s->boxes->shape.dim[1], classes = s->scores->shape.dim[1], first = s->n;
     int64_t n = 0;
-    for (int64_t i = 0; i < boxes; i++) {
-        const double score = mc_tensor_get_f64(s->scores, (sample * classes + class) * boxes + i);
+    for (int64_t i = 0; i < n_boxes; i++) {
+        const double score = mc_tensor_get_f64(s->scores, (sample * classes + class) * n_boxes + i);
         if (score > s->least) room[n++] = (struct candidate){score, i};
     }
     qsort(room, (size_t)n, sizeof *room, by_score);
     for (int64_t i = 0; i < n && s->n - first < s->most; i++) {
-        const struct box box = box_at(s, sample * boxes + room[i].box);
         bool keep = true;
-        for (int64_t k = first; k < s->n && keep; k++) {
-            const struct box other = box_at(s, sample * boxes + s->rows[3 * k + 2]);
-            keep = overlap(&box, &other) <= s->iou;
-        }
+        for (int64_t k = first; k < s->n && keep; k++)
+            keep = overlap(&boxes[room[i].box], &boxes[s->rows[3 * k + 2]]) <= s->iou;
         const int rc = keep ? add_row(s, sample, class, room[i].box, err) : MC_OK;
         if (rc < 0) return rc;
     }
@@ -141,16 +138,21 @@ static int non_max_suppression_evaluate(struct mc_call *call, struct mc_error *e
     int rc = take_boxes(call, &s, err);
     if (rc < 0) return rc;
     const int64_t samples = s.scores->shape.dim[0], classes = s.scores->shape.dim[1];
-    struct candidate *room = MC_NEW_ARRAY(struct candidate, s.boxes->shape.dim[1] + 1);
-    if (!room) return mc_error_memory(err);
-    for (int64_t i = 0; i < samples && rc == MC_OK; i++)
-        for (int64_t c = 0; c < classes && rc == MC_OK; c++) rc = select_class(&s, i, c, room, err);
+    const int64_t n = s.boxes->shape.dim[1];
+    struct candidate *room = MC_NEW_ARRAY(struct candidate, n);
+    struct box *boxes = MC_NEW_ARRAY(struct box, n);
+    if (!room || !boxes) rc = mc_error_memory(err);
+    for (int64_t i = 0; i < samples && rc == MC_OK; i++) {
+        for (int64_t k = 0; k < n; k++) boxes[k] = box_at(&s, i * n + k);
+        for (int64_t c = 0; c < classes && rc == MC_OK; c++) rc = select_class(&s, i, c, boxes, room, err);
+    }
     if (rc == MC_OK) {
         const struct mc_shape shape = {.rank = 2, .dim = {s.n, 3}};
         rc = mc_tensor_create(&result, MC_INT64, &shape, err);
     }
     for (int64_t i = 0; i < 3 * s.n && rc == MC_OK; i++) ((int64_t *)result->data)[i] = s.rows[i];
     mc_free(s.rows);
+    mc_free(boxes);
     mc_free(room);
     return rc == MC_OK ? mc_give_tensor(call, 0, result, err) : rc;
 }

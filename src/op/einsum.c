@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/error.h"
 #include "base/alloc.h"
+#include "base/error.h"
 #include "kernel/blas.h"
 #include "kernel/parallel.h"
 #include "op/move.h"
@@ -105,7 +105,8 @@ static int read_equation(const struct mc_node *node, const struct mc_shape *cons
                          struct mc_error *err)
 {
     const struct mc_attr *attr = mc_node_attr(node, "equation");
-    if (!attr || attr->type != MC_ATTR_STRING) return mc_error_set(err, MC_ERR_INPUT, "attribute 'equation' is missing");
+    if (!attr || attr->type != MC_ATTR_STRING)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'equation' is missing");
     const char *p = attr->s.bytes, *end = p + attr->s.length, *arrow = end;
     for (const char *q = p; q + 1 < end && arrow == end; q++)
         if (q[0] == '-' && q[1] == '>') arrow = q;
@@ -146,8 +147,7 @@ static int einsum_shape(const struct mc_node *node, const struct mc_fact *const 
     if (rc < 0) return rc;
     out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = {.rank = e.out.rank}};
     for (int k = 0; k < e.out.rank; k++) out[0].shape.dim[k] = e.extent[e.out.label[k]];
-    return mc_shape_count(&out[0].shape) >= 0 ? MC_OK
-                                              : mc_error_set(err, MC_ERR_INPUT, "the result is too large to count");
+    return MC_OK;
 }
 
 /* --- as a batch of products --- */
@@ -226,11 +226,11 @@ static void role_box(const struct equation *e, const struct product *p, const en
 
 static void run_product(struct mc_step *step, const struct equation *e, const struct product *p)
 {
-    static const enum role orders[3][3] = {
-        {BATCH, ROWS, SUMMED}, {BATCH, SUMMED, COLUMNS}, {BATCH, ROWS, COLUMNS}};
+    static const enum role orders[3][3] = {{BATCH, ROWS, SUMMED}, {BATCH, SUMMED, COLUMNS}, {BATCH, ROWS, COLUMNS}};
     const size_t size = mc_element_size(step->in[0]->dtype);
     const int64_t B = p->extent[BATCH], m = p->extent[ROWS], k = p->extent[SUMMED], n = p->extent[COLUMNS];
-    char *const a = step->workspace, *const b = a + (size_t)(B * m * k) * size, *const c = b + (size_t)(B * k * n) * size;
+    char *const a = step->workspace, *const b = a + (size_t)(B * m * k) * size,
+                *const c = b + (size_t)(B * k * n) * size;
     const struct mc_gemm gemm = mc_gemm_dense(step->in[0]->dtype, false, false, m, n, k);
     const struct mc_gemm_batch batch = {.rank = 1, .extent = {B}, .a = {m * k}, .b = {k * n}, .c = {m * n}};
     struct mc_box box;
@@ -300,33 +300,40 @@ static int run_sums(struct mc_step *step, const struct equation *e, struct mc_er
     return MC_OK;
 }
 
-static int find_equation(const struct mc_step *step, struct equation *e, struct mc_error *err)
-{
-    const struct mc_shape *shapes[MAX_OPERANDS];
-    for (int i = 0; i < step->n_in; i++) shapes[i] = &step->in[i]->shape;
-    return read_equation(step->node, shapes, step->n_in, e, err);
-}
+struct plan {
+    struct equation equation;
+    bool is_product;
+    struct product product;
+};
 
 static int einsum_prepare(struct mc_step *step, struct mc_error *err)
 {
-    struct equation e;
-    struct product p;
-    const int rc = find_equation(step, &e, err);
-    if (rc < 0 || !as_product(&e, step->in[0]->dtype, &p)) return rc;
-    const int64_t *x = p.extent;
-    step->workspace_bytes = (size_t)(x[BATCH] * (x[ROWS] * x[SUMMED] + x[SUMMED] * x[COLUMNS] + x[ROWS] * x[COLUMNS])) *
-                            mc_element_size(step->in[0]->dtype);
+    const struct mc_shape *shapes[MAX_OPERANDS];
+    struct plan *plan = step->state = MC_NEW(struct plan);
+    if (!plan) return mc_error_memory(err);
+    for (int i = 0; i < step->n_in; i++) shapes[i] = &step->in[i]->shape;
+    const int rc = read_equation(step->node, shapes, step->n_in, &plan->equation, err);
+    if (rc < 0) return rc;
+    plan->is_product = as_product(&plan->equation, step->in[0]->dtype, &plan->product);
+    const int64_t *x = plan->product.extent;
+    if (plan->is_product)
+        step->workspace_bytes =
+            (size_t)(x[BATCH] * (x[ROWS] * x[SUMMED] + x[SUMMED] * x[COLUMNS] + x[ROWS] * x[COLUMNS])) *
+            mc_element_size(step->in[0]->dtype);
     return MC_OK;
+}
+
+static void einsum_release(struct mc_step *step)
+{
+    mc_free(step->state);
+    step->state = NULL;
 }
 
 static int einsum_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct equation e;
-    struct product p;
-    const int rc = find_equation(step, &e, err);
-    if (rc < 0) return rc;
-    if (!as_product(&e, step->in[0]->dtype, &p)) return run_sums(step, &e, err);
-    run_product(step, &e, &p);
+    const struct plan *plan = step->state;
+    if (!plan->is_product) return run_sums(step, &plan->equation, err);
+    run_product(step, &plan->equation, &plan->product);
     return MC_OK;
 }
 
@@ -355,6 +362,7 @@ const struct mc_op mc_op_einsum_12 = {
     .widens = true,
     .shape = einsum_shape,
     .prepare = einsum_prepare,
+    .release = einsum_release,
     .forward = einsum_forward,
     .backward = NULL,
     .no_backward = "its derivative is not there yet",

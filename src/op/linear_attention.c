@@ -177,14 +177,10 @@ static void walk_range(void *context, int64_t begin, int64_t end)
 static int job_init(struct job *job, const struct mc_step *step, struct mc_error *err)
 {
     struct mc_fact facts[BETA + 1];
-    const struct mc_fact *in[BETA + 1] = {0};
-    *job = (struct job){.y = step->out[0], .present = step->n_out > 1 ? step->out[1] : NULL, .room = step->workspace};
-    for (int i = 0; i < step->n_in; i++) {
-        if (!step->in[i]) continue;
-        facts[i] = mc_fact_of(step->in[i]);
-        in[i] = &facts[i];
-        job->in[i] = step->in[i];
-    }
+    const struct mc_fact *in[BETA + 1];
+    *job = (struct job){.y = step->out[0], .present = step->out[1], .room = step->workspace};
+    mc_facts_of_inputs(step, facts, in);
+    for (int i = Q; i <= BETA; i++) job->in[i] = step->in[i];
     const int rc = read_facts(step->node, in, &job->e, err);
     const float scale = mc_node_float(step->node, "scale", 0);
     job->scale = scale != 0 ? (double)scale : 1 / sqrt((double)job->e.d_k);

@@ -210,13 +210,10 @@ static int svm_init(struct svm *s, const struct mc_node *node, int64_t n_vectors
     int64_t n_parameters, total;
     const float *parameters = mc_ml_floats(node, "kernel_params", &n_parameters);
     *s = (struct svm){.n_vectors = n_vectors, .n_features = n_features};
-    bool known = false;
-    for (int i = 0; i < (int)MC_COUNT(names); i++)
-        if (mc_node_string_is(node, "kernel_type", names[i], i == LINEAR)) {
-            s->kernel = (enum kernel)i;
-            known = true;
-        }
-    if (!known) return mc_error_set(err, MC_ERR_INPUT, "attribute 'kernel_type': needs LINEAR, POLY, RBF or SIGMOID");
+    const int kernel = mc_node_choice(node, "kernel_type", names, MC_COUNT(names), LINEAR);
+    s->kernel = (enum kernel)kernel;
+    if (kernel < 0)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'kernel_type': needs LINEAR, POLY, RBF or SIGMOID");
     if (n_parameters && n_parameters != 3)
         return mc_error_set(err, MC_ERR_INPUT, "attribute 'kernel_params': needs 3 numbers, has %" PRId64,
                             n_parameters);

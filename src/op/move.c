@@ -25,9 +25,12 @@ size_t mc_element_size(enum mc_dtype dtype)
     return (size_t)mc_dtype_bits(dtype) / 8;
 }
 
-struct mc_fact mc_fact_of(const struct mc_tensor *tensor)
+void mc_facts_of_inputs(const struct mc_step *step, struct mc_fact *facts, const struct mc_fact **in)
 {
-    return (struct mc_fact){.dtype = tensor->dtype, .shape = tensor->shape, .constant = tensor};
+    for (int i = 0; i < mc_node_room_in(step->node); i++) {
+        if (step->in[i]) facts[i] = mc_fact_of(step->in[i]);
+        in[i] = step->in[i] ? &facts[i] : NULL;
+    }
 }
 
 static void copy_all(struct mc_tensor *to, const struct mc_tensor *from)
@@ -164,6 +167,13 @@ int mc_ints_as_axes(struct mc_ints *axes, int rank, struct mc_error *err)
         axes->at[k] = axis;
     }
     return 0;
+}
+
+int mc_ints_as_axes_or_all(struct mc_ints *axes, int rank, struct mc_error *err)
+{
+    if (!axes->given)
+        for (axes->n = 0; axes->n < rank; axes->n++) axes->at[axes->n] = axes->n;
+    return mc_ints_as_axes(axes, rank, err);
 }
 
 bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints)

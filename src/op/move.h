@@ -19,8 +19,9 @@ extern const uint64_t mc_types_ordered;
 /* Bytes of one element of a copied type. */
 size_t mc_element_size(enum mc_dtype dtype);
 
-/* What a shape rule would be told about a tensor; lets forward share the code that reads its parameters. */
-struct mc_fact mc_fact_of(const struct mc_tensor *tensor);
+/* What a shape rule would be told about the inputs of a step; lets forward share the code that reads its parameters.
+ * Both lists have mc_node_room_in entries. */
+void mc_facts_of_inputs(const struct mc_step *step, struct mc_fact *facts, const struct mc_fact **in);
 
 /* --- views: out[0] has the elements of in[0] in the same order --- */
 
@@ -73,6 +74,8 @@ int mc_ints_of_input(const struct mc_node *node, const struct mc_fact *const *in
                      struct mc_error *err);
 /* Bring axes into 0 … rank-1; MC_ERR_INPUT if one lies outside or comes twice. */
 int mc_ints_as_axes(struct mc_ints *axes, int rank, struct mc_error *err);
+/* The same; all axes in order if none are given. */
+int mc_ints_as_axes_or_all(struct mc_ints *axes, int rank, struct mc_error *err);
 
 /* --- for resize rules --- */
 

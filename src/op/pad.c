@@ -23,11 +23,9 @@ static int read_mode(const struct mc_node *node, enum mode *mode, struct mc_erro
 {
     static const char *const names[] = {"constant", "reflect", "edge", "wrap"};
     const int n = node->op->since >= 19 ? 4 : 3;
-    for (int m = 0; m < n; m++) {
-        if (!mc_node_string_is(node, "mode", names[m], m == CONSTANT)) continue;
-        *mode = (enum mode)m;
-        return 0;
-    }
+    const int found = mc_node_choice(node, "mode", names, n, CONSTANT);
+    *mode = (enum mode)found;
+    if (found >= 0) return MC_OK;
     const struct mc_attr *const attr = mc_node_attr(node, "mode");
     const bool text = attr->type == MC_ATTR_STRING;
     return mc_error_set(err, MC_ERR_INPUT, "attribute 'mode': needs constant, reflect%s, has '%.*s'",
@@ -52,9 +50,7 @@ static int read_borders(const struct mc_node *node, const struct mc_fact *const 
     struct mc_ints pads, axes;
     int rc = read_parameters(node, in, &pads, &axes, err);
     if (rc < 0) return rc;
-    if (!axes.given)
-        for (axes.n = 0; axes.n < shape->rank; axes.n++) axes.at[axes.n] = axes.n;
-    if ((rc = mc_ints_as_axes(&axes, shape->rank, err)) < 0) return rc;
+    if ((rc = mc_ints_as_axes_or_all(&axes, shape->rank, err)) < 0) return rc;
     if (pads.n != 2 * axes.n)
         return mc_error_set(err, MC_ERR_INPUT, "pads: needs two for each of %d axes, has %d", axes.n, pads.n);
     for (int k = 0; k < shape->rank; k++) borders[k] = (struct border){.high = shape->dim[k]};
@@ -112,10 +108,7 @@ static int step_borders(const struct mc_step *step, struct border *borders, stru
 {
     struct mc_fact facts[4];
     const struct mc_fact *in[4];
-    for (int i = 0; i < step->n_in; i++) {
-        if (step->in[i]) facts[i] = mc_fact_of(step->in[i]);
-        in[i] = step->in[i] ? &facts[i] : NULL;
-    }
+    mc_facts_of_inputs(step, facts, in);
     return read_borders(step->node, in, borders, err);
 }
 

@@ -200,7 +200,7 @@ static int quantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job = {.x = step->in[0],
                       .scale = step->in[1],
-                      .zero = step->n_in > 2 ? step->in[2] : NULL,
+                      .zero = step->in[2],
                       .y = step->out[0],
                       .how = {.overflows = !mc_node_int(step->node, "saturate", 1)}};
     const int64_t precision = mc_node_int(step->node, "precision", MC_UNDEFINED);
@@ -269,8 +269,7 @@ static void dequantize_range(void *context, int64_t begin, int64_t end)
 
 static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct job job = {
-        .x = step->in[0], .scale = step->in[1], .zero = step->n_in > 2 ? step->in[2] : NULL, .y = step->out[0]};
+    struct job job = {.x = step->in[0], .scale = step->in[1], .zero = step->in[2], .y = step->out[0]};
     const int rc = granularity_of(step->node, &job.x->shape, &job.scale->shape, &job.g, err);
     if (rc == MC_OK) mc_parallel(mc_tensor_count(job.x), mc_parallel_grain(2), dequantize_range, &job);
     return rc;

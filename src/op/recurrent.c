@@ -3,9 +3,9 @@
  *     x: [T, N, I]   w: [D, G H, I]   r: [D, G H, H]   b: [D, 2 G H]   y: [T, D, N, H]   y_h, y_c: [D, N, H]
  *
  * with G gates (1, 3 in the order z r h, 4 in the order i o f c) and D directions; `layout` 1 puts samples first. What
- * the gates make of all inputs is one product ahead of the walk. A sample that is shorter than T leaves zeros behind its
- * end, and reversed it starts at its own. LSTM: Hochreiter and Schmidhuber 1997 with the peepholes of Gers et al. 2002;
- * GRU: Cho et al. 2014.
+ * the gates make of all inputs is one product ahead of the walk. A sample that is shorter than T leaves zeros behind
+ * its end, and reversed it starts at its own. LSTM: Hochreiter and Schmidhuber 1997 with the peepholes of Gers et al.
+ * 2002; GRU: Cho et al. 2014.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -195,7 +195,8 @@ static void take_parameter(const struct mc_attr *list, int *used, double *value)
 /* All activations of all directions, in order: f, or f g, or f g h. */
 static int read_activations(const struct mc_node *node, int n, struct activation *to, struct mc_error *err)
 {
-    static const char *const usual[][3] = {[RNN] = {"Tanh"}, [GRU] = {"Sigmoid", "Tanh"}, [LSTM] = {"Sigmoid", "Tanh", "Tanh"}};
+    static const char *const usual[][3] = {
+        [RNN] = {"Tanh"}, [GRU] = {"Sigmoid", "Tanh"}, [LSTM] = {"Sigmoid", "Tanh", "Tanh"}};
     const int each = (int[]){1, 2, 3}[cell_of(node)];
     const struct mc_attr *names = mc_node_attr(node, "activations");
     const struct mc_attr *alpha = mc_node_attr(node, "activation_alpha"), *beta = mc_node_attr(node, "activation_beta");
@@ -222,7 +223,7 @@ struct job {
     enum cell cell;
     enum mc_dtype dtype;
     bool before_reset, coupled;
-    double clip; /* 0: none */
+    double clip;                  /* 0: none */
     struct activation f, g, h_of; /* h_of: of LSTM's state */
     int direction;
     bool reverse;
@@ -263,8 +264,7 @@ static int64_t length_of(const struct job *job, int64_t n)
 
 static const char *part(const struct job *job, int i, int64_t per_direction)
 {
-    return (const char *)job->in[i]->data +
-           (size_t)(job->direction * per_direction) * mc_element_size(job->dtype);
+    return (const char *)job->in[i]->data + (size_t)(job->direction * per_direction) * mc_element_size(job->dtype);
 }
 
 /* to = from r^T for rows `first` to `first + n` of r (gates of it). */
@@ -322,8 +322,7 @@ static void gru_gates(const struct job *job, int64_t gate, int64_t through, int6
         set(job, job->through, through + j,
             act(job, &job->f, get(job, job->gates, gate + j) + get(job, job->through, through + j)));
     for (int64_t j = 0; j < H && !job->before_reset; j++)
-        set(job, job->masked, n * H + j,
-            get(job, job->through, through + H + j) * get(job, job->h, n * H + j));
+        set(job, job->masked, n * H + j, get(job, job->through, through + H + j) * get(job, job->h, n * H + j));
 }
 
 static void gru_unit(const struct job *job, int64_t gate, int64_t through, int64_t n, int64_t j)
@@ -366,13 +365,11 @@ static void take_turn(const struct job *job, int64_t turn)
         const int64_t row = row_of(job, turn, n);
         if (row < 0) continue;
         for (int64_t j = 0; j < e->H; j++)
-            (job->cell == LSTM  ? lstm_unit
-             : job->cell == GRU ? gru_unit
-                                : rnn_unit)(job, row * width, n * width, n, j);
+            (job->cell == LSTM ? lstm_unit : job->cell == GRU ? gru_unit : rnn_unit)(job, row * width, n * width, n, j);
         if (!job->y) continue;
         const int64_t t = e->samples_first ? row % e->T : row / e->N;
-        const int64_t at = e->samples_first ? (n * e->T + t) * e->D + job->direction
-                                            : (t * e->D + job->direction) * e->N + n;
+        const int64_t at =
+            e->samples_first ? (n * e->T + t) * e->D + job->direction : (t * e->D + job->direction) * e->N + n;
         memcpy((char *)job->y->data + (size_t)(at * e->H) * size, job->h + (size_t)(n * e->H) * size,
                (size_t)e->H * size);
     }
@@ -407,8 +404,7 @@ static int recurrent_prepare(struct mc_step *step, struct mc_error *err)
     struct extents e = {0};
     const int rc = extents_of(step->node, &step->in[X]->shape, &step->in[R]->shape, &e, err);
     if (rc < 0) return rc;
-    step->workspace_bytes =
-        (size_t)((e.T + 1) * e.N * e.G * e.H + 3 * e.N * e.H) * mc_element_size(step->in[X]->dtype);
+    step->workspace_bytes = (size_t)((e.T + 1) * e.N * e.G * e.H + 3 * e.N * e.H) * mc_element_size(step->in[X]->dtype);
     return MC_OK;
 }
 
@@ -416,8 +412,7 @@ static int recurrent_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_node *node = step->node;
     struct activation all[6];
-    struct mc_tensor *in[P + 1] = {0};
-    for (int i = 0; i < step->n_in; i++) in[i] = step->in[i];
+    struct mc_tensor *const *in = step->in;
     struct job job = {.cell = cell_of(node),
                       .dtype = in[X]->dtype,
                       .before_reset = mc_node_int(node, "linear_before_reset", 0) != 0,
@@ -447,8 +442,8 @@ static int recurrent_forward(struct mc_step *step, struct mc_error *err)
         if (job.cell == LSTM) load_state(&job, in[C_0], job.c);
         if (e->T > 0) all_inputs(&job);
         for (int64_t turn = 0; turn < e->T; turn++) take_turn(&job, turn);
-        store_state(&job, job.h, step->n_out > 1 ? step->out[1] : NULL);
-        if (job.cell == LSTM) store_state(&job, job.c, step->n_out > 2 ? step->out[2] : NULL);
+        store_state(&job, job.h, step->out[1]);
+        if (job.cell == LSTM) store_state(&job, job.c, step->out[2]);
     }
     return MC_OK;
 }

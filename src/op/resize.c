@@ -2,8 +2,8 @@
  * any axes.
  *
  * Interpolation in several axes is one in each after the other. For an axis every output index has as many taps as the
- * filter is wide: where they lie in the input and what they weigh is worked out once, in prepare. Cubic: Keys 1981,
- * equation (4), with a = cubic_coeff_a.
+ * filter is wide: where they lie in the input and what they weigh is worked out once, in prepare. Cubic: op/cubic.h
+ * with a = cubic_coeff_a.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernel/parallel.h"
+#include "op/cubic.h"
 #include "op/move.h"
 #include "op/ops.h"
 
@@ -32,13 +33,10 @@ struct spec {
     int64_t out[MC_MAX_RANK];
 };
 
-/* Index of the attribute's text among `names`; -1 if it is none of them. */
+/* What is there and is no text is no choice either. */
 static int choice(const struct mc_node *node, const char *name, const char *const *names, int n, int otherwise)
 {
-    if (!mc_node_attr(node, name)) return otherwise;
-    for (int i = 0; i < n; i++)
-        if (mc_node_string_is(node, name, names[i], false)) return i;
-    return -1;
+    return mc_node_attr(node, name) ? mc_node_choice(node, name, names, n, -1) : otherwise;
 }
 
 static bool is_old(const struct mc_node *node) /* Upsample, and Resize 10, which is the same */
@@ -118,10 +116,8 @@ static int read_region(const struct mc_node *node, const struct mc_fact *roi, co
 
 static int read_axes(const struct mc_node *node, int rank, struct mc_ints *axes, struct mc_error *err)
 {
-    int rc = mc_ints_of_attr(node, "axes", axes, err);
-    if (rc == MC_OK && !axes->given)
-        for (axes->n = 0; axes->n < rank; axes->n++) axes->at[axes->n] = axes->n;
-    return rc == MC_OK ? mc_ints_as_axes(axes, rank, err) : rc;
+    const int rc = mc_ints_of_attr(node, "axes", axes, err);
+    return rc == MC_OK ? mc_ints_as_axes_or_all(axes, rank, err) : rc;
 }
 
 /* Scales along the axes, from the attribute of Upsample 7 or an input. */
@@ -200,8 +196,7 @@ static int resize_shape(const struct mc_node *node, const struct mc_fact *const 
     if (rc < 0) return rc;
     out[0].dtype = in[0]->dtype;
     out[0].shape = mc_shape_of(s.rank, s.out);
-    return mc_shape_count(&out[0].shape) >= 0 ? MC_OK
-                                              : mc_error_set(err, MC_ERR_INPUT, "the result is too large to count");
+    return MC_OK;
 }
 
 /* --- taps --- */
@@ -244,16 +239,9 @@ static double position(const struct spec *s, int axis, int64_t in, int64_t o)
            (s->out[axis] == 1 ? span * (extent - 1) / 2 : x * span * (extent - 1) / ((double)s->out[axis] - 1));
 }
 
-static double cubic(double x, double a)
-{
-    x = fabs(x);
-    if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-    return x < 2 ? ((x - 5) * x + 8) * x * a - 4 * a : 0;
-}
-
 static double filter(const struct spec *s, double x)
 {
-    return s->mode == CUBIC ? cubic(x, s->a) : fmax(0, 1 - fabs(x));
+    return s->mode == CUBIC ? mc_cubic(x, s->a) : fmax(0, 1 - fabs(x));
 }
 
 static int64_t nearest_index(const struct spec *s, double x)
@@ -344,14 +332,10 @@ static int resize_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_shape *x = &step->in[0]->shape;
     struct mc_fact facts[4];
-    const struct mc_fact *in[4] = {0};
+    const struct mc_fact *in[4];
     struct plan *plan = step->state = MC_NEW(struct plan);
     if (!plan) return mc_error_memory(err);
-    for (int i = 0; i < 4 && i < step->n_in; i++) {
-        if (!step->in[i]) continue;
-        facts[i] = mc_fact_of(step->in[i]);
-        in[i] = &facts[i];
-    }
+    mc_facts_of_inputs(step, facts, in);
     int rc = read_spec(step->node, in, &plan->spec, err);
     int64_t most = mc_shape_count(x), now = most;
     for (int axis = x->rank - 1; axis >= 0 && rc == MC_OK && now > 0; axis--) {

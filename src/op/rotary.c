@@ -10,7 +10,8 @@
 #include "op/move.h"
 #include "op/ops.h"
 
-/* --- RotaryEmbedding: x [B, heads, T, d] or [B, T, heads d], cosines and sines [positions, r / 2] or [B, T, r / 2] --- */
+/* --- RotaryEmbedding: x [B, heads, T, d] or [B, T, heads d], cosines and sines [positions, r / 2] or [B, T, r / 2] ---
+ */
 
 enum { X, COS, SIN, POSITIONS };
 
@@ -33,8 +34,9 @@ static int extents_of(const struct mc_node *node, const struct mc_shape *x, stru
     e->r = mc_node_int(node, "rotary_embedding_dim", 0);
     if (e->r == 0) e->r = e->d;
     if (e->r < 0 || e->r > e->d || e->r % 2)
-        return mc_error_set(err, MC_ERR_INPUT, "attribute 'rotary_embedding_dim': needs an even number of up to %" PRId64
-                            ", has %" PRId64, e->d, e->r);
+        return mc_error_set(err, MC_ERR_INPUT,
+                            "attribute 'rotary_embedding_dim': needs an even number of up to %" PRId64 ", has %" PRId64,
+                            e->d, e->r);
     return MC_OK;
 }
 
@@ -101,7 +103,7 @@ static int turn_all(struct mc_step *step, const struct mc_tensor *x, struct mc_t
     struct turn t = {.x = x,
                      .cosines = step->in[COS],
                      .sines = step->in[SIN],
-                     .positions = step->n_in > POSITIONS ? step->in[POSITIONS] : NULL,
+                     .positions = step->in[POSITIONS],
                      .y = y,
                      .interleaved = mc_node_int(step->node, "interleaved", 0) != 0,
                      .back = back};
@@ -208,10 +210,10 @@ static int causal_forward(struct mc_step *step, struct mc_error *err)
 {
     struct causal job = {.x = step->in[0],
                          .w = step->in[1],
-                         .b = step->n_in > 2 ? step->in[2] : NULL,
-                         .past = step->n_in > 3 ? step->in[3] : NULL,
+                         .b = step->in[2],
+                         .past = step->in[3],
                          .y = step->out[0],
-                         .present = step->n_out > 1 ? step->out[1] : NULL,
+                         .present = step->out[1],
                          .C = step->in[0]->shape.dim[1],
                          .L = step->in[0]->shape.dim[2],
                          .k = step->in[1]->shape.dim[2],

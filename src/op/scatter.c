@@ -34,11 +34,9 @@ enum reduction { REPLACE, ADD, MULTIPLY, SMALLER, LARGER };
 static int reduction_of(const struct mc_node *node, enum reduction *reduction, struct mc_error *err)
 {
     static const char *const names[] = {"none", "add", "mul", "min", "max"};
-    for (int i = 0; i < (int)MC_COUNT(names); i++)
-        if (mc_node_string_is(node, "reduction", names[i], i == 0)) {
-            *reduction = (enum reduction)i;
-            return MC_OK;
-        }
+    const int found = mc_node_choice(node, "reduction", names, MC_COUNT(names), REPLACE);
+    *reduction = (enum reduction)found;
+    if (found >= 0) return MC_OK;
     return mc_error_set(err, MC_ERR_INPUT, "attribute 'reduction': needs none, add, mul, min or max");
 }
 

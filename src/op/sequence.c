@@ -130,7 +130,7 @@ static int split_to_sequence_evaluate(struct mc_call *call, struct mc_error *err
     const struct mc_tensor *x = NULL, *split = NULL;
     struct mc_turns parts = {0};
     int axis = 0, rc = mc_take_tensor(call, 0, &x, err);
-    if (rc == MC_OK && call->n_in > 1 && call->in[1]) rc = mc_take_tensor(call, 1, &split, err);
+    if (rc == MC_OK && call->in[1]) rc = mc_take_tensor(call, 1, &split, err);
     if (rc == MC_OK) rc = mc_need_axis(mc_node_int(call->node, "axis", 0), x->shape.rank, &axis, err);
     if (rc == MC_OK && mc_dtype_bits(x->dtype) < 8)
         rc = mc_error_set(err, MC_ERR_UNSUPPORTED, "parts of %s", mc_dtype_name(x->dtype));
@@ -253,7 +253,7 @@ static int sequence_map_evaluate(struct mc_call *call, struct mc_error *err)
 
 static int optional_evaluate(struct mc_call *call, struct mc_error *err)
 {
-    struct mc_item *const given = call->n_in > 0 ? call->in[0] : NULL;
+    struct mc_item *const given = call->in[0];
     return mc_give_item(call, 0, given ? mc_item_retain(given) : mc_item_none(), err);
 }
 
@@ -269,7 +269,7 @@ static int optional_has_element_evaluate(struct mc_call *call, struct mc_error *
     struct mc_tensor *has;
     const int rc = mc_tensor_create(&has, MC_BOOL, &(struct mc_shape){.rank = 0}, err);
     if (rc < 0) return rc;
-    *(bool *)has->data = call->n_in > 0 && call->in[0] && call->in[0]->kind != MC_ITEM_NONE;
+    *(bool *)has->data = call->in[0] && call->in[0]->kind != MC_ITEM_NONE;
     return mc_give_tensor(call, 0, has, err);
 }
 

@@ -113,10 +113,7 @@ static int make_box(const struct mc_step *step, struct mc_box *box, int64_t *beg
     struct mc_fact facts[5];
     const struct mc_fact *in[5];
     struct range ranges[MC_MAX_RANK];
-    for (int i = 0; i < step->n_in; i++) {
-        if (step->in[i]) facts[i] = mc_fact_of(step->in[i]);
-        in[i] = step->in[i] ? &facts[i] : NULL;
-    }
+    mc_facts_of_inputs(step, facts, in);
     const int rc = read_ranges(step->node, in, ranges, err);
     if (rc < 0) return rc;
     int64_t strides[MC_MAX_RANK];

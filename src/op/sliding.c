@@ -11,11 +11,9 @@ enum auto_pad { NOTSET, SAME_UPPER, SAME_LOWER, VALID };
 static int read_auto_pad(const struct mc_node *node, enum auto_pad *mode, struct mc_error *err)
 {
     static const char *const names[] = {"NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"};
-    for (int i = NOTSET; i <= VALID; i++)
-        if (mc_node_string_is(node, "auto_pad", names[i], i == NOTSET)) {
-            *mode = i;
-            return MC_OK;
-        }
+    const int found = mc_node_choice(node, "auto_pad", names, VALID + 1, NOTSET);
+    *mode = (enum auto_pad)found;
+    if (found >= 0) return MC_OK;
     return mc_error_set(err, MC_ERR_INPUT, "attribute 'auto_pad': needs NOTSET, SAME_UPPER, SAME_LOWER or VALID");
 }
 
@@ -106,6 +104,48 @@ int mc_sliding_window(const struct mc_node *node, const struct mc_fact *x, const
         w->begin[i] = pads[i];
         w->end[i] = pads[rank + i];
         rc = set_extent(w, i, mode, ceil_mode, err);
+    }
+    return rc;
+}
+
+/* Padding along an axis that is to make `extent` of `full`: half of what is too much, the odd one at the end if
+ * `upper`. Where there is too little, zeros follow. */
+static void pad_to(struct mc_window *w, int axis, int64_t full, int64_t extent, bool upper)
+{
+    const int64_t total = full > extent ? full - extent : 0;
+    w->begin[axis] = upper ? total / 2 : total - total / 2;
+    w->end[axis] = total - w->begin[axis];
+    w->in[axis] = extent;
+}
+
+int mc_sliding_transposed(const struct mc_node *node, const struct mc_shape *x, const int64_t *kernel,
+                          struct mc_window *w, struct mc_error *err)
+{
+    int64_t pads[2 * MC_MAX_SPATIAL] = {0}, extra[MC_MAX_SPATIAL] = {0}, wanted[MC_MAX_SPATIAL] = {0};
+    const int n = x->rank - 2;
+    enum auto_pad mode = NOTSET;
+    *w = (struct mc_window){.rank = n};
+    for (int k = 0; k < n; k++) w->stride[k] = w->dilation[k] = 1;
+    int rc = read_auto_pad(node, &mode, err);
+    if (rc == MC_OK) rc = read_list(node, "strides", n, 1, w->stride, err);
+    if (rc == MC_OK) rc = read_list(node, "dilations", n, 1, w->dilation, err);
+    if (rc == MC_OK) rc = read_list(node, "output_padding", n, 0, extra, err);
+    if (rc == MC_OK) rc = read_list(node, "pads", 2 * n, 0, pads, err);
+    if (rc == MC_OK) rc = read_list(node, "output_shape", n, 1, wanted, err);
+    for (int k = 0; k < n && rc == MC_OK; k++) {
+        w->out[k] = x->dim[2 + k];
+        w->kernel[k] = kernel[k];
+        const int64_t full = w->stride[k] * (w->out[k] - 1) + extra[k] + mc_window_reach(w, k);
+        if (wanted[k] || mode == SAME_UPPER || mode == SAME_LOWER) {
+            pad_to(w, k, full, wanted[k] ? wanted[k] : w->out[k] * w->stride[k], mode == SAME_UPPER);
+        } else {
+            w->begin[k] = mode == VALID ? 0 : pads[k];
+            w->end[k] = mode == VALID ? 0 : pads[n + k];
+            w->in[k] = full - w->begin[k] - w->end[k];
+        }
+        if (w->in[k] < 1 || w->in[k] > largest || w->out[k] < 1)
+            rc = mc_error_set(err, MC_ERR_INPUT, "spatial axis %d: %lld make %lld", k, (long long)w->out[k],
+                              (long long)w->in[k]);
     }
     return rc;
 }

@@ -13,6 +13,11 @@
 int mc_sliding_window(const struct mc_node *node, const struct mc_fact *x, const int64_t *kernel, bool ceil_mode,
                       struct mc_window *window, struct mc_error *err);
 
+/* The window of the convolution whose data gradient ConvTranspose is: its `out` is x [N, C, spatial…] of rank 3 to 5,
+ * its `in` what comes out. Reads output_padding and output_shape as well; errors are those of mc_sliding_window. */
+int mc_sliding_transposed(const struct mc_node *node, const struct mc_shape *x, const int64_t *kernel,
+                          struct mc_window *window, struct mc_error *err);
+
 /* Shape [N, channels, out…]. */
 struct mc_shape mc_sliding_shape(const struct mc_window *window, int64_t n, int64_t channels);
 

@@ -147,7 +147,7 @@ static int top_k_forward(struct mc_step *step, struct mc_error *err)
     const int rc = mc_need_axis(mc_node_int(step->node, "axis", -1), x->shape.rank, &axis, err);
     struct job job = {.x = x,
                       .values = step->out[0],
-                      .indices = step->n_out > 1 ? step->out[1] : NULL,
+                      .indices = step->out[1],
                       .n = x->shape.dim[axis],
                       .k = step->out[0]->shape.dim[axis],
                       .inner = mc_shape_span(&x->shape, axis + 1, x->shape.rank),

@@ -259,8 +259,8 @@ static int create_step(struct mc_plan *plan, struct mc_plan_step *step, const st
                        struct mc_error *err)
 {
     const struct mc_op *op = node->op;
-    const int n_in = op->max_inputs > node->n_inputs ? op->max_inputs : node->n_inputs;
-    const int n_out = op->n_outputs > node->n_outputs ? op->n_outputs : node->n_outputs;
+    const int n_in = mc_node_room_in(node);
+    const int n_out = mc_node_room_out(node);
     struct mc_step *call = &step->call;
     bool *constant = MC_PLAN_ARRAY(plan, bool, n_in);
     step->op = op;

@@ -187,10 +187,8 @@ int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc
     const struct mc_node *node = step->call.node;
     step->dynamic = is_dynamic(plan, node);
     if (!step->dynamic) return MC_OK;
-    const int n_in = step->op->max_inputs > node->n_inputs ? step->op->max_inputs : node->n_inputs;
-    const int n_out = step->op->n_outputs > node->n_outputs ? step->op->n_outputs : node->n_outputs;
-    step->items_in = MC_PLAN_ARRAY(plan, struct mc_item *, n_in);
-    step->items_out = MC_PLAN_ARRAY(plan, struct mc_item *, n_out);
+    step->items_in = MC_PLAN_ARRAY(plan, struct mc_item *, mc_node_room_in(node));
+    step->items_out = MC_PLAN_ARRAY(plan, struct mc_item *, mc_node_room_out(node));
     return step->items_in && step->items_out ? list_uses(plan, step, err) : mc_error_memory(err);
 }
 

@@ -8,21 +8,6 @@
 #include "graph/widen.h"
 #include "run/plan.h"
 
-static int at_least(int a, int b)
-{
-    return a > b ? a : b;
-}
-
-static int room_in(const struct mc_node *node)
-{
-    return at_least(at_least(node->n_inputs, node->op->max_inputs), 1);
-}
-
-static int room_out(const struct mc_node *node)
-{
-    return at_least(at_least(node->n_outputs, node->op->n_outputs), 1);
-}
-
 /* --- by shape and forward --- */
 
 /* The tensors and lists that a step points to. */
@@ -48,8 +33,8 @@ static void scratch_finish(struct scratch *s)
 
 static int scratch_init(struct scratch *s, const struct mc_node *node, struct mc_error *err)
 {
-    s->n_in = room_in(node);
-    s->n_out = room_out(node);
+    s->n_in = mc_node_room_in(node);
+    s->n_out = mc_node_room_out(node);
     s->tensors = MC_NEW_ARRAY(struct mc_tensor, s->n_in);
     s->wide = MC_NEW_ARRAY(struct mc_tensor *, s->n_in + s->n_out);
     s->in = MC_NEW_ARRAY(struct mc_tensor *, s->n_in);
@@ -175,7 +160,7 @@ static int run_on_tensors(struct mc_call *call, const struct mc_fact *const *in,
                           struct mc_error *err)
 {
     const struct mc_node *node = call->node;
-    struct mc_tensor **out = MC_NEW_ARRAY(struct mc_tensor *, room_out(node));
+    struct mc_tensor **out = MC_NEW_ARRAY(struct mc_tensor *, mc_node_room_out(node));
     if (!out) return mc_error_memory(err);
     int rc = run_forward(call->runtime, node, in, out_facts, out, err);
     for (int i = 0; i < node->n_outputs && rc == MC_OK; i++) {
@@ -217,9 +202,9 @@ int mc_run_node(struct mc_call *call, struct mc_error *err)
 {
     const struct mc_node *node = call->node;
     const struct mc_op *op = node->op;
-    struct mc_fact *facts = MC_NEW_ARRAY(struct mc_fact, room_in(node)),
-                   *out = MC_NEW_ARRAY(struct mc_fact, room_out(node));
-    const struct mc_fact **in = MC_NEW_ARRAY(const struct mc_fact *, room_in(node));
+    struct mc_fact *facts = MC_NEW_ARRAY(struct mc_fact, mc_node_room_in(node)),
+                   *out = MC_NEW_ARRAY(struct mc_fact, mc_node_room_out(node));
+    const struct mc_fact **in = MC_NEW_ARRAY(const struct mc_fact *, mc_node_room_in(node));
     int rc = facts && out && in ? MC_OK : mc_error_memory(err);
     bool by_items = !op->forward;
     for (int i = 0; i < node->n_inputs && rc == MC_OK; i++) {
@@ -232,8 +217,7 @@ int mc_run_node(struct mc_call *call, struct mc_error *err)
                                   kind_of(item));
             continue;
         }
-        const struct mc_tensor *t = item->tensor;
-        facts[i] = (struct mc_fact){.dtype = t->dtype, .shape = t->shape, .constant = t};
+        facts[i] = mc_fact_of(item->tensor);
         in[i] = &facts[i];
     }
     if (rc == MC_OK && !by_items) {
@@ -271,8 +255,8 @@ static int tensors_of_items(const struct mc_node *node, struct mc_item *const *i
 static int fold_by_items(struct mc_runtime *runtime, const struct mc_node *node, const struct mc_fact *const *in,
                          struct mc_tensor **out, struct mc_error *err)
 {
-    struct mc_item **items = MC_NEW_ARRAY(struct mc_item *, room_in(node)),
-                   **made = MC_NEW_ARRAY(struct mc_item *, room_out(node));
+    struct mc_item **items = MC_NEW_ARRAY(struct mc_item *, mc_node_room_in(node)),
+                   **made = MC_NEW_ARRAY(struct mc_item *, mc_node_room_out(node));
     int rc = items && made ? MC_OK : mc_error_memory(err);
     for (int i = 0; i < node->n_inputs && rc == MC_OK; i++) {
         struct mc_tensor *copy;
