@@ -36,9 +36,9 @@ static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend
 
 static int choose_backend(struct mc_convolver *c, const struct mc_runtime *runtime, struct mc_error *err)
 {
-    int rc = MC_OK;
+    int rc = c->empty ? MC_OK : try_backend(c, &mc_winograd_backend, runtime, err);
 #if MC_HAVE_ONEDNN
-    if (runtime->use_onednn && !c->empty) rc = try_backend(c, &mc_onednn_backend, runtime, err);
+    if (rc == MC_OK && !c->backend && runtime->use_onednn && !c->empty) rc = try_backend(c, &mc_onednn_backend, runtime, err);
 #endif
     if (rc == MC_OK && !c->backend) rc = try_backend(c, &mc_im2col_backend, runtime, err);
     return rc;

@@ -5,8 +5,9 @@
  *     y[n, m, o] = b[m] + sum over c, tap of w[m, c, tap] x[n, g C/groups + c, o stride - begin + tap dilation]
  *
  * with g = m / (M / groups) and x = 0 outside (ONNX Conv; a correlation, as everywhere in this field). A convolver is
- * one such convolution made ready by one of two backends: oneDNN, which has float32 and SIMD code for many shapes, or
- * im2col and products of matrices on OpenBLAS, which has everything and is the reference. Running allocates nothing.
+ * one such convolution made ready by one of these backends: Winograd's minimal filtering for constant 3x3 filters;
+ * oneDNN, which has float32 and SIMD code for many shapes; im2col and products of matrices on OpenBLAS, which has
+ * everything and is the reference. Running allocates nothing.
  */
 #ifndef MC_KERNEL_CONVOLUTION_H
 #define MC_KERNEL_CONVOLUTION_H
@@ -30,13 +31,13 @@ struct mc_convolver;
 /* Are convolutions of this type faster on activations that lie channels last? Each takes any order. */
 bool mc_convolver_wants_last(enum mc_dtype dtype, const struct mc_runtime *runtime);
 
-/* May choose any backend that has the convolution; oneDNN first where the runtime wants it. To be run with the number
+/* May choose any backend that has the convolution; im2col if nothing is faster. To be run with the number
  * of threads of `runtime`, which is kept. MC_ERR_SYSTEM without memory. */
 int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolution *convolution,
                         const struct mc_runtime *runtime, struct mc_error *err);
 void mc_convolver_destroy(struct mc_convolver *convolver);
 
-/* Which backend it became, for tests and reports: "oneDNN" or "im2col". */
+/* Which backend it became, for tests and reports: "Winograd", "oneDNN" or "im2col". */
 const char *mc_convolver_name(const struct mc_convolver *convolver);
 /* Scratch that every call below needs, 64-byte aligned. */
 size_t mc_convolver_workspace_bytes(const struct mc_convolver *convolver);
@@ -66,6 +67,7 @@ struct mc_convolver_backend {
 };
 
 extern const struct mc_convolver_backend mc_im2col_backend;
+extern const struct mc_convolver_backend mc_winograd_backend;
 extern const struct mc_convolver_backend mc_onednn_backend; /* only where it was built: MC_HAVE_ONEDNN */
 
 #endif

@@ -8,12 +8,14 @@
     extern const struct mc_channels mc_channels_##name;                                                                \
     extern const struct mc_poolings mc_poolings_##name;                                                                \
     extern const struct mc_loops mc_loops_##name;                                                                      \
+    extern const struct mc_winograd_loops mc_winograd_loops_##name;                                                    \
     extern const struct mc_updates mc_updates_##name;                                                                  \
     static const struct mc_kernels name##_kernels = {.cpu = isa,                                                       \
                                                      .loops = &mc_loops_##name,                                        \
                                                      .updates = &mc_updates_##name,                                    \
                                                      .channels = &mc_channels_##name,                                  \
-                                                     .poolings = &mc_poolings_##name}
+                                                     .poolings = &mc_poolings_##name,                                  \
+                                                     .winograd = &mc_winograd_loops_##name}
 
 TABLE(MC_CPU_PORTABLE, portable);
 #ifdef MC_HAVE_AVX2

@@ -8,9 +8,11 @@
 
 #include "kernel/runtime.h"
 
-struct mc_channels; /* kernel/channel.h: one channel of a batch */
-struct mc_loops;    /* kernel/loops.h: element-wise, reductions, softmax */
-struct mc_updates;  /* kernel/update.h: losses, optimizer steps */
+struct mc_channels;       /* kernel/channel.h: one channel of a batch */
+struct mc_loops;          /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_poolings;       /* kernel/pooling.h: sliding windows */
+struct mc_updates;        /* kernel/update.h: losses, optimizer steps */
+struct mc_winograd_loops; /* kernel/winograd.h: 3x3 filters */
 
 struct mc_kernels {
     enum mc_cpu cpu;
@@ -18,6 +20,7 @@ struct mc_kernels {
     const struct mc_updates *updates;
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
+    const struct mc_winograd_loops *winograd;
 };
 
 /* Table for `cpu` or the best one below it that was built. */

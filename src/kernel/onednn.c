@@ -3,7 +3,7 @@
  * The primitives work on activations that lie channels last and on weights as they like them. That is as fast as
  * oneDNN's blocked layouts on the shapes of ResNets and LeNets, faster where channels are no multiple of 16 (which
  * pruning makes the usual case), and the one arrangement besides row-major that our own loops can read. Operands that
- * lie otherwise are reordered on the way. Winograd's algorithm is left out: at 4x3 it costs three digits.
+ * lie otherwise are reordered on the way. Winograd's algorithm is our own (winograd.h): oneDNN's costs three digits.
  *
  * oneDNN divides the work among threads when a primitive is made, so it has to be run with as many. Its fused ReLU is
  * not used: it makes 0 of NaN.

@@ -206,21 +206,25 @@ static struct mc_convolution convolution_of(const struct geometry *g)
     return c;
 }
 
+static void check_one(const struct geometry *g, const struct mc_convolution *like, const struct mc_runtime *runtime,
+                      const char *backend)
+{
+    struct mc_convolution c = convolution_of(g);
+    c.dtype = like->dtype;
+    c.has_bias = like->has_bias;
+    c.backward = like->backward;
+    c.x_last = like->x_last;
+    c.y_last = like->y_last;
+    struct arrays a;
+    arrays_init(&a, &c);
+    arrays_compute(&a, &c);
+    run_passes(g, &c, &a, runtime, backend);
+    arrays_finish(&a);
+}
+
 static void check(const struct mc_convolution *like, const struct mc_runtime *runtime, const char *backend)
 {
-    for (size_t i = 0; i < MC_COUNT(geometries); i++) {
-        struct mc_convolution c = convolution_of(&geometries[i]);
-        c.dtype = like->dtype;
-        c.has_bias = like->has_bias;
-        c.backward = like->backward;
-        c.x_last = like->x_last;
-        c.y_last = like->y_last;
-        struct arrays a;
-        arrays_init(&a, &c);
-        arrays_compute(&a, &c);
-        run_passes(&geometries[i], &c, &a, runtime, backend);
-        arrays_finish(&a);
-    }
+    for (size_t i = 0; i < MC_COUNT(geometries); i++) check_one(&geometries[i], like, runtime, backend);
 }
 
 static void test_im2col_agrees_with_the_sum_in_every_type_and_pass(void **state)
@@ -260,6 +264,35 @@ static void test_onednn_agrees_with_the_sum_in_every_pass(void **state)
 }
 
 #endif
+
+/* Tiles that reach beyond the image, channels that fill no vector, blocks and panels that are not full, several images,
+ * uneven and no padding, more threads than blocks. The last are small images of many channels, which get small tiles.
+ */
+static const struct geometry for_winograd[] = {
+    {"whole tiles", 1, 16, 16, 1, {2, {8, 8}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"cut tiles", 2, 13, 21, 1, {2, {9, 15}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"no pads", 1, 12, 40, 1, {2, {10, 13}, {0}, {3, 3}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"uneven pads", 3, 17, 33, 1, {2, {11, 7}, {0}, {3, 3}, {1, 1}, {1, 1}, {2, 0}, {0, 2}}},
+    {"several panels", 1, 24, 150, 1, {2, {12, 12}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"several blocks", 2, 48, 16, 1, {2, {37, 29}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"small tiles", 1, 130, 120, 1, {2, {7, 7}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"small tiles, odd channels", 1, 131, 139, 1, {2, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+};
+
+static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **state)
+{
+    (void)state;
+    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++)
+        for (int threads = 1; threads <= 3; threads++) {
+            struct mc_runtime runtime;
+            mc_runtime_init(&runtime, threads, cpu);
+            for (size_t i = 0; i < MC_COUNT(for_winograd); i++)
+                check_one(
+                    &for_winograd[i],
+                    &(struct mc_convolution){.dtype = MC_FLOAT, .has_bias = i % 2, .x_last = true, .y_last = true},
+                    &runtime, "Winograd");
+        }
+}
 
 static void test_every_backend_takes_channels_last_on_either_side(void **state)
 {
@@ -318,6 +351,7 @@ int main(void)
 #if MC_HAVE_ONEDNN
         cmocka_unit_test(test_onednn_agrees_with_the_sum_in_every_pass),
 #endif
+        cmocka_unit_test(test_winograd_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_every_backend_takes_channels_last_on_either_side),
         cmocka_unit_test(test_results_repeat_bit_for_bit),
     };

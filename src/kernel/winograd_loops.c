@@ -1,0 +1,434 @@
+/* winograd_loops.c - tiles to points, products at points, points to tiles; see winograd.h. Compiled once per
+ * instruction set, with multiplications and additions contracted.
+ *
+ * Room of a block: at each point the tiles' inputs, [tiles, C], then their outputs of one panel, [tiles, panel]. Points
+ * are a cache line more apart than that, lest all of a tile's fall on one set of a cache.
+ */
+#include <stdbool.h>
+#include <string.h>
+
+#include "kernel/winograd.h"
+
+#ifndef MC_VARIANT
+#define MC_VARIANT(name) name##_portable
+#endif
+extern const struct mc_winograd_loops MC_VARIANT(mc_winograd_loops);
+
+/* Sums of a product that stay in registers beside their weights: 6 rows of MOST_VECTORS, NARROW_ROWS of fewer. */
+#if defined(__AVX512F__)
+enum { LANES = 16, MOST_VECTORS = 4, NARROW_ROWS = 12 };
+#elif defined(__AVX__)
+enum { LANES = 8, MOST_VECTORS = 2, NARROW_ROWS = 6 };
+#else
+enum { LANES = 4, MOST_VECTORS = 2, NARROW_ROWS = 6 };
+#endif
+enum { LINE = 16, MOST_POINTS = 36, IN_CACHE = 1 << 18 };
+
+/* clang and gcc: vectors of floats, loaded from anywhere; a loop of constant count written out. */
+typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
+typedef float loose __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 36")
+
+INLINE vector load(const float *from)
+{
+    return *(const loose *)from;
+}
+
+INLINE void store(float *to, vector v)
+{
+    *(loose *)to = v;
+}
+
+static int64_t round_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+static int64_t points(const struct mc_winograd *job)
+{
+    return (job->tile + 2) * (job->tile + 2);
+}
+
+/* Floats from one point to the next, of inputs and of outputs. */
+static int64_t input_step(const struct mc_winograd *job)
+{
+    return job->block * round_up(job->C, LANES) + LINE;
+}
+
+static int64_t output_step(const struct mc_winograd *job)
+{
+    return job->block * job->panel + LINE;
+}
+
+/* Which tile: of which image, where in it. */
+struct place {
+    int64_t image, row, column;
+};
+
+static struct place place_of(const struct mc_winograd *job, int64_t tile)
+{
+    return (struct place){tile / (job->tiles[0] * job->tiles[1]), tile / job->tiles[1] % job->tiles[0],
+                          tile % job->tiles[1]};
+}
+
+static void place_step(const struct mc_winograd *job, struct place *tile)
+{
+    if (++tile->column < job->tiles[1]) return;
+    tile->column = 0;
+    if (++tile->row < job->tiles[0]) return;
+    tile->row = 0;
+    tile->image++;
+}
+
+/* --- the transforms along one axis --- */
+
+#define ROOT2 1.41421356237309504880
+#define ROOT2F ((float)ROOT2)
+
+/* B' x: 4 inputs to 4 points, or 6 to 6. */
+INLINE void to_points_2(const vector *x, int step, vector *p, int p_step)
+{
+    p[0 * p_step] = x[0 * step] - x[2 * step];
+    p[1 * p_step] = x[2 * step] + x[1 * step];
+    p[2 * p_step] = x[2 * step] - x[1 * step];
+    p[3 * p_step] = x[3 * step] - x[1 * step];
+}
+
+INLINE void to_points_4(const vector *x, int step, vector *p, int p_step)
+{
+    const vector even_a = x[4 * step] - 2.0f * x[2 * step], odd_a = (x[3 * step] - 2.0f * x[1 * step]) * (ROOT2F / 2);
+    const vector even_b = x[4 * step] - 0.5f * x[2 * step], odd_b = (x[3 * step] - 0.5f * x[1 * step]) * ROOT2F;
+    p[0 * p_step] = x[0 * step] + x[4 * step] - 2.5f * x[2 * step];
+    p[1 * p_step] = even_a + odd_a;
+    p[2 * p_step] = even_a - odd_a;
+    p[3 * p_step] = even_b + odd_b;
+    p[4 * p_step] = even_b - odd_b;
+    p[5 * p_step] = x[1 * step] + x[5 * step] - 2.5f * x[3 * step];
+}
+
+/* A' p: 4 points to 2 outputs, or 6 to 4. */
+INLINE void from_points_2(const vector *p, int step, vector *y, int y_step)
+{
+    y[0 * y_step] = p[0 * step] + p[1 * step] + p[2 * step];
+    y[1 * y_step] = p[1 * step] - p[2 * step] + p[3 * step];
+}
+
+INLINE void from_points_4(const vector *p, int step, vector *y, int y_step)
+{
+    const vector even_a = p[1 * step] + p[2 * step], odd_a = (p[1 * step] - p[2 * step]) * (ROOT2F / 2);
+    const vector even_b = p[3 * step] + p[4 * step], odd_b = (p[3 * step] - p[4 * step]) * ROOT2F;
+    y[0 * y_step] = p[0 * step] + even_a + even_b;
+    y[1 * y_step] = odd_a + odd_b;
+    y[2 * y_step] = 0.5f * even_a + 2.0f * even_b;
+    y[3 * y_step] = 0.5f * odd_a + 2.0f * odd_b + p[5 * step];
+}
+
+/* G w: 3 taps to 4 points, or 6. Once and for all, so exactly. */
+INLINE void filter_to_points(int tile, const double *w, int step, double *p, int p_step)
+{
+    const double even = w[0 * step] + w[2 * step], odd = w[1 * step];
+    if (tile == 2) {
+        p[0 * p_step] = w[0 * step];
+        p[1 * p_step] = (even + odd) / 2;
+        p[2 * p_step] = (even - odd) / 2;
+        p[3 * p_step] = w[2 * step];
+        return;
+    }
+    const double even_a = w[0 * step] + w[2 * step] / 2, odd_a = odd * ROOT2 / 2;
+    const double even_b = w[0 * step] + w[2 * step] * 2, odd_b = odd * ROOT2;
+    p[0 * p_step] = w[0 * step];
+    p[1 * p_step] = (even_a + odd_a) / -1.5;
+    p[2 * p_step] = (even_a - odd_a) / -1.5;
+    p[3 * p_step] = (even_b + odd_b) / 6;
+    p[4 * p_step] = (even_b - odd_b) / 6;
+    p[5 * p_step] = w[2 * step];
+}
+
+/* --- filters --- */
+
+static size_t packed_floats(const struct mc_winograd *job)
+{
+    return (size_t)(points(job) * job->C * round_up(job->M, job->panel));
+}
+
+INLINE void pack_filter(const int tile, const float *w, float *packed, int64_t step)
+{
+    enum { MOST = 6 };
+    const int n = tile + 2;
+    double taps[9], half[MOST * 3], all[MOST * MOST];
+    for (int i = 0; i < 9; i++) taps[i] = (double)w[i];
+    for (int j = 0; j < 3; j++) filter_to_points(tile, &taps[j], 3, &half[j], 3);
+    for (int i = 0; i < n; i++) filter_to_points(tile, &half[3 * i], 1, &all[n * i], 1);
+    for (int i = 0; i < n * n; i++) packed[i * step] = (float)all[i];
+}
+
+/* Of each panel: at each point [C, panel]. */
+static void pack(const struct mc_winograd *job, const float *w, int64_t panel, float *packed)
+{
+    const int64_t step = job->C * job->panel, first = panel * job->panel;
+    float *to = packed + panel * points(job) * step;
+    memset(to, 0, (size_t)(points(job) * step) * sizeof *to);
+    for (int64_t c = 0; c < job->C; c++)
+        for (int64_t m = 0; m < job->panel && first + m < job->M; m++) {
+            const float *filter = w + ((first + m) * job->C + c) * 9;
+            if (job->tile == 2)
+                pack_filter(2, filter, to + c * job->panel + m, step);
+            else
+                pack_filter(4, filter, to + c * job->panel + m, step);
+        }
+}
+
+/* --- inputs to points --- */
+
+/* Where the inputs of a tile begin; `nowhere` for those outside the image. */
+INLINE void find_inputs(const int T, const struct mc_winograd *job, const float *x, struct place tile,
+                        const float *nowhere, const float *at[MOST_POINTS])
+{
+    const int n = T + 2;
+    const int64_t top = tile.row * T - job->begin[0], left = tile.column * T - job->begin[1];
+    const int64_t origin = ((tile.image * job->in[0] + top) * job->in[1] + left) * job->C; /* may be outside */
+    for (int i = 0; i < n; i++) {
+        const bool inside = top + i >= 0 && top + i < job->in[0];
+        UNROLL for (int j = 0; j < n; j++)
+        {
+            const bool all_inside = inside & (left + j >= 0) & (left + j < job->in[1]);
+            at[n * i + j] = all_inside ? x + (origin + (i * job->in[1] + j) * job->C) : nowhere;
+        }
+    }
+}
+
+/* One vector of channels. */
+INLINE void transform_input(const int T, const float *const *at, int64_t c, float *to, int64_t step)
+{
+    const int n = T + 2;
+    vector x[MOST_POINTS], half[MOST_POINTS];
+    UNROLL for (int i = 0; i < n * n; i++) x[i] = load(at[i] + c);
+    UNROLL for (int j = 0; j < n; j++)
+    {
+        if (T == 2)
+            to_points_2(&x[j], n, &half[j], n);
+        else
+            to_points_4(&x[j], n, &half[j], n);
+    }
+    UNROLL for (int i = 0; i < n; i++)
+    {
+        vector p[6];
+        if (T == 2)
+            to_points_2(&half[n * i], 1, p, 1);
+        else
+            to_points_4(&half[n * i], 1, p, 1);
+        UNROLL for (int j = 0; j < n; j++) store(to + (n * i + j) * step, p[j]);
+    }
+}
+
+/* The last channels, fewer than a vector has. */
+INLINE void transform_rest(const int T, const float *const *at, int64_t c, int64_t rest, float *to, int64_t step)
+{
+    const int n = T + 2;
+    float copies[MOST_POINTS][LANES];
+    const float *copy_at[MOST_POINTS];
+    for (int i = 0; i < n * n; i++) {
+        copy_at[i] = copies[i];
+        memset(copies[i], 0, sizeof copies[i]);
+        memcpy(copies[i], at[i] + c, (size_t)rest * sizeof(float));
+    }
+    transform_input(T, copy_at, 0, to, step);
+}
+
+INLINE void transform_inputs(const int T, const struct mc_winograd *job, const float *x, int64_t first, int64_t n,
+                             const float *nowhere, float *to)
+{
+    const int64_t row = round_up(job->C, LANES), step = input_step(job);
+    struct place tile = place_of(job, first);
+    for (int64_t i = 0; i < n; i++, place_step(job, &tile)) {
+        const float *at[MOST_POINTS];
+        int64_t c = 0;
+        find_inputs(T, job, x, tile, nowhere, at);
+        for (; c + LANES <= job->C; c += LANES) transform_input(T, at, c, to + i * row + c, step);
+        if (c < job->C) transform_rest(T, at, c, job->C - c, to + i * row + c, step);
+    }
+}
+
+/* --- products --- */
+
+/* What the rows of a product share. */
+struct factors {
+    int64_t C, a_row;
+    const float *a, *b;
+    const float *next; /* weights of the point after this one */
+    int64_t turns;     /* groups of rows */
+};
+
+/* Rows i to i + R of [rows, C] x [C, V vectors]. With `far`, the groups of rows take turns in asking the memory for the
+ * next weights, in step with the use of these. */
+INLINE void multiply_rows(const int R, const int V, const bool far, const struct factors *f, int64_t i, int64_t turn,
+                          float *p)
+{
+    vector sum[12][MOST_VECTORS];
+    const float *a[4]; /* to every third row: an address holds once or twice a_row, and no registers go to others */
+    UNROLL for (int k = 0; k < 4; k++) a[k] = f->a + (i + 3 * k) * f->a_row;
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++) sum[r][v] = (vector){0};
+    for (int64_t c = 0; c < f->C; c++) {
+        vector weight[MOST_VECTORS];
+        UNROLL for (int v = 0; v < V; v++) weight[v] = load(f->b + (c * V + v) * LANES);
+        if (far && --turn < 0) {
+            UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(f->next + (c * V + v) * LANES, 0, 2);
+            turn = f->turns - 1;
+        }
+        UNROLL for (int r = 0; r < R; r++)
+        {
+            const float input = a[r / 3][r % 3 * f->a_row];
+            UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
+        }
+        UNROLL for (int k = 0; k < 4; k++) a[k]++;
+    }
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
+        store(p + ((i + r) * V + v) * LANES, sum[r][v]);
+}
+
+#define ROWS(n)                                                                                                        \
+    case n:                                                                                                            \
+        if (n <= most) multiply_rows(n, V, far, f, i, turn, p);                                                        \
+        break
+
+/* n rows in groups as equal as can be, of as many as registers hold. */
+INLINE void multiply(const int most, const int V, const bool far, int64_t n, struct factors *f, float *p)
+{
+    f->turns = (n + most - 1) / most;
+    for (int64_t turn = 0; turn < f->turns; turn++) {
+        const int64_t i = n * turn / f->turns;
+        switch (n * (turn + 1) / f->turns - i) {
+            ROWS(1);
+            ROWS(2);
+            ROWS(3);
+            ROWS(4);
+            ROWS(5);
+            ROWS(6);
+            ROWS(7);
+            ROWS(8);
+            ROWS(9);
+            ROWS(10);
+            ROWS(11);
+            ROWS(12);
+        }
+    }
+}
+
+static void multiply_panel(const struct mc_winograd *job, int64_t n, const float *inputs, const float *weights,
+                           float *outputs)
+{
+    const int64_t size = job->C * job->panel;
+    const bool far = packed_floats(job) > IN_CACHE;
+    for (int64_t k = 0; k < points(job); k++) {
+        struct factors f = {
+            .C = job->C,
+            .a_row = round_up(job->C, LANES),
+            .a = inputs + k * input_step(job),
+            .b = weights + k * size,
+            .next = weights + (k + 1) * size,
+        };
+        float *p = outputs + k * output_step(job);
+        if (job->panel == LANES)
+            multiply(NARROW_ROWS, 1, false, n, &f, p);
+        else if (job->panel < MOST_VECTORS * LANES)
+            multiply(NARROW_ROWS, 2, false, n, &f, p);
+        else if (!far)
+            multiply(6, MOST_VECTORS, false, n, &f, p);
+        else
+            multiply(6, MOST_VECTORS, true, n, &f, p);
+    }
+}
+
+/* --- points to outputs --- */
+
+/* One vector of outputs of a tile, [T, T, vector]. */
+INLINE void transform_output(const int T, const float *from, int64_t step, vector bias, vector *y)
+{
+    const int n = T + 2;
+    vector p[MOST_POINTS], half[4 * 6];
+    UNROLL for (int i = 0; i < n * n; i++) p[i] = load(from + i * step);
+    UNROLL for (int j = 0; j < n; j++)
+    {
+        if (T == 2)
+            from_points_2(&p[j], n, &half[j], n);
+        else
+            from_points_4(&p[j], n, &half[j], n);
+    }
+    UNROLL for (int i = 0; i < T; i++)
+    {
+        if (T == 2)
+            from_points_2(&half[n * i], 1, &y[T * i], 1);
+        else
+            from_points_4(&half[n * i], 1, &y[T * i], 1);
+        UNROLL for (int j = 0; j < T; j++) y[T * i + j] += bias;
+    }
+}
+
+/* The `count` outputs of a vector that there are, of the T x T positions that there are. */
+INLINE void write_output(const int T, const struct mc_winograd *job, const vector *v, float *y, int64_t height,
+                         int64_t width, int64_t count)
+{
+    const int64_t row = job->out[1] * job->M;
+    if (height >= T && width >= T && count == LANES) {
+        UNROLL for (int i = 0; i < T * T; i++) store(y + i / T * row + i % T * job->M, v[i]);
+        return;
+    }
+    for (int64_t i = 0; i < T && i < height; i++)
+        for (int64_t j = 0; j < T && j < width; j++)
+            memcpy(y + i * row + j * job->M, &v[T * i + j], (size_t)count * sizeof(float));
+}
+
+INLINE void transform_outputs(const int T, const struct mc_winograd *job, const float *points_, const float *b,
+                              float *y, int64_t first, int64_t n, int64_t panel)
+{
+    struct place tile = place_of(job, first);
+    for (int64_t i = 0; i < n; i++, place_step(job, &tile)) {
+        const int64_t top = tile.row * T, left = tile.column * T;
+        float *const to = y + ((tile.image * job->out[0] + top) * job->out[1] + left) * job->M;
+        for (int64_t k = 0; k < job->panel; k += LANES) {
+            const int64_t m = panel * job->panel + k, count = job->M - m < LANES ? job->M - m : LANES;
+            if (count <= 0) break;
+            vector v[16], bias = {0};
+            if (b) memcpy(&bias, b + m, (size_t)count * sizeof(float));
+            transform_output(T, points_ + i * job->panel + k, output_step(job), bias, v);
+            write_output(T, job, v, to + m, job->out[0] - top, job->out[1] - left, count);
+        }
+    }
+}
+
+/* --- a block --- */
+
+static size_t room_floats(const struct mc_winograd *job)
+{
+    return (size_t)(round_up(job->C, LANES) + points(job) * (input_step(job) + output_step(job)));
+}
+
+static void run(const struct mc_winograd *job, const float *x, const float *b, float *y, int64_t block, int64_t from,
+                int64_t to, float *room)
+{
+    const int64_t first = block * job->block, left = job->n_tiles - first, n = left < job->block ? left : job->block;
+    const int64_t zeros = round_up(job->C, LANES);
+    float *const inputs = room + zeros, *const outputs = inputs + points(job) * input_step(job);
+    memset(room, 0, (size_t)zeros * sizeof *room);
+    if (job->tile == 2)
+        transform_inputs(2, job, x, first, n, room, inputs);
+    else
+        transform_inputs(4, job, x, first, n, room, inputs);
+    for (int64_t panel = from; panel < to; panel++) {
+        multiply_panel(job, n, inputs, job->weights + panel * points(job) * job->C * job->panel, outputs);
+        if (job->tile == 2)
+            transform_outputs(2, job, outputs, b, y, first, n, panel);
+        else
+            transform_outputs(4, job, outputs, b, y, first, n, panel);
+    }
+}
+
+const struct mc_winograd_loops MC_VARIANT(mc_winograd_loops) = {
+    .lanes = LANES,
+    .most_lanes = LANES * MOST_VECTORS,
+    .packed_floats = packed_floats,
+    .room_floats = room_floats,
+    .pack = pack,
+    .run = run,
+};
