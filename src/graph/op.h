@@ -110,6 +110,9 @@ struct mc_op {
     enum mc_keep keep;                     /* for backward */
     bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
     enum mc_link link;
+    /* For inference on float32: what computes out[0] from producer->inputs[0] alone, where `producer` makes in[i] and
+     * nobody else reads that. NULL: nothing does. It need not be among the registered operators. */
+    const struct mc_op *(*merge)(const struct mc_node *node, int i, const struct mc_node *producer);
     bool random;          /* draws random numbers: never folded, never merged */
     bool view;            /* out[0] is in[0] under another shape: same elements, same order. The plan
                            * may let the two (and their gradients) share storage and call no rule */

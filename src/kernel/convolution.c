@@ -34,13 +34,18 @@ static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend
     return rc;
 }
 
+/* The first that has the convolution. */
+static const struct mc_convolver_backend *const backends[] = {&mc_pointwise_backend, &mc_winograd_backend,
+#if MC_HAVE_ONEDNN
+                                                              &mc_onednn_backend,
+#endif
+                                                              &mc_im2col_backend};
+
 static int choose_backend(struct mc_convolver *c, const struct mc_runtime *runtime, struct mc_error *err)
 {
-    int rc = c->empty ? MC_OK : try_backend(c, &mc_winograd_backend, runtime, err);
-#if MC_HAVE_ONEDNN
-    if (rc == MC_OK && !c->backend && runtime->use_onednn && !c->empty) rc = try_backend(c, &mc_onednn_backend, runtime, err);
-#endif
-    if (rc == MC_OK && !c->backend) rc = try_backend(c, &mc_im2col_backend, runtime, err);
+    int rc = c->empty ? try_backend(c, &mc_im2col_backend, runtime, err) : MC_OK;
+    for (size_t i = 0; i < MC_COUNT(backends) && rc == MC_OK && !c->backend; i++)
+        rc = try_backend(c, backends[i], runtime, err);
     return rc;
 }
 

@@ -359,7 +359,7 @@ static int onednn_create(void **state, const struct mc_convolution *conv, const 
                          size_t *workspace_bytes, struct mc_error *err)
 {
     *state = NULL;
-    if (conv->dtype != MC_FLOAT) return MC_OK;
+    if (conv->dtype != MC_FLOAT || !runtime->use_onednn) return MC_OK;
     struct onednn *s = MC_NEW(struct onednn);
     if (!s) return mc_error_memory(err);
     s->conv = *conv;

@@ -8,6 +8,12 @@ int64_t mc_parallel_grain(int64_t work)
     return work < MC_PARALLEL_GRAIN ? MC_PARALLEL_GRAIN / (work > 0 ? work : 1) : 1;
 }
 
+int64_t mc_parallel_blocks(int64_t n, int64_t most, int n_threads)
+{
+    const int64_t fewest = (n + most - 1) / most, even = (fewest + n_threads - 1) / n_threads * n_threads;
+    return fewest < 2 || even > n ? fewest : even;
+}
+
 void mc_parallel(int64_t n, int64_t grain, mc_range_fn *body, void *context)
 {
     int64_t n_parts = omp_in_parallel() ? 1 : n / grain;

@@ -14,6 +14,9 @@
 typedef void mc_range_fn(void *context, int64_t begin, int64_t end);
 void mc_parallel(int64_t n, int64_t grain, mc_range_fn *body, void *context);
 
+/* Into how many blocks of at most `most` to cut n items, so that each thread gets as many if there are enough. */
+int64_t mc_parallel_blocks(int64_t n, int64_t most, int n_threads);
+
 /* Grain for items of `work` cheap elements each. */
 int64_t mc_parallel_grain(int64_t work);
 

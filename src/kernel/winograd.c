@@ -39,14 +39,14 @@ static int64_t choose_panel(int64_t M, const struct mc_winograd_loops *loops)
     return best;
 }
 
-static void set_tile(struct mc_winograd *job, int tile)
+static void set_tile(struct mc_winograd *job, int tile, int n_threads)
 {
     job->tile = tile;
     job->n_tiles = job->N;
     for (int k = 0; k < 2; k++) job->n_tiles *= job->tiles[k] = divide_up(job->out[k], tile);
     const int64_t points = (tile + 2) * (tile + 2), fit = BLOCK_BYTES / (points * job->C * (int64_t)sizeof(float));
     const int64_t most = fit < 12 ? 12 : fit > BLOCK_MOST ? BLOCK_MOST : fit / 12 * 12;
-    const int64_t n_blocks = divide_up(job->n_tiles, most);
+    const int64_t n_blocks = mc_parallel_blocks(job->n_tiles, most, n_threads);
     job->block = divide_up(job->n_tiles, n_blocks);
 }
 
@@ -82,11 +82,11 @@ static bool is_ours(const struct mc_convolution *conv)
 }
 
 /* Set the better tile. Is it faster than the sum? */
-static bool pays(struct mc_winograd *job)
+static bool pays(struct mc_winograd *job, int n_threads)
 {
     struct mc_winograd small = *job;
-    set_tile(&small, 2);
-    set_tile(job, 4);
+    set_tile(&small, 2, n_threads);
+    set_tile(job, 4, n_threads);
     if (price(&small) < price(job)) *job = small;
     return price(job) < 0.9 * price_of_sum(job);
 }
@@ -144,7 +144,7 @@ static int winograd_create(void **state, const struct mc_convolution *conv, cons
         .out = {w->out[0], w->out[1]},
         .begin = {w->begin[0], w->begin[1]},
     };
-    if (!pays(&job)) return MC_OK;
+    if (!pays(&job, runtime->n_threads)) return MC_OK;
     struct winograd *s = MC_NEW(struct winograd);
     if (!s) return mc_error_memory(err);
     s->job = job;

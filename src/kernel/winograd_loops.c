@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "kernel/panel.h"
 #include "kernel/winograd.h"
 
 #ifndef MC_VARIANT
@@ -14,36 +15,7 @@
 #endif
 extern const struct mc_winograd_loops MC_VARIANT(mc_winograd_loops);
 
-/* Sums of a product that stay in registers beside their weights: 6 rows of MOST_VECTORS, NARROW_ROWS of fewer. */
-#if defined(__AVX512F__)
-enum { LANES = 16, MOST_VECTORS = 4, NARROW_ROWS = 12 };
-#elif defined(__AVX__)
-enum { LANES = 8, MOST_VECTORS = 2, NARROW_ROWS = 6 };
-#else
-enum { LANES = 4, MOST_VECTORS = 2, NARROW_ROWS = 6 };
-#endif
-enum { LINE = 16, MOST_POINTS = 36, IN_CACHE = 1 << 18 };
-
-/* clang and gcc: vectors of floats, loaded from anywhere; a loop of constant count written out. */
-typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
-typedef float loose __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 36")
-
-INLINE vector load(const float *from)
-{
-    return *(const loose *)from;
-}
-
-INLINE void store(float *to, vector v)
-{
-    *(loose *)to = v;
-}
-
-static int64_t round_up(int64_t n, int64_t to)
-{
-    return (n + to - 1) / to * to;
-}
+enum { MOST_POINTS = 36 };
 
 static int64_t points(const struct mc_winograd *job)
 {
@@ -252,91 +224,22 @@ INLINE void transform_inputs(const int T, const struct mc_winograd *job, const f
 
 /* --- products --- */
 
-/* What the rows of a product share. */
-struct factors {
-    int64_t C, a_row;
-    const float *a, *b;
-    const float *next; /* weights of the point after this one */
-    int64_t turns;     /* groups of rows */
-};
-
-/* Rows i to i + R of [rows, C] x [C, V vectors]. With `far`, the groups of rows take turns in asking the memory for the
- * next weights, in step with the use of these. */
-INLINE void multiply_rows(const int R, const int V, const bool far, const struct factors *f, int64_t i, int64_t turn,
-                          float *p)
-{
-    vector sum[12][MOST_VECTORS];
-    const float *a[4]; /* to every third row: an address holds once or twice a_row, and no registers go to others */
-    UNROLL for (int k = 0; k < 4; k++) a[k] = f->a + (i + 3 * k) * f->a_row;
-    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++) sum[r][v] = (vector){0};
-    for (int64_t c = 0; c < f->C; c++) {
-        vector weight[MOST_VECTORS];
-        UNROLL for (int v = 0; v < V; v++) weight[v] = load(f->b + (c * V + v) * LANES);
-        if (far && --turn < 0) {
-            UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(f->next + (c * V + v) * LANES, 0, 2);
-            turn = f->turns - 1;
-        }
-        UNROLL for (int r = 0; r < R; r++)
-        {
-            const float input = a[r / 3][r % 3 * f->a_row];
-            UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
-        }
-        UNROLL for (int k = 0; k < 4; k++) a[k]++;
-    }
-    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
-        store(p + ((i + r) * V + v) * LANES, sum[r][v]);
-}
-
-#define ROWS(n)                                                                                                        \
-    case n:                                                                                                            \
-        if (n <= most) multiply_rows(n, V, far, f, i, turn, p);                                                        \
-        break
-
-/* n rows in groups as equal as can be, of as many as registers hold. */
-INLINE void multiply(const int most, const int V, const bool far, int64_t n, struct factors *f, float *p)
-{
-    f->turns = (n + most - 1) / most;
-    for (int64_t turn = 0; turn < f->turns; turn++) {
-        const int64_t i = n * turn / f->turns;
-        switch (n * (turn + 1) / f->turns - i) {
-            ROWS(1);
-            ROWS(2);
-            ROWS(3);
-            ROWS(4);
-            ROWS(5);
-            ROWS(6);
-            ROWS(7);
-            ROWS(8);
-            ROWS(9);
-            ROWS(10);
-            ROWS(11);
-            ROWS(12);
-        }
-    }
-}
-
-static void multiply_panel(const struct mc_winograd *job, int64_t n, const float *inputs, const float *weights,
-                           float *outputs)
+static void multiply_points(const struct mc_winograd *job, int64_t n, const float *inputs, const float *weights,
+                            float *outputs)
 {
     const int64_t size = job->C * job->panel;
-    const bool far = packed_floats(job) > IN_CACHE;
     for (int64_t k = 0; k < points(job); k++) {
-        struct factors f = {
-            .C = job->C,
-            .a_row = round_up(job->C, LANES),
+        struct product p = {
+            .depth = job->C,
             .a = inputs + k * input_step(job),
+            .a_row = round_up(job->C, LANES),
             .b = weights + k * size,
             .next = weights + (k + 1) * size,
+            .y = outputs + k * output_step(job),
+            .y_row = job->panel,
+            .last = job->panel - LANES,
         };
-        float *p = outputs + k * output_step(job);
-        if (job->panel == LANES)
-            multiply(NARROW_ROWS, 1, false, n, &f, p);
-        else if (job->panel < MOST_VECTORS * LANES)
-            multiply(NARROW_ROWS, 2, false, n, &f, p);
-        else if (!far)
-            multiply(6, MOST_VECTORS, false, n, &f, p);
-        else
-            multiply(6, MOST_VECTORS, true, n, &f, p);
+        multiply_panel(job->panel / LANES, packed_floats(job) > IN_CACHE, n, &p);
     }
 }
 
@@ -416,7 +319,7 @@ static void run(const struct mc_winograd *job, const float *x, const float *b, f
     else
         transform_inputs(4, job, x, first, n, room, inputs);
     for (int64_t panel = from; panel < to; panel++) {
-        multiply_panel(job, n, inputs, job->weights + panel * points(job) * job->C * job->panel, outputs);
+        multiply_points(job, n, inputs, job->weights + panel * points(job) * job->C * job->panel, outputs);
         if (job->tile == 2)
             transform_outputs(2, job, outputs, b, y, first, n, panel);
         else

@@ -192,3 +192,27 @@ const struct mc_op mc_op_gelu_20 = {
     .coupling = mc_coupling_first_input,
     .cost = mc_cost_elementwise,
 };
+
+/* --- SiLU, which Mul merges into --- */
+
+static int silu_forward(struct mc_step *step, struct mc_error *err)
+{
+    mc_unary_run(step, step->runtime->kernels->silu, NULL, COSTLY);
+    return MC_OK;
+}
+
+const struct mc_op mc_op_silu = {
+    .domain = "",
+    .type = "Swish",
+    .since = 24,
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .n_outputs = 1,
+    .no_backward = "it runs in inference only",
+    .inplace = true,
+    .order = mc_order_elementwise,
+    .shape = float_shape,
+    .forward = silu_forward,
+    .coupling = mc_coupling_first_input,
+    .cost = mc_cost_elementwise,
+};

@@ -47,7 +47,7 @@ const struct mc_op mc_op_add_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_NONE,
     .inplace = true,
-    .order = mc_order_elementwise,
+    .order = mc_order_broadcast,
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
@@ -79,7 +79,7 @@ const struct mc_op mc_op_sub_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_NONE,
     .inplace = true,
-    .order = mc_order_elementwise,
+    .order = mc_order_broadcast,
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
@@ -101,6 +101,13 @@ static int mul_backward(struct mc_step *step, struct mc_error *err)
     return mc_binary_backward(step, MC_TERM_MUL_A, MC_TERM_MUL_B);
 }
 
+/* x sigmoid(x) */
+static const struct mc_op *mul_merge(const struct mc_node *node, int i, const struct mc_node *producer)
+{
+    const bool is_silu = producer->op->link == MC_LINK_LOGISTIC && producer->inputs[0] == node->inputs[1 - i];
+    return is_silu ? &mc_op_silu : NULL;
+}
+
 const struct mc_op mc_op_mul_7 = {
     .domain = "",
     .type = "Mul",
@@ -111,12 +118,13 @@ const struct mc_op mc_op_mul_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .inplace = true,
-    .order = mc_order_elementwise,
+    .order = mc_order_broadcast,
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
     .forward = mul_forward,
     .backward = mul_backward,
+    .merge = mul_merge,
     .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
     .cost = mc_cost_elementwise,
 };
@@ -153,7 +161,7 @@ const struct mc_op mc_op_div_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .inplace = true,
-    .order = mc_order_elementwise,
+    .order = mc_order_broadcast,
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
@@ -195,7 +203,7 @@ const struct mc_op mc_op_prelu_7 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .inplace = true,
-    .order = mc_order_elementwise,
+    .order = mc_order_broadcast,
     .widens = true,
     .widens_integers = true,
     .shape = prelu_shape,

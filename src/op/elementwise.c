@@ -40,15 +40,16 @@ static size_t element_size(const struct mc_tensor *t)
     return (size_t)mc_dtype_bits(t->dtype) / 8;
 }
 
-int mc_unary_forward(struct mc_step *step, enum mc_unary f, const double p[2], int64_t work)
+void mc_unary_run(struct mc_step *step, mc_unary_fn *f, const double p[2], int64_t work)
 {
     const struct mc_tensor *x = step->in[0];
-    struct unary u = {.forward = mc_step_loops(step)->unary[mc_loop_type(x->dtype)][f],
-                      .size = element_size(x),
-                      .x = x->data,
-                      .y = step->out[0]->data,
-                      .p = p};
+    struct unary u = {.forward = f, .size = element_size(x), .x = x->data, .y = step->out[0]->data, .p = p};
     mc_parallel(mc_tensor_count(x), mc_parallel_grain(work), forward_range, &u);
+}
+
+int mc_unary_forward(struct mc_step *step, enum mc_unary f, const double p[2], int64_t work)
+{
+    mc_unary_run(step, mc_step_loops(step)->unary[mc_loop_type(step->in[0]->dtype)][f], p, work);
     return MC_OK;
 }
 
@@ -91,12 +92,35 @@ int mc_broadcast_shape(const struct mc_node *node, const struct mc_fact *const *
     return MC_OK;
 }
 
+/* The axes of an operand of `rank` axes in the order in which the result lies: channels last if it does. */
+static struct mc_shape shape_as_it_lies(const struct mc_shape *shape, int rank, bool last)
+{
+    struct mc_shape s = {.rank = rank};
+    if (!last) return *shape;
+    for (int k = 0; k < rank; k++) {
+        const int axis = k == 0 ? 0 : k == rank - 1 ? 1 : k + 1, own = axis - (rank - shape->rank);
+        s.dim[k] = own >= 0 ? shape->dim[own] : 1;
+    }
+    return s;
+}
+
+static void nest_of_operands(struct mc_nest *nest, const struct mc_tensor *result, const struct mc_tensor *a,
+                             const struct mc_tensor *b)
+{
+    const int rank = result->shape.rank;
+    const bool last = result->channels_last;
+    const struct mc_shape all = shape_as_it_lies(&result->shape, rank, last);
+    const struct mc_shape of_a = shape_as_it_lies(&a->shape, rank, last);
+    const struct mc_shape of_b = shape_as_it_lies(&b->shape, rank, last);
+    mc_nest_init(nest, &all, &of_a, &of_b);
+}
+
 int mc_binary_forward(struct mc_step *step, enum mc_binary f, int64_t work)
 {
     const struct mc_tensor *a = step->in[0], *b = step->in[1];
     const enum mc_loop_type type = mc_loop_type(a->dtype);
     struct mc_nest nest;
-    mc_nest_init(&nest, &step->out[0]->shape, &a->shape, &b->shape);
+    nest_of_operands(&nest, step->out[0], a, b);
     mc_broadcast(&nest, mc_step_loops(step)->binary[type][f], type, a->data, b->data, step->out[0]->data, work);
     return MC_OK;
 }
@@ -108,7 +132,7 @@ int mc_binary_backward(struct mc_step *step, enum mc_term of_a, enum mc_term of_
     const enum mc_loop_type type = mc_loop_type(g->dtype);
     const enum mc_term term[2] = {of_a, of_b};
     struct mc_nest nest;
-    mc_nest_init(&nest, &g->shape, &a->shape, &b->shape);
+    nest_of_operands(&nest, g, a, b);
     for (int side = 0; side < 2; side++)
         if (step->grad_in[side])
             mc_broadcast_sum(&nest, side, loops, type, loops->term[type][term[side]], a->data, b->data, g->data, 1,

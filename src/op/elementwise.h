@@ -11,6 +11,8 @@
 /* The loops that a step runs on. */
 const struct mc_loops *mc_step_loops(const struct mc_step *step);
 
+/* out[0] = f(in[0]), on one loop for in[0]'s type. */
+void mc_unary_run(struct mc_step *step, mc_unary_fn *f, const double p[2], int64_t work);
 /* out[0] = f(in[0]) with the parameters p; `work` as for mc_broadcast. */
 int mc_unary_forward(struct mc_step *step, enum mc_unary f, const double p[2], int64_t work);
 /* grad_in[0] from what the loop of f wants to see (kernel/loops.h): in[0] or out[0]. */

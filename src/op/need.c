@@ -97,6 +97,25 @@ enum mc_order mc_order_elementwise(const struct mc_step *step)
     return MC_ORDER_SAME;
 }
 
+/* Is it the same whichever way it lies, as [N, C, 1, 1] and [1, 1, H, W] are? It may have fewer axes than the result.
+ */
+static bool lies_either_way(const struct mc_shape *shape, int rank)
+{
+    const int missing = rank - shape->rank;
+    const int64_t channels = missing <= 1 ? shape->dim[1 - missing] : 1;
+    return channels == 1 || mc_shape_count(shape) == channels * (missing == 0 ? shape->dim[0] : 1);
+}
+
+enum mc_order mc_order_broadcast(const struct mc_step *step)
+{
+    const struct mc_shape *out = &step->out[0]->shape;
+    for (int i = 0; i < step->n_in; i++) {
+        const struct mc_shape *in = &step->in[i]->shape;
+        if (out->rank < 3 || (!mc_shape_equal(in, out) && !lies_either_way(in, out->rank))) return MC_ORDER_FIRST;
+    }
+    return MC_ORDER_SAME;
+}
+
 /* --- costs --- */
 
 static int64_t fact_bytes(const struct mc_fact *fact)

@@ -43,8 +43,15 @@ int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, 
 
 /* MC_ORDER_SAME where nothing but single numbers is broadcast to out[0]'s shape, else MC_ORDER_FIRST. */
 enum mc_order mc_order_elementwise(const struct mc_step *step);
+/* The same, and where what is broadcast has channels or positions, not both; see mc_binary_forward. */
+enum mc_order mc_order_broadcast(const struct mc_step *step);
 /* MC_ORDER_SAME, for what treats in[0] and out[0] alike and looks at how they lie. */
 enum mc_order mc_order_same(const struct mc_step *step);
+
+/* --- what others merge into --- */
+
+/* out[0] = in[0] sigmoid(in[0]), float32, inference: Swish as older models spell it. */
+extern const struct mc_op mc_op_silu;
 
 /* --- for cost rules --- */
 void mc_cost_elementwise(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,

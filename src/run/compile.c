@@ -255,9 +255,9 @@ static int list_clamps(struct mc_plan *plan, struct mc_plan_step *step, struct m
     return MC_OK;
 }
 
-static int create_step(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_node *node,
-                       struct mc_error *err)
+static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
 {
+    const struct mc_node *node = step->call.node;
     const struct mc_op *op = node->op;
     const int n_in = mc_node_room_in(node);
     const int n_out = mc_node_room_out(node);
@@ -265,7 +265,6 @@ static int create_step(struct mc_plan *plan, struct mc_plan_step *step, const st
     bool *constant = MC_PLAN_ARRAY(plan, bool, n_in);
     step->op = op;
     step->workspace = step->backward_workspace = step->saved = MC_NO_BUFFER;
-    call->node = node;
     call->runtime = &plan->runtime;
     call->training = plan->options.training;
     call->n_in = node->n_inputs;
@@ -299,10 +298,12 @@ static int create_steps(struct mc_plan *plan, struct mc_error *err)
     if (!plan->steps) return mc_error_memory(err);
     for (int i = 0; i < graph->n_nodes; i++) {
         if (!becomes_step(plan, graph->nodes[i])) continue;
-        const int rc = create_step(plan, &plan->steps[plan->n_steps++], graph->nodes[i], err);
-        if (rc < 0) return rc;
+        struct mc_plan_step *step = &plan->steps[plan->n_steps++];
+        step->call.node = step->last = graph->nodes[i];
     }
-    return MC_OK;
+    int rc = mc_plan_merge(plan, err);
+    for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = fill_step(plan, &plan->steps[k], err);
+    return rc;
 }
 
 static void release_step(struct mc_plan_step *step)

@@ -147,7 +147,7 @@ int mc_plan_n_steps(const struct mc_plan *plan)
 const struct mc_node *mc_plan_step_node(const struct mc_plan *plan, int i)
 {
     assert(i >= 0 && i < plan->n_steps);
-    return plan->steps[i].call.node;
+    return plan->steps[i].last;
 }
 
 void mc_plan_time(struct mc_plan *plan, bool on)

@@ -69,7 +69,8 @@ struct mc_plan_wide {
 struct mc_plans; /* plans.h */
 
 struct mc_plan_step {
-    struct mc_step call;
+    struct mc_step call;        /* its node may be of the plan's own making: */
+    const struct mc_node *last; /* this is the model's, or the last of those that were merged */
     const struct mc_op *op;
     bool prepared;
     int n_wide_in, n_wide; /* inputs, then outputs */
@@ -138,6 +139,9 @@ struct mc_plan {
 /* order.c: settle which values lie channels last, before steps are prepared. */
 int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
 
+/* merge.c: before steps are filled in. */
+int mc_plan_merge(struct mc_plan *plan, struct mc_error *err);
+
 /* layout.c */
 int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err); /* memory, once steps are prepared */
 void mc_plan_point_constants(struct mc_plan *plan);              /* addresses of constants and parameters */
@@ -150,7 +154,7 @@ int mc_tape_lay_out(struct mc_plan *plan, struct mc_error *err); /* add the buff
 void mc_tape_point(struct mc_plan *plan);                        /* settle their addresses */
 
 /* narrow.c */
-int mc_narrow_create(struct mc_plan *plan, struct mc_error *err); /* once all steps are there */
+int mc_narrow_create(struct mc_plan *plan, struct mc_error *err);       /* once all steps are there */
 int mc_narrow_prepare(struct mc_plan_step *step, struct mc_error *err); /* before the operator's own */
 void mc_narrow_release(struct mc_plan_step *step);
 int mc_narrow_lay_out(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err);

@@ -279,19 +279,41 @@ static const struct geometry for_winograd[] = {
     {"small tiles, odd channels", 1, 131, 139, 1, {2, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
 };
 
-static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **state)
+/* Panels of all widths, the last of which overlap; blocks that are not full; a single position. */
+static const struct geometry for_pointwise[] = {
+    {"one vector", 1, 3, 16, 1, {2, {5, 5}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"overlapping", 2, 7, 17, 1, {2, {4, 9}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"two panels", 1, 33, 80, 1, {2, {13, 13}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"uneven panels", 1, 40, 107, 1, {2, {3, 3}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"one position", 1, 50, 200, 1, {2, {1, 1}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"weights beyond the cache", 1, 520, 530, 1, {2, {4, 5}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"many blocks", 1, 150, 24, 1, {1, {3000}, {0}, {1}, {1}, {1}, {0}, {0}}},
+};
+
+static void check_on_every_instruction_set(const struct geometry *g, size_t n, const char *backend)
 {
-    (void)state;
     for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++)
         for (int threads = 1; threads <= 3; threads++) {
             struct mc_runtime runtime;
             mc_runtime_init(&runtime, threads, cpu);
-            for (size_t i = 0; i < MC_COUNT(for_winograd); i++)
-                check_one(
-                    &for_winograd[i],
-                    &(struct mc_convolution){.dtype = MC_FLOAT, .has_bias = i % 2, .x_last = true, .y_last = true},
-                    &runtime, "Winograd");
+            for (size_t i = 0; i < n; i++) {
+                const struct mc_convolution like = {
+                    .dtype = MC_FLOAT, .has_bias = i % 2, .x_last = true, .y_last = true};
+                check_one(&g[i], &like, &runtime, backend);
+            }
         }
+}
+
+static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **state)
+{
+    (void)state;
+    check_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), "Winograd");
+}
+
+static void test_pointwise_agrees_with_the_sum_on_every_instruction_set(void **state)
+{
+    (void)state;
+    check_on_every_instruction_set(for_pointwise, MC_COUNT(for_pointwise), "pointwise");
 }
 
 static void test_every_backend_takes_channels_last_on_either_side(void **state)
@@ -352,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_onednn_agrees_with_the_sum_in_every_pass),
 #endif
         cmocka_unit_test(test_winograd_agrees_with_the_sum_on_every_instruction_set),
+        cmocka_unit_test(test_pointwise_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_every_backend_takes_channels_last_on_either_side),
         cmocka_unit_test(test_results_repeat_bit_for_bit),
     };

@@ -109,6 +109,21 @@ static void build_borders(struct mc_model *net)
     net_output(net, unary(net, "GlobalMaxPool", unary(net, "Tanh", conv(net, b, 6, 7, 1, true))));
 }
 
+/* What is broadcast has channels or positions: a gate of a squeeze-excite block on either side, per-channel numbers of
+ * fewer axes, slopes, a map of positions made by a pool over nothing else. */
+static void build_gates(struct mc_model *net)
+{
+    struct mc_value *x = image(net, DIMS(2, 3, 9, 7));
+    struct mc_value *a = conv(net, x, 3, 19, 3, true);
+    a = binary(net, "Mul", a, unary(net, "Sigmoid", a));
+    struct mc_value *gate = unary(net, "Sigmoid", conv(net, unary(net, "GlobalAveragePool", a), 19, 19, 1, true));
+    struct mc_value *b = binary(net, "Add", binary(net, "Mul", gate, a), param(net, 0, DIMS(19, 1, 1)));
+    b = binary(net, "Sub", b, param(net, -.5, DIMS(1, 1, 9, 7)));
+    b = binary(net, "Div", b, param(net, 1, DIMS(1, 19, 1, 1)));
+    b = binary(net, "Mul", binary(net, "PRelu", b, param(net, 0, DIMS(19, 1, 1))), param(net, 1, DIMS(7)));
+    net_output(net, unary(net, "Flatten", conv(net, b, 19, 5, 3, true)));
+}
+
 /* --- running --- */
 
 enum { MAX_RESULTS = 64 };
@@ -208,11 +223,17 @@ static void test_pools_pass_from_one_order_to_the_other(void **state)
     check(build_borders, 4);
 }
 
+static void test_broadcast_operands_follow_the_order(void **state)
+{
+    check(build_gates, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_residual_network_computes_the_same_channels_last),
         cmocka_unit_test(test_pools_pass_from_one_order_to_the_other),
+        cmocka_unit_test(test_broadcast_operands_follow_the_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

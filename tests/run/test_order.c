@@ -169,19 +169,31 @@ static void test_taps_and_clamps_hold_their_group(void **state)
     mc_model_destroy(net);
 }
 
-static void test_operands_that_broadcast_hold_row_major(void **state)
+/* Times two, of this shape. */
+static void check_product(int rank, const int64_t *dims, const char *expected)
 {
+    const double twos[C * H * W] = {2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2};
     struct mc_model *net = net_create();
     struct mc_value *x = net_input(net, "x", DIMS(N, C, H, W));
     struct mc_value *a = net_node(net, "Copy", "a", x, NULL);
-    struct mc_value *m = net_node(net, "Mul", "m", a, net_param(net, "two", DIMS(2), NUMBERS(2, 2)));
+    struct mc_value *m = net_node(net, "Mul", "m", a, net_param(net, "two", rank, dims, twos));
     net_output(net, net_node(net, "Copy", "y", m, NULL));
     struct mc_plan *plan = plan_with(net, (const struct mc_op *[]){&op_wants, NULL, &op_wants}, &inference);
     run(plan);
-    assert_string_equal(seen, "ffff");
+    assert_string_equal(seen, expected);
     expect_multiple(mc_plan_output(plan, 0), 2);
     mc_plan_destroy(plan);
     mc_model_destroy(net);
+}
+
+static void test_what_broadcasts_over_channels_and_positions_holds_row_major(void **state)
+{
+    check_product(DIMS(C, 1, W), "ffff");
+    check_product(DIMS(1, C, H, W), "ffff");
+    check_product(DIMS(C, 1, 1), "fllf");
+    check_product(DIMS(H, W), "fllf");
+    check_product(DIMS(N, 1, H, 1), "fllf");
+    check_product(DIMS(1), "fllf");
 }
 
 static void test_gradients_lie_as_their_values(void **state)
@@ -225,7 +237,7 @@ int main(void)
         cmocka_unit_test(test_unfolded_plans_keep_to_the_specification),
         cmocka_unit_test(test_elementwise_operators_follow),
         cmocka_unit_test(test_taps_and_clamps_hold_their_group),
-        cmocka_unit_test(test_operands_that_broadcast_hold_row_major),
+        cmocka_unit_test(test_what_broadcasts_over_channels_and_positions_holds_row_major),
         cmocka_unit_test(test_gradients_lie_as_their_values),
         cmocka_unit_test(test_values_without_order_tie_nobody),
     };

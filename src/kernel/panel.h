@@ -1,0 +1,139 @@
+/* panel.h - vectors of floats, and products of matrices that stay in them: for sources that are compiled once per
+ * instruction set, with multiplications and additions contracted.
+ *
+ * A panel is what the second factor of a product is packed into: [depth, V vectors] for V up to MOST_VECTORS. So many
+ * sums as fit in the registers, beside V of its vectors, are made at a time.
+ */
+#ifndef MC_KERNEL_PANEL_H
+#define MC_KERNEL_PANEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Rows of a product at a time: WIDE_ROWS of MOST_VECTORS; NARROW_ROWS of half as many or fewer. */
+#if defined(__AVX512F__)
+enum { LANES = 16, MOST_VECTORS = 4, WIDE_ROWS = 6, NARROW_ROWS = 12 };
+#elif defined(__AVX__)
+enum { LANES = 8, MOST_VECTORS = 2, WIDE_ROWS = 6, NARROW_ROWS = 6 };
+#else
+enum { LANES = 4, MOST_VECTORS = 2, WIDE_ROWS = 6, NARROW_ROWS = 6 };
+#endif
+
+/* Floats of a cache line; weights that stay in a second-level cache. */
+enum { LINE = 16, IN_CACHE = 1 << 18 };
+
+/* gcc and clang: vectors of floats, loaded from anywhere; loops of constant count written out. */
+typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
+typedef float loose __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 36")
+
+INLINE vector load(const float *from)
+{
+    return *(const loose *)from;
+}
+
+INLINE void store(float *to, vector v)
+{
+    *(loose *)to = v;
+}
+
+static inline int64_t round_up(int64_t n, int64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* [rows, depth] x [depth, V vectors] + bias. */
+struct product {
+    int64_t depth;
+    const float *a;
+    int64_t a_row; /* floats from one row to the next */
+    const float *b;
+    const float *next; /* the panel after this one; with `far` it is asked for while this is used */
+    const float *bias; /* as a row of y, or NULL: none */
+    float *y;
+    int64_t y_row;
+    int64_t last;  /* floats from a row's first vector to its last, which may overlap the one before */
+    int64_t turns; /* groups of rows: set by multiply */
+};
+
+/* Rows i to i + R. With `far`, the groups of rows take turns in asking the memory for the next panel, in step with the
+ * use of this one. */
+INLINE void multiply_rows(const int R, const int V, const bool far, const struct product *p, int64_t i, int64_t turn)
+{
+    vector sum[12][MOST_VECTORS];
+    const float *a[4]; /* to every third row: an address holds once or twice a_row, and no registers go to others */
+    UNROLL for (int k = 0; k < 4; k++) a[k] = p->a + (i + 3 * k) * p->a_row;
+    UNROLL for (int v = 0; v < V; v++)
+    {
+        const int64_t at = v == V - 1 ? p->last : v * LANES;
+        const vector bias = p->bias ? load(p->bias + at) : (vector){0};
+        UNROLL for (int r = 0; r < R; r++) sum[r][v] = bias;
+    }
+    for (int64_t c = 0; c < p->depth; c++) {
+        vector weight[MOST_VECTORS];
+        UNROLL for (int v = 0; v < V; v++) weight[v] = load(p->b + (c * V + v) * LANES);
+        if (far && --turn < 0) {
+            UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(p->next + (c * V + v) * LANES, 0, 2);
+            turn = p->turns - 1;
+        }
+        UNROLL for (int r = 0; r < R; r++)
+        {
+            const float input = a[r / 3][r % 3 * p->a_row];
+            UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
+        }
+        UNROLL for (int k = 0; k < 4; k++) a[k]++;
+    }
+    UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
+    {
+        float *const row = p->y + (i + r) * p->y_row;
+        store(v == V - 1 ? row + p->last : row + v * LANES, sum[r][v]);
+    }
+}
+
+#define ROWS(n)                                                                                                        \
+    case n:                                                                                                            \
+        if (n <= most) multiply_rows(n, V, far, p, i, turn);                                                           \
+        break
+
+/* n rows in groups as equal as can be, of `most` at most. */
+INLINE void multiply(const int most, const int V, const bool far, int64_t n, struct product *p)
+{
+    p->turns = (n + most - 1) / most;
+    for (int64_t turn = 0; turn < p->turns; turn++) {
+        const int64_t i = n * turn / p->turns;
+        switch (n * (turn + 1) / p->turns - i) {
+            ROWS(1);
+            ROWS(2);
+            ROWS(3);
+            ROWS(4);
+            ROWS(5);
+            ROWS(6);
+            ROWS(7);
+            ROWS(8);
+            ROWS(9);
+            ROWS(10);
+            ROWS(11);
+            ROWS(12);
+        }
+    }
+}
+
+/* n rows of V vectors. */
+static inline void multiply_panel(int64_t V, bool far, int64_t n, struct product *p)
+{
+    if (V == 1)
+        multiply(NARROW_ROWS, 1, false, n, p);
+    else if (V == MOST_VECTORS && far)
+        multiply(WIDE_ROWS, MOST_VECTORS, true, n, p);
+    else if (V == MOST_VECTORS)
+        multiply(WIDE_ROWS, MOST_VECTORS, false, n, p);
+#if defined(__AVX512F__)
+    else if (V == 3)
+        multiply(8, 3, false, n, p);
+    else
+        multiply(NARROW_ROWS, 2, false, n, p);
+#endif
+}
+
+#endif

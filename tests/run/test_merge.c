@@ -1,0 +1,83 @@
+/* test_merge.c - pairs of nodes become one step where nobody would see the difference, and only there. */
+#include <math.h>
+
+#include "nets.h"
+
+enum { COUNT = 37 };
+
+/* x -> Sigmoid s; y = s times x or another input of the same numbers. */
+static struct mc_model *product(bool sigmoid_first, bool of_x)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(COUNT)), *other = net_input(net, "other", DIMS(COUNT));
+    x->type.dtype = other->type.dtype = MC_FLOAT;
+    struct mc_value *s = net_node(net, "Sigmoid", "s", x, NULL), *factor = of_x ? x : other;
+    net_output(net, net_node(net, "Mul", "y", sigmoid_first ? s : factor, sigmoid_first ? factor : s));
+    return net;
+}
+
+static void check(struct mc_model *net, const struct mc_plan_options *options, int n_steps)
+{
+    struct mc_plan *plan = net_plan(net, options);
+    assert_int_equal(mc_plan_n_steps(plan), n_steps);
+    assert_string_equal(mc_plan_step_node(plan, n_steps - 1)->name, "y");
+    for (int i = 0; i < COUNT; i++)
+        for (int k = 0; k < 2; k++) mc_tensor_set_f64(mc_plan_input(plan, k), i, i - COUNT / 2 + 0.25);
+    net_run(plan);
+    for (int i = 0; i < COUNT; i++) {
+        const double x = i - COUNT / 2 + 0.25, y = x / (1 + exp(-x));
+        assert_true(fabs(mc_tensor_get_f64(mc_plan_output(plan, 0), i) - y) <= 4e-7 * fabs(y));
+    }
+    mc_plan_destroy(plan);
+    mc_model_destroy(net);
+}
+
+static void test_silu_is_one_step(void **state)
+{
+    check(product(false, true), &(struct mc_plan_options){0}, 1);
+    check(product(true, true), &(struct mc_plan_options){0}, 1);
+}
+
+static void test_other_products_stay_two(void **state)
+{
+    check(product(false, false), &(struct mc_plan_options){0}, 2);
+}
+
+static void test_plans_that_train_or_do_not_fold_stay_as_the_model_is(void **state)
+{
+    check(product(false, true), &(struct mc_plan_options){.training = true}, 2);
+    check(product(false, true), &(struct mc_plan_options){.no_fold = true}, 2);
+}
+
+static void test_what_somebody_sees_stays(void **state)
+{
+    struct mc_model *net = product(false, true);
+    const struct mc_value *s = mc_graph_find(net->graph, "s");
+    check(net, &(struct mc_plan_options){.n_taps = 1, .taps = &s}, 2);
+    net = product(false, true);
+    s = mc_graph_find(net->graph, "s");
+    net_output(net, net_node(net, "Neg", "z", mc_graph_find(net->graph, "s"), NULL));
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){0});
+    assert_int_equal(mc_plan_n_steps(plan), 3);
+    mc_plan_destroy(plan);
+    mc_model_destroy(net);
+}
+
+static void test_double_precision_is_left_alone(void **state)
+{
+    struct mc_model *net = product(false, true);
+    for (int i = 0; i < 2; i++) net->graph->inputs[i]->type.dtype = MC_DOUBLE;
+    check(net, &(struct mc_plan_options){0}, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silu_is_one_step),
+        cmocka_unit_test(test_other_products_stay_two),
+        cmocka_unit_test(test_plans_that_train_or_do_not_fold_stay_as_the_model_is),
+        cmocka_unit_test(test_what_somebody_sees_stays),
+        cmocka_unit_test(test_double_precision_is_left_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
