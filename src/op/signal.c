@@ -28,10 +28,10 @@ static int need_length(int64_t length, struct mc_error *err)
 }
 
 /* [.., n, ..., 1 or 2] */
-static int need_signal(const struct mc_node *node, const struct mc_fact *x, int rank, struct mc_error *err)
+static int need_signal(const struct mc_node *node, const struct mc_fact *x, struct mc_error *err)
 {
     int rc = mc_need_dtype(node, 0, x, MC_TYPES_FLOAT, err);
-    if (rc == MC_OK) rc = mc_need_rank(node, 0, x, rank ? rank : 2, rank ? rank : MC_MAX_RANK, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, 0, x, 2, MC_MAX_RANK, err);
     if (rc < 0) return rc;
     const int64_t parts = x->shape.dim[x->shape.rank - 1];
     if (parts == 1 || parts == 2) return MC_OK;
@@ -68,7 +68,7 @@ static int dft_shape(const struct mc_node *node, const struct mc_fact *const *in
                      struct mc_error *err)
 {
     struct dft d = {0};
-    int rc = need_signal(node, in[0], 0, err);
+    int rc = need_signal(node, in[0], err);
     if (rc == MC_OK) rc = read_dft(node, in, &d, err);
     if (rc < 0) return rc;
     const int last = in[0]->shape.rank - 1;
@@ -160,7 +160,7 @@ static int dft_forward(struct mc_step *step, struct mc_error *err)
 SIGNAL_OP(dft, "DFT", 17, 1, 2)
 SIGNAL_OP(dft, "DFT", 20, 1, 3)
 
-/* --- STFT: signal [N, n, 1 or 2], step, window [length], length to [N, frames, bins, 2] --- */
+/* --- STFT: signal [N, n] or [N, n, 1 or 2], step, window [length], length to [N, frames, bins, 2] --- */
 
 enum { SIGNAL, STEP, WINDOW, LENGTH };
 
@@ -168,11 +168,19 @@ struct stft {
     int64_t step, length, frames, bins;
 };
 
+/* Of a number: real, or real and imaginary. */
+static int64_t parts_of(const struct mc_shape *signal)
+{
+    return signal->rank == 3 ? signal->dim[2] : 1;
+}
+
 static int stft_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                       struct mc_error *err)
 {
     struct stft s;
-    int rc = need_signal(node, in[SIGNAL], 3, err);
+    int rc = mc_need_dtype(node, SIGNAL, in[SIGNAL], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, SIGNAL, in[SIGNAL], 2, 3, err);
+    if (rc == MC_OK && in[SIGNAL]->shape.rank == 3) rc = need_signal(node, in[SIGNAL], err);
     if (rc == MC_OK && in[WINDOW]) rc = mc_need_dtype(node, WINDOW, in[WINDOW], MC_TYPES_FLOAT, err);
     if (rc == MC_OK && in[WINDOW]) rc = mc_need_rank(node, WINDOW, in[WINDOW], 1, 1, err);
     if (rc < 0) return rc;
@@ -182,7 +190,7 @@ static int stft_shape(const struct mc_node *node, const struct mc_fact *const *i
     if (rc == MC_OK) rc = read_number(node, in, LENGTH, usual, &s.length, err);
     if (rc == MC_OK) rc = need_length(s.length, err);
     if (rc < 0) return rc;
-    const bool onesided = mc_node_int(node, "onesided", 1) && x->dim[2] == 1;
+    const bool onesided = mc_node_int(node, "onesided", 1) && parts_of(x) == 1;
     if (s.step < 1 || s.length > x->dim[1] || (in[WINDOW] && in[WINDOW]->shape.dim[0] != s.length))
         return mc_error_set(err, MC_ERR_INPUT,
                             "frames of %" PRId64 " each %" PRId64 " do not go with a signal of %" PRId64
@@ -212,7 +220,7 @@ static int stft_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[SIGNAL], *window = step->in[WINDOW];
     struct mc_tensor *y = step->out[0];
-    const int64_t length = frame_length(step), n = x->shape.dim[1], parts = x->shape.dim[2];
+    const int64_t length = frame_length(step), n = x->shape.dim[1], parts = parts_of(&x->shape);
     const int64_t frames = y->shape.dim[1], bins = y->shape.dim[2], pace = mc_tensor_get_i64(step->in[STEP], 0);
     double *const frame = step->workspace, *const spectrum = frame + 2 * length, *room = spectrum + 2 * length;
     mc_fourier_init(length, false, room);

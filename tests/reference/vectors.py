@@ -178,6 +178,7 @@ CASES = [
     ("dft", "DFT", 20, {}, [draw(2, 12, 3, 2), one(16), one(1)], 1),
     ("dft_one_sided", "DFT", 17, {"onesided": 1, "axis": 1}, [draw(2, 15, 1)], 1),
     ("dft_inverse_one_sided", "DFT", 20, {"onesided": 1, "inverse": 1}, [draw(2, 6, 2)], 1),
+    ("stft_of_numbers", "STFT", 17, {}, [draw(2, 30), one(5), draw(8, seed=1)], 1),
     ("stft", "STFT", 17, {}, [draw(2, 30, 1), one(5), draw(8, seed=1)], 1),
     ("mel", "MelWeightMatrix", 17, {}, [one(6), one(32), one(8000), np.float32(100), np.float32(3500)], 1),
     ("roi_align", "RoiAlign", 16, {"output_height": 2, "output_width": 3, "spatial_scale": 0.5},
