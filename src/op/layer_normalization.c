@@ -188,10 +188,10 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     return rc;
 }
 
-const struct mc_op mc_op_layer_normalization_17 = {
+const struct mc_op mc_op_layer_normalization_1 = {
     .domain = "",
     .type = "LayerNormalization",
-    .since = 17,
+    .since = 1, /* ONNX Runtime's optimizer writes it whatever the opset */
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 3,

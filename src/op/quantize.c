@@ -275,11 +275,11 @@ static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
-#define QUANTIZE_OP(name, onnx_type, why)                                                                              \
-    const struct mc_op mc_op_##name##_10 = {                                                                           \
-        .domain = "",                                                                                                  \
+#define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, why)                                                \
+    const struct mc_op mc_op_##constant = {                                                                            \
+        .domain = op_domain,                                                                                           \
         .type = onnx_type,                                                                                             \
-        .since = 10,                                                                                                   \
+        .since = version,                                                                                              \
         .min_inputs = 2,                                                                                               \
         .max_inputs = 3,                                                                                               \
         .n_outputs = 1,                                                                                                \
@@ -291,8 +291,14 @@ static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
-QUANTIZE_OP(dequantize_linear, "DequantizeLinear", "quantized numbers have no derivative here yet")
-QUANTIZE_OP(quantize_linear, "QuantizeLinear", "rounding has no derivative here yet")
+/* ONNX Runtime's are the same, with 4 and 16 bits before the standard had them. */
+QUANTIZE_OP(dequantize_linear_10, "", 10, dequantize_linear, "DequantizeLinear",
+            "quantized numbers have no derivative here yet")
+QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative here yet")
+QUANTIZE_OP(microsoft_dequantize_linear_1, "com.microsoft", 1, dequantize_linear, "DequantizeLinear",
+            "quantized numbers have no derivative here yet")
+QUANTIZE_OP(microsoft_quantize_linear_1, "com.microsoft", 1, quantize_linear, "QuantizeLinear",
+            "rounding has no derivative here yet")
 
 /* --- DynamicQuantizeLinear: to uint8, by the range that the data have --- */
 

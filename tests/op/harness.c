@@ -109,8 +109,13 @@ struct mc_model *op_model(const struct op_case *c, enum mc_dtype float_type)
     struct mc_value *in[OP_MAX_INPUTS], *out[OP_MAX_OUTPUTS];
     const int n_in = count_inputs(c), n_out = count_outputs(c);
     assert_ok(mc_model_create(&model, c->opset, &err), err);
-    if (c->domain) { /* the case's domain is the one that the model imports */
-        model->opsets[0].domain = c->domain;
+    if (c->domain) { /* beside the standard's, which neighbours of the node are of */
+        struct mc_opset *opsets = MC_ARENA_ARRAY(&model->arena, struct mc_opset, 2);
+        assert_non_null(opsets);
+        opsets[0] = (struct mc_opset){.domain = c->domain, .version = c->opset};
+        opsets[1] = (struct mc_opset){.domain = "", .version = 17};
+        model->opsets = opsets;
+        model->n_opsets = 2;
     }
     for (int i = 0; i < n_in; i++) in[i] = add_input(c, model->graph, i, float_type);
     for (int i = 0; i < n_out; i++) {

@@ -11,7 +11,7 @@ import sys
 
 import onnx.defs
 
-ROW = re.compile(r"\| (?:(ai\.onnx\.ml)\.)?(\w+) \| (?:from )?(\d+)(?: to (\d+))? \|")
+ROW = re.compile(r"\| (?:(ai\.onnx\.ml|com\.microsoft)\.)?(\w+) \| (?:from )?(\d+)(?: to (\d+))? \|")
 ENTRY = re.compile(r"MC_OP\((\w+)(?:,\s*\"([^)]*)\")?\)\n", re.S)
 schemas = {}
 for schema in onnx.defs.get_all_schemas_with_history():
@@ -49,7 +49,7 @@ def main():
 
     def replace(match):
         new = next(words)
-        return entry(match[1], new if new is not None else (match[2] or "").split())
+        return entry(match[1], new if new is not None else (match[2] or "").replace('"', "").split())
 
     with open(path, "w") as file:
         file.write(ENTRY.sub(replace, text))

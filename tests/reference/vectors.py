@@ -36,6 +36,7 @@ def bytes8(*shape, seed=0, dtype=np.uint8):
     return np.random.default_rng(seed + 11).integers(info.min, info.max + 1, shape).astype(dtype)
 
 
+MICROSOFT_DOMAIN = "com.microsoft"
 V = np.array([-0.0, 0.5, -0.5, 1, -1, 2.5, -2.75, 1.5, -10, 10, 100, -100], dtype=np.float32)
 UNIT = draw(9, low=-0.99, high=0.99)
 X = draw(2, 3, 4)
@@ -193,6 +194,95 @@ CASES = [
     ("bit_cast", "BitCast", 26, {"to": 6}, [draw(3)], 1),
     ("cast_strings", "Cast", 13, {"to": 1}, [np.array(["1.5", "-2e3", "NaN"], dtype=object)], 1),
 ]
+I32 = np.int32
+QA = [bytes8(2, 3), np.float32(0.02), np.uint8(100)]
+QB = [bytes8(2, 3, seed=1), np.float32(0.03), np.uint8(7)]
+QY = [np.float32(0.05), np.uint8(50)]
+TOKENS = [draw(2, 4, 8), draw(2, 5, 8, seed=1), draw(2, 5, 8, seed=2)]
+BITS = {"N": 3, "K": 40, "block_size": 16}
+# The same for com.microsoft (SimplifiedLayerNormalization has its place in the standard's domain): version 1
+MICROSOFT = [
+    ("fused_conv", "FusedConv", {"activation": "HardSigmoid", "activation_params": [0.1, 0.4], "pads": [1, 0, 0, 1]},
+     [draw(1, 2, 4, 5), draw(3, 2, 2, 2, seed=1), draw(3, seed=2)], 1),
+    ("fused_conv_sum", "FusedConv", {"activation": "Relu"},
+     [draw(1, 2, 4, 5), draw(3, 2, 2, 2, seed=1), draw(3, seed=2), draw(1, 3, 3, 4, seed=3)], 1),
+    ("fused_gemm", "FusedGemm", {"activation": "LeakyRelu", "activation_alpha": 0.2, "transB": 1},
+     [draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2)], 1),
+    ("fused_matmul", "FusedMatMul", {"transA": 1, "transBatchB": 1, "alpha": 0.5},
+     [draw(2, 4, 3), draw(4, 2, 5, seed=1)], 1),
+    ("gelu_microsoft", "Gelu", {}, [V], 1),
+    ("bias_gelu", "BiasGelu", {}, [X, draw(4, seed=1)], 1),
+    ("fast_gelu", "FastGelu", {}, [X, draw(4, seed=1)], 1),
+    ("quick_gelu", "QuickGelu", {}, [V], 1),
+    ("simplified_layer_norm", "SimplifiedLayerNormalization", {"epsilon": 1e-5}, [X, draw(4, seed=1)], 1),
+    ("skip_layer_norm", "SkipLayerNormalization", {"epsilon": 1e-5},
+     [X, draw(2, 3, 4, seed=1), draw(4, seed=2), draw(4, seed=3), draw(4, seed=4)], [0, 3]),
+    ("skip_simplified_layer_norm", "SkipSimplifiedLayerNormalization", {"epsilon": 1e-5},
+     [X, draw(2, 3, 4, seed=1), draw(4, seed=2)], [0, 3]),
+    ("embed_layer_norm", "EmbedLayerNormalization", {"epsilon": 1e-5},
+     [np.array([[1, 2, 0], [4, 3, 3]], dtype=I32), np.array([[0, 0, 1], [1, 0, 1]], dtype=I32), draw(6, 4),
+      draw(5, 4, seed=1), draw(2, 4, seed=2), draw(4, seed=3), draw(4, seed=4),
+      np.array([[1, 1, 0], [1, 1, 1]], dtype=I32)], 3),
+    ("attention_mask", "Attention", {"num_heads": 2, "unidirectional": 1},
+     [draw(2, 4, 8), draw(8, 24, seed=1), draw(24, seed=2), np.array([[0, 0, 1, 1], [1, 1, 1, 1]], dtype=I32)], 1),
+    ("attention_ends", "Attention", {"num_heads": 2, "qkv_hidden_sizes": [8, 8, 4]},
+     [draw(2, 4, 8), draw(8, 20, seed=1), draw(20, seed=2), ints(4, 3, 1, 0, dtype=I32)], 1),
+    ("attention_past", "Attention", {"num_heads": 2, "unidirectional": 1, "scale": 0.3},
+     [draw(2, 4, 8), draw(8, 24, seed=1), draw(24, seed=2), None, draw(2, 2, 2, 3, 4, seed=3)], 2),
+    ("qattention", "QAttention", {"num_heads": 2},
+     [bytes8(2, 4, 8), bytes8(8, 24, seed=1, dtype=np.int8), draw(24), np.float32(0.01), np.float32(0.02),
+      ints(3, 4, dtype=I32), np.uint8(120), np.int8(3)], 1),
+    ("multi_head", "MultiHeadAttention", {"num_heads": 2},
+     [*TOKENS, draw(24, seed=3), np.array([[1, 1, 1, 0, 0], [1, 1, 1, 1, 1]], dtype=I32), draw(1, 2, 4, 5, seed=4)], 1),
+    ("multi_head_cross", "MultiHeadAttention", {"num_heads": 2},
+     [draw(2, 4, 8), draw(2, 2, 5, 4, seed=1), draw(2, 2, 5, 4, seed=2)], 1),
+    ("multi_head_past", "MultiHeadAttention", {"num_heads": 2, "unidirectional": 1},
+     [draw(2, 4, 8), draw(2, 4, 8, seed=1), draw(2, 4, 8, seed=2), None, None, None, draw(2, 2, 3, 4, seed=3),
+      draw(2, 2, 3, 4, seed=4)], 3),
+    ("rotary_microsoft", "RotaryEmbedding", {"interleaved": 1}, [draw(2, 3, 8), ints(2), draw(6, 2, seed=1), draw(6, 2, seed=2)], 1),
+    ("grouped_prompt", "GroupQueryAttention", {"num_heads": 4, "kv_num_heads": 2, "do_rotary": 1},
+     [draw(1, 3, 64), draw(1, 3, 32, seed=1), draw(1, 3, 32, seed=2), draw(1, 2, 0, 16), draw(1, 2, 0, 16),
+      ints(2, dtype=I32), one(3, dtype=I32), draw(5, 8, seed=3), draw(5, 8, seed=4)], 3),
+    ("grouped_token", "GroupQueryAttention", {"num_heads": 4, "kv_num_heads": 2, "local_window_size": 3},
+     [draw(2, 1, 64), draw(2, 1, 32, seed=1), draw(2, 1, 32, seed=2), draw(2, 2, 4, 16, seed=3),
+      draw(2, 2, 4, 16, seed=4), ints(4, 4, dtype=I32), one(5, dtype=I32)], 3),
+    *[(f"matmul_{bits}_bits", "MatMulNBits", {**BITS, "bits": bits},
+       [draw(2, 40), bytes8(3, 3, 2 * bits), draw(3, 3, seed=1), bytes8(3, (3 * bits + 7) // 8, seed=1), None, draw(3, seed=2)], 1)
+      for bits in (4, 8)],
+    ("dynamic_quantize_matmul", "DynamicQuantizeMatMul", {},
+     [draw(3, 4), bytes8(4, 2, dtype=np.int8), np.float32(0.02), np.int8(3), draw(2, seed=1)], 1),
+    ("matmul_integer_to_float", "MatMulIntegerToFloat", {},
+     [bytes8(3, 4), bytes8(4, 2, seed=1, dtype=np.int8), np.float32(0.02), draw(2, low=0.01), np.uint8(100),
+      ints(3, -5, dtype=np.int8), draw(2, seed=1)], 1),
+    ("matmul_integer16", "MatMulInteger16", {}, [ints(300, -700, dtype=np.int16)[None], ints(900, 5, dtype=np.int16)[:, None]], 1),
+    ("qlinear_add", "QLinearAdd", {}, [*QA, *QB, *QY], 1),
+    ("qlinear_mul", "QLinearMul", {}, [*QA, *QB, *QY], 1),
+    ("qlinear_where", "QLinearWhere", {}, [np.array([True, False, True]), *QA, *QB, *QY], 1),
+    ("qlinear_sigmoid", "QLinearSigmoid", {}, [*QA, np.float32(0.004), np.uint8(3)], 1),
+    ("qlinear_leaky_relu", "QLinearLeakyRelu", {"alpha": 0.1}, [*QA, *QY], 1),
+    ("qlinear_softmax", "QLinearSoftmax", {"opset": 13, "axis": -1}, [*QA, np.float32(1 / 256), np.uint8(0)], 1),
+    ("qlinear_softmax_old", "QLinearSoftmax", {"opset": 11, "axis": 0}, [*QA, np.float32(1 / 256), np.uint8(0)], 1),
+    ("qlinear_concat", "QLinearConcat", {"axis": 1}, [*QY, *QA, *QB], 1),
+    ("qlinear_average_pool", "QLinearAveragePool", {"kernel_shape": [2, 2], "channels_last": 1},
+     [bytes8(1, 4, 5, 2), np.float32(0.02), np.uint8(100), np.float32(0.023), np.uint8(90)], 1),
+    ("qlinear_global_average_pool", "QLinearGlobalAveragePool", {},
+     [bytes8(1, 2, 4, 5), np.float32(0.02), np.uint8(100), np.float32(0.005), np.uint8(90)], 1),
+    ("nhwc_max_pool", "NhwcMaxPool", {"kernel_shape": [2, 3], "strides": [2, 1]}, [bytes8(1, 5, 6, 2)], 1),
+    ("qgemm", "QGemm", {"transB": 1},
+     [bytes8(2, 3), np.float32(0.02), np.uint8(100), bytes8(4, 3, seed=1), np.float32(0.03), np.uint8(7),
+      ints(5, -300, 20, 999, dtype=I32), np.float32(0.5), np.uint8(50)], 1),
+    ("qgemm_floats", "QGemm", {"alpha": 0.5},
+     [bytes8(2, 3), np.float32(0.02), np.uint8(100), bytes8(3, 4, seed=1), np.float32(0.03), np.uint8(7)], 1),
+    ("quantize_int16", "QuantizeLinear", {"axis": 1}, [draw(2, 3), draw(3, low=0.01, high=0.1), ints(5, -3, 0, dtype=np.int16)], 1),
+    ("dequantize_int16", "DequantizeLinear", {"axis": 1},
+     [bytes8(2, 3, dtype=np.int16), draw(3, low=0.01, high=0.1), ints(5, -3, 0, dtype=np.int16)], 1),
+]
+# Too much for feeding: what the runtime wants constant
+FIXED = [
+    ("qlinear_conv_last", "QLinearConv", {"channels_last": 1, "pads": [1, 1, 1, 1]},
+     [bytes8(1, 4, 4, 2), np.float32(0.02), np.uint8(120), bytes8(3, 2, 3, 3, seed=1, dtype=np.int8), draw(3, low=0.01, high=0.03),
+      ints(0, 0, 0, dtype=np.int8), np.float32(0.5), np.uint8(100), ints(5, -300, 20, dtype=I32)], 1),
+]
 # name, opset, graph as onnx.parser reads it, inputs: what needs more than one node
 GRAPHS = [
     ("sequences", 17, """g (float[2, 3] a, float[1, 3] b) => (float[r, c] y, int64 n, float[p, q] z) {
@@ -265,12 +355,16 @@ GRAPHS = [
 ]
 
 
-def single(kind, opset, attributes, inputs, n_out):
+def single(kind, attributes, inputs, outputs, domain="", n_fed=99):
+    """A graph of one node; `outputs`: how many, or which. Inputs from n_fed on are initializers."""
+    wanted = range(outputs) if isinstance(outputs, int) else outputs
     names = ["" if v is None else f"in{i}" for i, v in enumerate(inputs)]
-    node = helper.make_node(kind, names, [f"out{i}" for i in range(n_out)], **attributes)
+    node = helper.make_node(kind, names, [f"out{i}" if i in wanted else "" for i in range(max(wanted) + 1)],
+                            domain=domain or None, **attributes)
     given = [helper.make_tensor_value_info(n, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
-             for n, v in zip(names, inputs) if n]
-    return helper.make_graph([node], "g", given, [onnx.ValueInfoProto(name=n) for n in node.output])
+             for n, v in zip(names[:n_fed], inputs) if n]
+    fixed = [numpy_helper.from_array(v, n) for n, v in zip(names[n_fed:], inputs[n_fed:]) if n]
+    return helper.make_graph([node], "g", given, [onnx.ValueInfoProto(name=n) for n in node.output if n], fixed)
 
 
 def run(model, feeds):
@@ -285,7 +379,10 @@ def run(model, feeds):
 
 
 def write(folder, name, graph, opset, inputs):
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", max(opset, 7))], ir_version=10)
+    imports = [helper.make_opsetid("", max(opset, 7))]
+    if any(node.domain == MICROSOFT_DOMAIN for node in graph.node):
+        imports.append(helper.make_opsetid(MICROSOFT_DOMAIN, 1))
+    model = helper.make_model(graph, opset_imports=imports, ir_version=10)
     given = [np.asarray(v) for v in inputs if v is not None]
     outputs, who = run(model, {i.name: v for i, v in zip(graph.input, given)})
     for role, values in (("fed", given), ("want", outputs)):
@@ -301,7 +398,13 @@ def main():
     folder = sys.argv[1]
     for name, kind, opset, attributes, inputs, n_out in CASES:
         given = [None if v is None else np.asarray(v) for v in inputs]
-        print(name, write(folder, name, single(kind, opset, attributes, given, n_out), opset, given))
+        print(name, write(folder, name, single(kind, attributes, given, n_out), opset, given))
+    for name, kind, attributes, inputs, outputs in MICROSOFT + FIXED:
+        given = [None if v is None else np.asarray(v) for v in inputs]
+        domain = "" if kind == "SimplifiedLayerNormalization" else MICROSOFT_DOMAIN
+        n_fed = 1 if (name, kind) in [f[:2] for f in FIXED] else 99
+        graph = single(kind, attributes, given, outputs, domain, n_fed)
+        print(name, write(folder, name, graph, 17, given[:n_fed]))
     for name, opset, text, inputs in GRAPHS:
         print(name, write(folder, name, onnx.parser.parse_graph(text), opset, inputs))
 
