@@ -9,7 +9,7 @@
     extern const struct mc_poolings mc_poolings_##name;                                                                \
     extern const struct mc_loops mc_loops_##name;                                                                      \
     extern mc_unary_fn mc_silu_##name;                                                                                 \
-    extern const struct mc_pointwise_loops mc_pointwise_loops_##name;                                                  \
+    extern const struct mc_packed_loops mc_packed_loops_##name;                                                        \
     extern const struct mc_winograd_loops mc_winograd_loops_##name;                                                    \
     extern const struct mc_updates mc_updates_##name;                                                                  \
     static const struct mc_kernels name##_kernels = {.cpu = isa,                                                       \
@@ -18,7 +18,7 @@
                                                      .channels = &mc_channels_##name,                                  \
                                                      .poolings = &mc_poolings_##name,                                  \
                                                      .silu = mc_silu_##name,                                           \
-                                                     .pointwise = &mc_pointwise_loops_##name,                          \
+                                                     .packed = &mc_packed_loops_##name,                                \
                                                      .winograd = &mc_winograd_loops_##name}
 
 TABLE(MC_CPU_PORTABLE, portable);

@@ -9,12 +9,12 @@
 #include "kernel/loops.h"
 #include "kernel/runtime.h"
 
-struct mc_channels;        /* kernel/channel.h: one channel of a batch */
-struct mc_loops;           /* kernel/loops.h: element-wise, reductions, softmax */
-struct mc_pointwise_loops; /* kernel/pointwise.h: one tap */
-struct mc_poolings;        /* kernel/pooling.h: sliding windows */
-struct mc_updates;         /* kernel/update.h: losses, optimizer steps */
-struct mc_winograd_loops;  /* kernel/winograd.h: 3x3 filters */
+struct mc_channels;       /* kernel/channel.h: one channel of a batch */
+struct mc_loops;          /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_packed_loops;   /* kernel/packed.h: products with constant matrices */
+struct mc_poolings;       /* kernel/pooling.h: sliding windows */
+struct mc_updates;        /* kernel/update.h: losses, optimizer steps */
+struct mc_winograd_loops; /* kernel/winograd.h: 3x3 filters */
 
 struct mc_kernels {
     enum mc_cpu cpu;
@@ -22,7 +22,7 @@ struct mc_kernels {
     const struct mc_updates *updates;
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
-    const struct mc_pointwise_loops *pointwise;
+    const struct mc_packed_loops *packed;
     mc_unary_fn *silu; /* x / (1 + e^-x) on float32. Not of the loops, which give the same bits everywhere: faster */
     const struct mc_winograd_loops *winograd;
 };

@@ -11,6 +11,7 @@
 #include "kernel/broadcast.h"
 #include "kernel/copy.h"
 #include "kernel/kernels.h"
+#include "kernel/packed.h"
 #include "op/ops.h"
 
 /* The node's product for these shapes of A and B; beta is C's factor. */
@@ -64,10 +65,35 @@ static void spread_addend(const struct mc_tensor *y, const struct mc_tensor *c)
     mc_copy_box(y->data, c->data, &box, (size_t)mc_dtype_bits(y->dtype) / 8);
 }
 
+/* A plain product, of so few rows that BLAS would be busier packing B than multiplying? C may be a row. */
+static bool is_packed(const struct mc_step *step, const struct mc_gemm *g)
+{
+    const struct mc_tensor *c = step->in[2];
+    if (c && (g->beta != 1 || mc_tensor_count(c) != g->n || c->shape.dim[c->shape.rank - 1] != g->n)) return false;
+    return mc_step_packs(step, g->m, g->n) && !g->trans_a && g->alpha == 1;
+}
+
+static int gemm_prepare(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *b = step->in[1];
+    const struct mc_gemm g = product_of(step->node, b->dtype, &step->in[0]->shape, &b->shape);
+    if (!is_packed(step, &g)) return MC_OK;
+    const struct mc_unpacked w = {
+        .w = b->data, .K = g.k, .M = g.n, .row_step = g.trans_b ? 1 : g.n, .column_step = g.trans_b ? g.k : 1};
+    struct mc_packed *packed;
+    const int rc = mc_packed_create(&packed, &w, step->runtime, err);
+    if (rc == MC_OK) step->state = packed;
+    return rc;
+}
+
 static int gemm_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *a = step->in[0], *b = step->in[1], *c = step->in[2], *y = step->out[0];
     struct mc_gemm g = product_of(step->node, y->dtype, &a->shape, &b->shape);
+    if (step->state) {
+        mc_packed_run(step->state, g.m, a->data, c ? c->data : NULL, y->data);
+        return MC_OK;
+    }
     if (!c) g.beta = 0;
     if (g.beta != 0) spread_addend(y, c);
     mc_gemm(&g, a->data, b->data, y->data);
@@ -168,6 +194,8 @@ const struct mc_op mc_op_gemm_7 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = gemm_shape,
+    .prepare = gemm_prepare,
+    .release = mc_step_release_packed,
     .forward = gemm_forward,
     .backward = gemm_backward,
     .coupling = gemm_coupling,

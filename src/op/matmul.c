@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "kernel/blas.h"
+#include "kernel/packed.h"
 #include "op/ops.h"
 
 /* Operands as stacks of matrices. `y` is dense; offsets of a and b are 0 along what they broadcast. */
@@ -112,10 +113,26 @@ static int matmul_shape(const struct mc_node *node, const struct mc_fact *const 
     return MC_OK;
 }
 
+static int matmul_prepare(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *a = step->in[0], *b = step->in[1];
+    const struct product p = product_of(&a->shape, &b->shape);
+    if (b->shape.rank != 2 || !mc_step_packs(step, p.m, p.n)) return MC_OK;
+    const struct mc_unpacked w = {.w = b->data, .K = p.k, .M = p.n, .row_step = p.n, .column_step = 1};
+    struct mc_packed *packed;
+    const int rc = mc_packed_create(&packed, &w, step->runtime, err);
+    if (rc == MC_OK) step->state = packed;
+    return rc;
+}
+
 static int matmul_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *a = step->in[0], *b = step->in[1], *y = step->out[0];
     const struct product p = product_of(&a->shape, &b->shape);
+    if (step->state) {
+        mc_packed_run(step->state, p.m, a->data, NULL, y->data);
+        return MC_OK;
+    }
     const struct mc_gemm gemm = mc_gemm_dense(y->dtype, false, false, p.m, p.n, p.k);
     const struct mc_gemm_batch batch = batch_of(&p, p.a, p.b, p.y);
     mc_gemm_batched(&gemm, &batch, a->data, b->data, y->data);
@@ -239,6 +256,8 @@ const struct mc_op mc_op_matmul_1 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = matmul_shape,
+    .prepare = matmul_prepare,
+    .release = mc_step_release_packed,
     .forward = matmul_forward,
     .backward = matmul_backward,
     .coupling = matmul_coupling,

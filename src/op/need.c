@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "kernel/packed.h"
 #include "op/ops.h"
 
 static const char *input_name(const struct mc_node *node, int i)
@@ -114,6 +115,24 @@ enum mc_order mc_order_broadcast(const struct mc_step *step)
         if (out->rank < 3 || (!mc_shape_equal(in, out) && !lies_either_way(in, out->rank))) return MC_ORDER_FIRST;
     }
     return MC_ORDER_SAME;
+}
+
+/* --- products --- */
+
+/* From so many rows on BLAS is as fast, and needs no second copy of the matrix. */
+enum { MOST_PACKED_ROWS = 64 };
+
+bool mc_step_packs(const struct mc_step *step, int64_t rows, int64_t columns)
+{
+    const struct mc_tensor *w = step->in[1];
+    return step->in_constant[1] && !step->training && w->dtype == MC_FLOAT && w->data && rows <= MOST_PACKED_ROWS &&
+           mc_packed_takes(columns, step->runtime);
+}
+
+void mc_step_release_packed(struct mc_step *step)
+{
+    mc_packed_destroy(step->state);
+    step->state = NULL;
 }
 
 /* --- costs --- */

@@ -48,6 +48,13 @@ enum mc_order mc_order_broadcast(const struct mc_step *step);
 /* MC_ORDER_SAME, for what treats in[0] and out[0] alike and looks at how they lie. */
 enum mc_order mc_order_same(const struct mc_step *step);
 
+/* --- products with constant matrices (kernel/packed.h) --- */
+
+/* Should in[1] be packed for a product of `rows` rows and `columns` columns? float32 only. */
+bool mc_step_packs(const struct mc_step *step, int64_t rows, int64_t columns);
+/* A release rule for whoever keeps a struct mc_packed as its state. */
+void mc_step_release_packed(struct mc_step *step);
+
 /* --- what others merge into --- */
 
 /* out[0] = in[0] sigmoid(in[0]), float32, inference: Swish as older models spell it. */

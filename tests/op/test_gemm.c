@@ -1,4 +1,5 @@
 /* test_gemm.c - Gemm. */
+#include "base/alloc.h"
 #include "coupled.h"
 #include "harness.h"
 #include "products.h"
@@ -31,6 +32,27 @@ static void test_gemm_of_nothing_is_its_addend(void **state)
     op_check(&no_sum, &(struct op_tensor){OP_DIMS(2, 3), OP_DATA(1, 2, 3, 1, 2, 3)}, 0);
     const struct op_case no_rows = {.type = "Gemm", .opset = 13, .in = {{OP_DIMS(0, 4)}, {OP_DIMS(4, 3)}}};
     op_check(&no_rows, &(struct op_tensor){OP_DIMS(0, 3)}, 0);
+}
+
+/* Packed: as exporters write it. Not packed: what scales, transposes or does not add a row. */
+static void test_gemm_with_a_stored_matrix_is_the_same_packed(void **state)
+{
+    (void)state;
+    const struct op_tensor x = {OP_DIMS(9, 33)}, turned = {OP_DIMS(33, 9)}, row = {OP_DIMS(47)},
+                           column = {OP_DIMS(9, 1)};
+    const struct op_tensor b = {OP_DIMS(33, 47), .initializer = true},
+                           b_turned = {OP_DIMS(47, 33), .initializer = true};
+    const struct op_case cases[] = {
+        {.type = "Gemm", .opset = 13, .in = {x, b_turned, row}, .attrs = {OP_INT("transB", 1)}},
+        {.type = "Gemm", .opset = 13, .in = {x, b, {OP_DIMS(1, 47), .initializer = true}}},
+        {.type = "Gemm", .opset = 13, .in = {x, b}},
+        {.type = "Gemm", .opset = 13, .in = {x, b, column}},
+        {.type = "Gemm", .opset = 13, .in = {x, b, row}, .attrs = {OP_FLOAT("alpha", 2)}},
+        {.type = "Gemm", .opset = 13, .in = {x, b, row}, .attrs = {OP_FLOAT("beta", 2)}},
+        {.type = "Gemm", .opset = 13, .in = {turned, b, row}, .attrs = {OP_INT("transA", 1)}},
+    };
+    for (size_t i = 0; i < MC_COUNT(cases); i++) op_check_precision(&cases[i], 1e-6);
+    op_check_memory(&cases[0]);
 }
 
 static void test_gemm_refuses_what_does_not_fit(void **state)
@@ -122,6 +144,7 @@ int main(void)
         cmocka_unit_test(test_gemm_backward_matches_finite_differences),
         cmocka_unit_test(test_gemm_survives_failed_allocations),
         cmocka_unit_test(test_gemm_of_nothing_is_its_addend),
+        cmocka_unit_test(test_gemm_with_a_stored_matrix_is_the_same_packed),
         cmocka_unit_test(test_gemm_refuses_what_does_not_fit),
         cmocka_unit_test(test_gemm_ties_its_sum_and_its_addend),
         cmocka_unit_test(test_gemm_moves_no_constant_into_an_addend_of_another_scale),

@@ -43,6 +43,15 @@ static void test_matmul_of_many_matrices_matches_finite_differences(void **state
         1e-5);
 }
 
+static void test_matmul_with_a_stored_matrix_is_the_same_packed(void **state)
+{
+    (void)state;
+    const struct op_case c = {
+        .type = "MatMul", .opset = 13, .in = {{OP_DIMS(2, 9, 33)}, {OP_DIMS(33, 47), .initializer = true}}};
+    op_check_precision(&c, 1e-6);
+    op_check_memory(&c);
+}
+
 static void test_matmul_refuses_what_does_not_fit(void **state)
 {
     (void)state;
@@ -110,6 +119,7 @@ int main(void)
         cmocka_unit_test(test_matmul_survives_failed_allocations),
         cmocka_unit_test(test_matmul_of_nothing_is_zero),
         cmocka_unit_test(test_matmul_of_many_matrices_matches_finite_differences),
+        cmocka_unit_test(test_matmul_with_a_stored_matrix_is_the_same_packed),
         cmocka_unit_test(test_matmul_refuses_what_does_not_fit),
         cmocka_unit_test(test_matmul_ties_data_to_a_stored_matrix_on_either_side),
         cmocka_unit_test(test_matmul_ties_batches_and_the_sum_of_computed_operands),

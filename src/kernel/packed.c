@@ -1,0 +1,96 @@
+/* packed.c - packs weights, cuts products among threads; see packed.h. */
+#include "kernel/packed.h"
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "kernel/kernels.h"
+#include "kernel/parallel.h"
+
+struct mc_packed {
+    struct mc_panels panels;
+    const struct mc_packed_loops *loops;
+    struct mc_runtime runtime;
+    float *packed;
+};
+
+/* Inputs of a block, which is read once for each panel; the fewest rows that make a panel worth loading. */
+enum { BLOCK_BYTES = 256 * 1024, BLOCK_LEAST = 48 };
+
+bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime)
+{
+    return M >= runtime->kernels->packed->lanes;
+}
+
+struct packing {
+    const struct mc_packed *p;
+    const struct mc_unpacked *w;
+};
+
+static void pack_range(void *context, int64_t begin, int64_t end)
+{
+    const struct packing *job = context;
+    for (int64_t i = begin; i < end; i++) job->p->loops->pack(&job->p->panels, job->w, i, job->p->packed);
+}
+
+int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, const struct mc_runtime *runtime,
+                     struct mc_error *err)
+{
+    struct mc_packed *p = MC_NEW(struct mc_packed);
+    if (!p) return mc_error_memory(err);
+    p->loops = runtime->kernels->packed;
+    p->runtime = *runtime;
+    p->panels = (struct mc_panels){.K = w->K, .M = w->M, .n = (w->M + p->loops->most_lanes - 1) / p->loops->most_lanes};
+    p->packed = mc_alloc_aligned(p->loops->floats(&p->panels), sizeof *p->packed);
+    if (!p->packed) {
+        mc_packed_destroy(p);
+        return mc_error_memory(err);
+    }
+    p->panels.packed = p->packed;
+    const int before = mc_runtime_enter(runtime);
+    mc_parallel(p->panels.n, mc_parallel_grain(w->K * p->loops->most_lanes), pack_range, &(struct packing){p, w});
+    mc_runtime_leave(before);
+    *packed = p;
+    return MC_OK;
+}
+
+void mc_packed_destroy(struct mc_packed *p)
+{
+    if (!p) return;
+    mc_free(p->packed);
+    mc_free(p);
+}
+
+struct running {
+    const struct mc_packed *p;
+    int64_t n, block, n_shares; /* rows, in all and of a block; into which a block's panels are cut */
+    const float *x, *b;
+    float *y;
+};
+
+static void run_range(void *context, int64_t begin, int64_t end)
+{
+    const struct running *r = context;
+    const struct mc_panels *panels = &r->p->panels;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t share = i % r->n_shares, first = i / r->n_shares * r->block, left = r->n - first;
+        if (left <= 0) break;
+        r->p->loops->run(panels, left < r->block ? left : r->block, r->x + first * panels->K, r->b,
+                         r->y + first * panels->M, panels->n * share / r->n_shares,
+                         panels->n * (share + 1) / r->n_shares);
+    }
+}
+
+void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const float *b, float *y)
+{
+    const int64_t K = p->panels.K, threads = p->runtime.n_threads;
+    const int64_t fit = BLOCK_BYTES / ((int64_t)sizeof(float) * (K > 0 ? K : 1));
+    const int64_t n_blocks = mc_parallel_blocks(n, fit < BLOCK_LEAST ? BLOCK_LEAST : fit, p->runtime.n_threads);
+    if (n_blocks == 0) return;
+    struct running r = {.p = p, .n = n, .block = (n + n_blocks - 1) / n_blocks, .x = x, .b = b, .y = y};
+    r.n_shares = (threads + n_blocks - 1) / n_blocks;
+    if (r.n_shares > p->panels.n) r.n_shares = p->panels.n;
+    const int64_t n_items = n_blocks * r.n_shares, work = n * K * p->panels.M / 16 / n_items;
+    const int before = mc_runtime_enter(&p->runtime);
+    mc_parallel(n_items, mc_parallel_grain(work), run_range, &r);
+    mc_runtime_leave(before);
+}

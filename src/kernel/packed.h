@@ -1,0 +1,48 @@
+/* packed.h - products of float32 matrices whose second factor never changes: y = x w + b, with w packed once.
+ *
+ *     x: [n, K]   w: [K, M]   b: [M] or NULL   y: [n, M], dense
+ *
+ * The columns of w are cut into panels of widths as equal as can be, that fit the registers. The last vector of the
+ * last panel ends with the last column and so may repeat some, rather than reach beyond; M has to fill a vector. Each
+ * number of y is a sum in the order of K, whatever n and the number of threads.
+ */
+#ifndef MC_KERNEL_PACKED_H
+#define MC_KERNEL_PACKED_H
+
+#include "kernel/runtime.h"
+
+/* w as it lies: w[k, m] at k row_step + m column_step. */
+struct mc_unpacked {
+    const float *w;
+    int64_t K, M, row_step, column_step;
+};
+
+struct mc_packed;
+
+/* Can it be packed? */
+bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime);
+/* To be run with the number of threads of `runtime`. `w` is not needed afterwards. MC_ERR_SYSTEM without memory. */
+int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, const struct mc_runtime *runtime,
+                     struct mc_error *err);
+void mc_packed_destroy(struct mc_packed *packed);
+void mc_packed_run(const struct mc_packed *packed, int64_t n, const float *x, const float *b, float *y);
+
+/* --- one instruction set's --- */
+
+struct mc_panels {
+    int64_t K, M;
+    int64_t n;           /* panels */
+    const float *packed; /* panel after panel of [K, vectors] */
+};
+
+struct mc_packed_loops {
+    int64_t lanes, most_lanes; /* floats of a vector, and of a panel at most */
+    size_t (*floats)(const struct mc_panels *panels);
+    /* Fill one panel of `packed`, which is 64-byte aligned. */
+    void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed);
+    /* Panels [from, to) of the product. */
+    void (*run)(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t from,
+                int64_t to);
+};
+
+#endif

@@ -1,0 +1,111 @@
+/* test_packed.c - products with packed matrices against the plain sum, and against themselves in other cuts. */
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+#include "kernel/kernels.h"
+#include "kernel/packed.h"
+#include "test.h"
+
+enum { MOST = 200 };
+
+static float *random_floats(int64_t n, uint64_t stream)
+{
+    struct mc_rng rng;
+    float *a = MC_NEW_ARRAY(float, n);
+    assert_non_null(a);
+    mc_rng_init(&rng, 11, stream);
+    for (int64_t i = 0; i < n; i++) a[i] = (float)mc_rng_range(&rng, -1, 1);
+    return a;
+}
+
+struct operands {
+    int64_t n, K, M;
+    bool transposed; /* w lies as [M, K] */
+    const float *x, *w, *b;
+};
+
+static double exact(const struct operands *o, int64_t row, int64_t column)
+{
+    double sum = o->b ? (double)o->b[column] : 0;
+    for (int64_t k = 0; k < o->K; k++) {
+        const float w = o->transposed ? o->w[column * o->K + k] : o->w[k * o->M + column];
+        sum += (double)o->x[row * o->K + k] * (double)w;
+    }
+    return sum;
+}
+
+/* y, surrounded by numbers that have to stay. */
+static float *run(const struct operands *o, enum mc_cpu cpu, int threads)
+{
+    struct mc_error err = {0};
+    struct mc_runtime runtime;
+    struct mc_packed *packed;
+    const struct mc_unpacked w = {
+        .w = o->w, .K = o->K, .M = o->M, .row_step = o->transposed ? 1 : o->M, .column_step = o->transposed ? o->K : 1};
+    mc_runtime_init(&runtime, threads, cpu);
+    assert_true(mc_packed_takes(o->M, &runtime));
+    assert_ok(mc_packed_create(&packed, &w, &runtime, &err), err);
+    float *y = MC_NEW_ARRAY(float, o->n * o->M + 1);
+    assert_non_null(y);
+    y[o->n * o->M] = 42;
+    mc_packed_run(packed, o->n, o->x, o->b, y);
+    assert_true(y[o->n * o->M] == 42);
+    mc_packed_destroy(packed);
+    return y;
+}
+
+static void check(const struct operands *o)
+{
+    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) {
+        float *y = run(o, cpu, 1), *again = run(o, cpu, 3);
+        for (int64_t i = 0; i < o->n * o->M; i++)
+            assert_true(fabs((double)y[i] - exact(o, i / o->M, i % o->M)) <= 2e-6 * sqrt((double)o->K + 1));
+        assert_memory_equal(y, again, (size_t)(o->n * o->M) * sizeof *y);
+        mc_free(y);
+        mc_free(again);
+    }
+}
+
+static void test_products_of_every_number_of_rows(void **state)
+{
+    float *x = random_floats(MOST * 37, 1), *w = random_floats(37 * 107, 2), *b = random_floats(107, 3);
+    for (int64_t n = 0; n < 40; n++)
+        check(
+            &(struct operands){.n = n, .K = 37, .M = 107, .transposed = n % 2, .x = x, .w = w, .b = n % 3 ? b : NULL});
+    check(&(struct operands){.n = MOST, .K = 37, .M = 107, .x = x, .w = w, .b = b});
+    mc_free(x);
+    mc_free(w);
+    mc_free(b);
+}
+
+static void test_products_of_every_width(void **state)
+{
+    float *x = random_floats(13 * 9, 1), *w = random_floats(9 * 150, 2), *b = random_floats(150, 3);
+    for (int64_t M = 16; M < 150; M++)
+        check(&(struct operands){.n = 13, .K = 9, .M = M, .transposed = M % 2, .x = x, .w = w, .b = b});
+    mc_free(x);
+    mc_free(w);
+    mc_free(b);
+}
+
+static void test_matrices_beyond_the_cache_and_empty_sums(void **state)
+{
+    float *x = random_floats(7 * 700, 1), *w = random_floats(700 * 400, 2), *b = random_floats(400, 3);
+    check(&(struct operands){.n = 7, .K = 700, .M = 400, .x = x, .w = w});
+    check(&(struct operands){.n = 7, .K = 0, .M = 400, .x = x, .w = w, .b = b});
+    mc_free(x);
+    mc_free(w);
+    mc_free(b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products_of_every_number_of_rows),
+        cmocka_unit_test(test_products_of_every_width),
+        cmocka_unit_test(test_matrices_beyond_the_cache_and_empty_sums),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
