@@ -62,6 +62,7 @@ int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolu
     struct mc_convolver *c = MC_NEW(struct mc_convolver);
     if (!c) return mc_error_memory(err);
     c->conv = *convolution;
+    c->conv.window = mc_window_without_ones(&convolution->window); /* SIMD code runs along the last axis */
     const struct mc_window *w = &c->conv.window;
     c->size = c->conv.dtype == MC_FLOAT ? sizeof(float) : sizeof(double);
     c->x_bytes = (size_t)(c->conv.N * c->conv.C * mc_window_inputs(w)) * c->size;

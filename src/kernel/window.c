@@ -28,6 +28,23 @@ int64_t mc_window_reach(const struct mc_window *w, int axis)
     return (w->kernel[axis] - 1) * w->dilation[axis] + 1;
 }
 
+struct mc_window mc_window_without_ones(const struct mc_window *w)
+{
+    struct mc_window few = {0};
+    for (int k = 0; k < w->rank; k++) {
+        const bool is_one = w->in[k] == 1 && w->out[k] == 1 && w->kernel[k] == 1 && !w->begin[k] && !w->end[k];
+        if (is_one && (few.rank > 0 || k < w->rank - 1)) continue;
+        few.in[few.rank] = w->in[k];
+        few.out[few.rank] = w->out[k];
+        few.kernel[few.rank] = w->kernel[k];
+        few.stride[few.rank] = w->stride[k];
+        few.dilation[few.rank] = w->dilation[k];
+        few.begin[few.rank] = w->begin[k];
+        few.end[few.rank++] = w->end[k];
+    }
+    return few;
+}
+
 struct mc_window mc_window_as_3d(const struct mc_window *w)
 {
     struct mc_window full = {.rank = MC_MAX_SPATIAL};

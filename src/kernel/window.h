@@ -29,6 +29,9 @@ int64_t mc_window_reach(const struct mc_window *w, int axis);
 /* The same window with leading axes of extent 1, so that there are three. */
 struct mc_window mc_window_as_3d(const struct mc_window *w);
 
+/* The same window without axes along which there is one input, one tap and nothing else; at least one axis stays. */
+struct mc_window mc_window_without_ones(const struct mc_window *w);
+
 /* Outputs [*from, *to) along an axis for which the tap meets the input and not padding; empty: *from == *to. */
 void mc_window_range(const struct mc_window *w, int axis, int64_t tap, int64_t *from, int64_t *to);
 
