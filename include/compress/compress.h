@@ -116,7 +116,8 @@ MC_API int mc_record_save(const struct mc_record *record, enum mc_format format,
 struct mc_model;
 
 /* Read an ONNX file, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED for a feature
- * of the format that is missing here; unknown operators are no error yet. */
+ * of the format that is missing here; unknown operators are no error yet. Calls of the file's own functions are kept:
+ * what runs or measures the model puts the bodies in their place for itself, a recipe for good. */
 MC_API int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err);
 MC_API void mc_model_destroy(struct mc_model *model);
 /* Write an ONNX file in one go. MC_ERR_USAGE if it exists and `overwrite` is false. */

@@ -240,6 +240,7 @@ static int copy_header(struct cloner *c, const struct mc_model *of)
     }
     to->n_opsets = of->n_opsets;
     to->n_node_ids = of->n_node_ids;
+    to->inlined = of->inlined;
     to->origin = mc_origin_retain(of->origin);
     return ok ? MC_OK : mc_error_memory(c->err);
 }

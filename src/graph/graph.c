@@ -340,16 +340,33 @@ int mc_node_position(const struct mc_node *node)
     return -1;
 }
 
+/* What a node that is out of its graph leaves behind. */
+static void retire(struct mc_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && node->outputs[i]->producer == node) node->outputs[i]->producer = NULL;
+    release_attrs(node);
+}
+
 void mc_node_remove(struct mc_node *node)
 {
     struct mc_graph *graph = node->graph;
     const int at = mc_node_position(node);
     assert(at >= 0);
-    for (int i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i] && node->outputs[i]->producer == node) node->outputs[i]->producer = NULL;
     memmove(graph->nodes + at, graph->nodes + at + 1, (size_t)(graph->n_nodes - at - 1) * sizeof *graph->nodes);
     graph->n_nodes--;
-    release_attrs(node);
+    retire(node);
+}
+
+void mc_graph_remove_nodes(struct mc_graph *graph, int n, const bool *gone)
+{
+    int kept = 0;
+    for (int i = 0; i < graph->n_nodes; i++)
+        if (i < n && gone[i])
+            retire(graph->nodes[i]);
+        else
+            graph->nodes[kept++] = graph->nodes[i];
+    graph->n_nodes = kept;
 }
 
 int mc_node_set_input(struct mc_node *node, int i, struct mc_value *value, struct mc_error *err)

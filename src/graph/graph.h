@@ -128,6 +128,7 @@ struct mc_model {
     int n_node_ids;
     int n_opsets;
     struct mc_opset *opsets;
+    bool inlined;             /* the bodies of the file's functions stand in the place of their calls */
     const char *path;         /* where it was read from, for messages (arena); NULL if made here */
     struct mc_origin *origin; /* the ModelProto, with all that the origins above point into; one use is this model's */
 };
@@ -163,6 +164,8 @@ struct mc_node *mc_node_create(struct mc_graph *graph, int at, const char *domai
                                struct mc_value *const *outputs);
 /* Take a node out; its outputs lose their producer, and the tensors of its attributes go. */
 void mc_node_remove(struct mc_node *node);
+/* The same for many: those of the first n nodes for which gone[i]. */
+void mc_graph_remove_nodes(struct mc_graph *graph, int n, const bool *gone);
 int mc_node_position(const struct mc_node *node); /* index in graph->nodes */
 /* Graphs among the attributes (the branches of an If), counted through. */
 int mc_node_n_subgraphs(const struct mc_node *node);

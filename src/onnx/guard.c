@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "onnx.pb-c.h"
 
 /* What protobuf-c 1.4 allocates beyond the bytes themselves, rounded up: bookkeeping for one field while it scans a
  * message, and what the allocator adds to each block. */
@@ -100,11 +101,23 @@ static int check_packed(struct walk *w, const struct frame *f, const ProtobufCFi
     return spend(w, length / width * 8, err); /* no element takes more than 8 */
 }
 
+/* A message in a field that is newer than the definitions, and which functions.c unpacks all the same: the default
+ * values of a function's attributes. */
+static const ProtobufCMessageDescriptor *hidden_message(const struct frame *f, unsigned tag)
+{
+    const bool is_default = f->type == &onnx__function_proto__descriptor && tag == 11;
+    return is_default ? &onnx__attribute_proto__descriptor : NULL;
+}
+
 /* A length-prefixed field whose contents begin at w->at and have been found to lie within the message. */
-static int check_block(struct walk *w, struct frame *f, const ProtobufCFieldDescriptor *field, size_t length,
-                       struct mc_error *err)
+static int check_block(struct walk *w, struct frame *f, unsigned tag, const ProtobufCFieldDescriptor *field,
+                       size_t length, struct mc_error *err)
 {
     int rc = MC_OK;
+    if (!field && hidden_message(f, tag)) {
+        rc = spend(w, length + 2 * BLOCK_BYTES, err);
+        return rc < 0 ? rc : push(w, hidden_message(f, tag), length, err);
+    }
     if (!field || field->type == PROTOBUF_C_TYPE_BYTES) {
         rc = spend(w, length + 2 * BLOCK_BYTES, err);
     } else if (field->type == PROTOBUF_C_TYPE_MESSAGE) {
@@ -156,7 +169,7 @@ static int check_field(struct walk *w, struct frame *f, struct mc_error *err)
             return mc_error_set(err, MC_ERR_INPUT, "byte %zu: field '%s' of %s should have %llu bytes, %zu are left",
                                 (size_t)(w->at - w->start), field ? field->name : "(unknown)", f->type->short_name,
                                 (unsigned long long)value, (size_t)(f->end - w->at));
-        return check_block(w, f, field, (size_t)value, err);
+        return check_block(w, f, (unsigned)(key >> 3), field, (size_t)value, err);
     default:
         return refuse(w, err, "no field of a message starts here");
     }

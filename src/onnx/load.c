@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "onnx/functions.h"
 #include "onnx/guard.h"
 #include "onnx/message.h"
 #include "onnx/onnx.h"
@@ -72,7 +73,9 @@ static int build(struct mc_model **model, struct mc_message *message, const char
     m->origin = &message->origin; /* from here on the model holds it */
     m->path = mc_arena_strdup(&m->arena, name);
     m->graph->name = mc_arena_strdup(&m->arena, p->graph->name ? p->graph->name : "");
-    if (!m->path || !m->graph->name) rc = mc_error_memory(err);
+    if (dir) message->dir = mc_strdup(dir);
+    if (!m->path || !m->graph->name || (dir && !message->dir)) rc = mc_error_memory(err);
+    if (rc == MC_OK) rc = mc_functions_create(&message->functions, p, err);
     struct mc_reader reader = {.model = m, .external = {.dir = dir}};
     if (rc == MC_OK) rc = read_opsets(m, p, err);
     if (rc == MC_OK) rc = mc_read_graph(&reader, m->graph, p->graph, NULL, err);

@@ -21,6 +21,25 @@ int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,
                        struct mc_error *err);
 
+/* Put the bodies of the functions that the model's file brings along in the place of the nodes that call them, in
+ * graphs within too, so that what is left are operators. `known` (mc_ops_find) finds an operator that is here: a
+ * function of its name is not used. Names of values are made unique, those of nodes begin with the call's. What the
+ * model changed since it was loaded stays. A node of a version that the model does not import keeps that as
+ * node->opset. Operators are not bound. After a failure the model is good for nothing but mc_model_destroy:
+ * MC_ERR_INPUT for a call that the function does not fit, MC_ERR_UNSUPPORTED for what would grow beyond measure. */
+int mc_onnx_inline(struct mc_model *model, const struct mc_op *(*known)(const char *, const char *, int64_t),
+                   struct mc_error *err);
+/* Does any node call a function that mc_onnx_inline would put in its place? */
+bool mc_onnx_has_calls(const struct mc_model *model, const struct mc_op *(*known)(const char *, const char *, int64_t));
+
+/* A function of the file, lent. */
+struct mc_onnx_function {
+    const char *domain, *name, *overload; /* "" for ai.onnx, "" for none */
+    size_t n_nodes;
+};
+size_t mc_onnx_n_functions(const struct mc_model *model);
+struct mc_onnx_function mc_onnx_function(const struct mc_model *model, size_t i);
+
 struct mc_onnx_save_options {
     bool overwrite;
     /* Initializers of at least this many bytes go to one external file `<name>.data` beside the model; 0: only when

@@ -114,8 +114,13 @@ static int read_tensors(struct mc_reader *r, struct mc_attr *attr, int type, con
 static int read_subgraph(struct mc_reader *r, struct mc_graph **graph, struct mc_graph *parent,
                          const Onnx__GraphProto *p, const struct mc_scope *scope, struct mc_error *err)
 {
+    *graph = NULL;
+    int rc = mc_reader_enter(r, err);
+    if (rc < 0) return rc;
     *graph = mc_graph_create(r->model, parent, p->name);
-    return *graph ? mc_read_graph(r, *graph, p, scope, err) : mc_error_memory(err);
+    rc = *graph ? mc_read_graph(r, *graph, p, scope, err) : mc_error_memory(err);
+    mc_reader_leave(r);
+    return rc;
 }
 
 static int read_graphs(struct mc_reader *r, struct mc_attr *attr, struct mc_graph *parent, int type,
@@ -144,8 +149,8 @@ static int read_graphs(struct mc_reader *r, struct mc_attr *attr, struct mc_grap
     return MC_OK;
 }
 
-static int read_attr(struct mc_reader *r, struct mc_node *node, struct mc_attr *attr, const attribute_proto *p,
-                     const struct mc_scope *scope, struct mc_error *err)
+static int read_contents(struct mc_reader *r, struct mc_node *node, struct mc_attr *attr, const attribute_proto *p,
+                         const struct mc_scope *scope, struct mc_error *err)
 {
     const int type = type_of(p);
     switch (type) {
@@ -158,6 +163,23 @@ static int read_attr(struct mc_reader *r, struct mc_node *node, struct mc_attr *
     default:
         return read_plain(&r->model->arena, attr, type, p, err);
     }
+}
+
+/* Contents are read as of where they stood: graphs in them see what was to be seen there. */
+static int read_attr(struct mc_reader *r, struct mc_node *node, const char *name, const struct mc_argument *argument,
+                     struct mc_error *err)
+{
+    const struct mc_body *here = r->body;
+    struct mc_attr *attr = &node->attrs[node->n_attrs++];
+    attr->name = mc_arena_strdup(&r->model->arena, name);
+    attr->origin = argument->proto;
+    if (!attr->name) return mc_error_memory(err);
+    int rc = mc_reader_spend_attr(r, argument->proto, err);
+    if (rc < 0) return rc;
+    r->body = argument->body;
+    rc = read_contents(r, node, attr, argument->proto, argument->scope, err);
+    r->body = here;
+    return rc < 0 ? mc_error_wrap(err, rc, "attribute '%s'", name) : MC_OK;
 }
 
 static int check_names(const Onnx__NodeProto *p, struct mc_error *err)
@@ -190,12 +212,10 @@ int mc_read_attrs(struct mc_reader *r, struct mc_node *node, const Onnx__NodePro
     node->attrs = MC_ARENA_ARRAY(&r->model->arena, struct mc_attr, p->n_attribute);
     if (!node->attrs) return mc_error_memory(err);
     for (size_t i = 0; i < p->n_attribute; i++) {
-        struct mc_attr *attr = &node->attrs[node->n_attrs++];
-        attr->name = mc_arena_strdup(&r->model->arena, p->attribute[i]->name);
-        if (!attr->name) return mc_error_memory(err);
-        attr->origin = p->attribute[i];
-        rc = read_attr(r, node, attr, p->attribute[i], scope, err);
-        if (rc < 0) return mc_error_wrap(err, rc, "attribute '%s'", attr->name);
+        struct mc_argument argument;
+        if (!mc_reader_argument(r, p->attribute[i], scope, &argument)) continue;
+        rc = read_attr(r, node, p->attribute[i]->name, &argument, err);
+        if (rc < 0) return rc;
     }
     return MC_OK;
 }

@@ -16,13 +16,15 @@ static const char *text_of(const char *s)
     return s ? s : "";
 }
 
-/* "'conv2' (Conv)" or "#12 (Conv)", for messages about nodes that are not made yet. */
-static const char *describe(const Onnx__NodeProto *p, size_t index, char *out, size_t size)
+/* "'conv2' (Conv)" or "#12 (Conv)", in a body "'layer1/conv2' (Conv)", for messages about nodes that are not made yet.
+ */
+static const char *describe(const struct mc_reader *r, const Onnx__NodeProto *p, size_t index, char *out, size_t size)
 {
-    if (*text_of(p->name))
-        snprintf(out, size, "'%s' (%s)", p->name, text_of(p->op_type));
-    else
-        snprintf(out, size, "#%zu (%s)", index, text_of(p->op_type));
+    char number[32];
+    snprintf(number, sizeof number, "#%zu", index);
+    const char *quote = r->body || *text_of(p->name) ? "'" : "";
+    snprintf(out, size, "%s%s%s%s (%s)", quote, r->body ? r->body->prefix : "", *text_of(p->name) ? p->name : number,
+             quote, text_of(p->op_type));
     return out;
 }
 
@@ -43,24 +45,38 @@ static struct mc_value *find(const struct mc_scope *scope, const char *name)
 
 /* --- values --- */
 
-static struct mc_value *define(struct mc_scope *scope, struct mc_graph *graph, const char *name)
+static int define(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph, const char *name,
+                  struct mc_value **value, struct mc_error *err)
 {
-    struct mc_value *value = mc_value_create(graph, name);
-    if (value) mc_names_add(&scope->values, value->name, value);
-    return value;
+    const int rc = mc_reader_value(r, graph, name, value, err);
+    if (rc == MC_OK) mc_names_add(&scope->values, name, *value);
+    return rc;
 }
 
-static int define_inputs(struct mc_scope *scope, struct mc_graph *graph, const Onnx__GraphProto *p,
+static int define_inputs(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph, const Onnx__GraphProto *p,
                          struct mc_error *err)
 {
     for (size_t i = 0; i < p->n_input; i++) {
         if (!*text_of(p->input[i]->name)) return mc_error_set(err, MC_ERR_INPUT, "input %zu has no name", i);
-        struct mc_value *value = define(scope, graph, p->input[i]->name);
-        if (!value) return mc_error_memory(err);
-        const int rc = mc_graph_add_input(graph, value, err);
+        struct mc_value *value;
+        int rc = define(r, scope, graph, p->input[i]->name, &value, err);
+        if (rc == MC_OK) rc = mc_graph_add_input(graph, value, err);
         if (rc < 0) return rc;
     }
     mc_names_sort(&scope->values); /* so that initializers find the inputs that they belong to */
+    return MC_OK;
+}
+
+/* A body is read once for every call, and each has its own parameters: contents of the message cannot be lent to all.
+ */
+static int unshare(struct mc_reader *r, struct mc_tensor **data, struct mc_error *err)
+{
+    struct mc_tensor *own;
+    int rc = mc_reader_spend(r, mc_tensor_bytes(*data), err);
+    if (rc == MC_OK) rc = mc_tensor_clone(&own, *data, err);
+    if (rc < 0) return rc;
+    mc_tensor_destroy(*data);
+    *data = own;
     return MC_OK;
 }
 
@@ -69,9 +85,9 @@ static int define_initializer(struct mc_reader *r, struct mc_scope *scope, struc
 {
     struct mc_value *value = mc_names_find(&scope->values, p->name); /* an input with a default */
     if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "the name is given to two initializers");
-    if (!value) value = define(scope, graph, p->name);
-    if (!value) return mc_error_memory(err);
-    const int rc = mc_tensor_from_proto(&value->data, p, r->model->origin, &r->external, err);
+    int rc = value ? MC_OK : define(r, scope, graph, p->name, &value, err);
+    if (rc == MC_OK) rc = mc_tensor_from_proto(&value->data, p, r->model->origin, &r->external, err);
+    if (rc == MC_OK && r->functions) rc = unshare(r, &value->data, err);
     if (rc < 0) return rc;
     value->type = mc_type_of_tensor(value->data);
     value->origin_tensor = p;
@@ -95,14 +111,14 @@ static int define_initializers(struct mc_reader *r, struct mc_scope *scope, stru
 }
 
 /* Sparse initializers are values of a known type; their contents stay in the origin. */
-static int define_sparse(struct mc_scope *scope, struct mc_graph *graph, const Onnx__SparseTensorProto *p,
-                         struct mc_error *err)
+static int define_sparse(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
+                         const Onnx__SparseTensorProto *p, struct mc_error *err)
 {
     if (!p->values || !*text_of(p->values->name)) return mc_error_set(err, MC_ERR_INPUT, "it has no name");
     struct mc_value *value = mc_names_find(&scope->values, p->values->name);
     if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "'%s' is dense, too", p->values->name);
-    if (!value) value = define(scope, graph, p->values->name);
-    if (!value) return mc_error_memory(err);
+    const int rc = value ? MC_OK : define(r, scope, graph, p->values->name, &value, err);
+    if (rc < 0) return rc;
     if (p->n_dims > MC_MAX_RANK)
         return mc_error_set(err, MC_ERR_INPUT, "%zu dimensions are more than %d", p->n_dims, MC_MAX_RANK);
     const struct mc_shape shape = mc_shape_of((int)p->n_dims, p->dims);
@@ -115,28 +131,31 @@ static int define_sparse(struct mc_scope *scope, struct mc_graph *graph, const O
     return MC_OK;
 }
 
-static int define_outputs(struct mc_scope *scope, struct mc_graph *graph, const Onnx__NodeProto *p,
+static int define_outputs(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph, const Onnx__NodeProto *p,
                           struct mc_error *err)
 {
+    struct mc_value *value;
     for (size_t i = 0; i < p->n_output; i++) {
         if (!*p->output[i]) continue; /* an optional output left out */
         if (find_outside(scope, p->output[i]))
             return mc_error_set(err, MC_ERR_INPUT, "output '%s' has the name of a value outside the graph",
                                 p->output[i]);
-        if (!define(scope, graph, p->output[i])) return mc_error_memory(err);
+        const int rc = define(r, scope, graph, p->output[i], &value, err);
+        if (rc < 0) return rc;
     }
     return MC_OK;
 }
 
 /* A name that stands for two values: say who defines it last. */
-static int refuse_duplicate(const Onnx__GraphProto *p, const char *name, struct mc_error *err)
+static int refuse_duplicate(const struct mc_reader *r, const Onnx__GraphProto *p, const char *name,
+                            struct mc_error *err)
 {
     char text[256];
     for (size_t i = p->n_node; i-- > 0;)
         for (size_t k = 0; k < p->node[i]->n_output; k++)
             if (strcmp(p->node[i]->output[k], name) == 0)
                 return mc_error_set(err, MC_ERR_INPUT, "node %s: output '%s' is defined before",
-                                    describe(p->node[i], i, text, sizeof text), name);
+                                    describe(r, p->node[i], i, text, sizeof text), name);
     return mc_error_set(err, MC_ERR_INPUT, "value '%s' is defined twice", name);
 }
 
@@ -147,20 +166,20 @@ static int define_values(struct mc_reader *r, struct mc_scope *scope, struct mc_
     size_t n = p->n_input + p->n_initializer + p->n_sparse_initializer;
     for (size_t i = 0; i < p->n_node; i++) n += p->node[i]->n_output;
     int rc = mc_names_init(&scope->values, n, err);
-    if (rc == MC_OK) rc = define_inputs(scope, graph, p, err);
+    if (rc == MC_OK) rc = define_inputs(r, scope, graph, p, err);
     if (rc == MC_OK) rc = define_initializers(r, scope, graph, p, err);
     for (size_t i = 0; i < p->n_sparse_initializer && rc == MC_OK; i++) {
-        rc = define_sparse(scope, graph, p->sparse_initializer[i], err);
+        rc = define_sparse(r, scope, graph, p->sparse_initializer[i], err);
         if (rc < 0) return mc_error_wrap(err, rc, "sparse initializer %zu", i);
     }
     for (size_t i = 0; i < p->n_node && rc == MC_OK; i++) {
-        rc = define_outputs(scope, graph, p->node[i], err);
-        if (rc < 0) return mc_error_wrap(err, rc, "node %s", describe(p->node[i], i, text, sizeof text));
+        rc = define_outputs(r, scope, graph, p->node[i], err);
+        if (rc < 0) return mc_error_wrap(err, rc, "node %s", describe(r, p->node[i], i, text, sizeof text));
     }
     if (rc < 0) return rc;
     mc_names_sort(&scope->values);
     const char *twice = mc_names_duplicate(&scope->values);
-    return twice ? refuse_duplicate(p, twice, err) : MC_OK;
+    return twice ? refuse_duplicate(r, p, twice, err) : MC_OK;
 }
 
 /* --- declared types --- */
@@ -193,7 +212,7 @@ static int read_outputs(const struct mc_scope *scope, struct mc_graph *graph, co
 {
     for (size_t i = 0; i < p->n_output; i++) {
         struct mc_value *value = find(scope, text_of(p->output[i]->name));
-        if (!value)
+        if (!value || value == &mc_left_out)
             return mc_error_set(err, MC_ERR_INPUT, "output '%s' is defined nowhere", text_of(p->output[i]->name));
         const int rc = mc_graph_add_output(graph, value, err);
         if (rc < 0) return rc;
@@ -210,37 +229,54 @@ static int find_values(const struct mc_scope *scope, char *const *names, size_t 
     for (size_t i = 0; i < n; i++) {
         values[i] = *names[i] ? find(scope, names[i]) : NULL;
         if (*names[i] && !values[i]) return mc_error_set(err, MC_ERR_INPUT, "input '%s' is defined nowhere", names[i]);
+        if (values[i] == &mc_left_out) values[i] = NULL;
     }
     return MC_OK;
 }
 
-static int read_node(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
-                     const Onnx__NodeProto *p, struct mc_error *err)
+/* A node of values that have been found, or the body of the function that it calls. */
+static int make_node(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
+                     const Onnx__NodeProto *p, size_t index, struct mc_value **inputs, struct mc_value **outputs,
+                     struct mc_error *err)
 {
-    struct mc_arena *arena = &r->model->arena;
-    if (!*text_of(p->op_type)) return mc_error_set(err, MC_ERR_INPUT, "the operator is not named");
-    struct mc_value **inputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_input);
-    struct mc_value **outputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_output);
-    if (!inputs || !outputs) return mc_error_memory(err);
-    int rc = find_values(scope, p->input, p->n_input, inputs, err);
-    if (rc == MC_OK) rc = find_values(scope, p->output, p->n_output, outputs, err);
-    if (rc < 0) return rc;
-    struct mc_node *node = mc_node_create(graph, -1, text_of(p->domain), p->op_type, p->name, (int)p->n_input, inputs,
-                                          (int)p->n_output, outputs);
+    const struct mc_function *function = mc_reader_call(r, p);
+    if (function) return mc_read_body(r, graph, function, p, index, scope, inputs, outputs, err);
+    const char *name = r->body ? mc_reader_node_name(r, p, index) : text_of(p->name);
+    struct mc_node *node = name ? mc_node_create(graph, -1, text_of(p->domain), p->op_type, name, (int)p->n_input,
+                                                 inputs, (int)p->n_output, outputs)
+                                : NULL;
     if (!node) return mc_error_memory(err);
     node->origin = p;
+    node->opset = mc_reader_opset(r, node->domain);
     if (node->opset == 0 && !*node->domain)
         return mc_error_set(err, MC_ERR_INPUT, "the model imports no opset of ONNX's own operators");
     return mc_read_attrs(r, node, p, scope, err);
 }
 
-static int read_nodes(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
-                      const Onnx__GraphProto *p, struct mc_error *err)
+static int read_node(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
+                     const Onnx__NodeProto *p, size_t index, struct mc_error *err)
+{
+    struct mc_arena *arena = &r->model->arena;
+    if (!*text_of(p->op_type)) return mc_error_set(err, MC_ERR_INPUT, "the operator is not named");
+    int rc = mc_reader_spend_node(r, p, err);
+    if (rc < 0) return rc;
+    struct mc_value **inputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_input);
+    struct mc_value **outputs = MC_ARENA_ARRAY(arena, struct mc_value *, p->n_output);
+    if (!inputs || !outputs) return mc_error_memory(err);
+    rc = find_values(scope, p->input, p->n_input, inputs, err);
+    if (rc == MC_OK) rc = find_values(scope, p->output, p->n_output, outputs, err);
+    return rc == MC_OK ? make_node(r, graph, scope, p, index, inputs, outputs, err) : rc;
+}
+
+int mc_read_nodes(struct mc_reader *r, struct mc_graph *graph, const struct mc_scope *scope,
+                  Onnx__NodeProto *const *nodes, size_t n, struct mc_error *err)
 {
     char text[256];
-    for (size_t i = 0; i < p->n_node; i++) {
-        const int rc = read_node(r, graph, scope, p->node[i], err);
-        if (rc < 0) return mc_error_wrap(err, rc, "node %s", describe(p->node[i], i, text, sizeof text));
+    for (size_t i = 0; i < n; i++) {
+        const int rc = read_node(r, graph, scope, nodes[i], i, err);
+        if (rc == MC_OK) continue;
+        if (mc_reader_call(r, nodes[i])) return rc; /* the body has said where it stands */
+        return mc_error_wrap(err, rc, "node %s", describe(r, nodes[i], i, text, sizeof text));
     }
     return MC_OK;
 }
@@ -253,7 +289,7 @@ int mc_read_graph(struct mc_reader *r, struct mc_graph *graph, const Onnx__Graph
     graph->origin = p;
     int rc = define_values(r, &scope, graph, p, err);
     if (rc == MC_OK) rc = declare_types(&scope, p, err);
-    if (rc == MC_OK) rc = read_nodes(r, graph, &scope, p, err);
+    if (rc == MC_OK) rc = mc_read_nodes(r, graph, &scope, p->node, p->n_node, err);
     if (rc == MC_OK) rc = read_outputs(&scope, graph, p, err);
     if (rc == MC_OK) rc = mc_order_nodes(graph, first_id, err);
     mc_names_finish(&scope.values);

@@ -101,7 +101,8 @@ static bool type_is_changed(const struct mc_value *value)
 static Onnx__ValueInfoProto *write_info(struct mc_writer *w, const struct mc_value *value, Onnx__ValueInfoProto *origin)
 {
     const struct mc_type type = value->data ? mc_type_of_tensor(value->data) : value->type;
-    if (origin && (type.dtype == MC_UNDEFINED || !type_is_changed(value))) return origin;
+    const bool same = origin && (type.dtype == MC_UNDEFINED || !type_is_changed(value));
+    if (same && origin->name && strcmp(origin->name, value->name) == 0) return origin;
     Onnx__ValueInfoProto *info = MC_ARENA_NEW(&w->arena, Onnx__ValueInfoProto);
     if (!info) return NULL;
     if (origin)
@@ -109,7 +110,7 @@ static Onnx__ValueInfoProto *write_info(struct mc_writer *w, const struct mc_val
     else
         onnx__value_info_proto__init(info);
     info->name = (char *)(uintptr_t)value->name;
-    if (type.dtype == MC_UNDEFINED) return info;
+    if (same || type.dtype == MC_UNDEFINED) return info;
     info->type = mc_type_to_proto(&w->arena, &type, info->type);
     return info->type ? info : NULL;
 }
@@ -119,7 +120,10 @@ static Onnx__ValueInfoProto **write_infos(struct mc_writer *w, struct mc_value *
 {
     Onnx__ValueInfoProto **infos = MC_ARENA_ARRAY(&w->arena, Onnx__ValueInfoProto *, n);
     for (int i = 0; infos && i < n; i++) {
-        infos[i] = write_info(w, values[i], mc_names_find(origins, values[i]->name));
+        Onnx__ValueInfoProto *origin = mc_names_find(origins, values[i]->name);
+        /* In the body of a function the name was another. */
+        if (!origin && w->model->inlined) origin = (Onnx__ValueInfoProto *)(uintptr_t)values[i]->origin;
+        infos[i] = write_info(w, values[i], origin);
         if (!infos[i]) return NULL;
     }
     return infos;

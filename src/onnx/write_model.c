@@ -133,6 +133,7 @@ int mc_write_model(struct mc_writer *w, Onnx__ModelProto **proto, struct mc_erro
         p->producer_name = producer;
         p->producer_version = producer_version;
     }
+    if (model->inlined) p->n_functions = 0;
     const bool changed = opsets_are_changed(model, p);
     const int64_t ir_version = ir_version_needed(model, changed);
     if (p->ir_version < ir_version) {

@@ -107,6 +107,7 @@ static int write_attr(struct mc_writer *w, const struct mc_node *node, const str
     *proto = p;
     if (attr->origin) {
         *p = *(const attribute_proto *)attr->origin;
+        if (!same_text(p->name, attr->name)) p->name = lend(attr->name);
     } else {
         onnx__attribute_proto__init(p);
         p->name = lend(attr->name);

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "recipe/context.h"
+#include "recipe/flat.h"
 #include "run/limits.h"
 #include "train/bench_train.h"
 
@@ -103,9 +104,11 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
     struct mc_bench_times times;
     struct mc_bench_nodes nodes = {0};
     struct mc_record *r = NULL;
+    struct mc_flat flat = {0};
     int rc = check(bench, err);
     if (rc == MC_OK) rc = mc_context_runtime(context, &runtime, err);
-    if (rc == MC_OK) rc = time_model(model, bench, &runtime, &times, &nodes, err);
+    if (rc == MC_OK) rc = mc_flat_init(&flat, model, err);
+    if (rc == MC_OK) rc = time_model(flat.model, bench, &runtime, &times, &nodes, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
     if (rc < 0) goto done;
     mc_record_set_text(r, "title", "compress bench");
@@ -122,5 +125,6 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
         mc_record_destroy(r);
 done:
     mc_bench_nodes_finish(&nodes);
+    mc_flat_finish(&flat);
     return rc;
 }

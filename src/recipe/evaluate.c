@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "data/data.h"
 #include "recipe/context.h"
+#include "recipe/flat.h"
 #include "recipe/measure.h"
 #include "train/train.h"
 
@@ -43,11 +44,14 @@ int mc_model_evaluate(const struct mc_model *model, const char *data, const char
     enum mc_role_of_data which;
     struct mc_dataset *dataset = NULL;
     struct mc_record *r = NULL;
+    struct mc_flat flat = {0};
     int rc = find_role(role, &which, err);
+    if (rc == MC_OK) rc = mc_flat_init(&flat, model, err);
     if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
-    if (rc == MC_OK) rc = evaluate(model, dataset, which, batch, context, r, err);
+    if (rc == MC_OK) rc = evaluate(flat.model, dataset, which, batch, context, r, err);
     mc_dataset_destroy(dataset);
+    mc_flat_finish(&flat);
     if (rc == MC_OK)
         *record = r;
     else

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "onnx/item_file.h"
 #include "recipe/context.h"
+#include "recipe/flat.h"
 #include "run/plans.h"
 
 int mc_model_n_outputs(const struct mc_model *model)
@@ -47,7 +48,8 @@ static int blame_input(int rc, struct mc_error *err)
 /* --- a runner --- */
 
 struct mc_runner {
-    const struct mc_model *model;
+    const struct mc_model *model; /* as it was given */
+    struct mc_flat flat;          /* as it is run: the same inputs and outputs */
     struct mc_runtime runtime;
     struct mc_plans plans;
 };
@@ -58,7 +60,8 @@ int mc_runner_create(struct mc_runner **runner, const struct mc_model *model, co
     struct mc_runner *r = MC_NEW(struct mc_runner);
     if (!r) return mc_error_memory(err);
     r->model = model;
-    const int rc = mc_context_runtime(context, &r->runtime, err);
+    int rc = mc_context_runtime(context, &r->runtime, err);
+    if (rc == MC_OK) rc = mc_flat_init(&r->flat, model, err);
     if (rc == MC_OK)
         *runner = r;
     else
@@ -70,6 +73,7 @@ void mc_runner_destroy(struct mc_runner *runner)
 {
     if (!runner) return;
     mc_plans_finish(&runner->plans);
+    mc_flat_finish(&runner->flat);
     mc_free(runner);
 }
 
@@ -86,7 +90,7 @@ static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_i
             rc = mc_error_set(err, MC_ERR_INPUT, "input '%s': needs a tensor", v->name);
     }
     const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = &r->runtime};
-    if (rc == MC_OK) rc = blame_input(mc_plans_find(&r->plans, r->model, &options, plan, err), err);
+    if (rc == MC_OK) rc = blame_input(mc_plans_find(&r->plans, r->flat.model, &options, plan, err), err);
     mc_free(shapes);
     return rc;
 }

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "graph/coupling.h"
 #include "graph/op.h"
+#include "onnx/onnx.h"
 #include "recipe/context.h"
+#include "recipe/flat.h"
 #include "recipe/measure.h"
 #include "run/plan.h"
 #include "train/binding.h"
@@ -113,6 +115,22 @@ static void put_kind(const struct kind *kind, struct mc_record *operators)
         mc_record_set_text(entry, "why", op->no_backward);
 }
 
+/* Functions of the file, whose calls the operators below are counted without. */
+static void put_functions(const struct mc_model *model, struct mc_record *record)
+{
+    const size_t n = mc_onnx_n_functions(model);
+    struct mc_record *functions = n > 0 ? mc_record_array(record, "functions") : NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct mc_onnx_function f = mc_onnx_function(model, i);
+        struct mc_record *entry = mc_record_append_object(functions);
+        char name[256];
+        snprintf(name, sizeof name, "%s%s%s%s%s", f.domain, *f.domain ? "." : "", f.name, *f.overload ? ":" : "",
+                 f.overload);
+        mc_record_set_text(entry, "function", name);
+        mc_record_set_int(entry, "nodes", (int64_t)f.n_nodes);
+    }
+}
+
 static int put_operators(const struct mc_model *model, struct mc_record *record, struct mc_error *err)
 {
     struct kinds kinds = {0};
@@ -212,6 +230,7 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
                 struct mc_error *err)
 {
     struct mc_runtime runtime;
+    struct mc_flat flat;
     int rc = mc_context_runtime(context, &runtime, err);
     if (rc < 0) return rc;
     mc_record_set_text(record, "title", "compress info");
@@ -219,13 +238,19 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     put_interface(model, record);
     rc = mc_measure_model(model, &runtime, false, record, err);
-    if (rc == MC_OK) rc = put_operators(model, record, err);
     if (rc < 0) return rc;
-    struct mc_record *can = mc_record_object(record, "can");
-    put_can_run(model, &runtime, can, record);
-    put_can_train(model, &runtime, can);
-    put_can_prune(model, can);
-    return mc_record_check(record, err);
+    put_functions(model, record);
+    rc = mc_flat_init(&flat, model, err);
+    if (rc == MC_OK) rc = put_operators(flat.model, record, err);
+    if (rc == MC_OK) {
+        struct mc_record *can = mc_record_object(record, "can");
+        put_can_run(flat.model, &runtime, can, record);
+        put_can_train(flat.model, &runtime, can);
+        put_can_prune(flat.model, can);
+        rc = mc_record_check(record, err);
+    }
+    mc_flat_finish(&flat);
+    return rc;
 }
 
 int mc_model_info(const struct mc_model *model, const struct mc_context *context, struct mc_record **record,

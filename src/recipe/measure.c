@@ -8,6 +8,7 @@
 #include "graph/cost.h"
 #include "onnx/onnx.h"
 #include "prune/probe.h"
+#include "recipe/flat.h"
 #include "run/bench.h"
 #include "run/plan.h"
 
@@ -132,20 +133,23 @@ int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runt
     const struct mc_dims dims = {.batch = 1};
     struct mc_facts facts = {0};
     struct mc_model_cost cost = {0};
+    struct mc_flat flat;
     int64_t *node_ns = NULL;
-    int rc = mc_model_facts(&facts, model, &dims, true, err);
+    int rc = mc_flat_init(&flat, model, err);
     if (rc < 0) return rc;
-    rc = mc_model_cost_create(&cost, model, &facts, err);
+    rc = mc_model_facts(&facts, flat.model, &dims, true, err);
+    if (rc == MC_OK) rc = mc_model_cost_create(&cost, flat.model, &facts, err);
     if (rc < 0) goto done;
     put_counts(cost.parameters, cost.nonzeros, into);
     if (cost.n_unknown == 0) mc_record_set_int(into, "macs", cost.cost.macs);
     rc = put_bytes(model, into, err);
-    if (rc == MC_OK && timed) rc = put_latency(model, runtime, &node_ns, into, err);
+    if (rc == MC_OK && timed) rc = put_latency(flat.model, runtime, &node_ns, into, err);
     if (rc == MC_OK) put_layers(&cost, &facts, node_ns, into);
 done:
     mc_free(node_ns);
     mc_model_cost_finish(&cost);
     mc_facts_finish(&facts);
+    mc_flat_finish(&flat);
     return rc;
 }
 

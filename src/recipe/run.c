@@ -8,6 +8,7 @@
 #include "onnx/onnx.h"
 #include "op/ops.h"
 #include "recipe/context.h"
+#include "recipe/flat.h"
 #include "recipe/gates.h"
 #include "recipe/measure.h"
 #include "recipe/outputs.h"
@@ -44,14 +45,13 @@ static int open_data(struct run *run, struct mc_error *err)
     return rc == MC_OK ? rc : mc_yaml_wrap(data->at, rc, err);
 }
 
-/* The model that a setting names, with its operators bound. */
+/* The model that a setting names, its functions put in the place of their calls, with its operators bound. */
 static int load_model(struct run *run, const struct mc_setting *setting, struct mc_model **model, struct mc_error *err)
 {
     const int rc = setting->path ? mc_onnx_load(model, setting->path, err)
                                  : mc_architecture_create(model, setting->text, run->data, run->seed, err);
     if (rc < 0) return setting->path ? rc : mc_yaml_wrap(setting->at, rc, err);
-    mc_ops_bind(*model);
-    return MC_OK;
+    return mc_flatten(*model, err);
 }
 
 /* Models that steps name beside the recipe's own. */

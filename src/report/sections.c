@@ -250,6 +250,22 @@ static void show_values(struct printing *p, const char *key, const char *label)
     show(p, &grid);
 }
 
+static void show_functions(struct printing *p)
+{
+    const struct mc_record *functions = mc_record_get(p->record, "functions");
+    struct mc_grid grid;
+    mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), true);
+    if (functions) mc_grid_add(&grid, "function");
+    if (functions) mc_grid_add(&grid, "nodes");
+    for (size_t i = 0; i < mc_record_size(functions); i++) {
+        const struct mc_record *function = mc_record_at(functions, i);
+        char digits[NUMBER_TEXT];
+        mc_grid_add(&grid, "%s", mc_record_get_text(function, "function", "?"));
+        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(function, "nodes", 0), digits));
+    }
+    show(p, &grid);
+}
+
 static void show_operators(struct printing *p)
 {
     const struct mc_record *operators = mc_record_get(p->record, "operators");
@@ -420,6 +436,7 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_values(&p, "model_outputs", "output");
     show_figures(&p);
     show_bench(&p);
+    show_functions(&p);
     show_operators(&p);
     show_abilities(&p);
     show_training(&p);

@@ -40,6 +40,7 @@ static void make_models(const char *folder)
     struct mc_arena arena, *a = protos_begin(&arena);
     save_message(folder, "model", "sample", &proto_sample(a)->base);
     save_message(folder, "model", "if", &proto_if(a)->base);
+    save_message(folder, "model", "calls", &proto_calls(a)->base);
     Onnx__ModelProto *m = proto_model(a, 13);
     proto_input(a, m->graph, proto_info(a, "x", MC_FLOAT, NULL));
     proto_output(a, m->graph, proto_info(a, "y", MC_FLOAT, "? n 2"));

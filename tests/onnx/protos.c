@@ -197,7 +197,11 @@ void proto_attr_int(struct mc_arena *a, Onnx__NodeProto *n, const char *name, in
 
 void proto_unknown_field(struct mc_arena *a, ProtobufCMessage *message, uint32_t tag, const char *words)
 {
-    const size_t length = strlen(words);
+    proto_unknown_bytes(a, message, tag, words, strlen(words));
+}
+
+void proto_unknown_bytes(struct mc_arena *a, ProtobufCMessage *message, uint32_t tag, const void *bytes, size_t length)
+{
     if (length > 127) abort(); /* its length is a varint of one byte */
     ProtobufCMessageUnknownField *field = need(MC_ARENA_NEW(a, ProtobufCMessageUnknownField));
     field->tag = tag;
@@ -205,27 +209,73 @@ void proto_unknown_field(struct mc_arena *a, ProtobufCMessage *message, uint32_t
     field->len = length + 1;
     field->data = need(mc_arena_alloc(a, field->len, 1));
     field->data[0] = (uint8_t)length;
-    memcpy(field->data + 1, words, length);
+    memcpy(field->data + 1, bytes, length);
     message->unknown_fields = field;
     message->n_unknown_fields = 1;
+}
+
+/* --- functions --- */
+
+Onnx__FunctionProto *proto_function(struct mc_arena *a, Onnx__ModelProto *m, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs, int64_t opset)
+{
+    Onnx__FunctionProto *f = need(MC_ARENA_NEW(a, Onnx__FunctionProto));
+    Onnx__OperatorSetIdProto *import = need(MC_ARENA_NEW(a, Onnx__OperatorSetIdProto));
+    onnx__function_proto__init(f);
+    onnx__operator_set_id_proto__init(import);
+    f->domain = text(a, domain);
+    f->name = text(a, name);
+    split(a, inputs, &f->input, &f->n_input);
+    split(a, outputs, &f->output, &f->n_output);
+    import->has_version = 1;
+    import->version = opset;
+    APPEND(a, f->opset_import, f->n_opset_import, import);
+    APPEND(a, m->functions, m->n_functions, f);
+    return f;
+}
+
+Onnx__NodeProto *proto_function_node(struct mc_arena *a, Onnx__FunctionProto *f, const char *type, const char *name,
+                                     const char *inputs, const char *outputs)
+{
+    Onnx__GraphProto body;
+    onnx__graph_proto__init(&body);
+    Onnx__NodeProto *node = proto_node(a, &body, type, name, inputs, outputs);
+    APPEND(a, f->node, f->n_node, node);
+    return node;
+}
+
+Onnx__NodeProto *proto_call(struct mc_arena *a, Onnx__NodeProto *n, const char *domain)
+{
+    n->domain = text(a, domain);
+    return n;
+}
+
+void proto_attr_ref(struct mc_arena *a, Onnx__NodeProto *n, const char *name, Onnx__AttributeProto__AttributeType type,
+                    const char *of)
+{
+    proto_attr(a, n, name, type)->ref_attr_name = text(a, of);
+}
+
+void proto_function_default(struct mc_arena *a, Onnx__FunctionProto *f, const char *name, float value)
+{
+    Onnx__NodeProto holder;
+    char packed[128];
+    onnx__node_proto__init(&holder);
+    Onnx__AttributeProto *attr = proto_attr(a, &holder, name, ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    attr->has_f = 1;
+    attr->f = value;
+    const size_t length = onnx__attribute_proto__pack(attr, (uint8_t *)packed);
+    proto_unknown_bytes(a, &f->base, 11, packed, length);
 }
 
 /* --- whole models --- */
 
 static void add_function(struct mc_arena *a, Onnx__ModelProto *m)
 {
-    Onnx__FunctionProto *f = need(MC_ARENA_NEW(a, Onnx__FunctionProto));
-    onnx__function_proto__init(f);
-    f->name = text(a, "Twice");
-    f->domain = text(a, "local");
-    Onnx__GraphProto body;
-    onnx__graph_proto__init(&body);
-    Onnx__NodeProto *node = proto_node(a, &body, "Mul", NULL, "x x", "y");
-    proto_attr(a, node, "k", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT)->ref_attr_name = text(a, "k");
-    f->n_node = body.n_node;
-    f->node = body.node;
+    Onnx__FunctionProto *f = proto_function(a, m, "local", "Twice", "x", "y", 17);
+    proto_attr_ref(a, proto_function_node(a, f, "Mul", NULL, "x x", "y"), "k",
+                   ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__INT, "k");
     proto_unknown_field(a, &f->base, 14, "function");
-    APPEND(a, m->functions, m->n_functions, f);
 }
 
 static void add_annotation(struct mc_arena *a, Onnx__GraphProto *g, const char *tensor, const char *scale)
@@ -290,6 +340,57 @@ Onnx__ModelProto *proto_if(struct mc_arena *a)
     Onnx__NodeProto *node = proto_node(a, g, "If", "branch", "c", "y");
     proto_attr(a, node, "then_branch", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = then;
     proto_attr(a, node, "else_branch", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = otherwise;
+    return m;
+}
+
+/* A branch: z of x by `type`, of domain `local` if it is a call. */
+static Onnx__GraphProto *make_branch(struct mc_arena *a, const char *name, const char *type, const char *input,
+                                     bool is_call)
+{
+    Onnx__GraphProto *g = proto_model(a, 17)->graph;
+    g->name = text(a, name);
+    Onnx__NodeProto *node = proto_node(a, g, type, NULL, input, "z");
+    if (is_call) proto_call(a, node, "local");
+    proto_output(a, g, proto_info(a, "z", MC_FLOAT, NULL));
+    return g;
+}
+
+/* Leaky(x): LeakyRelu by `slope`, 0.25 if it is left out; Both(x): two of them; Choose(c): either graph. */
+static void add_functions(struct mc_arena *a, Onnx__ModelProto *m)
+{
+    Onnx__FunctionProto *f = proto_function(a, m, "local", "Leaky", "x low", "y low", 17);
+    proto_function_default(a, f, "slope", 0.25F);
+    Onnx__NodeProto *node = proto_function_node(a, f, "LeakyRelu", "leak", "x", "t");
+    proto_attr_ref(a, node, "alpha", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, "slope");
+    proto_function_node(a, f, "Clip", NULL, "t low", "y");
+    f = proto_function(a, m, "local", "Both", "x", "y t", 17);
+    node = proto_call(a, proto_function_node(a, f, "Leaky", "first", "x", "t"), "local");
+    proto_attr_ref(a, node, "slope", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT, "k");
+    proto_call(a, proto_function_node(a, f, "Leaky", NULL, "t x", "y"), "local");
+    f = proto_function(a, m, "local", "Choose", "c", "y", 17);
+    node = proto_function_node(a, f, "If", NULL, "c", "y");
+    proto_attr_ref(a, node, "then_branch", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH, "yes");
+    proto_attr_ref(a, node, "else_branch", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH, "no");
+}
+
+Onnx__ModelProto *proto_calls(struct mc_arena *a)
+{
+    static const float one = 1;
+    Onnx__ModelProto *m = proto_model(a, 17);
+    Onnx__GraphProto *g = m->graph, *no = make_branch(a, "no", "Add", "h w", false);
+    proto_initializer(a, no, proto_raw(a, proto_tensor(a, "w", MC_FLOAT, 1, (int64_t[]){1}), &one, 4));
+    proto_input(a, g, proto_info(a, "x", MC_FLOAT, "n"));
+    proto_input(a, g, proto_info(a, "c", MC_BOOL, ""));
+    proto_output(a, g, proto_info(a, "y", MC_FLOAT, NULL));
+    Onnx__NodeProto *both = proto_call(a, proto_node(a, g, "Both", "layer", "x", "h"), "local");
+    Onnx__AttributeProto *k = proto_attr(a, both, "k", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__FLOAT);
+    k->has_f = 1;
+    k->f = 0.5F;
+    Onnx__NodeProto *choose = proto_call(a, proto_node(a, g, "Choose", NULL, "c", "y"), "local");
+    proto_attr(a, choose, "yes", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g =
+        make_branch(a, "yes", "Leaky", "h", true);
+    proto_attr(a, choose, "no", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__GRAPH)->g = no;
+    add_functions(a, m);
     return m;
 }
 

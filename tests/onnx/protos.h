@@ -36,12 +36,28 @@ void proto_attr_int(struct mc_arena *a, Onnx__NodeProto *n, const char *name, in
 Onnx__StringStringEntryProto *proto_entry(struct mc_arena *a, const char *key, const char *value);
 /* Give any message a field that no definition knows. */
 void proto_unknown_field(struct mc_arena *a, ProtobufCMessage *message, uint32_t tag, const char *text);
+void proto_unknown_bytes(struct mc_arena *a, ProtobufCMessage *message, uint32_t tag, const void *bytes, size_t length);
+
+/* A function without nodes, importing ai.onnx `opset`; inputs and outputs as of proto_node. */
+Onnx__FunctionProto *proto_function(struct mc_arena *a, Onnx__ModelProto *m, const char *domain, const char *name,
+                                    const char *inputs, const char *outputs, int64_t opset);
+Onnx__NodeProto *proto_function_node(struct mc_arena *a, Onnx__FunctionProto *f, const char *type, const char *name,
+                                     const char *inputs, const char *outputs);
+/* Make a node a call of a function of `domain`. */
+Onnx__NodeProto *proto_call(struct mc_arena *a, Onnx__NodeProto *n, const char *domain);
+/* An attribute that stands for the function's attribute `of`. */
+void proto_attr_ref(struct mc_arena *a, Onnx__NodeProto *n, const char *name, Onnx__AttributeProto__AttributeType type,
+                    const char *of);
+/* A float attribute that calls may leave out, in the field that IR version 9 brought. */
+void proto_function_default(struct mc_arena *a, Onnx__FunctionProto *f, const char *name, float value);
 
 /* x [batch,4] → Gemm with w [4,3] (raw_data) and b [3] (float_data) → h → Relu → y [batch,3]; doc strings, metadata,
  * value_info, an annotation, a function, an unknown field in every message it has. */
 Onnx__ModelProto *proto_sample(struct mc_arena *a);
 /* c → If with a branch that reads x from outside, and one with an initializer. */
 Onnx__ModelProto *proto_if(struct mc_arena *a);
+/* x, c → calls of functions, nested, with attributes given, left out and standing for graphs, in branches too → y. */
+Onnx__ModelProto *proto_calls(struct mc_arena *a);
 
 /* The message's bytes, in the arena. */
 unsigned char *proto_pack(struct mc_arena *a, const ProtobufCMessage *message, size_t *length);

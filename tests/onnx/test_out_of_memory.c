@@ -106,6 +106,31 @@ static void test_loading_and_saving(void **state)
     mc_arena_finish(a);
 }
 
+static const struct mc_op *nothing_known(const char *domain, const char *type, int64_t version)
+{
+    return NULL;
+}
+
+static int inline_calls(void *context, struct mc_error *err)
+{
+    const struct bytes *bytes = context;
+    struct mc_model *model;
+    int rc = mc_onnx_load_bytes(&model, bytes->data, bytes->length, NULL, "net.onnx", err);
+    if (rc < 0) return rc;
+    rc = mc_onnx_inline(model, nothing_known, err);
+    mc_model_destroy(model);
+    return rc;
+}
+
+static void test_inlining(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct bytes bytes;
+    bytes.data = pack(a, proto_calls(a), &bytes.length);
+    torture(inline_calls, &bytes, 50);
+    mc_arena_finish(a);
+}
+
 struct files {
     const struct mc_model *model;
     const char *model_path, *tensor_path;
@@ -155,6 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loading_and_saving),
+        cmocka_unit_test(test_inlining),
         cmocka_unit_test_setup_teardown(test_files, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -36,6 +36,10 @@ def bytes8(*shape, seed=0, dtype=np.uint8):
     return np.random.default_rng(seed + 11).integers(info.min, info.max + 1, shape).astype(dtype)
 
 
+def numbers(n):
+    return ", ".join(f"{v:.3f}" for v in draw(n))
+
+
 MICROSOFT_DOMAIN = "com.microsoft"
 V = np.array([-0.0, 0.5, -0.5, 1, -1, 2.5, -2.75, 1.5, -10, 10, 100, -100], dtype=np.float32)
 UNIT = draw(9, low=-0.99, high=0.99)
@@ -355,6 +359,77 @@ GRAPHS = [
 ]
 
 
+# name, model with functions of its own as a text, inputs
+LOCAL = '<ir_version: 10, opset_import: ["" : 17, "local" : 1]> '
+MODELS = [
+    ("function_attributes", LOCAL + """g (float[N] x) => (float[N] y, float[N] z) {
+        h = local.Twice <k = 0.5> (x)
+        y = local.Leaky (h)
+        z = local.Plain (h)
+    }
+    <domain: "local", opset_import: ["" : 17]> Leaky <slope: float = 0.3> (a) => (b) {
+        b = LeakyRelu <alpha: float = @slope> (a)
+    }
+    <domain: "local", opset_import: ["" : 17]> Plain <slope> (a) => (b) { b = LeakyRelu <alpha: float = @slope> (a) }
+    <domain: "local", opset_import: ["" : 17, "local" : 1]> Twice <k> (a) => (b) {
+        t = local.Leaky <slope: float = @k> (a)
+        u = local.Leaky (t)
+        c = Constant <value = float[1] {1.5}> ()
+        b = Sub (u, c)
+    }""", [draw(6)]),
+    ("function_operands", LOCAL + """g (float[N] x, float low) => (float[N] y, float[N] z, float[N] t, float[N] u) {
+        t = Exp (x)
+        y = local.Cut (t, low)
+        z = local.Cut (t, , low)
+        u, , v = local.Three (x)
+    }
+    <domain: "local", opset_import: ["" : 17]> Cut (x, l, h) => (y) {
+        t = Clip (x, l, h)
+        y = Sub (t, x)
+    }
+    <domain: "local", opset_import: ["" : 17]> Three (a) => (b, c, d) {
+        b = Neg (a)
+        c = Abs (b)
+        d = Sin (c)
+    }""", [draw(6), np.float32(1)]),
+    ("function_branches", LOCAL + """g (float[N] x, bool c, bool d) => (float[N] y, float[N] z) {
+        h = If (c) <then_branch = t () => (float[N] p) { q = local.Pick (x, d) p = Neg (q) },
+                    else_branch = e () => (float[N] p) { p = local.Pick (x, c) }>
+        y = local.Pick (h, d)
+        z = local.Pick (y, c)
+    }
+    <domain: "local", opset_import: ["" : 17, "local" : 1]> Pick (a, c) => (b) {
+        t = Mul (a, a)
+        b = If (c) <then_branch = th () => (p) { q = local.Root (t) p = Add (q, a) },
+                    else_branch = el () => (p) { q = Neg (t) p = Sub (q, a) }>
+    }
+    <domain: "local", opset_import: ["" : 17]> Root (a) => (b) { b = Sqrt (a) }""",
+     [draw(5), np.array(True), np.array(False)]),
+    ("function_layers", LOCAL + f"""g (float[batch, 6] x) => (float[batch, 3] y)
+        <float[6, 4] w1 = {{{numbers(24)}}}, float[4] b1 = {{{numbers(4)}}},
+         float[4, 3] w2 = {{{numbers(12)}}}, float[3] b2 = {{{numbers(3)}}}> {{
+        h = local.Layer (x, w1, b1)
+        y = local.Linear (h, w2, b2)
+    }}
+    <domain: "local", opset_import: ["" : 17]> Linear (x, w, b) => (y) {{
+        t = MatMul (x, w)
+        y = Add (t, b)
+    }}
+    <domain: "local", opset_import: ["" : 17, "local" : 1]> Layer (x, w, b) => (y) {{
+        t = local.Linear (x, w, b)
+        y = Relu (t)
+    }}""", [draw(5, 6)]),
+    ("function_of_another_opset", LOCAL + """g (float[N, M] x) => (y, z) {
+        y = local.Total (x)
+        z = Abs (x)
+    }
+    <domain: "local", opset_import: ["" : 11]> Total (x) => (y) {
+        s = ReduceSum <axes = [1]> (x)
+        y = Squeeze <axes = [1]> (s)
+    }""", [draw(2, 3)]),
+]
+
+
 def single(kind, attributes, inputs, outputs, domain="", n_fed=99):
     """A graph of one node; `outputs`: how many, or which. Inputs from n_fed on are initializers."""
     wanted = range(outputs) if isinstance(outputs, int) else outputs
@@ -382,9 +457,12 @@ def write(folder, name, graph, opset, inputs):
     imports = [helper.make_opsetid("", max(opset, 7))]
     if any(node.domain == MICROSOFT_DOMAIN for node in graph.node):
         imports.append(helper.make_opsetid(MICROSOFT_DOMAIN, 1))
-    model = helper.make_model(graph, opset_imports=imports, ir_version=10)
+    return write_model(folder, name, helper.make_model(graph, opset_imports=imports, ir_version=10), inputs)
+
+
+def write_model(folder, name, model, inputs):
     given = [np.asarray(v) for v in inputs if v is not None]
-    outputs, who = run(model, {i.name: v for i, v in zip(graph.input, given)})
+    outputs, who = run(model, {i.name: v for i, v in zip(model.graph.input, given)})
     for role, values in (("fed", given), ("want", outputs)):
         for i, value in enumerate(values):
             model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"{role}.{i}"))
@@ -407,6 +485,8 @@ def main():
         print(name, write(folder, name, graph, 17, given[:n_fed]))
     for name, opset, text, inputs in GRAPHS:
         print(name, write(folder, name, onnx.parser.parse_graph(text), opset, inputs))
+    for name, text, inputs in MODELS:
+        print(name, write_model(folder, name, onnx.parser.parse_model(text), inputs))
 
 
 if __name__ == "__main__":
