@@ -7,13 +7,21 @@
 /* How two elements stand to each other, one bit each; none if one is not a number. */
 enum { BELOW = 1, SAME = 2, ABOVE = 4 };
 
-typedef int order_fn(const void *a, int64_t i, const void *b, int64_t j);
+/* Of n pairs, i * a_step and i * b_step elements on: true where they stand to each other in one of the ways of `mask`.
+ */
+typedef void order_fn(int64_t n, const void *a, int64_t a_step, const void *b, int64_t b_step, int mask,
+                      unsigned char *y);
+
+#define WAYS(x, y) (((x) < (y)) * BELOW | ((x) == (y)) * SAME | ((x) > (y)) * ABOVE)
 
 #define ORDER(name, type, number)                                                                                      \
-    static int order_##name(const void *a, int64_t i, const void *b, int64_t j)                                        \
+    static void order_##name(int64_t n, const void *a, int64_t a_step, const void *b, int64_t b_step, int mask,        \
+                             unsigned char *y)                                                                         \
     {                                                                                                                  \
-        const type x = ((const type *)a)[i], y = ((const type *)b)[j];                                                 \
-        return number(x) < number(y) ? BELOW : number(x) > number(y) ? ABOVE : number(x) == number(y) ? SAME : 0;      \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            const type p = ((const type *)a)[i * a_step], q = ((const type *)b)[i * b_step];                           \
+            y[i] = (WAYS(number(p), number(q)) & mask) != 0;                                                           \
+        }                                                                                                              \
     }
 
 ORDER(float, float, )
@@ -31,10 +39,14 @@ ORDER(uint64, uint64_t, )
 ORDER(bool, unsigned char, !!)
 
 /* Texts are the same or not; the standard orders none. */
-static int order_text(const void *a, int64_t i, const void *b, int64_t j)
+static void order_text(int64_t n, const void *a, int64_t a_step, const void *b, int64_t b_step, int mask,
+                       unsigned char *y)
 {
-    const struct mc_text *x = (const struct mc_text *)a + i, *y = (const struct mc_text *)b + j;
-    return x->length == y->length && (x->length == 0 || memcmp(x->bytes, y->bytes, x->length) == 0) ? SAME : 0;
+    for (int64_t i = 0; i < n; i++) {
+        const struct mc_text *p = (const struct mc_text *)a + i * a_step, *q = (const struct mc_text *)b + i * b_step;
+        const bool same = p->length == q->length && (p->length == 0 || memcmp(p->bytes, q->bytes, p->length) == 0);
+        y[i] = same && (mask & SAME);
+    }
 }
 
 static order_fn *const orders[MC_DTYPE_COUNT] = {
@@ -68,31 +80,35 @@ static int logic_shape(const struct mc_node *node, const struct mc_fact *const *
     return rc < 0 ? rc : compare_shape(node, in, out, err);
 }
 
-/* True where the operands stand to each other in one of the ways of `mask`. For truth values, Same is "neither or
- * both". */
+/* For truth values, Same is "neither or both". */
 static int compare(struct mc_step *step, int mask)
 {
     const struct mc_tensor *const a = step->in[0], *const b = step->in[1];
-    unsigned char *const out = step->out[0]->data;
-    order_fn *const order = orders[a->dtype];
+    const size_t size = a->dtype == MC_STRING ? sizeof(struct mc_text) : mc_element_size(a->dtype);
+    unsigned char *out = step->out[0]->data;
     const int64_t n = mc_tensor_count(step->out[0]);
     struct mc_walk walk;
     mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
-    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
-        out[i] = (order(a->data, walk.offset[0], b->data, walk.offset[1]) & mask) != 0;
+    const int64_t run = mc_walk_in_runs(&walk);
+    for (int64_t i = 0; i < n; i += run, out += run, mc_walk_next_run(&walk))
+        orders[a->dtype](run, (const char *)a->data + (size_t)walk.offset[0] * size, mc_walk_step(&walk, 0),
+                         (const char *)b->data + (size_t)walk.offset[1] * size, mc_walk_step(&walk, 1), mask, out);
     return 0;
 }
 
 /* Bit 2*a + b of `table` is the truth of (a, b). */
 static int combine(struct mc_step *step, unsigned table)
 {
-    const unsigned char *const a = step->in[0]->data, *const b = step->in[1]->data;
-    unsigned char *const out = step->out[0]->data;
     const int64_t n = mc_tensor_count(step->out[0]);
+    unsigned char *out = step->out[0]->data;
     struct mc_walk walk;
     mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
-    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
-        out[i] = table >> (2 * !!a[walk.offset[0]] + !!b[walk.offset[1]]) & 1;
+    const int64_t run = mc_walk_in_runs(&walk), a_step = mc_walk_step(&walk, 0), b_step = mc_walk_step(&walk, 1);
+    for (int64_t i = 0; i < n; i += run, out += run, mc_walk_next_run(&walk)) {
+        const unsigned char *const a = (const unsigned char *)step->in[0]->data + walk.offset[0];
+        const unsigned char *const b = (const unsigned char *)step->in[1]->data + walk.offset[1];
+        for (int64_t k = 0; k < run; k++) out[k] = table >> (2 * !!a[k * a_step] + !!b[k * b_step]) & 1;
+    }
     return 0;
 }
 

@@ -94,14 +94,47 @@ void mc_walk_start(struct mc_walk *walk, const struct mc_shape *output, int n, s
     for (int i = 0; i < n; i++) mc_broadcast_strides(&inputs[i]->shape, output, walk->strides[i]);
 }
 
-void mc_walk_next(struct mc_walk *walk)
+int64_t mc_walk_in_runs(struct mc_walk *walk)
 {
-    for (int k = walk->rank - 1; k >= 0; k--) {
+    while (walk->rank > 1) {
+        const int last = walk->rank - 1;
+        bool even = true;
+        for (int i = 0; i < walk->n && even; i++)
+            even = walk->extent[last - 1] == 1 || walk->extent[last] == 1 ||
+                   walk->strides[i][last - 1] == walk->strides[i][last] * walk->extent[last];
+        if (!even) break;
+        for (int i = 0; i < walk->n && walk->extent[last] == 1; i++)
+            walk->strides[i][last] = walk->strides[i][last - 1];
+        for (int i = 0; i < walk->n; i++) walk->strides[i][last - 1] = walk->strides[i][last];
+        walk->extent[last - 1] *= walk->extent[last];
+        walk->rank--;
+    }
+    return walk->rank > 0 ? walk->extent[walk->rank - 1] : 1;
+}
+
+int64_t mc_walk_step(const struct mc_walk *walk, int i)
+{
+    return walk->rank > 0 ? walk->strides[i][walk->rank - 1] : 0;
+}
+
+static void next_from(struct mc_walk *walk, int axis)
+{
+    for (int k = axis; k >= 0; k--) {
         const bool carry = ++walk->index[k] == walk->extent[k];
         for (int i = 0; i < walk->n; i++) walk->offset[i] += walk->strides[i][k] * (carry ? 1 - walk->extent[k] : 1);
         if (!carry) return;
         walk->index[k] = 0;
     }
+}
+
+void mc_walk_next(struct mc_walk *walk)
+{
+    next_from(walk, walk->rank - 1);
+}
+
+void mc_walk_next_run(struct mc_walk *walk)
+{
+    next_from(walk, walk->rank - 2);
 }
 
 /* A part is n_outer runs, `offset` elements into the whole and `whole_stride` apart there. */

@@ -50,6 +50,11 @@ struct mc_walk {
 
 void mc_walk_start(struct mc_walk *walk, const struct mc_shape *output, int n, struct mc_tensor *const *inputs);
 void mc_walk_next(struct mc_walk *walk);
+/* The same walk in runs: make an axis of all those at the end through which every input steps evenly, and give its
+ * extent; input i moves by mc_walk_step along it. At least 1. Then mc_walk_next_run goes from run to run. */
+int64_t mc_walk_in_runs(struct mc_walk *walk);
+int64_t mc_walk_step(const struct mc_walk *walk, int i);
+void mc_walk_next_run(struct mc_walk *walk);
 
 /* --- parts of a tensor: indices begin, begin + 1, … of an axis, as many as the part has --- */
 

@@ -22,19 +22,54 @@ static int where_shape(const struct mc_node *node, const struct mc_fact *const *
     return 0;
 }
 
+/* A run of elements: condition, two sources, their steps. */
+struct choice {
+    int64_t n, condition_step, steps[2];
+    const unsigned char *condition;
+    const char *from[2];
+    char *to;
+};
+
+#define CHOOSE(name, type)                                                                                             \
+    static void name(const struct choice *c)                                                                           \
+    {                                                                                                                  \
+        const type *a = (const void *)c->from[0], *b = (const void *)c->from[1];                                       \
+        type *y = (void *)c->to;                                                                                       \
+        for (int64_t i = 0; i < c->n; i++)                                                                             \
+            y[i] = c->condition[i * c->condition_step] ? a[i * c->steps[0]] : b[i * c->steps[1]];                      \
+    }
+
+CHOOSE(choose_1, uint8_t)
+CHOOSE(choose_2, uint16_t)
+CHOOSE(choose_4, uint32_t)
+CHOOSE(choose_8, uint64_t)
+
+static void choose_16(const struct choice *c)
+{
+    for (int64_t i = 0; i < c->n; i++) {
+        const int source = c->condition[i * c->condition_step] ? 0 : 1;
+        memcpy(c->to + 16 * i, c->from[source] + 16 * i * c->steps[source], 16);
+    }
+}
+
+static void choose(const struct choice *c, size_t size)
+{
+    (size == 1 ? choose_1 : size == 2 ? choose_2 : size == 4 ? choose_4 : size == 8 ? choose_8 : choose_16)(c);
+}
+
 static int where_forward(struct mc_step *step, struct mc_error *err)
 {
-    (void)err;
     const struct mc_tensor *const out = step->out[0];
     const size_t size = mc_element_size(out->dtype);
-    const unsigned char *const condition = step->in[0]->data;
-    const int64_t n = mc_tensor_count(out);
     struct mc_walk walk;
-    mc_walk_start(&walk, &step->out[0]->shape, 3, step->in);
-    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk)) {
-        const int source = condition[walk.offset[0]] ? 1 : 2;
-        memcpy((char *)out->data + (size_t)i * size,
-               (const char *)step->in[source]->data + (size_t)walk.offset[source] * size, size);
+    mc_walk_start(&walk, &out->shape, 3, step->in);
+    struct choice c = {.n = mc_walk_in_runs(&walk), .condition_step = mc_walk_step(&walk, 0)};
+    for (int k = 0; k < 2; k++) c.steps[k] = mc_walk_step(&walk, 1 + k);
+    for (int64_t i = 0, n = mc_tensor_count(out); i < n; i += c.n, mc_walk_next_run(&walk)) {
+        c.condition = (const unsigned char *)step->in[0]->data + walk.offset[0];
+        for (int k = 0; k < 2; k++) c.from[k] = (const char *)step->in[1 + k]->data + (size_t)walk.offset[1 + k] * size;
+        c.to = (char *)out->data + (size_t)i * size;
+        choose(&c, size);
     }
     return 0;
 }

@@ -348,20 +348,60 @@ static bool is_numeric(enum mc_dtype dtype)
     return mc_dtype_bits(dtype) > 0 && dtype != MC_STRING && dtype != MC_COMPLEX64 && dtype != MC_COMPLEX128;
 }
 
-/* The pairs that half-precision models go through all the time. */
+#define CONVERT(name, to_type, from_type)                                                                              \
+    static void name(int64_t n, const void *from_, void *to_)                                                          \
+    {                                                                                                                  \
+        const from_type *from = from_;                                                                                 \
+        to_type *to = to_;                                                                                             \
+        for (int64_t i = 0; i < n; i++) to[i] = (to_type)from[i];                                                      \
+    }
+
+CONVERT(ints_to_floats, float, int32_t)
+CONVERT(longs_to_floats, float, int64_t)
+CONVERT(longs_to_ints, int32_t, int64_t)
+CONVERT(ints_to_longs, int64_t, int32_t)
+CONVERT(doubles_to_floats, float, double)
+CONVERT(floats_to_doubles, double, float)
+
+static void truths_to_floats(int64_t n, const void *from_, void *to_)
+{
+    const unsigned char *from = from_;
+    float *to = to_;
+    for (int64_t i = 0; i < n; i++) to[i] = from[i] ? 1.0f : 0.0f;
+}
+
+#define CALL(name, function)                                                                                           \
+    static void name(int64_t n, const void *from, void *to)                                                            \
+    {                                                                                                                  \
+        function(n, from, to);                                                                                         \
+    }
+
+CALL(halves_to_floats, mc_halves_to_floats)
+CALL(floats_to_halves, mc_floats_to_halves)
+CALL(bfloats_to_floats, mc_bfloats_to_floats)
+CALL(floats_to_bfloats, mc_floats_to_bfloats)
+
+/* The pairs that masks, indices and half-precision models go through all the time; they agree with the general way. */
+static const struct {
+    enum mc_dtype to, from;
+    void (*convert)(int64_t n, const void *from, void *to);
+} fast[] = {
+    {MC_FLOAT, MC_BOOL, truths_to_floats},    {MC_FLOAT, MC_INT32, ints_to_floats},
+    {MC_FLOAT, MC_INT64, longs_to_floats},    {MC_FLOAT, MC_DOUBLE, doubles_to_floats},
+    {MC_FLOAT, MC_FLOAT16, halves_to_floats}, {MC_FLOAT, MC_BFLOAT16, bfloats_to_floats},
+    {MC_FLOAT16, MC_FLOAT, floats_to_halves}, {MC_BFLOAT16, MC_FLOAT, floats_to_bfloats},
+    {MC_DOUBLE, MC_FLOAT, floats_to_doubles}, {MC_INT32, MC_INT64, longs_to_ints},
+    {MC_INT64, MC_INT32, ints_to_longs},
+};
+
 static bool convert_fast(struct mc_tensor *to, const struct mc_tensor *from, int64_t n)
 {
-    if (to->dtype == MC_FLOAT && from->dtype == MC_FLOAT16)
-        mc_halves_to_floats(n, from->data, to->data);
-    else if (to->dtype == MC_FLOAT16 && from->dtype == MC_FLOAT)
-        mc_floats_to_halves(n, from->data, to->data);
-    else if (to->dtype == MC_FLOAT && from->dtype == MC_BFLOAT16)
-        mc_bfloats_to_floats(n, from->data, to->data);
-    else if (to->dtype == MC_BFLOAT16 && from->dtype == MC_FLOAT)
-        mc_floats_to_bfloats(n, from->data, to->data);
-    else
-        return false;
-    return true;
+    for (size_t i = 0; i < sizeof fast / sizeof *fast; i++)
+        if (fast[i].to == to->dtype && fast[i].from == from->dtype) {
+            fast[i].convert(n, from->data, to->data);
+            return true;
+        }
+    return false;
 }
 
 int mc_tensor_convert_by(struct mc_tensor *to, const struct mc_tensor *from, const struct mc_conversion *how,

@@ -149,10 +149,41 @@ static void test_fast_halves_are_the_slow_ones(void **state)
     }
 }
 
+/* Whole tensors take the fast loops, single elements never do. */
+static void test_fast_pairs_are_the_slow_ones(void **state)
+{
+    static const enum mc_dtype pairs[][2] = {{MC_BOOL, MC_FLOAT},   {MC_INT32, MC_FLOAT},  {MC_INT64, MC_FLOAT},
+                                             {MC_DOUBLE, MC_FLOAT}, {MC_FLOAT, MC_DOUBLE}, {MC_INT64, MC_INT32},
+                                             {MC_INT32, MC_INT64}};
+    static const double numbers[] = {0, 1, -1, 2.5, 16777217, -2147483648.0, 4294967297.0, 9007199254740993.0, 1e300};
+    enum { N = sizeof numbers / sizeof *numbers };
+    struct mc_error err = {0};
+    for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++) {
+        uint64_t from_bytes[N] = {0}, to_bytes[N] = {0}, one_bytes[N] = {0};
+        struct mc_tensor from = {.dtype = pairs[k][0], .shape = mc_shape_of(1, (int64_t[]){N}), .data = from_bytes};
+        struct mc_tensor to = {.dtype = pairs[k][1], .shape = from.shape, .data = to_bytes}, one = to;
+        one.data = one_bytes;
+        for (int i = 0; i < N; i++) mc_tensor_set_f64(&from, i, numbers[i]);
+        assert_ok(mc_tensor_convert(&to, &from, &err), err);
+        for (int i = 0; i < N; i++) {
+            if (mc_dtype_is_float(from.dtype))
+                mc_tensor_set_f64(&one, i, mc_tensor_get_f64(&from, i));
+            else if (to.dtype == MC_FLOAT)
+                ((float *)one_bytes)[i] = (float)mc_tensor_get_i64(&from, i);
+            else if (to.dtype == MC_INT32)
+                ((uint32_t *)one_bytes)[i] = (uint32_t)mc_tensor_get_i64(&from, i);
+            else
+                ((int64_t *)one_bytes)[i] = mc_tensor_get_i64(&from, i);
+        }
+        assert_memory_equal(to_bytes, one_bytes, sizeof to_bytes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fast_halves_are_the_slow_ones),
+        cmocka_unit_test(test_fast_pairs_are_the_slow_ones),
         cmocka_unit_test(test_half_codes),
         cmocka_unit_test(test_every_half_and_bfloat16_survives_the_way_through_float),
         cmocka_unit_test(test_float8_codes),
