@@ -101,10 +101,31 @@ enum mc_order {
     MC_ORDER_LAST,  /* as ANY, and faster where they lie last */
 };
 
+/* What an operator computes, for those who rewrite graphs: they know none by name. Versions that broadcast or count
+ * axes in another way are OTHER. */
+enum mc_meaning {
+    MC_MEANS_OTHER,
+    MC_MEANS_IDENTITY,
+    MC_MEANS_DROPOUT,
+    MC_MEANS_CAST,
+    MC_MEANS_TRANSPOSE,
+    MC_MEANS_RESHAPE, /* to a shape that is input 1 */
+    MC_MEANS_CONV,
+    MC_MEANS_CONV_TRANSPOSE,
+    MC_MEANS_GEMM,
+    MC_MEANS_MATMUL,
+    MC_MEANS_BATCH_NORM,
+    MC_MEANS_ADD,
+    MC_MEANS_SUB,
+    MC_MEANS_MUL,
+    MC_MEANS_DIV,
+};
+
 struct mc_op {
     const char *domain; /* "" for ai.onnx */
     const char *type;
-    int since;                             /* first opset version with these semantics */
+    int since; /* first opset version with these semantics */
+    enum mc_meaning means;
     int min_inputs, max_inputs, n_outputs; /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
     uint32_t grad_inputs;                  /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
     enum mc_keep keep;                     /* for backward */

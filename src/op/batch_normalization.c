@@ -392,6 +392,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .domain = "",                                                                                                  \
         .type = "BatchNormalization",                                                                                  \
         .since = version,                                                                                              \
+        .means = MC_MEANS_BATCH_NORM,                                                                                  \
         .min_inputs = 5,                                                                                               \
         .max_inputs = 5,                                                                                               \
         .n_outputs = outputs,                                                                                          \

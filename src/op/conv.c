@@ -225,6 +225,7 @@ const struct mc_op mc_op_conv_1 = {
     .domain = "",
     .type = "Conv",
     .since = 1,
+    .means = MC_MEANS_CONV,
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 1,

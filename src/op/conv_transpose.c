@@ -125,6 +125,7 @@ const struct mc_op mc_op_conv_transpose_1 = {
     .domain = "",
     .type = "ConvTranspose",
     .since = 1,
+    .means = MC_MEANS_CONV_TRANSPOSE,
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 1,

@@ -166,6 +166,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .domain = "",                                                                                                  \
         .type = "Dropout",                                                                                             \
         .since = version,                                                                                              \
+        .means = MC_MEANS_DROPOUT,                                                                                     \
         .min_inputs = 1,                                                                                               \
         .max_inputs = inputs,                                                                                          \
         .n_outputs = 2,                                                                                                \

@@ -187,6 +187,7 @@ const struct mc_op mc_op_gemm_7 = {
     .domain = "",
     .type = "Gemm",
     .since = 7,
+    .means = MC_MEANS_GEMM,
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 1,

@@ -19,6 +19,7 @@ const struct mc_op mc_op_identity_1 = {
     .domain = "",
     .type = "Identity",
     .since = 1,
+    .means = MC_MEANS_IDENTITY,
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = 1,

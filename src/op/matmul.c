@@ -249,6 +249,7 @@ const struct mc_op mc_op_matmul_1 = {
     .domain = "",
     .type = "MatMul",
     .since = 1,
+    .means = MC_MEANS_MATMUL,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,

@@ -82,6 +82,7 @@ const struct mc_op mc_op_transpose_1 = {
     .domain = "",
     .type = "Transpose",
     .since = 1,
+    .means = MC_MEANS_TRANSPOSE,
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = 1,

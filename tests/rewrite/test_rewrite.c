@@ -1,0 +1,432 @@
+/* test_rewrite.c - what each pass does, and what it leaves alone.
+ *
+ * Every model here is run before and after on the same numbers; mc_rewrite's own check is not relied on. */
+#include "rewrite/rewrite.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "alloc_fail.h"
+#include "nets.h"
+#include "op/ops.h"
+#include "recipe/steps.h"
+
+static uint64_t pass_bit(const char *name)
+{
+    for (size_t i = 0; i < mc_passes_count; i++)
+        if (strcmp(mc_passes[i]->name, name) == 0) return UINT64_C(1) << i;
+    fail_msg("no pass '%s'", name);
+    return 0;
+}
+
+/* Outputs one behind the other, for inputs that are sin(1), sin(2), … */
+static int outputs_of(struct mc_model *net, double *numbers, int room)
+{
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){.dims = {.batch = 3}});
+    int n = 0, drawn = 0;
+    for (int i = 0; i < net->graph->n_inputs; i++) {
+        struct mc_tensor *x = mc_plan_input(plan, i);
+        for (int64_t k = 0; k < mc_tensor_count(x); k++) mc_tensor_set_f64(x, k, sin(++drawn));
+    }
+    net_run(plan);
+    for (int i = 0; i < mc_plan_n_outputs(plan); i++)
+        for (int64_t k = 0; k < mc_tensor_count(mc_plan_output(plan, i)) && n < room; k++)
+            numbers[n++] = mc_tensor_get_f64(mc_plan_output(plan, i), k);
+    mc_plan_destroy(plan);
+    return n;
+}
+
+/* Rewrite by these passes ("a,b"; NULL: all) to so many nodes. The outputs, their names and those of the inputs stay.
+ */
+static void check(struct mc_model *net, const char *passes, int n_nodes)
+{
+    enum { ROOM = 4096 };
+    static double before[ROOM], after[ROOM];
+    struct mc_error err = {0};
+    struct mc_rewrite_options options;
+    char name[64];
+    mc_rewrite_options_init(&options);
+    options.dims.batch = 3;
+    if (passes) options.passes = 0;
+    for (const char *p = passes; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(p, ","), p);
+        options.passes |= pass_bit(name);
+    }
+    const int n = outputs_of(net, before, ROOM);
+    snprintf(name, sizeof name, "%s", net->graph->outputs[0]->name);
+    assert_ok(mc_rewrite(net, &options, NULL, &err), err);
+    assert_int_equal(net->graph->n_nodes, n_nodes);
+    assert_string_equal(net->graph->outputs[0]->name, name);
+    assert_int_equal(outputs_of(net, after, ROOM), n);
+    for (int i = 0; i < n; i++)
+        if (!(fabs(after[i] - before[i]) <= 1e-12 * fmax(1, fabs(before[i]))))
+            fail_msg("output %d is %.17g after, %.17g before", i, after[i], before[i]);
+    mc_model_destroy(net);
+}
+
+static struct mc_node *node(struct mc_model *net, const char *type, const char *name, int n, struct mc_value *const *in)
+{
+    struct mc_value *y = mc_value_create(net->graph, name);
+    struct mc_node *made = mc_node_create(net->graph, -1, "", type, name, n, in, 1, &y);
+    assert_non_null(made);
+    return made;
+}
+
+#define IN(...)                                                                                                        \
+    (int)(sizeof((struct mc_value *[]){__VA_ARGS__}) / sizeof(struct mc_value *)), (struct mc_value *[])               \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    }
+
+/* --- affine --- */
+
+static struct mc_value *norm(struct mc_model *net, struct mc_value *x, int64_t n)
+{
+    static const double positive[] = {1.5, 0.25, 2, 0.75, 1, 3};
+    return node(net, "BatchNormalization", "norm",
+                IN(x, net_param(net, "scale", DIMS(n), NULL), net_param(net, "shift", DIMS(n), NULL),
+                   net_param(net, "mean", DIMS(n), positive), net_param(net, "variance", DIMS(n), positive)))
+        ->outputs[0];
+}
+
+static struct mc_value *image(struct mc_model *net)
+{
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 4, 5, 6));
+    return x;
+}
+
+static void test_batch_normalization_goes_into_a_convolution(void **state)
+{
+    for (int bias = 0; bias < 2; bias++) {
+        struct mc_error err = {0};
+        struct mc_model *net = net_create();
+        struct mc_value *w = net_param(net, "w", DIMS(6, 2, 3, 3), NULL), *b = net_param(net, "b", DIMS(6), NULL);
+        struct mc_node *conv =
+            bias ? node(net, "Conv", "conv", IN(image(net), w, b)) : node(net, "Conv", "conv", IN(image(net), w));
+        assert_ok(mc_node_set_int(conv, "group", 2, &err), err);
+        net_output(net, net_node(net, "Relu", "y", norm(net, conv->outputs[0], 6), NULL));
+        check(net, NULL, 2);
+    }
+}
+
+static void test_and_into_a_transposed_one_of_groups(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_node *conv =
+        node(net, "ConvTranspose", "conv", IN(image(net), net_param(net, "w", DIMS(4, 3, 2, 2), NULL)));
+    assert_ok(mc_node_set_int(conv, "group", 2, &err), err);
+    net_output(net, norm(net, conv->outputs[0], 6)); /* which keeps its name */
+    check(net, "affine", 1);
+}
+
+static void test_factors_and_addends_go_into_what_is_before_them(void **state)
+{
+    static const char *const types[] = {"Add", "Sub", "Mul", "Div"};
+    for (int k = 0; k < 16; k++) {
+        struct mc_error err = {0};
+        struct mc_model *net = net_create();
+        const bool second = k / 4 % 2, single = k / 8;
+        struct mc_value *x = net_input(net, "x", DIMS(-1, 4));
+        struct mc_node *gemm =
+            node(net, "Gemm", "gemm", IN(x, net_param(net, "w", DIMS(3, 4), NULL), net_param(net, "c", DIMS(3), NULL)));
+        assert_ok(mc_node_set_int(gemm, "transB", 1, &err), err);
+        assert_ok(mc_node_set_float(gemm, "beta", 2, &err), err);
+        struct mc_value *constant =
+            single ? net_param(net, "k", DIMS(1), NUMBERS(3)) : net_param(net, "k", DIMS(1, 3), NULL);
+        net_output(net, net_node(net, types[k % 4], "y", second ? constant : gemm->outputs[0],
+                                 second ? gemm->outputs[0] : constant));
+        check(net, "affine,dead", second && k % 4 == 3 ? 2 : 1); /* a constant over y is no factor */
+    }
+}
+
+static void test_matmul_takes_factors_alone(void **state)
+{
+    for (int add = 0; add < 2; add++) {
+        struct mc_model *net = net_create();
+        struct mc_value *x = net_input(net, "x", DIMS(-1, 2, 4));
+        struct mc_value *y = net_node(net, "MatMul", "product", x, net_param(net, "w", DIMS(4, 3), NULL));
+        net_output(net, net_node(net, add ? "Add" : "Mul", "y", y, net_param(net, "k", DIMS(3), NULL)));
+        check(net, "affine", 1 + add);
+    }
+}
+
+/* Conv -> Mul, with something in the way. */
+static void test_affine_leaves_alone_what_others_see(void **state)
+{
+    for (int kind = 0; kind < 6; kind++) {
+        struct mc_model *net = net_create();
+        struct mc_value *x = image(net), *w = net_param(net, "w", DIMS(6, 4, 1, 1), NULL);
+        struct mc_value *conv = net_node(net, "Conv", "conv", x, w);
+        struct mc_value *k = kind == 0   ? net_param(net, "k", DIMS(1, 6, 5, 6), NULL) /* differs by position */
+                             : kind == 1 ? net_param(net, "k", DIMS(1, 1, 6, 1, 1), NULL)
+                             : kind == 2 ? net_input(net, "k", DIMS(6, 1, 1))
+                                         : net_param(net, "k", DIMS(6, 1, 1), NULL);
+        net_output(net, net_node(net, "Mul", "y", conv, k));
+        int n = 2;
+        if (kind == 3) net_output(net, conv);
+        if (kind == 4) net_output(net, net_node(net, "Relu", "z", conv, NULL)), n++;
+        if (kind == 5) net_output(net, net_node(net, "Conv", "z", x, w)), n++; /* the same weights */
+        check(net, "affine", n);
+    }
+}
+
+static void test_statistics_of_the_batch_stay(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *conv = net_node(net, "Conv", "conv", image(net), net_param(net, "w", DIMS(6, 4, 1, 1), NULL));
+    struct mc_value *y = norm(net, conv, 6);
+    assert_ok(mc_node_set_int(y->producer, "training_mode", 1, &err), err);
+    net_output(net, y);
+    check(net, "affine", 2);
+}
+
+/* --- identity, transpose, reshape --- */
+
+static void test_nodes_that_do_nothing_go(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(2, 4));
+    struct mc_value *v = net_node(net, "Dropout", "off", net_node(net, "Identity", "same", x, NULL), NULL);
+    struct mc_node *cast = node(net, "Cast", "cast", IN(v)),
+                   *turn = node(net, "Transpose", "turn", IN(cast->outputs[0]));
+    assert_ok(mc_node_set_int(cast, "to", MC_DOUBLE, &err), err);
+    assert_ok(mc_node_set_ints(turn, "perm", (int64_t[]){0, 1}, 2, &err), err);
+    v = net_node(net, "Reshape", "view", turn->outputs[0], net_ints(net, "shape", INTS(2, 4)));
+    net_output(net, net_node(net, "Identity", "y", net_node(net, "Neg", "minus", v, NULL), NULL));
+    check(net, "identity", 1);
+}
+
+static void test_an_identity_between_input_and_output_stays(void **state)
+{
+    struct mc_model *net = net_create();
+    net_output(net, net_node(net, "Identity", "y", net_input(net, "x", DIMS(3)), NULL));
+    check(net, NULL, 1);
+}
+
+/* With an open batch a view may change nothing for one and something for another. */
+static void test_views_of_an_open_extent_stay(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 4));
+    struct mc_value *v = net_node(net, "Reshape", "view", x, net_ints(net, "shape", INTS(3, 4)));
+    net_output(net, net_node(net, "Neg", "y", v, NULL));
+    check(net, "identity", 2);
+}
+
+static void test_transpositions_join(void **state)
+{
+    for (int back = 0; back < 2; back++) {
+        struct mc_error err = {0};
+        struct mc_model *net = net_create();
+        struct mc_node *first = node(net, "Transpose", "first", IN(net_input(net, "x", DIMS(2, 3, 4))));
+        struct mc_node *second = node(net, "Transpose", "second", IN(first->outputs[0]));
+        assert_ok(mc_node_set_ints(first, "perm", (int64_t[]){1, 2, 0}, 3, &err), err);
+        assert_ok(mc_node_set_ints(second, "perm", back ? (int64_t[]){2, 0, 1} : (int64_t[]){0, 2, 1}, 3, &err), err);
+        net_output(net, net_node(net, "Neg", "y", second->outputs[0], NULL));
+        check(net, "transpose,identity,dead", 2 - back);
+    }
+}
+
+static void test_views_join_unless_they_copy_extents(void **state)
+{
+    for (int copies = 0; copies < 2; copies++) {
+        struct mc_model *net = net_create();
+        struct mc_value *x = net_input(net, "x", DIMS(-1, 3, 4));
+        struct mc_value *flat = net_node(net, "Flatten", "flat", x, NULL);
+        struct mc_value *shape =
+            copies ? net_ints(net, "shape", INTS(0, 6, 2)) : net_ints(net, "shape", INTS(-1, 6, 2));
+        net_output(net, net_node(net, "Reshape", "y", flat, shape));
+        check(net, "reshape,dead", 1 + copies);
+    }
+}
+
+/* --- fold, common, share, dead --- */
+
+static void test_constants_are_computed_once(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 3));
+    struct mc_value *k = net_node(net, "Neg", "minus", net_param(net, "k", DIMS(3), NULL), NULL);
+    k = net_node(net, "Mul", "twice", k, net_param(net, "two", DIMS(1), NUMBERS(2)));
+    net_output(net, net_node(net, "Add", "y", x, k));
+    check(net, "fold", 1);
+}
+
+static void test_what_depends_on_the_batch_or_would_grow_stays(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 3));
+    struct mc_value *shape = net_node(net, "Shape", "shape", x, NULL);
+    net_output(net, net_node(net, "Expand", "y", net_param(net, "k", DIMS(1), NULL), shape));
+    check(net, "fold", 2);
+    net = net_create();
+    shape = net_ints(net, "large", INTS(100, 100));
+    struct mc_value *large = net_node(net, "Expand", "wide", net_param(net, "k", DIMS(1), NULL), shape);
+    net_output(net, net_node(net, "Add", "y", net_input(net, "x", DIMS(100, 1)), large));
+    check(net, "fold", 2);
+}
+
+static void test_a_known_shape_is_a_constant(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(2, 3));
+    struct mc_value *shape = net_node(net, "Shape", "shape", x, NULL);
+    net_output(net, net_node(net, "Reshape", "y", net_node(net, "Flatten", "flat", x, NULL), shape));
+    check(net, "fold", 2);
+}
+
+static void test_the_same_twice_is_done_once(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 3)), *y[4];
+    for (int i = 0; i < 4; i++) {
+        struct mc_node *leaky = node(net, "LeakyRelu", (const char *[]){"a", "b", "c", "d"}[i], IN(x));
+        assert_ok(mc_node_set_float(leaky, "alpha", i < 3 ? 0.5f : 0.25f, &err), err);
+        y[i] = leaky->outputs[0];
+    }
+    net_output(net,
+               net_node(net, "Add", "y", net_node(net, "Add", "p", y[0], y[1]), net_node(net, "Sub", "q", y[2], y[3])));
+    check(net, "common", 5);
+}
+
+static void test_random_numbers_are_drawn_each_for_itself(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(2, 3));
+    struct mc_value *a = net_node(net, "RandomNormalLike", "a", x, NULL),
+                    *b = net_node(net, "RandomNormalLike", "b", x, NULL);
+    net_output(net, net_node(net, "Sub", "y", a, b));
+    struct mc_rewrite_options options;
+    mc_rewrite_options_init(&options);
+    mc_ops_bind(net);
+    assert_ok(mc_rewrite(net, &options, NULL, &err), err);
+    assert_int_equal(net->graph->n_nodes, 3);
+    mc_model_destroy(net);
+}
+
+static void test_equal_initializers_become_one(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(-1, 3));
+    struct mc_value *a = net_node(net, "Add", "a", x, net_param(net, "k", DIMS(3), NULL));
+    struct mc_value *b = net_node(net, "Mul", "b", a, net_param(net, "l", DIMS(3), NULL));
+    net_output(net, net_node(net, "Mul", "y", b, net_param(net, "m", DIMS(1, 3), NULL))); /* of another shape */
+    struct mc_error err = {0};
+    struct mc_rewrite_options options;
+    mc_rewrite_options_init(&options);
+    options.passes = pass_bit("share");
+    mc_ops_bind(net);
+    assert_ok(mc_rewrite(net, &options, NULL, &err), err);
+    assert_int_equal(net->graph->n_initializers, 2);
+    mc_model_destroy(net);
+}
+
+static void test_what_nobody_uses_goes_and_what_a_branch_sees_stays(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(2, 3)), *k = net_param(net, "k", DIMS(3), NULL);
+    net_node(net, "Neg", "unused", net_node(net, "Add", "too", x, net_param(net, "lost", DIMS(3), NULL)), NULL);
+    struct mc_value *seen = net_node(net, "Mul", "seen", x, k);
+    struct mc_tensor *yes;
+    const struct mc_shape scalar = {0};
+    assert_ok(mc_tensor_create(&yes, MC_BOOL, &scalar, &err), err);
+    mc_tensor_set_f64(yes, 0, 1);
+    struct mc_node *branch = node(net, "If", "y", IN(mc_graph_add_initializer(net->graph, "yes", yes)));
+    for (int i = 0; i < 2; i++) {
+        struct mc_graph *graph = mc_graph_create(net, net->graph, i ? "else" : "then");
+        struct mc_value *out = mc_value_create(graph, i ? "e" : "t");
+        assert_non_null(mc_node_create(graph, -1, "", "Neg", "", 1, &seen, 1, &out));
+        assert_ok(mc_graph_add_output(graph, out, &err), err);
+        assert_ok(mc_node_set_graph(branch, i ? "else_branch" : "then_branch", graph, &err), err);
+    }
+    net_output(net, branch->outputs[0]);
+    check(net, NULL, 2);
+}
+
+/* --- the whole --- */
+
+static struct mc_model *something(void)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *conv = net_node(net, "Conv", "conv", image(net), net_param(net, "w", DIMS(6, 4, 1, 1), NULL));
+    struct mc_value *k = net_node(net, "Neg", "k", net_param(net, "j", DIMS(6, 1, 1), NULL), NULL);
+    struct mc_value *v = net_node(net, "Mul", "v", norm(net, conv, 6), k);
+    net_output(net,
+               net_node(net, "Add", "y", net_node(net, "Relu", "r", v, NULL), net_node(net, "Relu", "s", v, NULL)));
+    return net;
+}
+
+static void test_passes_build_on_each_other(void **state)
+{
+    check(something(), NULL, 3);
+}
+
+static int attempt(void *context)
+{
+    struct mc_error err = {0};
+    struct mc_model *net = context, *copy;
+    struct mc_rewrite_options options;
+    mc_rewrite_options_init(&options);
+    mc_runtime_init(&options.runtime, 1, MC_CPU_AVX512);
+    int rc = mc_model_clone(&copy, net, false, &err);
+    if (rc < 0) return rc;
+    mc_ops_bind(copy);
+    rc = mc_rewrite(copy, &options, NULL, &err);
+    assert_int_equal(copy->graph->n_nodes, rc == MC_OK ? 3 : 7);
+    mc_model_destroy(copy);
+    return rc;
+}
+
+static void test_failed_allocations_leave_the_model_alone(void **state)
+{
+    struct mc_model *net = something();
+    mc_ops_bind(net);
+    alloc_fail_each(attempt, net);
+    mc_model_destroy(net);
+}
+
+static void test_recipes_name_the_passes_in_their_order(void **state)
+{
+    for (size_t i = 0; i < mc_step_optimize.n_options; i++) {
+        char word[32];
+        for (size_t k = 0; k < mc_passes_count; k++) {
+            assert_true(mc_choice_word(mc_step_optimize.options[i].choices, (int)k, word, sizeof word));
+            assert_string_equal(word, mc_passes[k]->name);
+        }
+        assert_false(mc_choice_word(mc_step_optimize.options[i].choices, (int)mc_passes_count, word, sizeof word));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batch_normalization_goes_into_a_convolution),
+        cmocka_unit_test(test_and_into_a_transposed_one_of_groups),
+        cmocka_unit_test(test_factors_and_addends_go_into_what_is_before_them),
+        cmocka_unit_test(test_matmul_takes_factors_alone),
+        cmocka_unit_test(test_affine_leaves_alone_what_others_see),
+        cmocka_unit_test(test_statistics_of_the_batch_stay),
+        cmocka_unit_test(test_nodes_that_do_nothing_go),
+        cmocka_unit_test(test_an_identity_between_input_and_output_stays),
+        cmocka_unit_test(test_views_of_an_open_extent_stay),
+        cmocka_unit_test(test_transpositions_join),
+        cmocka_unit_test(test_views_join_unless_they_copy_extents),
+        cmocka_unit_test(test_constants_are_computed_once),
+        cmocka_unit_test(test_what_depends_on_the_batch_or_would_grow_stays),
+        cmocka_unit_test(test_a_known_shape_is_a_constant),
+        cmocka_unit_test(test_the_same_twice_is_done_once),
+        cmocka_unit_test(test_random_numbers_are_drawn_each_for_itself),
+        cmocka_unit_test(test_equal_initializers_become_one),
+        cmocka_unit_test(test_what_nobody_uses_goes_and_what_a_branch_sees_stays),
+        cmocka_unit_test(test_passes_build_on_each_other),
+        cmocka_unit_test(test_failed_allocations_leave_the_model_alone),
+        cmocka_unit_test(test_recipes_name_the_passes_in_their_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
