@@ -2,9 +2,11 @@
 #include "kernel/kernels.h"
 
 #include "config.h"
+#include "kernel/bytes.h"
 
 /* One row per build of the variant sources (meson.build). */
 #define TABLE(isa, name)                                                                                               \
+    extern const struct mc_byte_loops mc_byte_loops_##name;                                                            \
     extern const struct mc_channels mc_channels_##name;                                                                \
     extern const struct mc_poolings mc_poolings_##name;                                                                \
     extern const struct mc_loops mc_loops_##name;                                                                      \
@@ -12,14 +14,13 @@
     extern const struct mc_packed_loops mc_packed_loops_##name;                                                        \
     extern const struct mc_winograd_loops mc_winograd_loops_##name;                                                    \
     extern const struct mc_updates mc_updates_##name;                                                                  \
-    static const struct mc_kernels name##_kernels = {.cpu = isa,                                                       \
-                                                     .loops = &mc_loops_##name,                                        \
-                                                     .updates = &mc_updates_##name,                                    \
-                                                     .channels = &mc_channels_##name,                                  \
-                                                     .poolings = &mc_poolings_##name,                                  \
-                                                     .silu = mc_silu_##name,                                           \
-                                                     .packed = &mc_packed_loops_##name,                                \
-                                                     .winograd = &mc_winograd_loops_##name}
+    static const struct mc_kernels name##_kernels = ROW(isa, name, name)
+#define ROW(isa, name, byte_name)                                                                                      \
+    {                                                                                                                  \
+        .cpu = isa, .bytes = &mc_byte_loops_##byte_name, .loops = &mc_loops_##name, .updates = &mc_updates_##name,     \
+        .channels = &mc_channels_##name, .poolings = &mc_poolings_##name, .silu = mc_silu_##name,                      \
+        .packed = &mc_packed_loops_##name, .winograd = &mc_winograd_loops_##name                                       \
+    }
 
 TABLE(MC_CPU_PORTABLE, portable);
 #ifdef MC_HAVE_AVX2
@@ -28,9 +29,25 @@ TABLE(MC_CPU_AVX2, avx2);
 #ifdef MC_HAVE_AVX512
 TABLE(MC_CPU_AVX512, avx512);
 #endif
+#ifdef MC_HAVE_AVX512VNNI
+/* AVX-512, and products of bytes with what some CPUs have beyond it. */
+extern const struct mc_byte_loops mc_byte_loops_avx512vnni;
+static const struct mc_kernels avx512vnni_kernels = ROW(MC_CPU_AVX512, avx512, avx512vnni);
+#endif
+
+#ifdef MC_HAVE_AVX512VNNI
+static bool has_vnni(void)
+{
+    __builtin_cpu_init();
+    return mc_cpu_detect() >= MC_CPU_AVX512 && __builtin_cpu_supports("avx512vnni");
+}
+#endif
 
 const struct mc_kernels *mc_kernels_for(enum mc_cpu cpu)
 {
+#ifdef MC_HAVE_AVX512VNNI
+    if (cpu >= MC_CPU_AVX512 && has_vnni()) return &avx512vnni_kernels;
+#endif
 #ifdef MC_HAVE_AVX512
     if (cpu >= MC_CPU_AVX512) return &avx512_kernels;
 #endif
@@ -38,4 +55,20 @@ const struct mc_kernels *mc_kernels_for(enum mc_cpu cpu)
     if (cpu >= MC_CPU_AVX2) return &avx2_kernels;
 #endif
     return &portable_kernels;
+}
+
+const struct mc_byte_loops *mc_byte_loops_variant(int i)
+{
+    const enum mc_cpu present = mc_cpu_detect();
+    if (i <= (int)present) {
+        /* of AVX-512 the plain one first */
+#ifdef MC_HAVE_AVX512
+        if (i == (int)MC_CPU_AVX512) return avx512_kernels.bytes;
+#endif
+        return mc_kernels_for((enum mc_cpu)i)->bytes;
+    }
+#ifdef MC_HAVE_AVX512VNNI
+    if (i == (int)present + 1 && has_vnni()) return avx512vnni_kernels.bytes;
+#endif
+    return NULL;
 }

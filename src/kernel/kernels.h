@@ -18,6 +18,7 @@ struct mc_winograd_loops; /* kernel/winograd.h: 3x3 filters */
 
 struct mc_kernels {
     enum mc_cpu cpu;
+    const struct mc_byte_loops *bytes;
     const struct mc_loops *loops;
     const struct mc_updates *updates;
     const struct mc_channels *channels;

@@ -1,9 +1,5 @@
 /* quantized_product.c - MatMulInteger, QLinearMatMul, ConvInteger, QLinearConv (ONNX opset 10): products of 8-bit
- * integers.
- *
- * Operands less their zero points are multiplied in float64, which holds every sum of such products exactly (they stay
- * below 2^53 up to 2^37 terms), by the same products as float models; the result is what 32-bit integers give as long
- * as those do not overflow.
+ * integers, exact modulo 2^32, by the loops of kernel/bytes.h.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -11,7 +7,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "kernel/convolution.h"
+#include "kernel/bytes.h"
+#include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
@@ -41,24 +38,6 @@ static bool spread(const struct mc_shape *small, const struct mc_shape *large, b
     return true;
 }
 
-/* x - zero as doubles. */
-static void widen(double *to, const struct mc_tensor *x, const struct mc_tensor *zero, const int64_t *strides)
-{
-    struct mc_walk walk;
-    mc_walk_start(&walk, &x->shape, 0, NULL);
-    walk.n = 1;
-    memcpy(walk.strides[0], strides, sizeof walk.strides[0]);
-    const int64_t n = mc_tensor_count(x);
-    const double one = zero && mc_tensor_count(zero) == 1 ? mc_tensor_get_f64(zero, 0) : 0;
-    if (!zero || mc_tensor_count(zero) == 1) {
-        for (int64_t i = 0; i < n && x->dtype == MC_INT8; i++) to[i] = (double)((const int8_t *)x->data)[i] - one;
-        for (int64_t i = 0; i < n && x->dtype == MC_UINT8; i++) to[i] = (double)((const uint8_t *)x->data)[i] - one;
-        return;
-    }
-    for (int64_t i = 0; i < n; i++, mc_walk_next(&walk))
-        to[i] = mc_tensor_get_f64(x, i) - mc_tensor_get_f64(zero, walk.offset[0]);
-}
-
 /* --- products of matrices: both operators have the same operands at other places --- */
 
 struct places {
@@ -78,8 +57,10 @@ static const struct places *places_of(const struct mc_node *node)
 static int check_spread(const struct mc_node *node, const struct mc_fact *const *in, int i, int of, bool rows,
                         struct mc_error *err)
 {
-    int64_t strides[MC_MAX_RANK];
-    if (i < 0 || !in[i] || spread(&in[i]->shape, &in[of]->shape, rows, strides)) return MC_OK;
+    int64_t strides[MC_MAX_RANK] = {0};
+    if (i < 0 || !in[i]) return MC_OK;
+    const int rank = in[of]->shape.rank, along = rows || rank < 2 ? rank - 1 : rank - 2; /* what is summed over */
+    if (spread(&in[i]->shape, &in[of]->shape, rows, strides) && (rank < 1 || strides[along] == 0)) return MC_OK;
     char text[128];
     return mc_error_set(err, MC_ERR_INPUT, "input %d '%s': shape %s does not go with its matrix", i,
                         node->inputs[i]->name, mc_shape_text(&in[i]->shape, text, sizeof text));
@@ -111,86 +92,193 @@ static int product_shape(const struct mc_node *node, const struct mc_fact *const
     return rc;
 }
 
+/* Matrices [m, k] and [k, n] for each of `batch`, to which those that a and b have broadcast. */
+struct extents {
+    int64_t m, n, k, n_a, n_b, n_y; /* n_a, n_b, n_y: matrices of each */
+    struct mc_shape a, b, batch;
+};
+
+static struct extents extents_of(const struct mc_shape *a, const struct mc_shape *b)
+{
+    struct extents e = {.m = a->rank > 1 ? a->dim[a->rank - 2] : 1,
+                        .n = b->rank > 1 ? b->dim[b->rank - 1] : 1,
+                        .k = a->dim[a->rank - 1],
+                        .a = *a,
+                        .b = *b};
+    e.a.rank = a->rank > 2 ? a->rank - 2 : 0;
+    e.b.rank = b->rank > 2 ? b->rank - 2 : 0;
+    mc_shape_broadcast(&e.a, &e.b, &e.batch); /* the shape rule has checked it */
+    e.n_a = mc_shape_count(&e.a);
+    e.n_b = mc_shape_count(&e.b);
+    e.n_y = mc_shape_count(&e.batch);
+    return e;
+}
+
+/* The matrices of b made ready: all of them if they are constant, else one, over and over. */
+struct packed {
+    int64_t n;
+    bool constant;
+    struct mc_byte_matrix *matrices;
+};
+
+static void product_release(struct mc_step *step)
+{
+    struct packed *packed = step->state;
+    for (int64_t i = 0; packed && packed->matrices && i < packed->n; i++) mc_byte_matrix_finish(&packed->matrices[i]);
+    if (packed) mc_free(packed->matrices);
+    mc_free(packed);
+}
+
+static const void *matrix_of_b(const struct mc_step *step, const struct extents *e, int64_t i)
+{
+    return (const uint8_t *)step->in[places_of(step->node)->b]->data + i * e->k * e->n;
+}
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+/* Room for the sums, where they are not the result. */
+static size_t sums_bytes(const struct mc_step *step)
+{
+    return places_of(step->node)->y_zero < 0 ? 0 : aligned((size_t)mc_tensor_count(step->out[0]) * sizeof(int32_t));
+}
+
 static int product_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct places *p = places_of(step->node);
-    const int64_t n = mc_tensor_count(step->in[p->a]) + mc_tensor_count(step->in[p->b]) + mc_tensor_count(step->out[0]);
-    step->workspace_bytes = (size_t)(n + 24) * sizeof(double);
+    const struct mc_tensor *a = step->in[p->a], *b = step->in[p->b];
+    const struct extents e = extents_of(&a->shape, &b->shape);
+    const struct mc_byte_product product = {
+        .K = e.k, .N = e.n, .a_signed = a->dtype == MC_INT8, .b_signed = b->dtype == MC_INT8};
+    struct packed *packed = MC_NEW(struct packed);
+    step->state = packed;
+    if (!packed) return mc_error_memory(err);
+    packed->constant = step->in_constant[p->b];
+    packed->n = packed->constant ? e.n_b : 1;
+    packed->matrices = MC_NEW_ARRAY(struct mc_byte_matrix, packed->n);
+    if (!packed->matrices) return mc_error_memory(err);
+    for (int64_t i = 0; i < packed->n; i++) {
+        const int rc = mc_byte_matrix_init(&packed->matrices[i], &product, step->runtime, err);
+        if (rc < 0) return rc;
+        if (packed->constant) mc_byte_matrix_pack(&packed->matrices[i], matrix_of_b(step, &e, i), step->runtime);
+    }
+    /* the sums, factors and addends of a row, and what the products need */
+    step->workspace_bytes = sums_bytes(step) + 2 * aligned((size_t)e.n * sizeof(float)) +
+                            mc_byte_multiply_room(&product, e.n_y * e.m, step->runtime);
     return MC_OK;
 }
 
-static double *align(double *p)
+/* Zero points of matrices: bytes from the offsets on that a walk over the batch gives. */
+struct zero_points {
+    const uint8_t *data;
+    int64_t strides[MC_MAX_RANK];
+    bool each; /* along the axis that the result keeps */
+};
+
+static struct zero_points zero_points_of(const struct mc_tensor *zero, const struct mc_shape *of, bool rows)
 {
-    return (double *)(((uintptr_t)p + 63) / 64 * 64);
+    struct zero_points z = {.data = zero ? zero->data : NULL};
+    if (zero) spread(&zero->shape, of, rows, z.strides);
+    const int axis = rows ? of->rank - 2 : of->rank - 1;
+    z.each = axis >= 0 && z.strides[axis] != 0;
+    return z;
 }
 
-/* The exact product, in the workspace. */
-static int multiply(struct mc_step *step, const struct places *p, double **product, struct mc_error *err)
+/* Strides over the batch, in elements of what has `strides` over all axes of an operand of `rank`. */
+static void set_walk(struct mc_walk *walk, int i, const int64_t *strides, int rank)
 {
+    for (int k = 0; k < walk->rank; k++) {
+        const int axis = rank - 2 - walk->rank + k;
+        walk->strides[i][k] = axis >= 0 ? strides[axis] : 0;
+    }
+}
+
+/* The sums of products; exact modulo 2^32. */
+static void multiply(struct mc_step *step, int32_t *sums, void *room)
+{
+    enum { IN_A, IN_B };
+    const struct places *p = places_of(step->node);
     const struct mc_tensor *a = step->in[p->a], *b = step->in[p->b];
-    int64_t strides[MC_MAX_RANK] = {0};
-    double *const wide_a = align(step->workspace), *const wide_b = align(wide_a + mc_tensor_count(a));
-    *product = align(wide_b + mc_tensor_count(b));
-    if (step->in[p->a_zero]) spread(&step->in[p->a_zero]->shape, &a->shape, true, strides);
-    widen(wide_a, a, step->in[p->a_zero], strides);
-    memset(strides, 0, sizeof strides);
-    if (step->in[p->b_zero]) spread(&step->in[p->b_zero]->shape, &b->shape, false, strides);
-    widen(wide_b, b, step->in[p->b_zero], strides);
-    struct mc_tensor ta = {.dtype = MC_DOUBLE, .shape = a->shape, .data = wide_a};
-    struct mc_tensor tb = {.dtype = MC_DOUBLE, .shape = b->shape, .data = wide_b};
-    struct mc_tensor ty = {.dtype = MC_DOUBLE, .shape = step->out[0]->shape, .data = *product};
-    struct mc_step inner = {.node = step->node,
-                            .runtime = step->runtime,
-                            .n_in = 2,
-                            .n_out = 1,
-                            .in = (struct mc_tensor *[]){&ta, &tb},
-                            .out = (struct mc_tensor *[]){&ty}};
-    return mc_op_matmul_1.forward(&inner, err);
+    const struct packed *packed = step->state;
+    const struct extents e = extents_of(&a->shape, &b->shape);
+    const struct zero_points za = zero_points_of(step->in[p->a_zero], &a->shape, true);
+    const struct zero_points zb = zero_points_of(step->in[p->b_zero], &b->shape, false);
+    struct mc_walk operands, zeros;
+    mc_walk_start(&operands, &e.batch, 0, NULL);
+    mc_walk_start(&zeros, &e.batch, 0, NULL);
+    operands.n = zeros.n = 2;
+    mc_broadcast_strides(&e.a, &e.batch, operands.strides[IN_A]);
+    mc_broadcast_strides(&e.b, &e.batch, operands.strides[IN_B]);
+    set_walk(&zeros, IN_A, za.strides, a->shape.rank);
+    set_walk(&zeros, IN_B, zb.strides, b->shape.rank);
+    const bool one =
+        e.n_b == 1 && e.n_a == e.n_y && !za.each && (!za.data || mc_tensor_count(step->in[p->a_zero]) == 1);
+    int64_t made = -1;
+    for (int64_t i = 0; i < (one ? e.n_y > 0 : e.n_y); i++) {
+        const int64_t at = operands.offset[IN_B];
+        struct mc_byte_matrix *matrix = &packed->matrices[packed->constant ? at : 0];
+        const struct mc_byte_zeros z = {.a = za.data ? za.data + zeros.offset[IN_A] : NULL,
+                                        .b = zb.data ? zb.data + zeros.offset[IN_B] : NULL,
+                                        .each_row = za.each,
+                                        .each_column = zb.each};
+        if (!packed->constant && at != made) mc_byte_matrix_pack(matrix, matrix_of_b(step, &e, at), step->runtime);
+        made = at;
+        mc_byte_multiply(matrix, one ? e.n_y * e.m : e.m, (const uint8_t *)a->data + operands.offset[IN_A] * e.m * e.k,
+                         &z, sums + i * e.m * e.n, room, step->runtime);
+        mc_walk_next(&operands);
+        mc_walk_next(&zeros);
+    }
 }
 
 static int mat_mul_integer_forward(struct mc_step *step, struct mc_error *err)
 {
-    double *product;
-    const int rc = multiply(step, &integer_places, &product, err);
-    int32_t *const y = step->out[0]->data;
-    for (int64_t i = 0; i < mc_tensor_count(step->out[0]) && rc == MC_OK; i++) y[i] = (int32_t)(int64_t)product[i];
-    return rc;
+    multiply(step, step->out[0]->data, step->workspace);
+    return MC_OK;
 }
 
-/* Rounded as float32 arithmetic rounds it, and cut off at what 8 bits hold. */
-static void requantize(struct mc_tensor *y, int64_t i, double sum, float factor, double zero)
+static struct mc_requantization requantization_of(const struct mc_tensor *y, const struct mc_tensor *zero)
 {
     const bool is_signed = y->dtype == MC_INT8;
-    const double v = rint((double)((float)sum * factor)) + zero, low = is_signed ? -128 : 0,
-                 high = is_signed ? 127 : 255;
-    const double kept = v < low ? low : v > high ? high : v;
-    if (is_signed)
-        ((int8_t *)y->data)[i] = (int8_t)kept;
-    else
-        ((uint8_t *)y->data)[i] = (uint8_t)kept;
+    return (struct mc_requantization){
+        .low = is_signed ? -128 : 0, .high = is_signed ? 127 : 255, .zero = (int)mc_tensor_get_i64(zero, 0)};
 }
 
 static int qlinear_mat_mul_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct places *p = &linear_places;
-    struct mc_tensor *y = step->out[0];
-    const struct mc_tensor *a_scale = step->in[p->a_scale], *b_scale = step->in[p->b_scale];
+    const struct mc_tensor *y = step->out[0], *a_scale = step->in[p->a_scale], *b_scale = step->in[p->b_scale];
+    const struct extents e = extents_of(&step->in[p->a]->shape, &step->in[p->b]->shape);
+    const struct mc_requantization how = requantization_of(y, step->in[p->y_zero]);
     const float y_scale = (float)mc_tensor_get_f64(step->in[p->y_scale], 0);
-    const double zero = mc_tensor_get_f64(step->in[p->y_zero], 0);
-    double *product;
-    const int rc = multiply(step, p, &product, err);
-    if (rc < 0) return rc;
+    int32_t *const sums = step->workspace;
+    float *const factor = (float *)(void *)((char *)step->workspace + sums_bytes(step));
+    int32_t *const none = (int32_t *)(void *)((char *)factor + aligned((size_t)e.n * sizeof *factor));
+    struct mc_shape rows = {.rank = e.batch.rank + 2};
+    memcpy(rows.dim, e.batch.dim, sizeof rows.dim);
+    rows.dim[rows.rank - 2] = e.m;
+    rows.dim[rows.rank - 1] = e.n;
     struct mc_walk walk;
-    mc_walk_start(&walk, &y->shape, 0, NULL);
-    walk.n = 2;
-    if (!spread(&a_scale->shape, &y->shape, true, walk.strides[0]) ||
-        !spread(&b_scale->shape, &y->shape, false, walk.strides[1]))
+    int64_t strides[2][MC_MAX_RANK] = {{0}};
+    if (!spread(&a_scale->shape, &rows, true, strides[0]) || !spread(&b_scale->shape, &rows, false, strides[1]))
         return mc_error_set(err, MC_ERR_INPUT, "a scale does not go with the product");
-    for (int64_t i = 0; i < mc_tensor_count(y); i++, mc_walk_next(&walk))
-        requantize(y, i, product[i],
-                   (float)mc_tensor_get_f64(a_scale, walk.offset[0]) *
-                       (float)mc_tensor_get_f64(b_scale, walk.offset[1]) / y_scale,
-                   zero);
+    multiply(step, sums, (char *)none + aligned((size_t)e.n * sizeof *none));
+    memset(none, 0, (size_t)e.n * sizeof *none);
+    const int64_t step_a = strides[0][rows.rank - 1], step_b = strides[1][rows.rank - 1];
+    rows.rank--; /* one row after another */
+    mc_walk_start(&walk, &rows, 0, NULL);
+    walk.n = 2;
+    memcpy(walk.strides[0], strides[0], sizeof walk.strides[0]);
+    memcpy(walk.strides[1], strides[1], sizeof walk.strides[1]);
+    const bool alike = mc_tensor_count(a_scale) == 1 && walk.strides[1][rows.rank - 1] == 0;
+    for (int64_t row = 0; row < mc_shape_count(&rows); row++, mc_walk_next(&walk)) {
+        for (int64_t n = 0; n < e.n && (row == 0 || !alike || rows.rank > 1); n++)
+            factor[n] = (float)mc_tensor_get_f64(a_scale, walk.offset[0] + n * step_a) *
+                        (float)mc_tensor_get_f64(b_scale, walk.offset[1] + n * step_b) / y_scale;
+        step->runtime->kernels->bytes->requantize(e.n, sums + row * e.n, none, factor, &how,
+                                                  (uint8_t *)y->data + row * e.n);
+    }
     return MC_OK;
 }
 
@@ -253,71 +341,71 @@ static int qconv_shape(const struct mc_node *node, const struct mc_fact *const *
     return rc;
 }
 
+/* Channels are neighbours inside; who hands them over so saves turning them. */
+static enum mc_order qconv_order(const struct mc_step *step)
+{
+    return MC_ORDER_LAST;
+}
+
 static int qconv_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct places *p = places_of(step->node);
-    const struct mc_tensor *x = step->in[p->a], *w = step->in[p->b];
-    struct mc_convolution conv = {.dtype = MC_DOUBLE,
-                                  .N = x->shape.dim[0],
-                                  .C = x->shape.dim[1],
-                                  .M = w->shape.dim[0],
-                                  .groups = mc_node_int(step->node, "group", 1)};
-    struct mc_convolver *convolver = NULL;
+    const struct mc_tensor *x = step->in[p->a], *w = step->in[p->b], *w_zero = step->in[p->b_zero];
+    const bool constant = step->in_constant[p->b] && (!w_zero || step->in_constant[p->b_zero]);
+    struct mc_byte_convolution conv = {.N = x->shape.dim[0],
+                                       .C = x->shape.dim[1],
+                                       .M = w->shape.dim[0],
+                                       .groups = mc_node_int(step->node, "group", 1),
+                                       .x_signed = x->dtype == MC_INT8,
+                                       .w_signed = w->dtype == MC_INT8,
+                                       .x_last = x->channels_last,
+                                       .y_last = step->out[0]->channels_last,
+                                       .weights = constant ? w->data : NULL,
+                                       .w_zero = constant && w_zero ? w_zero->data : NULL,
+                                       .w_zero_each = w_zero && mc_tensor_count(w_zero) > 1};
+    struct mc_byte_convolver *convolver = NULL;
     int rc = qconv_window(step->node, &x->shape, &w->shape, &conv.window, err);
-    if (rc == MC_OK) rc = mc_convolver_create(&convolver, &conv, step->runtime, err);
+    if (rc == MC_OK) rc = mc_byte_convolver_create(&convolver, &conv, step->runtime, err);
     if (rc < 0) return rc;
     step->state = convolver;
-    const int64_t n = mc_tensor_count(x) + mc_tensor_count(w) + mc_tensor_count(step->out[0]);
-    step->workspace_bytes = (size_t)(n + 32) * sizeof(double) + mc_convolver_workspace_bytes(convolver);
+    step->workspace_bytes = mc_byte_convolver_room(convolver) + aligned((size_t)conv.M * sizeof(float));
     return MC_OK;
 }
 
 static void qconv_release(struct mc_step *step)
 {
-    mc_convolver_destroy(step->state);
+    mc_byte_convolver_destroy(step->state);
 }
 
-static int convolve(struct mc_step *step, const struct places *p, double **product, struct mc_error *err)
+static const void *data_of(const struct mc_tensor *tensor)
 {
-    const struct mc_tensor *x = step->in[p->a], *w = step->in[p->b], *w_zero = step->in[p->b_zero];
-    int64_t strides[MC_MAX_RANK] = {0};
-    double *const wide_x = align(step->workspace), *const wide_w = align(wide_x + mc_tensor_count(x));
-    *product = align(wide_w + mc_tensor_count(w));
-    double *const scratch = align(*product + mc_tensor_count(step->out[0]));
-    widen(wide_x, x, step->in[p->a_zero], strides);
-    strides[0] = w_zero && mc_tensor_count(w_zero) > 1;
-    widen(wide_w, w, w_zero, strides);
-    return mc_convolver_forward(step->state, wide_x, wide_w, NULL, *product, scratch, err);
+    return tensor ? tensor->data : NULL;
 }
 
 static int conv_integer_forward(struct mc_step *step, struct mc_error *err)
 {
-    double *product;
-    const int rc = convolve(step, &integer_places, &product, err);
-    int32_t *const y = step->out[0]->data;
-    for (int64_t i = 0; i < mc_tensor_count(step->out[0]) && rc == MC_OK; i++) y[i] = (int32_t)(int64_t)product[i];
-    return rc;
+    const struct places *p = &integer_places;
+    const struct mc_byte_output output = {.sums = step->out[0]->data};
+    mc_byte_convolve(step->state, step->in[p->a]->data, data_of(step->in[p->a_zero]), step->in[p->b]->data,
+                     data_of(step->in[p->b_zero]), &output, step->workspace);
+    return MC_OK;
 }
 
 static int qlinear_conv_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct places *p = &linear_places;
-    struct mc_tensor *y = step->out[0];
-    const struct mc_tensor *w_scale = step->in[p->b_scale], *bias = step->n_in > 8 ? step->in[8] : NULL;
+    const struct mc_tensor *y = step->out[0], *w_scale = step->in[p->b_scale];
     const float x_scale = (float)mc_tensor_get_f64(step->in[p->a_scale], 0);
     const float y_scale = (float)mc_tensor_get_f64(step->in[p->y_scale], 0);
-    const double zero = mc_tensor_get_f64(step->in[p->y_zero], 0);
-    const int64_t M = y->shape.dim[1], inner = mc_shape_span(&y->shape, 2, y->shape.rank);
-    double *product;
-    const int rc = convolve(step, p, &product, err);
-    for (int64_t plane = 0; plane < y->shape.dim[0] * M && rc == MC_OK; plane++) {
-        const int64_t m = plane % M;
-        const float scale = (float)mc_tensor_get_f64(w_scale, mc_tensor_count(w_scale) > 1 ? m : 0);
-        const double add = bias ? mc_tensor_get_f64(bias, m) : 0;
-        for (int64_t i = plane * inner; i < (plane + 1) * inner; i++)
-            requantize(y, i, product[i] + add, x_scale * scale / y_scale, zero);
-    }
-    return rc;
+    const int64_t M = y->shape.dim[1];
+    float *const factor = step->workspace;
+    for (int64_t m = 0; m < M; m++)
+        factor[m] = x_scale * (float)mc_tensor_get_f64(w_scale, mc_tensor_count(w_scale) > 1 ? m : 0) / y_scale;
+    const struct mc_byte_output output = {
+        .y = y->data, .bias = data_of(step->in[8]), .factor = factor, .how = requantization_of(y, step->in[p->y_zero])};
+    mc_byte_convolve(step->state, step->in[p->a]->data, data_of(step->in[p->a_zero]), step->in[p->b]->data,
+                     data_of(step->in[p->b_zero]), &output, (char *)factor + aligned((size_t)M * sizeof *factor));
+    return MC_OK;
 }
 
 static void qconv_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
@@ -330,7 +418,7 @@ static void qconv_cost(const struct mc_node *node, const struct mc_fact *const *
     cost->flops += 2 * macs;
 }
 
-#define PRODUCT_OP(name, onnx_type, least, most, rule, freed)                                                          \
+#define PRODUCT_OP(name, onnx_type, least, most, rule, how_lying)                                                      \
     const struct mc_op mc_op_##name##_10 = {                                                                           \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -340,7 +428,8 @@ static void qconv_cost(const struct mc_node *node, const struct mc_fact *const *
         .n_outputs = 1,                                                                                                \
         .shape = rule##_shape,                                                                                         \
         .prepare = rule##_prepare,                                                                                     \
-        .release = freed,                                                                                              \
+        .order = how_lying,                                                                                            \
+        .release = rule##_release,                                                                                     \
         .forward = name##_forward,                                                                                     \
         .backward = NULL,                                                                                              \
         .no_backward = "quantized numbers have no derivative here",                                                    \
@@ -348,7 +437,7 @@ static void qconv_cost(const struct mc_node *node, const struct mc_fact *const *
         .cost = rule##_cost,                                                                                           \
     };
 
-PRODUCT_OP(conv_integer, "ConvInteger", 2, 4, qconv, qconv_release)
+PRODUCT_OP(conv_integer, "ConvInteger", 2, 4, qconv, qconv_order)
 PRODUCT_OP(mat_mul_integer, "MatMulInteger", 2, 4, product, NULL)
-PRODUCT_OP(qlinear_conv, "QLinearConv", 8, 9, qconv, qconv_release)
+PRODUCT_OP(qlinear_conv, "QLinearConv", 8, 9, qconv, qconv_order)
 PRODUCT_OP(qlinear_mat_mul, "QLinearMatMul", 8, 8, product, NULL)
