@@ -86,20 +86,40 @@ static inline struct taps taps_of_row(const struct mc_window *w, int64_t row)
                 statement;                                                                                             \
             }
 
+#define IS_NAN(x) ((x) != (x))
+#define LEAST (-INFINITY)
 #define T float
 #define NAME(name) name##_f32
 #include "kernel/pooling_loops.inc"
+#include "kernel/pooling_max.inc"
 #undef T
 #undef NAME
 #define T double
 #define NAME(name) name##_f64
 #include "kernel/pooling_loops.inc"
+#include "kernel/pooling_max.inc"
 #undef T
 #undef NAME
+#undef LEAST
+#undef IS_NAN
+#define IS_NAN(x) 0
+#define LEAST 0
+#define T uint8_t
+#define NAME(name) name##_u8
+#include "kernel/pooling_max.inc"
+#undef T
+#undef NAME
+#undef LEAST
+#define LEAST INT8_MIN
+#define T int8_t
+#define NAME(name) name##_i8
+#include "kernel/pooling_max.inc"
 
 const struct mc_poolings MC_VARIANT(mc_poolings) = {
     .of = {[MC_POOLING_F32] = {max_f32, max_grad_f32, mean_f32, mean_grad_f32, max_last_f32, max_last_grad_f32,
                                mean_last_f32, mean_last_grad_f32},
            [MC_POOLING_F64] = {max_f64, max_grad_f64, mean_f64, mean_grad_f64, max_last_f64, max_last_grad_f64,
-                               mean_last_f64, mean_last_grad_f64}},
+                               mean_last_f64, mean_last_grad_f64},
+           [MC_POOLING_U8] = {.max = max_u8, .max_last = max_last_u8},
+           [MC_POOLING_I8] = {.max = max_i8, .max_last = max_last_i8}},
 };

@@ -27,7 +27,8 @@ struct mc_pooling_loops {
     void (*mean_last_grad)(const struct mc_window *w, int64_t C, const double *share, const void *dy, void *dx);
 };
 
-enum mc_pooling_type { MC_POOLING_F32, MC_POOLING_F64, MC_POOLING_TYPES };
+/* Bytes have forward maxima alone; what meets no input is their least number. */
+enum mc_pooling_type { MC_POOLING_F32, MC_POOLING_F64, MC_POOLING_U8, MC_POOLING_I8, MC_POOLING_TYPES };
 
 struct mc_poolings {
     struct mc_pooling_loops of[MC_POOLING_TYPES];

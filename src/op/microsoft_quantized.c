@@ -64,10 +64,23 @@ static void microsoft_qlinear_softmax_compose(struct mc_composite *c)
     unary_compose(c, mc_node_int(mc_compose_node(c), "opset", 13) < 13 ? &mc_op_softmax_1 : &mc_op_softmax_13);
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_add, "com.microsoft", "QLinearAdd", 1, 2, 8, 1, )
-MC_COMPOSITE_OP(microsoft_qlinear_mul, "com.microsoft", "QLinearMul", 1, 2, 8, 1, )
-MC_COMPOSITE_OP(microsoft_qlinear_sigmoid, "com.microsoft", "QLinearSigmoid", 1, 2, 5, 1, )
-MC_COMPOSITE_OP(microsoft_qlinear_leaky_relu, "com.microsoft", "QLinearLeakyRelu", 1, 2, 5, 1, )
+/* Element by element, however they lie; scales are single numbers. */
+static enum mc_order binary_order(const struct mc_step *step)
+{
+    const bool alike = mc_shape_equal(&step->in[0]->shape, &step->out[0]->shape) && step->in[3] &&
+                       mc_shape_equal(&step->in[3]->shape, &step->out[0]->shape);
+    return alike ? MC_ORDER_SAME : MC_ORDER_FIRST;
+}
+
+static enum mc_order unary_order(const struct mc_step *step)
+{
+    return MC_ORDER_SAME;
+}
+
+MC_COMPOSITE_OP(microsoft_qlinear_add, "com.microsoft", "QLinearAdd", 1, 2, 8, 1, .order = binary_order)
+MC_COMPOSITE_OP(microsoft_qlinear_mul, "com.microsoft", "QLinearMul", 1, 2, 8, 1, .order = binary_order)
+MC_COMPOSITE_OP(microsoft_qlinear_sigmoid, "com.microsoft", "QLinearSigmoid", 1, 2, 5, 1, .order = unary_order)
+MC_COMPOSITE_OP(microsoft_qlinear_leaky_relu, "com.microsoft", "QLinearLeakyRelu", 1, 2, 5, 1, .order = unary_order)
 MC_COMPOSITE_OP(microsoft_qlinear_softmax, "com.microsoft", "QLinearSoftmax", 1, 2, 5, 1, )
 
 static void microsoft_qlinear_where_compose(struct mc_composite *c)

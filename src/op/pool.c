@@ -57,14 +57,9 @@ static int64_t n_planes(const struct mc_step *step)
     return mc_shape_span(&step->in[0]->shape, 0, 2);
 }
 
-static bool is_bytes(const struct mc_step *step)
-{
-    return !mc_dtype_is_float(step->in[0]->dtype);
-}
-
 static enum mc_order pool_order(const struct mc_step *step)
 {
-    return step->out[1] || is_bytes(step) ? MC_ORDER_FIRST : MC_ORDER_ANY;
+    return step->out[1] ? MC_ORDER_FIRST : MC_ORDER_ANY;
 }
 
 /* Loops run in the order in which x lies. Where y lies otherwise it is turned, being the smaller. */
@@ -109,9 +104,21 @@ struct job {
     size_t from_bytes, to_bytes; /* of an item */
     int32_t *at;                 /* positions of all items, or NULL */
     int64_t outputs;             /* of an item */
-    const struct mc_tensor *x;   /* of bytes alone */
-    struct mc_tensor *y;
 };
+
+static enum mc_pooling_type type_of(enum mc_dtype dtype)
+{
+    switch (dtype) {
+    case MC_DOUBLE:
+        return MC_POOLING_F64;
+    case MC_UINT8:
+        return MC_POOLING_U8;
+    case MC_INT8:
+        return MC_POOLING_I8;
+    default:
+        return MC_POOLING_F32;
+    }
+}
 
 static void job_init(struct job *job, const struct mc_step *step)
 {
@@ -121,7 +128,7 @@ static void job_init(struct job *job, const struct mc_step *step)
     const int64_t channels = last ? x->shape.dim[1] : 1;
     *job = (struct job){
         .pool = pool,
-        .loops = &step->runtime->kernels->poolings->of[x->dtype == MC_DOUBLE ? MC_POOLING_F64 : MC_POOLING_F32],
+        .loops = &step->runtime->kernels->poolings->of[type_of(x->dtype)],
         .last = last,
         .channels = channels,
         .n_items = last ? x->shape.dim[0] : n_planes(step),
@@ -236,57 +243,10 @@ static void write_indices(const struct mc_step *step, const struct job *job)
         }
 }
 
-/* --- MaxPool of 8-bit integers, tap by tap --- */
-
-/* Of one output, at index o along each axis; returns where in the plane the maximum is, -1 if no tap meets it. */
-static int64_t largest_byte(const struct mc_window *w, const struct mc_tensor *x, int64_t plane, const int64_t o[3],
-                            int64_t *most)
-{
-    const int64_t inputs = mc_window_inputs(w);
-    int64_t best = -1;
-    for (int64_t tap = 0; tap < mc_window_taps(w); tap++) {
-        const int64_t t[3] = {tap / (w->kernel[2] * w->kernel[1]), tap / w->kernel[2] % w->kernel[1],
-                              tap % w->kernel[2]};
-        int64_t at = 0;
-        for (int k = 0; k < 3 && at >= 0; k++) {
-            const int64_t i = mc_window_at(w, k, o[k], t[k]);
-            at = i < 0 || i >= w->in[k] ? -1 : at * w->in[k] + i;
-        }
-        if (at < 0) continue;
-        const int64_t value = mc_tensor_get_i64(x, plane * inputs + at);
-        if (best >= 0 && value <= *most) continue;
-        best = at;
-        *most = value;
-    }
-    return best;
-}
-
-static void max_bytes(void *context, int64_t begin, int64_t end)
-{
-    const struct job *job = context;
-    const struct mc_window *w = &job->pool->window;
-    for (int64_t p = begin; p < end; p++)
-        for (int64_t i = 0; i < job->outputs; i++) {
-            const int64_t o[3] = {i / (w->out[2] * w->out[1]), i / w->out[2] % w->out[1], i % w->out[2]};
-            int64_t most = job->x->dtype == MC_INT8 ? INT8_MIN : 0;
-            const int64_t at = largest_byte(w, job->x, p, o, &most);
-            mc_tensor_set_f64(job->y, p * job->outputs + i, (double)most);
-            if (job->at) job->at[p * job->outputs + i] = at < 0 ? 0 : (int32_t)at;
-        }
-}
-
 static int max_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step);
-    if (is_bytes(step)) {
-        job.at = step->out[1] ? step->workspace : NULL;
-        job.x = step->in[0];
-        job.y = step->out[0];
-        mc_parallel(job.n_items, mc_parallel_grain(job.outputs * mc_window_taps(&job.pool->window) * 8), max_bytes, &job);
-        if (step->out[1]) write_indices(step, &job);
-        return MC_OK;
-    }
     job.at = step->training ? step->saved : step->out[1] ? step->workspace : NULL;
     run_forward(&job, step, max_planes, max_rows);
     if (step->out[1]) write_indices(step, &job);

@@ -275,6 +275,12 @@ static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
+/* One scale for all: however x lies. */
+static enum mc_order quantize_order(const struct mc_step *step)
+{
+    return mc_tensor_count(step->in[1]) == 1 ? MC_ORDER_SAME : MC_ORDER_FIRST;
+}
+
 #define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, why)                                                \
     const struct mc_op mc_op_##constant = {                                                                            \
         .domain = op_domain,                                                                                           \
@@ -283,6 +289,7 @@ static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
         .min_inputs = 2,                                                                                               \
         .max_inputs = 3,                                                                                               \
         .n_outputs = 1,                                                                                                \
+        .order = quantize_order,                                                                                       \
         .shape = name##_shape,                                                                                         \
         .forward = name##_forward,                                                                                     \
         .backward = NULL,                                                                                              \
