@@ -37,6 +37,9 @@ struct mc_byte_loops {
     void (*depthwise)(int64_t N, int64_t n_taps, const uint8_t *const *a, uint8_t flip, int a_zero, const int16_t *b,
                       int32_t *c);
     int32_t (*sum)(int64_t n, const uint8_t *a, uint8_t flip);
+    /* y = saturate(round(x / scale) + zero); NaN gives the least. And (x - zero) scale. */
+    void (*quantize)(int64_t n, const float *x, float scale, const struct mc_requantization *how, uint8_t *y);
+    void (*dequantize)(int64_t n, const uint8_t *x, bool is_signed, float scale, float zero, float *y);
     void (*requantize)(int64_t n, const int32_t *c, const int32_t *add, const float *factor,
                        const struct mc_requantization *how, uint8_t *y);
 };

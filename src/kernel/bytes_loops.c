@@ -218,6 +218,24 @@ static void requantize(int64_t n, const int32_t *c, const int32_t *add, const fl
     }
 }
 
+static void quantize(int64_t n, const float *x, float scale, const struct mc_requantization *how, uint8_t *y)
+{
+    const float low = (float)(how->low - how->zero), high = (float)(how->high - how->zero);
+    const int zero = how->zero;
+    for (int64_t i = 0; i < n; i++) {
+        float v = x[i] / scale;
+        v = v > low ? v : low;
+        v = v < high ? v : high;
+        y[i] = (uint8_t)((int)rintf(v) + zero);
+    }
+}
+
+static void dequantize(int64_t n, const uint8_t *x, bool is_signed, float scale, float zero, float *y)
+{
+    for (int64_t i = 0; i < n && is_signed; i++) y[i] = ((float)(int8_t)x[i] - zero) * scale;
+    for (int64_t i = 0; i < n && !is_signed; i++) y[i] = ((float)x[i] - zero) * scale;
+}
+
 const struct mc_byte_loops MC_VARIANT(mc_byte_loops) = {
     .name = NAME,
     .lanes = LANES,
@@ -227,5 +245,7 @@ const struct mc_byte_loops MC_VARIANT(mc_byte_loops) = {
     .multiply = multiply,
     .depthwise = depthwise,
     .sum = sum,
+    .quantize = quantize,
+    .dequantize = dequantize,
     .requantize = requantize,
 };

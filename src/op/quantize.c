@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "kernel/bytes.h"
 #include "kernel/fold.h"
+#include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
@@ -112,6 +114,7 @@ static int quantize_linear_shape(const struct mc_node *node, const struct mc_fac
 }
 
 struct job {
+    const struct mc_byte_loops *loops;
     const struct mc_tensor *x, *scale, *zero;
     struct mc_tensor *y;
     struct granularity g;
@@ -141,21 +144,6 @@ static double saturate(const struct job *job, double v)
     return v < job->low ? job->low : v > job->high ? job->high : v == v ? v : job->low;
 }
 
-/* 8 bits from float32: a run that shares a scale. */
-static void quantize_run(const struct job *job, int64_t begin, int64_t n, float scale, float zero)
-{
-    const float *const x = (const float *)job->x->data + begin;
-    const float low = (float)job->low - zero, high = (float)job->high - zero;
-    const int shift = (int)zero;
-    uint8_t *const y = (uint8_t *)job->y->data + begin;
-    for (int64_t i = 0; i < n; i++) {
-        float v = x[i] / scale;
-        v = v > low ? v : low;
-        v = v < high ? v : high;
-        y[i] = (uint8_t)((int)rintf(v) + shift);
-    }
-}
-
 static bool is_fast(const struct job *job)
 {
     return job->x->dtype == MC_FLOAT && job->precision == MC_FLOAT && job->g.outer == 1 &&
@@ -169,8 +157,11 @@ static void quantize_range(void *context, int64_t begin, int64_t end)
         for (int64_t i = begin; i < end;) {
             const int64_t run = job->g.n == 1 ? end - begin : job->g.inner - i % job->g.inner;
             const int64_t s = scale_of(&job->g, i), n = run < end - i ? run : end - i;
-            quantize_run(job, i, n, (float)mc_tensor_get_f64(job->scale, s),
-                         job->zero ? (float)mc_tensor_get_f64(job->zero, s) : 0);
+            const struct mc_requantization how = {.low = (int)job->low,
+                                                  .high = (int)job->high,
+                                                  .zero = job->zero ? (int)mc_tensor_get_i64(job->zero, s) : 0};
+            job->loops->quantize(n, (const float *)job->x->data + i, (float)mc_tensor_get_f64(job->scale, s), &how,
+                                 (uint8_t *)job->y->data + i);
             i += n;
         }
         return;
@@ -198,7 +189,8 @@ static void quantize_range(void *context, int64_t begin, int64_t end)
 
 static int quantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct job job = {.x = step->in[0],
+    struct job job = {.loops = step->runtime->kernels->bytes,
+                      .x = step->in[0],
                       .scale = step->in[1],
                       .zero = step->in[2],
                       .y = step->out[0],
@@ -250,12 +242,8 @@ static void dequantize_range(void *context, int64_t begin, int64_t end)
                                                        : 1;
         if (n > end - i) n = end - i;
         if (bytes && job->y->dtype == MC_FLOAT) {
-            const float fs = (float)scale, fz = (float)zero;
-            float *const y = (float *)job->y->data + i;
-            const int8_t *const signed_x = (const int8_t *)job->x->data + i;
-            const uint8_t *const x = (const uint8_t *)job->x->data + i;
-            for (int64_t k = 0; k < n && job->x->dtype == MC_INT8; k++) y[k] = ((float)signed_x[k] - fz) * fs;
-            for (int64_t k = 0; k < n && job->x->dtype == MC_UINT8; k++) y[k] = ((float)x[k] - fz) * fs;
+            job->loops->dequantize(n, (const uint8_t *)job->x->data + i, job->x->dtype == MC_INT8, (float)scale,
+                                   (float)zero, (float *)job->y->data + i);
         } else {
             for (int64_t k = 0; k < n; k++) {
                 const double v = mc_tensor_get_f64(job->x, i + k) - zero;
@@ -269,7 +257,11 @@ static void dequantize_range(void *context, int64_t begin, int64_t end)
 
 static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct job job = {.x = step->in[0], .scale = step->in[1], .zero = step->in[2], .y = step->out[0]};
+    struct job job = {.loops = step->runtime->kernels->bytes,
+                      .x = step->in[0],
+                      .scale = step->in[1],
+                      .zero = step->in[2],
+                      .y = step->out[0]};
     const int rc = granularity_of(step->node, &job.x->shape, &job.scale->shape, &job.g, err);
     if (rc == MC_OK) mc_parallel(mc_tensor_count(job.x), mc_parallel_grain(2), dequantize_range, &job);
     return rc;
@@ -336,7 +328,8 @@ static int dynamic_quantize_linear_forward(struct mc_step *step, struct mc_error
     if (scale == 0) scale = 1; /* all zeros */
     const struct mc_tensor scale_tensor = {.dtype = MC_FLOAT, .data = &scale};
     const struct mc_tensor zero_tensor = {.dtype = MC_UINT8, .data = &zero};
-    struct job job = {.x = x,
+    struct job job = {.loops = step->runtime->kernels->bytes,
+                      .x = x,
                       .scale = &scale_tensor,
                       .zero = &zero_tensor,
                       .y = step->out[0],
