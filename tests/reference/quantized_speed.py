@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""Time quantized models on `compress` and on ONNX Runtime, one thread, batch 1, in turns.
+
+    quantized_speed.py --binary build/tools/compress MODEL.onnx… [--seconds 3] [--rounds 3]
+
+Each model, of floats, is quantized by ONNX Runtime (8-bit weights for each channel, unsigned activations) in both of
+its formats, QOperator and QDQ, and run from random inputs. Prints the best median of the rounds and the ratio.
+Written with onnxruntime 1.32.
+"""
+import argparse
+import json
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+import onnxruntime
+from onnxruntime import quantization
+
+
+def session_of(path, level="ORT_ENABLE_ALL", to=None):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    if to:
+        options.optimized_model_filepath = str(to)
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def draw(session):
+    value = session.get_inputs()[0]
+    shape = [d if isinstance(d, int) else 1 for d in value.shape]
+    return {value.name: np.random.default_rng(0).standard_normal(shape).astype(np.float32)}
+
+
+class OneBatch(quantization.CalibrationDataReader):
+    def __init__(self, inputs):
+        self.left = [inputs]
+
+    def get_next(self):
+        return self.left.pop() if self.left else None
+
+
+def time_runtime(session, inputs, seconds):
+    for _ in range(3):
+        session.run(None, inputs)
+    times, end = [], time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        begin = time.perf_counter()
+        session.run(None, inputs)
+        times.append(time.perf_counter() - begin)
+    return float(np.median(times)) * 1e3
+
+
+def time_ours(binary, path, seconds, folder):
+    record = folder / "bench.json"
+    command = [binary, "bench", str(path), "--batch", "1", "--threads", "1", "--seconds", str(seconds), "-q", "-f",
+               "--json", str(record)]
+    subprocess.run(command, check=True, capture_output=True)
+    found = json.loads(record.read_text())
+    return next(v for k, v in flatten(found) if k.endswith("median_ms"))
+
+
+def flatten(tree, prefix=""):
+    for key, value in tree.items() if isinstance(tree, dict) else []:
+        if isinstance(value, dict):
+            yield from flatten(value, prefix + key + ".")
+        else:
+            yield prefix + key, value
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("models", nargs="+", type=pathlib.Path)
+    args = parser.parse_args()
+    logging.disable(logging.WARNING)
+    for source in args.models:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = pathlib.Path(scratch)
+            inputs = draw(session_of(source, "ORT_ENABLE_BASIC", folder / "base.onnx"))
+            for form in ("QOperator", "QDQ"):
+                path = folder / f"{form}.onnx"
+                quantization.quantize_static(str(folder / "base.onnx"), str(path), OneBatch(inputs),
+                                             quant_format=quantization.QuantFormat[form], per_channel=True,
+                                             activation_type=quantization.QuantType.QUInt8,
+                                             weight_type=quantization.QuantType.QInt8)
+                session, theirs, ours = session_of(path), [], []
+                for _ in range(args.rounds):
+                    theirs.append(time_runtime(session, inputs, args.seconds))
+                    ours.append(time_ours(args.binary, path, args.seconds, folder))
+                print(f"{source.stem:24}{form:12}compress {min(ours):8.2f} ms   ONNX Runtime {min(theirs):8.2f} ms   "
+                      f"{min(theirs) / min(ours):.2f} times as fast", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
