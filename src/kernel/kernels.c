@@ -7,6 +7,7 @@
 /* One row per build of the variant sources (meson.build). */
 #define TABLE(isa, name)                                                                                               \
     extern const struct mc_byte_loops mc_byte_loops_##name;                                                            \
+    extern const struct mc_cells mc_cells_##name;                                                                      \
     extern const struct mc_channels mc_channels_##name;                                                                \
     extern const struct mc_poolings mc_poolings_##name;                                                                \
     extern const struct mc_loops mc_loops_##name;                                                                      \
@@ -18,8 +19,8 @@
 #define ROW(isa, name, byte_name)                                                                                      \
     {                                                                                                                  \
         .cpu = isa, .bytes = &mc_byte_loops_##byte_name, .loops = &mc_loops_##name, .updates = &mc_updates_##name,     \
-        .channels = &mc_channels_##name, .poolings = &mc_poolings_##name, .silu = mc_silu_##name,                      \
-        .packed = &mc_packed_loops_##name, .winograd = &mc_winograd_loops_##name                                       \
+        .cells = &mc_cells_##name, .channels = &mc_channels_##name, .poolings = &mc_poolings_##name,                   \
+        .silu = mc_silu_##name, .packed = &mc_packed_loops_##name, .winograd = &mc_winograd_loops_##name               \
     }
 
 TABLE(MC_CPU_PORTABLE, portable);

@@ -9,6 +9,7 @@
 #include "kernel/loops.h"
 #include "kernel/runtime.h"
 
+struct mc_cells;          /* kernel/cell.h: units of recurrent cells */
 struct mc_channels;       /* kernel/channel.h: one channel of a batch */
 struct mc_loops;          /* kernel/loops.h: element-wise, reductions, softmax */
 struct mc_packed_loops;   /* kernel/packed.h: products with constant matrices */
@@ -21,6 +22,7 @@ struct mc_kernels {
     const struct mc_byte_loops *bytes;
     const struct mc_loops *loops;
     const struct mc_updates *updates;
+    const struct mc_cells *cells;
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
     const struct mc_packed_loops *packed;

@@ -63,6 +63,7 @@ void mc_packed_destroy(struct mc_packed *p)
 struct running {
     const struct mc_packed *p;
     int64_t n, block, n_shares; /* rows, in all and of a block; into which a block's panels are cut */
+    int64_t y_row;
     const float *x, *b;
     float *y;
 };
@@ -75,18 +76,18 @@ static void run_range(void *context, int64_t begin, int64_t end)
         const int64_t share = i % r->n_shares, first = i / r->n_shares * r->block, left = r->n - first;
         if (left <= 0) break;
         r->p->loops->run(panels, left < r->block ? left : r->block, r->x + first * panels->K, r->b,
-                         r->y + first * panels->M, panels->n * share / r->n_shares,
+                         r->y + first * r->y_row, r->y_row, panels->n * share / r->n_shares,
                          panels->n * (share + 1) / r->n_shares);
     }
 }
 
-void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const float *b, float *y)
+void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
 {
     const int64_t K = p->panels.K, threads = p->runtime.n_threads;
     const int64_t fit = BLOCK_BYTES / ((int64_t)sizeof(float) * (K > 0 ? K : 1));
     const int64_t n_blocks = mc_parallel_blocks(n, fit < BLOCK_LEAST ? BLOCK_LEAST : fit, p->runtime.n_threads);
     if (n_blocks == 0) return;
-    struct running r = {.p = p, .n = n, .block = (n + n_blocks - 1) / n_blocks, .x = x, .b = b, .y = y};
+    struct running r = {.p = p, .n = n, .block = (n + n_blocks - 1) / n_blocks, .y_row = y_row, .x = x, .b = b, .y = y};
     r.n_shares = (threads + n_blocks - 1) / n_blocks;
     if (r.n_shares > p->panels.n) r.n_shares = p->panels.n;
     const int64_t n_items = n_blocks * r.n_shares, work = n * K * p->panels.M / 16 / n_items;

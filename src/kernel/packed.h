@@ -1,6 +1,6 @@
 /* packed.h - products of float32 matrices whose second factor never changes: y = x w + b, with w packed once.
  *
- *     x: [n, K]   w: [K, M]   b: [M] or NULL   y: [n, M], dense
+ *     x: [n, K]   w: [K, M]   b: [M] or NULL   y: [n, M]
  *
  * The columns of w are cut into panels of widths as equal as can be, that fit the registers. The last vector of the
  * last panel ends with the last column and so may repeat some, rather than reach beyond; M has to fill a vector. Each
@@ -25,7 +25,8 @@ bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime);
 int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, const struct mc_runtime *runtime,
                      struct mc_error *err);
 void mc_packed_destroy(struct mc_packed *packed);
-void mc_packed_run(const struct mc_packed *packed, int64_t n, const float *x, const float *b, float *y);
+/* Rows of x lie one after the other, those of y `y_row` floats apart. */
+void mc_packed_run(const struct mc_packed *packed, int64_t n, const float *x, const float *b, float *y, int64_t y_row);
 
 /* --- one instruction set's --- */
 
@@ -41,8 +42,8 @@ struct mc_packed_loops {
     /* Fill one panel of `packed`, which is 64-byte aligned. */
     void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed);
     /* Panels [from, to) of the product. */
-    void (*run)(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t from,
-                int64_t to);
+    void (*run)(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t y_row,
+                int64_t from, int64_t to);
 };
 
 #endif

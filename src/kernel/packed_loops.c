@@ -48,8 +48,8 @@ static void pack(const struct mc_panels *panels, const struct mc_unpacked *w, in
     }
 }
 
-static void run(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t from,
-                int64_t to)
+static void run(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t y_row,
+                int64_t from, int64_t to)
 {
     const bool far = floats(panels) > IN_CACHE;
     for (int64_t panel = from; panel < to; panel++) {
@@ -63,7 +63,7 @@ static void run(const struct mc_panels *panels, int64_t n, const float *x, const
             .next = panels->packed + (range.first + range.n) * LANES * panels->K,
             .bias = b ? b + start : NULL,
             .y = y + start,
-            .y_row = panels->M,
+            .y_row = y_row,
             .last = start_of(panels, range.first + range.n - 1) - start,
         };
         multiply_panel(range.n, far, n, &p);

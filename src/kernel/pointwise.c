@@ -7,7 +7,7 @@
 /* State of the backend. */
 struct pointwise {
     struct mc_packed *packed;
-    int64_t positions; /* in all images */
+    int64_t positions, M; /* positions in all images */
 };
 
 static bool is_ours(const struct mc_convolution *conv, const struct mc_runtime *runtime)
@@ -35,6 +35,7 @@ static int pointwise_create(void **state, const struct mc_convolution *conv, con
     if (!s) return mc_error_memory(err);
     const struct mc_unpacked w = {
         .w = conv->weights, .K = conv->C, .M = conv->M, .row_step = 1, .column_step = conv->C};
+    s->M = conv->M;
     s->positions = conv->N * mc_window_outputs(&conv->window);
     const int rc = mc_packed_create(&s->packed, &w, runtime, err);
     if (rc < 0) {
@@ -50,7 +51,7 @@ static int pointwise_forward(void *state, const void *x, const void *w, const vo
                              struct mc_error *err)
 {
     const struct pointwise *s = state;
-    mc_packed_run(s->packed, s->positions, x, b, y);
+    mc_packed_run(s->packed, s->positions, x, b, y, s->M);
     return MC_OK;
 }
 

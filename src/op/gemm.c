@@ -91,7 +91,7 @@ static int gemm_forward(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *a = step->in[0], *b = step->in[1], *c = step->in[2], *y = step->out[0];
     struct mc_gemm g = product_of(step->node, y->dtype, &a->shape, &b->shape);
     if (step->state) {
-        mc_packed_run(step->state, g.m, a->data, c ? c->data : NULL, y->data);
+        mc_packed_run(step->state, g.m, a->data, c ? c->data : NULL, y->data, g.n);
         return MC_OK;
     }
     if (!c) g.beta = 0;

@@ -130,7 +130,7 @@ static int matmul_forward(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *a = step->in[0], *b = step->in[1], *y = step->out[0];
     const struct product p = product_of(&a->shape, &b->shape);
     if (step->state) {
-        mc_packed_run(step->state, p.m, a->data, NULL, y->data);
+        mc_packed_run(step->state, p.m, a->data, NULL, y->data, p.n);
         return MC_OK;
     }
     const struct mc_gemm gemm = mc_gemm_dense(y->dtype, false, false, p.m, p.n, p.k);

@@ -14,6 +14,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernel/blas.h"
+#include "kernel/cell.h"
+#include "kernel/kernels.h"
+#include "kernel/packed.h"
 #include "op/move.h"
 #include "op/ops.h"
 
@@ -218,8 +221,17 @@ static int read_activations(const struct mc_node *node, int n, struct activation
 
 /* --- running --- */
 
+/* The matrices of a direction that the state meets, packed: all gates; or for a GRU that resets before the product the
+ * first two gates and then the third. Empty: they are not packed. */
+struct packed {
+    struct mc_packed *r[2][2];
+};
+
 struct job {
     struct extents e;
+    const struct packed *packed;
+    const struct mc_cells *cells; /* NULL: anything but float32 with the usual activations */
+    const void *reset_bias;       /* [H]: GRU: of the product that is reset */
     enum cell cell;
     enum mc_dtype dtype;
     bool before_reset, coupled;
@@ -230,6 +242,7 @@ struct job {
     struct mc_tensor *const *in;
     struct mc_tensor *y; /* NULL: nobody asked */
     /* Workspace, in elements of dtype. */
+    char *bias;    /* [G H] */
     char *gates;   /* [T N, G H]: x w^T + biases */
     char *through; /* [N, G H]: h r^T of this turn */
     char *h, *c;   /* [N, H] */
@@ -272,26 +285,39 @@ static void product(const struct job *job, const char *from, int64_t first, int6
 {
     const struct extents *e = &job->e;
     const size_t size = mc_element_size(job->dtype);
+    const struct mc_packed *packed = job->packed->r[job->direction][first > 0];
+    char *const y = to + (size_t)first * size;
+    if (packed) {
+        mc_packed_run(packed, e->N, (const void *)from, NULL, (void *)y, e->G * e->H);
+        return;
+    }
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, e->N, n, e->H);
     gemm.ldc = e->G * e->H;
-    mc_gemm(&gemm, from, part(job, R, e->G * e->H * e->H) + (size_t)(first * e->H) * size, to + (size_t)first * size);
+    mc_gemm(&gemm, from, part(job, R, e->G * e->H * e->H) + (size_t)(first * e->H) * size, y);
 }
 
-/* x w^T + w_b, and + r_b where nothing is between the two. */
+/* w_b, and + r_b where nothing is between the two. */
+static void add_biases(const struct job *job)
+{
+    const struct extents *e = &job->e;
+    const int64_t width = e->G * e->H;
+    const char *b = part(job, B, 2 * width);
+    for (int64_t j = 0; j < width; j++) {
+        const bool apart = job->cell == GRU && job->before_reset && j >= 2 * e->H;
+        set(job, job->bias, j, get(job, b, j) + (apart ? 0 : get(job, b, width + j)));
+    }
+}
+
+/* x w^T and the biases. */
 static void all_inputs(const struct job *job)
 {
     const struct extents *e = &job->e;
     const int64_t rows = e->T * e->N, width = e->G * e->H;
-    const struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, rows, width, e->I);
+    const size_t row = (size_t)width * mc_element_size(job->dtype);
+    struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, rows, width, e->I);
+    gemm.beta = job->in[B] ? 1 : 0;
+    for (int64_t i = 0; i < rows && job->in[B]; i++) memcpy(job->gates + (size_t)i * row, job->bias, row);
     mc_gemm(&gemm, job->in[X]->data, part(job, W, width * e->I), job->gates);
-    if (!job->in[B]) return;
-    const char *b = part(job, B, 2 * width);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < width; j++) {
-            const bool apart = job->cell == GRU && job->before_reset && j >= 2 * e->H;
-            const double bias = get(job, b, j) + (apart ? 0 : get(job, b, width + j));
-            set(job, job->gates, i * width + j, get(job, job->gates, i * width + j) + bias);
-        }
 }
 
 static void lstm_unit(const struct job *job, int64_t gate, int64_t through, int64_t n, int64_t j)
@@ -331,7 +357,7 @@ static void gru_unit(const struct job *job, int64_t gate, int64_t through, int64
     const double z = get(job, job->through, through + j), h = get(job, job->h, n * H + j);
     double past = get(job, job->through, through + 2 * H + j);
     if (job->before_reset) {
-        if (job->in[B]) past += get(job, part(job, B, 6 * H), 5 * H + j);
+        past += get(job, job->reset_bias, j);
         past *= get(job, job->through, through + H + j);
     }
     const double fresh = act(job, &job->g, get(job, job->gates, gate + 2 * H + j) + past);
@@ -344,6 +370,46 @@ static void rnn_unit(const struct job *job, int64_t gate, int64_t through, int64
         act(job, &job->f, get(job, job->gates, gate + j) + get(job, job->through, through + j)));
 }
 
+/* --- one sample --- */
+
+/* What it has to itself in this turn: gates from its input, gates from its state; its states. */
+struct place {
+    int64_t gate, through, state;
+};
+
+static void make_gates(const struct job *job, struct place at, int64_t n)
+{
+    if (job->cell != GRU) return;
+    if (!job->cells) {
+        gru_gates(job, at.gate, at.through, n);
+        return;
+    }
+    const float *x = (const void *)job->gates, *state = (const void *)job->h;
+    float *h = (void *)job->through, *masked = (void *)job->masked;
+    job->cells->gru_gates(job->e.H, x + at.gate, h + at.through, state + at.state,
+                          job->before_reset ? NULL : masked + at.state);
+}
+
+static void make_state(const struct job *job, struct place at, int64_t n)
+{
+    const int64_t H = job->e.H;
+    if (!job->cells) {
+        for (int64_t j = 0; j < H; j++)
+            (job->cell == LSTM ? lstm_unit : job->cell == GRU ? gru_unit : rnn_unit)(job, at.gate, at.through, n, j);
+        return;
+    }
+    const float *x = (const void *)job->gates, *h = (const void *)job->through;
+    float *state = (void *)job->h, *c = (void *)job->c;
+    x += at.gate;
+    h += at.through;
+    if (job->cell == LSTM)
+        job->cells->lstm(H, x, h, c + at.state, state + at.state);
+    else if (job->cell == GRU)
+        job->cells->gru(H, x, h, job->before_reset ? job->reset_bias : NULL, state + at.state);
+    else
+        job->cells->rnn(H, x, h, state + at.state);
+}
+
 /* The row of x that sample n sees in this turn, -1 after its end. */
 static int64_t row_of(const struct job *job, int64_t turn, int64_t n)
 {
@@ -352,26 +418,37 @@ static int64_t row_of(const struct job *job, int64_t turn, int64_t n)
     return job->e.samples_first ? n * job->e.T + t : t * job->e.N + n;
 }
 
+static struct place place_of(const struct job *job, int64_t row, int64_t n)
+{
+    const int64_t width = job->e.G * job->e.H;
+    return (struct place){row * width, n * width, n * job->e.H};
+}
+
+static void give_state(const struct job *job, int64_t row, int64_t n)
+{
+    const struct extents *e = &job->e;
+    const size_t size = mc_element_size(job->dtype);
+    const int64_t t = e->samples_first ? row % e->T : row / e->N;
+    const int64_t at =
+        e->samples_first ? (n * e->T + t) * e->D + job->direction : (t * e->D + job->direction) * e->N + n;
+    memcpy((char *)job->y->data + (size_t)(at * e->H) * size, job->h + (size_t)(n * e->H) * size, (size_t)e->H * size);
+}
+
 static void take_turn(const struct job *job, int64_t turn)
 {
     const struct extents *e = &job->e;
-    const int64_t width = e->G * e->H;
-    const size_t size = mc_element_size(job->dtype);
-    product(job, job->h, 0, job->cell == GRU && !job->before_reset ? 2 * e->H : width, job->through);
-    for (int64_t n = 0; n < e->N && job->cell == GRU; n++)
-        if (row_of(job, turn, n) >= 0) gru_gates(job, row_of(job, turn, n) * width, n * width, n);
-    if (job->cell == GRU && !job->before_reset) product(job, job->masked, 2 * e->H, e->H, job->through);
+    const bool resets_first = job->cell == GRU && !job->before_reset;
+    product(job, job->h, 0, resets_first ? 2 * e->H : e->G * e->H, job->through);
+    for (int64_t n = 0; n < e->N; n++) {
+        const int64_t row = row_of(job, turn, n);
+        if (row >= 0) make_gates(job, place_of(job, row, n), n);
+    }
+    if (resets_first) product(job, job->masked, 2 * e->H, e->H, job->through);
     for (int64_t n = 0; n < e->N; n++) {
         const int64_t row = row_of(job, turn, n);
         if (row < 0) continue;
-        for (int64_t j = 0; j < e->H; j++)
-            (job->cell == LSTM ? lstm_unit : job->cell == GRU ? gru_unit : rnn_unit)(job, row * width, n * width, n, j);
-        if (!job->y) continue;
-        const int64_t t = e->samples_first ? row % e->T : row / e->N;
-        const int64_t at =
-            e->samples_first ? (n * e->T + t) * e->D + job->direction : (t * e->D + job->direction) * e->N + n;
-        memcpy((char *)job->y->data + (size_t)(at * e->H) * size, job->h + (size_t)(n * e->H) * size,
-               (size_t)e->H * size);
+        make_state(job, place_of(job, row, n), n);
+        if (job->y) give_state(job, row, n);
     }
 }
 
@@ -399,13 +476,68 @@ static void store_state(const struct job *job, const char *from, struct mc_tenso
     for (int64_t n = 0; n < job->e.N && to; n++) memcpy(state_of(job, to, n), from + (size_t)n * row, row);
 }
 
+/* From so many samples on BLAS is as fast. */
+enum { MOST_PACKED = 64 };
+
+static int pack(struct packed *packed, const struct mc_step *step, const struct extents *e, struct mc_error *err)
+{
+    const bool resets_first = e->G == 3 && !mc_node_int(step->node, "linear_before_reset", 0);
+    const bool packs = step->in_constant[R] && !step->training && step->in[R]->dtype == MC_FLOAT &&
+                       e->N <= MOST_PACKED && mc_packed_takes(e->H, step->runtime);
+    for (int64_t i = 0; packs && i < e->D * (resets_first ? 2 : 1); i++) {
+        const int64_t direction = i % e->D, second = i / e->D, first_row = second ? 2 * e->H : 0;
+        const int64_t rows = second ? e->H : resets_first ? 2 * e->H : e->G * e->H;
+        const struct mc_unpacked w = {.w = (const float *)step->in[R]->data +
+                                           (direction * e->G * e->H + first_row) * e->H,
+                                      .K = e->H,
+                                      .M = rows,
+                                      .row_step = 1,
+                                      .column_step = e->H};
+        const int rc = mc_packed_create(&packed->r[direction][second], &w, step->runtime, err);
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
 static int recurrent_prepare(struct mc_step *step, struct mc_error *err)
 {
     struct extents e = {0};
     const int rc = extents_of(step->node, &step->in[X]->shape, &step->in[R]->shape, &e, err);
     if (rc < 0) return rc;
-    step->workspace_bytes = (size_t)((e.T + 1) * e.N * e.G * e.H + 3 * e.N * e.H) * mc_element_size(step->in[X]->dtype);
-    return MC_OK;
+    step->workspace_bytes =
+        (size_t)(((e.T + 1) * e.N + 1) * e.G * e.H + 3 * e.N * e.H) * mc_element_size(step->in[X]->dtype);
+    struct packed *packed = step->state = MC_NEW(struct packed);
+    return packed ? pack(packed, step, &e, err) : mc_error_memory(err);
+}
+
+static void recurrent_release(struct mc_step *step)
+{
+    struct packed *packed = step->state;
+    for (int i = 0; packed && i < 4; i++) mc_packed_destroy(packed->r[i / 2][i % 2]);
+    mc_free(packed);
+    step->state = NULL;
+}
+
+/* The usual activations, and nothing between them and the products? */
+static bool is_usual(const struct job *job)
+{
+    if (job->dtype != MC_FLOAT || job->clip > 0 || job->coupled || job->in[P]) return false;
+    if (job->cell == RNN) return job->f.f == hyperbolic;
+    return job->f.f == sigmoid && job->g.f == hyperbolic && (job->cell == GRU || job->h_of.f == hyperbolic);
+}
+
+/* What a direction has of its own. */
+static void set_direction(struct job *job, const struct mc_step *step, const struct activation *own)
+{
+    const int64_t width = job->e.G * job->e.H;
+    const size_t size = mc_element_size(job->dtype);
+    job->f = own[0];
+    if (job->cell != RNN) job->g = own[1];
+    if (job->cell == LSTM) job->h_of = own[2];
+    job->cells = is_usual(job) ? step->runtime->kernels->cells : NULL;
+    memset(job->bias, 0, (size_t)width * size);
+    if (job->in[B]) add_biases(job);
+    job->reset_bias = job->in[B] ? part(job, B, 2 * width) + (size_t)(2 * width - job->e.H) * size : job->bias;
 }
 
 static int recurrent_forward(struct mc_step *step, struct mc_error *err)
@@ -419,6 +551,7 @@ static int recurrent_forward(struct mc_step *step, struct mc_error *err)
                       .coupled = mc_node_int(node, "input_forget", 0) != 0,
                       .clip = (double)mc_node_float(node, "clip", 0),
                       .in = in,
+                      .packed = step->state,
                       .y = step->out[0]};
     int rc = extents_of(node, &in[X]->shape, &in[R]->shape, &job.e, err);
     const struct extents *e = &job.e;
@@ -426,7 +559,8 @@ static int recurrent_forward(struct mc_step *step, struct mc_error *err)
     if (rc == MC_OK) rc = read_activations(node, each * (int)e->D, all, err);
     if (rc < 0) return rc;
     const size_t size = mc_element_size(job.dtype);
-    job.gates = step->workspace;
+    job.bias = step->workspace;
+    job.gates = job.bias + (size_t)(e->G * e->H) * size;
     job.through = job.gates + (size_t)(e->T * e->N * e->G * e->H) * size;
     job.h = job.through + (size_t)(e->N * e->G * e->H) * size;
     job.c = job.h + (size_t)(e->N * e->H) * size;
@@ -435,9 +569,7 @@ static int recurrent_forward(struct mc_step *step, struct mc_error *err)
     if (job.y) mc_zero(job.y);
     for (job.direction = 0; job.direction < e->D && e->N > 0; job.direction++) {
         job.reverse = job.direction == 1 || mc_node_string_is(node, "direction", "reverse", false);
-        job.f = all[job.direction * each];
-        if (each > 1) job.g = all[job.direction * each + 1];
-        if (each > 2) job.h_of = all[job.direction * each + 2];
+        set_direction(&job, step, &all[job.direction * each]);
         load_state(&job, in[H_0], job.h);
         if (job.cell == LSTM) load_state(&job, in[C_0], job.c);
         if (e->T > 0) all_inputs(&job);
@@ -471,6 +603,7 @@ static void recurrent_cost(const struct mc_node *node, const struct mc_fact *con
         .widens = true,                                                                                                \
         .shape = recurrent_shape,                                                                                      \
         .prepare = recurrent_prepare,                                                                                  \
+        .release = recurrent_release,                                                                                  \
         .forward = recurrent_forward,                                                                                  \
         .backward = NULL,                                                                                              \
         .no_backward = "its derivative is not there yet",                                                              \

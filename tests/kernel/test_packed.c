@@ -50,7 +50,7 @@ static float *run(const struct operands *o, enum mc_cpu cpu, int threads)
     float *y = MC_NEW_ARRAY(float, o->n * o->M + 1);
     assert_non_null(y);
     y[o->n * o->M] = 42;
-    mc_packed_run(packed, o->n, o->x, o->b, y);
+    mc_packed_run(packed, o->n, o->x, o->b, y, o->M);
     assert_true(y[o->n * o->M] == 42);
     mc_packed_destroy(packed);
     return y;
