@@ -119,6 +119,22 @@ enum mc_meaning {
     MC_MEANS_SUB,
     MC_MEANS_MUL,
     MC_MEANS_DIV,
+    MC_MEANS_ERF,
+};
+
+/* Nodes that one step does together, for a merge rule to find. Whether anybody else reads what the inner ones make is
+ * not its business. */
+enum { MC_MERGE_MOST = 8 };
+
+struct mc_merge {
+    /* Contents of a value that are known; NULL: they are not. */
+    const struct mc_tensor *(*constant)(const struct mc_merge *merge, const struct mc_value *v);
+    const void *context; /* of that */
+    /* found */
+    int n_inner;
+    const struct mc_node *inner[MC_MERGE_MOST]; /* all but the last */
+    const struct mc_value *input;               /* what the step is given */
+    const struct mc_op *op;                     /* what it runs; need not be registered */
 };
 
 struct mc_op {
@@ -131,9 +147,8 @@ struct mc_op {
     enum mc_keep keep;                     /* for backward */
     bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
     enum mc_link link;
-    /* For inference on float32: what computes out[0] from producer->inputs[0] alone, where `producer` makes in[i] and
-     * nobody else reads that. NULL: nothing does. It need not be among the registered operators. */
-    const struct mc_op *(*merge)(const struct mc_node *node, int i, const struct mc_node *producer);
+    /* For inference on float32: does this node, the last of several, finish what one operator makes of one value? */
+    bool (*merge)(const struct mc_node *last, struct mc_merge *merge);
     bool random;          /* draws random numbers: never folded, never merged */
     bool view;            /* out[0] is in[0] under another shape: same elements, same order. The plan
                            * may let the two (and their gradients) share storage and call no rule */

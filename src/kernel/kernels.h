@@ -26,7 +26,9 @@ struct mc_kernels {
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
     const struct mc_packed_loops *packed;
-    mc_unary_fn *silu; /* x / (1 + e^-x) on float32. Not of the loops, which give the same bits everywhere: faster */
+    /* x / (1 + e^-x), x (1 + erf(x / sqrt(2))) / 2, float32. Not of the loops, which give the same bits everywhere:
+     * faster */
+    mc_unary_fn *silu, *gelu;
     const struct mc_winograd_loops *winograd;
 };
 

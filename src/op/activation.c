@@ -70,8 +70,8 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
 
 /* clang-format off */
 /* One operator: its constant mc_op_<name>_<since>, ONNX type and version, loop, the side whose values its gradient reads,
- * its attributes, the types it takes, its cost, its link. */
-#define UNARY_OP(name, onnx_type, version, loop, side, attributes, types, work, to_link)                               \
+ * its attributes, the types it takes, its cost, its link, its meaning. */
+#define UNARY_OP(name, onnx_type, version, loop, side, attributes, types, work, to_link, meaning)                               \
     static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
     {                                                                                                                  \
         double p[2];                                                                                                   \
@@ -97,6 +97,7 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
         .order = mc_order_elementwise,                                                                                 \
         .widens_integers = true,                                                                                       \
         .link = MC_LINK_##to_link,                                                                                     \
+        .means = MC_MEANS_##meaning,                                                                                   \
         .widens = true,                                                                                                \
         .shape = types##_shape,                                                                                        \
         .forward = name##_forward,                                                                                     \
@@ -109,44 +110,44 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
 #define KEPT_OUT(step) ((step)->out[0])
 #define KEPT_NONE(step) ((step)->grad_out[0])
 
-/*       name          type           since loop        reads attributes    types   cost    link */
-UNARY_OP(abs,          "Abs",         1,  ABS,          IN,   no,           signed, CHEAP,  NONE)
-UNARY_OP(acos,         "Acos",        7,  ACOS,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(acosh,        "Acosh",       9,  ACOSH,        IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(asin,         "Asin",        7,  ASIN,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(asinh,        "Asinh",       9,  ASINH,        IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(atan,         "Atan",        7,  ATAN,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(atanh,        "Atanh",       9,  ATANH,        IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(ceil,         "Ceil",        1,  CEIL,         IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(celu,         "Celu",        12, CELU,         IN,   alpha,        float,  COSTLY, NONE)
-UNARY_OP(cos,          "Cos",         7,  COS,          IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(cosh,         "Cosh",        9,  COSH,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(floor,        "Floor",       1,  FLOOR,        IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(mish,         "Mish",        18, MISH,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(reciprocal,   "Reciprocal",  1,  RECIPROCAL,   IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(round,        "Round",       11, ROUND,        IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(selu,         "Selu",        1,  SELU,         IN,   selu,         float,  COSTLY, NONE)
-UNARY_OP(shrink,       "Shrink",      9,  SHRINK,       IN,   shrink,       float,  CHEAP,  NONE)
-UNARY_OP(sign,         "Sign",        9,  SIGN,         IN,   no,           signed, CHEAP,  NONE)
-UNARY_OP(sin,          "Sin",         7,  SIN,          IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(sinh,         "Sinh",        9,  SINH,         IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(softplus,     "Softplus",    1,  SOFTPLUS,     IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(softsign,     "Softsign",    1,  SOFTSIGN,     IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(swish,        "Swish",       24, SWISH,        IN,   alpha,        float,  COSTLY, NONE)
-UNARY_OP(tan,          "Tan",         7,  TAN,          IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(thresholded_relu, "ThresholdedRelu", 10, THRESHOLD, IN, alpha,     float,  CHEAP,  NONE)
-UNARY_OP(elu,          "Elu",         1,  ELU,          IN,   elu,          float,  COSTLY, NONE)
-UNARY_OP(erf,          "Erf",         9,  ERF,          IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(exp,          "Exp",         1,  EXP,          OUT,  no,           float,  COSTLY, NONE)
-UNARY_OP(hard_sigmoid, "HardSigmoid", 1,  HARD_SIGMOID, OUT,  hard_sigmoid, float,  CHEAP,  NONE)
-UNARY_OP(hard_swish,   "HardSwish",   14, HARD_SWISH,   IN,   no,           float,  CHEAP,  NONE)
-UNARY_OP(leaky_relu,   "LeakyRelu",   1,  LEAKY_RELU,   IN,   leaky_relu,   float,  CHEAP,  NONE)
-UNARY_OP(log,          "Log",         1,  LOG,          IN,   no,           float,  COSTLY, NONE)
-UNARY_OP(neg,          "Neg",         1,  NEG,          NONE, no,           signed, CHEAP,  NONE)
-UNARY_OP(relu,         "Relu",        1,  RELU,         OUT,  no,           float,  CHEAP,  NONE)
-UNARY_OP(sigmoid,      "Sigmoid",     1,  SIGMOID,      OUT,  no,           float,  COSTLY, LOGISTIC)
-UNARY_OP(sqrt,         "Sqrt",        1,  SQRT,         OUT,  no,           float,  CHEAP,  NONE)
-UNARY_OP(tanh,         "Tanh",        1,  TANH,         OUT,  no,           float,  COSTLY, NONE)
+/*       name          type           since loop        reads attributes    types   cost    link  meaning */
+UNARY_OP(abs,          "Abs",         1,  ABS,          IN,   no,           signed, CHEAP,  NONE, OTHER)
+UNARY_OP(acos,         "Acos",        7,  ACOS,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(acosh,        "Acosh",       9,  ACOSH,        IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(asin,         "Asin",        7,  ASIN,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(asinh,        "Asinh",       9,  ASINH,        IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(atan,         "Atan",        7,  ATAN,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(atanh,        "Atanh",       9,  ATANH,        IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(ceil,         "Ceil",        1,  CEIL,         IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(celu,         "Celu",        12, CELU,         IN,   alpha,        float,  COSTLY, NONE, OTHER)
+UNARY_OP(cos,          "Cos",         7,  COS,          IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(cosh,         "Cosh",        9,  COSH,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(floor,        "Floor",       1,  FLOOR,        IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(mish,         "Mish",        18, MISH,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(reciprocal,   "Reciprocal",  1,  RECIPROCAL,   IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(round,        "Round",       11, ROUND,        IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(selu,         "Selu",        1,  SELU,         IN,   selu,         float,  COSTLY, NONE, OTHER)
+UNARY_OP(shrink,       "Shrink",      9,  SHRINK,       IN,   shrink,       float,  CHEAP,  NONE, OTHER)
+UNARY_OP(sign,         "Sign",        9,  SIGN,         IN,   no,           signed, CHEAP,  NONE, OTHER)
+UNARY_OP(sin,          "Sin",         7,  SIN,          IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(sinh,         "Sinh",        9,  SINH,         IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(softplus,     "Softplus",    1,  SOFTPLUS,     IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(softsign,     "Softsign",    1,  SOFTSIGN,     IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(swish,        "Swish",       24, SWISH,        IN,   alpha,        float,  COSTLY, NONE, OTHER)
+UNARY_OP(tan,          "Tan",         7,  TAN,          IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(thresholded_relu, "ThresholdedRelu", 10, THRESHOLD, IN, alpha,     float,  CHEAP,  NONE, OTHER)
+UNARY_OP(elu,          "Elu",         1,  ELU,          IN,   elu,          float,  COSTLY, NONE, OTHER)
+UNARY_OP(erf,          "Erf",         9,  ERF,          IN,   no,           float,  COSTLY, NONE, ERF)
+UNARY_OP(exp,          "Exp",         1,  EXP,          OUT,  no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(hard_sigmoid, "HardSigmoid", 1,  HARD_SIGMOID, OUT,  hard_sigmoid, float,  CHEAP,  NONE, OTHER)
+UNARY_OP(hard_swish,   "HardSwish",   14, HARD_SWISH,   IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(leaky_relu,   "LeakyRelu",   1,  LEAKY_RELU,   IN,   leaky_relu,   float,  CHEAP,  NONE, OTHER)
+UNARY_OP(log,          "Log",         1,  LOG,          IN,   no,           float,  COSTLY, NONE, OTHER)
+UNARY_OP(neg,          "Neg",         1,  NEG,          NONE, no,           signed, CHEAP,  NONE, OTHER)
+UNARY_OP(relu,         "Relu",        1,  RELU,         OUT,  no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(sigmoid,      "Sigmoid",     1,  SIGMOID,      OUT,  no,           float,  COSTLY, LOGISTIC, OTHER)
+UNARY_OP(sqrt,         "Sqrt",        1,  SQRT,         OUT,  no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(tanh,         "Tanh",        1,  TANH,         OUT,  no,           float,  COSTLY, NONE, OTHER)
 /* clang-format on */
 
 /* --- Gelu: the attribute chooses between two loops --- */
@@ -189,30 +190,6 @@ const struct mc_op mc_op_gelu_20 = {
     .shape = gelu_shape,
     .forward = gelu_forward,
     .backward = gelu_backward,
-    .coupling = mc_coupling_first_input,
-    .cost = mc_cost_elementwise,
-};
-
-/* --- SiLU, which Mul merges into --- */
-
-static int silu_forward(struct mc_step *step, struct mc_error *err)
-{
-    mc_unary_run(step, step->runtime->kernels->silu, NULL, COSTLY);
-    return MC_OK;
-}
-
-const struct mc_op mc_op_silu = {
-    .domain = "",
-    .type = "Swish",
-    .since = 24,
-    .min_inputs = 1,
-    .max_inputs = 1,
-    .n_outputs = 1,
-    .no_backward = "it runs in inference only",
-    .inplace = true,
-    .order = mc_order_elementwise,
-    .shape = float_shape,
-    .forward = silu_forward,
     .coupling = mc_coupling_first_input,
     .cost = mc_cost_elementwise,
 };

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "op/elementwise.h"
+#include "op/fused.h"
 
 static int arithmetic_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                             struct mc_error *err)
@@ -103,13 +104,6 @@ static int mul_backward(struct mc_step *step, struct mc_error *err)
     return mc_binary_backward(step, MC_TERM_MUL_A, MC_TERM_MUL_B);
 }
 
-/* x sigmoid(x) */
-static const struct mc_op *mul_merge(const struct mc_node *node, int i, const struct mc_node *producer)
-{
-    const bool is_silu = producer->op->link == MC_LINK_LOGISTIC && producer->inputs[0] == node->inputs[1 - i];
-    return is_silu ? &mc_op_silu : NULL;
-}
-
 const struct mc_op mc_op_mul_7 = {
     .domain = "",
     .type = "Mul",
@@ -127,7 +121,7 @@ const struct mc_op mc_op_mul_7 = {
     .shape = arithmetic_shape,
     .forward = mul_forward,
     .backward = mul_backward,
-    .merge = mul_merge,
+    .merge = mc_merge_product,
     .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
     .cost = mc_cost_elementwise,
 };

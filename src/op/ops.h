@@ -55,11 +55,6 @@ bool mc_step_packs(const struct mc_step *step, int64_t rows, int64_t columns);
 /* A release rule for whoever keeps a struct mc_packed as its state. */
 void mc_step_release_packed(struct mc_step *step);
 
-/* --- what others merge into --- */
-
-/* out[0] = in[0] sigmoid(in[0]), float32, inference: Swish as older models spell it. */
-extern const struct mc_op mc_op_silu;
-
 /* --- for cost rules --- */
 void mc_cost_elementwise(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                          struct mc_cost *cost);

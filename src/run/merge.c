@@ -1,4 +1,4 @@
-/* merge.c - pairs of nodes that one operator computes (mc_op.merge): found before steps are made of nodes. */
+/* merge.c - several nodes that one operator computes (mc_op.merge): found before steps are made of nodes. */
 #include "base/error.h"
 #include "run/plan_state.h"
 
@@ -18,41 +18,66 @@ static void count_uses(const struct mc_graph *graph, int *uses)
     }
 }
 
-/* The step before k that makes v, if nobody else would miss v. */
-static struct mc_plan_step *maker_of(const struct mc_plan *plan, int k, const struct mc_value *v, const int *uses)
+static const struct mc_tensor *constant_of(const struct mc_merge *merge, const struct mc_value *v)
 {
-    if (!v || uses[v->id] != 1 || mc_plan_value(plan, v)->clamped) return NULL;
-    while (v->producer && --k >= 0)
-        if (plan->steps[k].call.node == v->producer) return v->producer->n_outputs == 1 ? &plan->steps[k] : NULL;
+    const struct mc_plan *plan = merge->context;
+    return v && !mc_plan_value(plan, v)->varies ? plan->facts.of[v->id].constant : NULL;
+}
+
+static int reads(const struct mc_node *node, const struct mc_value *v)
+{
+    int n = 0;
+    for (int i = 0; i < node->n_inputs; i++) n += node->inputs[i] == v;
+    return n;
+}
+
+/* Does nobody else read what an inner node makes? */
+static bool is_hidden(const struct mc_plan *plan, const struct mc_merge *merge, const struct mc_node *last,
+                      const struct mc_node *inner, const int *uses)
+{
+    const struct mc_value *v = inner->outputs[0];
+    if (inner->n_outputs != 1 || !v || mc_plan_value(plan, v)->clamped) return false;
+    int inside = reads(last, v);
+    for (int i = 0; i < merge->n_inner; i++) inside += reads(merge->inner[i], v);
+    return inside == uses[v->id];
+}
+
+/* The step that is nothing but this node. */
+static struct mc_plan_step *step_of(const struct mc_plan *plan, int before, const struct mc_node *node)
+{
+    for (int k = before - 1; k >= 0; k--)
+        if (plan->steps[k].call.node == node) return &plan->steps[k];
     return NULL;
 }
 
-static int merge_into(struct mc_plan *plan, struct mc_plan_step *step, struct mc_plan_step *maker,
-                      const struct mc_op *op, struct mc_error *err)
+static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_merge *merge, struct mc_error *err)
 {
     struct mc_node *node = MC_PLAN_ARRAY(plan, struct mc_node, 1);
-    if (!node) return mc_error_memory(err);
+    struct mc_value **input = MC_PLAN_ARRAY(plan, struct mc_value *, 1);
+    if (!node || !input) return mc_error_memory(err);
+    *input = plan->model->values[merge->input->id];
     *node = *step->call.node;
-    node->op = op;
-    node->inputs = maker->call.node->inputs;
+    node->op = merge->op;
+    node->inputs = input;
     node->n_inputs = 1;
     node->n_attrs = 0;
     step->call.node = node;
-    maker->call.node = NULL;
     return MC_OK;
 }
 
 static int try_merge(struct mc_plan *plan, int k, const int *uses, struct mc_error *err)
 {
-    struct mc_plan_step *step = &plan->steps[k];
-    const struct mc_node *node = step->call.node;
-    for (int i = 0; node->op->merge && i < node->n_inputs; i++) {
-        struct mc_plan_step *maker = maker_of(plan, k, node->inputs[i], uses);
-        const struct mc_op *op = maker ? node->op->merge(node, i, maker->call.node) : NULL;
-        if (!op || mc_plan_value(plan, node->outputs[0])->tensor.dtype != MC_FLOAT) continue;
-        return merge_into(plan, step, maker, op, err);
+    const struct mc_node *last = plan->steps[k].call.node;
+    struct mc_plan_step *inner[MC_MERGE_MOST];
+    struct mc_merge merge = {.constant = constant_of, .context = plan};
+    if (!last || !last->op->merge || mc_plan_value(plan, last->outputs[0])->tensor.dtype != MC_FLOAT) return MC_OK;
+    if (!last->op->merge(last, &merge)) return MC_OK;
+    for (int i = 0; i < merge.n_inner; i++) {
+        inner[i] = step_of(plan, k, merge.inner[i]);
+        if (!inner[i] || !is_hidden(plan, &merge, last, merge.inner[i], uses)) return MC_OK;
     }
-    return MC_OK;
+    for (int i = 0; i < merge.n_inner; i++) inner[i]->call.node = NULL;
+    return put(plan, &plan->steps[k], &merge, err);
 }
 
 int mc_plan_merge(struct mc_plan *plan, struct mc_error *err)

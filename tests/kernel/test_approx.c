@@ -60,6 +60,29 @@ static void test_silu_stays_within_its_bound(void **state)
     }
 }
 
+/* Within 1.5e-7 of |x| or 1, the sum's own rounding being 6e-8. */
+static void test_gelu_stays_within_its_bound(void **state)
+{
+    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) {
+        enum { N = 997 };
+        float x[N], y[N];
+        uint64_t bits = 0;
+        while (bits <= UINT32_MAX) {
+            for (int i = 0; i < N; i++, bits += STRIDE) x[i] = mc_bits_float((uint32_t)bits);
+            mc_kernels_for(cpu)->gelu(N, x, y, NULL);
+            for (int i = 0; i < N; i++) {
+                const double v = (double)x[i], exact = v * erfc(-v / sqrt(2)) / 2;
+                if (isnan(v) || v == -INFINITY)
+                    assert_true(isnan(y[i]));
+                else if (v < -14 || v == INFINITY)
+                    assert_true(v < 0 ? y[i] == 0 : y[i] == INFINITY);
+                else
+                    assert_true(fabs((double)y[i] - exact) <= 1.5e-7 * fmax(fabs(v), 1e-30));
+            }
+        }
+    }
+}
+
 static void test_errors_stay_within_the_stated_bounds(void **state)
 {
     assert_true(worst_error(mc_expf, exp, -INFINITY, INFINITY) <= 1.0);
@@ -124,6 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors_stay_within_the_stated_bounds),
         cmocka_unit_test(test_silu_stays_within_its_bound),
+        cmocka_unit_test(test_gelu_stays_within_its_bound),
         cmocka_unit_test(test_the_sweep_would_notice_a_wrong_function),
         cmocka_unit_test(test_nan_gives_nan),
         cmocka_unit_test(test_infinities_give_limits),

@@ -1,4 +1,4 @@
-/* test_merge.c - pairs of nodes become one step where nobody would see the difference, and only there. */
+/* test_merge.c - several nodes become one step where nobody would see the difference, and only there. */
 #include <math.h>
 
 #include "nets.h"
@@ -38,6 +38,57 @@ static void test_silu_is_one_step(void **state)
     check(product(true, true), &(struct mc_plan_options){0}, 1);
 }
 
+/* x / sqrt(2) -> Erf -> + 1 -> times x and 1/2, which the first product takes if `half_first`. */
+static struct mc_model *gelu(bool half_first, bool multiplies, double root, double one)
+{
+    struct mc_model *net = net_create();
+    struct mc_value *x = net_input(net, "x", DIMS(COUNT)), *other = net_input(net, "other", DIMS(COUNT));
+    struct mc_value *numbers[3];
+    const double value[3] = {multiplies ? 1 / root : root, one, 0.5};
+    x->type.dtype = other->type.dtype = MC_FLOAT;
+    for (int i = 0; i < 3; i++) {
+        struct mc_error err = {0};
+        struct mc_tensor *t;
+        assert_ok(mc_tensor_create(&t, MC_FLOAT, &(struct mc_shape){0}, &err), err);
+        mc_tensor_set_f64(t, 0, value[i]);
+        numbers[i] = mc_graph_add_initializer(net->graph, (const char *[]){"root", "one", "half"}[i], t);
+    }
+    struct mc_value *e = net_node(net, "Erf", "e", net_node(net, multiplies ? "Mul" : "Div", "d", x, numbers[0]), NULL);
+    struct mc_value *p = net_node(net, "Add", "p", numbers[1], e);
+    struct mc_value *m = half_first ? net_node(net, "Mul", "m", numbers[2], x) : net_node(net, "Mul", "m", x, p);
+    net_output(net, half_first ? net_node(net, "Mul", "y", m, p) : net_node(net, "Mul", "y", m, numbers[2]));
+    return net;
+}
+
+static void check_gelu(struct mc_model *net, int n_steps, double root, double one)
+{
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){0});
+    assert_int_equal(mc_plan_n_steps(plan), n_steps);
+    for (int i = 0; i < COUNT; i++) mc_tensor_set_f64(mc_plan_input(plan, 0), i, (i - COUNT / 2) * 0.25);
+    net_run(plan);
+    for (int i = 0; i < COUNT; i++) {
+        const double x = (i - COUNT / 2) * 0.25, y = x * (one + erf(x / root)) / 2;
+        assert_true(fabs(mc_tensor_get_f64(mc_plan_output(plan, 0), i) - y) <= 3e-7 * fmax(1, fabs(x)));
+    }
+    mc_plan_destroy(plan);
+    mc_model_destroy(net);
+}
+
+static void test_gelu_is_one_step_in_every_spelling(void **state)
+{
+    for (int spelling = 0; spelling < 4; spelling++)
+        check_gelu(gelu(spelling % 2, spelling / 2, sqrt(2), 1), 1, sqrt(2), 1);
+}
+
+static void test_what_is_nearly_gelu_is_not(void **state)
+{
+    check_gelu(gelu(false, false, 1.5, 1), 5, 1.5, 1);
+    check_gelu(gelu(true, false, sqrt(2), 1.5), 5, sqrt(2), 1.5);
+    struct mc_model *net = gelu(false, false, sqrt(2), 1);
+    net_output(net, mc_graph_find(net->graph, "p"));
+    check_gelu(net, 5, sqrt(2), 1);
+}
+
 static void test_other_products_stay_two(void **state)
 {
     check(product(false, false), &(struct mc_plan_options){0}, 2);
@@ -74,6 +125,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silu_is_one_step),
+        cmocka_unit_test(test_gelu_is_one_step_in_every_spelling),
+        cmocka_unit_test(test_what_is_nearly_gelu_is_not),
         cmocka_unit_test(test_other_products_stay_two),
         cmocka_unit_test(test_plans_that_train_or_do_not_fold_stay_as_the_model_is),
         cmocka_unit_test(test_what_somebody_sees_stays),

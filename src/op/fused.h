@@ -1,0 +1,13 @@
+/* fused.h - operators that are not registered: what several nodes make in one step (mc_op.merge), float32, inference.
+ */
+#ifndef MC_OP_FUSED_H
+#define MC_OP_FUSED_H
+
+#include "graph/op.h"
+
+extern const struct mc_op mc_op_fused_silu, mc_op_fused_gelu;
+
+/* The merge rule of Mul: x sigmoid(x), and x (1 + erf(x / sqrt(2))) / 2 in any order. */
+bool mc_merge_product(const struct mc_node *last, struct mc_merge *merge);
+
+#endif
