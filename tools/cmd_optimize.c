@@ -22,6 +22,7 @@ const struct verb verb_optimize = {
         "  transpose  a transposition of a transposition is one\n"
         "  reshape    a Reshape of a view is one of what that shows\n"
         "  affine     batch normalization and constant factors and addends go into the weights before them\n"
+        "  fuse       nodes that together are LayerNormalization, Gelu or Swish become one, where the opset has it\n"
         "  common     nodes that do the same to the same become one\n"
         "  share      initializers of the same contents become one; train before, not after: they are one from then "
         "on\n"

@@ -120,11 +120,14 @@ enum mc_meaning {
     MC_MEANS_MUL,
     MC_MEANS_DIV,
     MC_MEANS_ERF,
+    MC_MEANS_POW,
+    MC_MEANS_SQRT,
+    MC_MEANS_REDUCE_MEAN,
 };
 
-/* Nodes that one step does together, for a merge rule to find. Whether anybody else reads what the inner ones make is
- * not its business. */
-enum { MC_MERGE_MOST = 8 };
+/* Several nodes that one operator does, for a merge rule to find. Whether anybody else reads what the inner ones make
+ * is not its business. */
+enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 3 };
 
 struct mc_merge {
     /* Contents of a value that are known; NULL: they are not. */
@@ -133,8 +136,12 @@ struct mc_merge {
     /* found */
     int n_inner;
     const struct mc_node *inner[MC_MERGE_MOST]; /* all but the last */
-    const struct mc_value *input;               /* what the step is given */
-    const struct mc_op *op;                     /* what it runs; need not be registered */
+    int n_inputs;
+    const struct mc_value *inputs[MC_MERGE_INPUTS]; /* what the operator is given */
+    const struct mc_op *op;                         /* what does it; need not be registered */
+    int opset;                                      /* from which on the standard has it */
+    bool is_norm;                                   /* over the last axis, with this */
+    float epsilon;
 };
 
 struct mc_op {
@@ -147,7 +154,7 @@ struct mc_op {
     enum mc_keep keep;                     /* for backward */
     bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
     enum mc_link link;
-    /* For inference on float32: does this node, the last of several, finish what one operator makes of one value? */
+    /* For inference on float32: does this node, the last of several, finish what one operator makes? */
     bool (*merge)(const struct mc_node *last, struct mc_merge *merge);
     bool random;          /* draws random numbers: never folded, never merged */
     bool view;            /* out[0] is in[0] under another shape: same elements, same order. The plan

@@ -146,7 +146,7 @@ UNARY_OP(log,          "Log",         1,  LOG,          IN,   no,           floa
 UNARY_OP(neg,          "Neg",         1,  NEG,          NONE, no,           signed, CHEAP,  NONE, OTHER)
 UNARY_OP(relu,         "Relu",        1,  RELU,         OUT,  no,           float,  CHEAP,  NONE, OTHER)
 UNARY_OP(sigmoid,      "Sigmoid",     1,  SIGMOID,      OUT,  no,           float,  COSTLY, LOGISTIC, OTHER)
-UNARY_OP(sqrt,         "Sqrt",        1,  SQRT,         OUT,  no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(sqrt,         "Sqrt",        1,  SQRT,         OUT,  no,           float,  CHEAP,  NONE, SQRT)
 UNARY_OP(tanh,         "Tanh",        1,  TANH,         OUT,  no,           float,  COSTLY, NONE, OTHER)
 /* clang-format on */
 

@@ -56,6 +56,7 @@ const struct mc_op mc_op_add_7 = {
     .forward = add_forward,
     .backward = add_backward,
     .coupling = shift_coupling,
+    .merge = mc_merge_sum,
     .cost = mc_cost_elementwise,
 };
 

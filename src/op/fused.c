@@ -1,10 +1,11 @@
-/* fused.c - what nodes make together: products that are SiLU or GELU, as exporters write them where the opset has
- * neither. See mc_op.merge. */
+/* fused.c - what nodes make together: SiLU, GELU and layer normalization, as exporters write them where the opset
+ * has none. See mc_op.merge. */
 #include "op/fused.h"
 
 #include <math.h>
 
 #include "op/elementwise.h"
+#include "op/op_list.h"
 
 enum { COSTLY = 8 }; /* as in activation.c: of an exponential, per element */
 
@@ -61,8 +62,10 @@ static bool match_gelu(struct mc_merge *m, const struct mc_node *last, int side)
             m->n_inner = 0;
             take(m, inner);
             if (match_distribution(m, other) != x) continue;
-            m->input = x;
+            m->n_inputs = 1;
+            m->inputs[0] = x;
             m->op = &mc_op_fused_gelu;
+            m->opset = 20;
             return true;
         }
     }
@@ -76,8 +79,10 @@ static bool match_silu(struct mc_merge *m, const struct mc_node *last, int side)
     if (sigmoid->inputs[0] != last->inputs[1 - side]) return false;
     m->n_inner = 0;
     take(m, sigmoid);
-    m->input = sigmoid->inputs[0];
+    m->n_inputs = 1;
+    m->inputs[0] = sigmoid->inputs[0];
     m->op = &mc_op_fused_silu;
+    m->opset = 24;
     return true;
 }
 
@@ -88,7 +93,78 @@ bool mc_merge_product(const struct mc_node *last, struct mc_merge *merge)
     return false;
 }
 
-/* --- what they become --- */
+/* --- layer normalization --- */
+
+/* Over the last axis, which stays with extent 1. */
+static const struct mc_node *mean_of(const struct mc_merge *m, const struct mc_value *v)
+{
+    const struct mc_node *mean = maker(v, MC_MEANS_REDUCE_MEAN);
+    int64_t n = 0;
+    if (!mean || !mc_node_int(mean, "keepdims", 1)) return NULL;
+    const int64_t *axes = mc_node_ints(mean, "axes", &n);
+    const struct mc_tensor *input = mean->n_inputs > 1 ? m->constant(m, mean->inputs[1]) : NULL;
+    if (input ? mc_tensor_count(input) != 1 || mc_tensor_get_i64(input, 0) != -1 : n != 1 || axes[0] != -1) return NULL;
+    return mean;
+}
+
+static const struct mc_node *square_of(const struct mc_merge *m, const struct mc_value *v, const struct mc_value *d)
+{
+    const struct mc_node *pow = maker(v, MC_MEANS_POW), *mul = maker(v, MC_MEANS_MUL);
+    if (pow) return pow->inputs[0] == d && is_number(m, pow->inputs[1], 2) ? pow : NULL;
+    return mul && mul->inputs[0] == d && mul->inputs[1] == d ? mul : NULL;
+}
+
+/* d / sqrt(mean(d^2) + epsilon), d being x - mean(x). */
+static bool match_normalized(struct mc_merge *m, const struct mc_node *div)
+{
+    const struct mc_value *d = div->inputs[0];
+    const struct mc_node *sub = maker(d, MC_MEANS_SUB), *sqrt = maker(div->inputs[1], MC_MEANS_SQRT);
+    const struct mc_node *add = sqrt ? maker(sqrt->inputs[0], MC_MEANS_ADD) : NULL;
+    const struct mc_node *mean = sub ? mean_of(m, sub->inputs[1]) : NULL;
+    if (!add || !mean || mean->inputs[0] != sub->inputs[0]) return false;
+    for (int k = 0; k < 2; k++) {
+        const struct mc_node *variance = mean_of(m, add->inputs[k]);
+        const struct mc_node *square = variance ? square_of(m, variance->inputs[0], d) : NULL;
+        const struct mc_tensor *epsilon = m->constant(m, add->inputs[1 - k]);
+        if (!square || !epsilon || epsilon->dtype != MC_FLOAT || mc_tensor_count(epsilon) != 1) continue;
+        const struct mc_node *all[] = {div, sqrt, add, variance, square, sub, mean};
+        for (size_t i = 0; i < sizeof all / sizeof *all; i++) take(m, all[i]);
+        m->inputs[0] = sub->inputs[0];
+        m->epsilon = (float)mc_tensor_get_f64(epsilon, 0);
+        return true;
+    }
+    return false;
+}
+
+static bool is_row(const struct mc_merge *m, const struct mc_value *v)
+{
+    const struct mc_tensor *t = m->constant(m, v);
+    return t && t->dtype == MC_FLOAT && t->shape.rank == 1;
+}
+
+bool mc_merge_sum(const struct mc_node *last, struct mc_merge *m)
+{
+    for (int side = 0; side < 4; side++) {
+        const struct mc_node *mul = maker(last->inputs[side % 2], MC_MEANS_MUL);
+        const struct mc_value *shift = last->inputs[1 - side % 2], *scale = mul ? mul->inputs[1 - side / 2] : NULL;
+        const struct mc_node *div = mul ? maker(mul->inputs[side / 2], MC_MEANS_DIV) : NULL;
+        if (!div || !is_row(m, shift) || !is_row(m, scale)) continue;
+        if (mc_tensor_count(m->constant(m, shift)) != mc_tensor_count(m->constant(m, scale))) continue;
+        m->n_inner = 0;
+        take(m, mul);
+        if (!match_normalized(m, div)) continue;
+        m->n_inputs = 3;
+        m->inputs[1] = scale;
+        m->inputs[2] = shift;
+        m->op = &mc_op_layer_normalization_1; /* which ONNX Runtime writes anywhere */
+        m->opset = 17;
+        m->is_norm = true;
+        return true;
+    }
+    return false;
+}
+
+/* --- what products become --- */
 
 static int fused_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                        struct mc_error *err)

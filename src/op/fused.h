@@ -7,6 +7,8 @@
 
 extern const struct mc_op mc_op_fused_silu, mc_op_fused_gelu;
 
+/* The merge rule of Add: (x - mean) / sqrt(variance + epsilon) * scale + shift, over the last axis. */
+bool mc_merge_sum(const struct mc_node *last, struct mc_merge *merge);
 /* The merge rule of Mul: x sigmoid(x), and x (1 + erf(x / sqrt(2))) / 2 in any order. */
 bool mc_merge_product(const struct mc_node *last, struct mc_merge *merge);
 

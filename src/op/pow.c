@@ -61,9 +61,9 @@ static int cut_off_powers(struct mc_step *step)
     struct mc_walk walk;
     mc_walk_start(&walk, &step->out[0]->shape, 2, step->in);
     for (int64_t i = 0; i < mc_tensor_count(step->out[0]); i++, mc_walk_next(&walk))
-        mc_tensor_set_f64(step->out[0], i,
-                          trunc(pow(mc_tensor_get_f64(step->in[0], walk.offset[0]),
-                                    mc_tensor_get_f64(step->in[1], walk.offset[1]))));
+        mc_tensor_set_f64(
+            step->out[0], i,
+            trunc(pow(mc_tensor_get_f64(step->in[0], walk.offset[0]), mc_tensor_get_f64(step->in[1], walk.offset[1]))));
     return MC_OK;
 }
 
@@ -109,6 +109,7 @@ const struct mc_op mc_op_pow_7 = {
     .domain = "",
     .type = "Pow",
     .since = 7,
+    .means = MC_MEANS_POW,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,

@@ -259,11 +259,12 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
 }
 
 /* name: the constant mc_op_<name>_<since>; inputs: 2 where the axes are one. */
-#define REDUCE_OP(name, onnx_type, version, inputs)                                                                    \
+#define REDUCE_OP(name, onnx_type, version, inputs, meaning)                                                           \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
         .since = version,                                                                                              \
+        .means = MC_MEANS_##meaning,                                                                                   \
         .min_inputs = 1,                                                                                               \
         .max_inputs = inputs,                                                                                          \
         .n_outputs = 1,                                                                                                \
@@ -279,10 +280,10 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
         .cost = reduce_cost,                                                                                           \
     };
 
-REDUCE_OP(reduce_mean, "ReduceMean", 1, 1)
-REDUCE_OP(reduce_mean, "ReduceMean", 18, 2)
-REDUCE_OP(reduce_sum, "ReduceSum", 1, 1)
-REDUCE_OP(reduce_sum, "ReduceSum", 13, 2)
+REDUCE_OP(reduce_mean, "ReduceMean", 1, 1, REDUCE_MEAN)
+REDUCE_OP(reduce_mean, "ReduceMean", 18, 2, REDUCE_MEAN)
+REDUCE_OP(reduce_sum, "ReduceSum", 1, 1, OTHER)
+REDUCE_OP(reduce_sum, "ReduceSum", 13, 2, OTHER)
 
 #define FOLD_OP(name, onnx_type, version, inputs)                                                                      \
     const struct mc_op mc_op_##name##_##version = {                                                                    \

@@ -22,7 +22,7 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
 }
 
 /* In the order of mc_passes, which tests hold it to. */
-#define PASSES "fold|identity|transpose|reshape|affine|common|share|dead"
+#define PASSES "fold|identity|transpose|reshape|affine|fuse|common|share|dead"
 
 static const struct mc_option options[] = {
     {"passes", MC_OPTION_LIST, "NAMES", NULL, NULL, PASSES, NULL, "run these passes alone"},

@@ -31,6 +31,6 @@ bool mc_bypass(struct mc_node *node, struct mc_value *x);
 int mc_rewrite_store(struct mc_value *output, struct mc_tensor *data, struct mc_error *err);
 
 extern const struct mc_pass mc_pass_fold, mc_pass_identity, mc_pass_transpose, mc_pass_reshape, mc_pass_affine,
-    mc_pass_common, mc_pass_share, mc_pass_dead;
+    mc_pass_fuse, mc_pass_common, mc_pass_share, mc_pass_dead;
 
 #endif

@@ -10,8 +10,9 @@
 #include "run/plan.h"
 
 /* Constants first, so that the others see them; what nobody uses any more last. */
-const struct mc_pass *const mc_passes[] = {&mc_pass_fold,   &mc_pass_identity, &mc_pass_transpose, &mc_pass_reshape,
-                                           &mc_pass_affine, &mc_pass_common,   &mc_pass_share,     &mc_pass_dead};
+const struct mc_pass *const mc_passes[] = {&mc_pass_fold,    &mc_pass_identity, &mc_pass_transpose,
+                                           &mc_pass_reshape, &mc_pass_affine,   &mc_pass_fuse,
+                                           &mc_pass_common,  &mc_pass_share,    &mc_pass_dead};
 const size_t mc_passes_count = MC_COUNT(mc_passes);
 
 enum { MOST_ROUNDS = 50 }; /* each takes something out, so there is an end; this is for our own mistakes */

@@ -53,14 +53,17 @@ static struct mc_plan_step *step_of(const struct mc_plan *plan, int before, cons
 static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_merge *merge, struct mc_error *err)
 {
     struct mc_node *node = MC_PLAN_ARRAY(plan, struct mc_node, 1);
-    struct mc_value **input = MC_PLAN_ARRAY(plan, struct mc_value *, 1);
-    if (!node || !input) return mc_error_memory(err);
-    *input = plan->model->values[merge->input->id];
+    struct mc_value **inputs = MC_PLAN_ARRAY(plan, struct mc_value *, MC_MERGE_INPUTS);
+    struct mc_attr *epsilon = MC_PLAN_ARRAY(plan, struct mc_attr, 1);
+    if (!node || !inputs || !epsilon) return mc_error_memory(err);
+    for (int i = 0; i < merge->n_inputs; i++) inputs[i] = plan->model->values[merge->inputs[i]->id];
+    *epsilon = (struct mc_attr){.name = "epsilon", .type = MC_ATTR_FLOAT, .f = merge->epsilon};
     *node = *step->call.node;
     node->op = merge->op;
-    node->inputs = input;
-    node->n_inputs = 1;
-    node->n_attrs = 0;
+    node->inputs = inputs;
+    node->n_inputs = merge->n_inputs;
+    node->attrs = epsilon;
+    node->n_attrs = merge->is_norm ? 1 : 0;
     step->call.node = node;
     return MC_OK;
 }

@@ -38,7 +38,7 @@ static int outputs_of(struct mc_model *net, double *numbers, int room)
 
 /* Rewrite by these passes ("a,b"; NULL: all) to so many nodes. The outputs, their names and those of the inputs stay.
  */
-static void check(struct mc_model *net, const char *passes, int n_nodes)
+static void check_within(struct mc_model *net, const char *passes, int n_nodes, double tolerance)
 {
     enum { ROOM = 4096 };
     static double before[ROOM], after[ROOM];
@@ -59,9 +59,14 @@ static void check(struct mc_model *net, const char *passes, int n_nodes)
     assert_string_equal(net->graph->outputs[0]->name, name);
     assert_int_equal(outputs_of(net, after, ROOM), n);
     for (int i = 0; i < n; i++)
-        if (!(fabs(after[i] - before[i]) <= 1e-12 * fmax(1, fabs(before[i]))))
+        if (!(fabs(after[i] - before[i]) <= tolerance * fmax(1, fabs(before[i]))))
             fail_msg("output %d is %.17g after, %.17g before", i, after[i], before[i]);
     mc_model_destroy(net);
+}
+
+static void check(struct mc_model *net, const char *passes, int n_nodes)
+{
+    check_within(net, passes, n_nodes, 1e-12);
 }
 
 static struct mc_node *node(struct mc_model *net, const char *type, const char *name, int n, struct mc_value *const *in)
@@ -243,6 +248,71 @@ static void test_views_join_unless_they_copy_extents(void **state)
     }
 }
 
+/* --- fuse --- */
+
+static struct mc_value *number(struct mc_model *net, const char *name, int n, double value)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t;
+    const struct mc_shape shape = n ? mc_shape_of(1, (int64_t[]){n}) : (struct mc_shape){0};
+    assert_ok(mc_tensor_create(&t, MC_FLOAT, &shape, &err), err);
+    for (int i = 0; i < mc_tensor_count(t); i++) mc_tensor_set_f64(t, i, value + i);
+    return mc_graph_add_initializer(net->graph, name, t);
+}
+
+static struct mc_model *floats(int64_t opset, struct mc_value **x)
+{
+    struct mc_error err = {0};
+    struct mc_model *net;
+    assert_ok(mc_model_create(&net, opset, &err), err);
+    *x = net_input(net, "x", DIMS(-1, 4, 5));
+    (*x)->type.dtype = MC_FLOAT;
+    return net;
+}
+
+static void test_gelu_and_swish_where_the_opset_has_them(void **state)
+{
+    for (int64_t opset = 19; opset <= 24; opset++) {
+        struct mc_value *x;
+        struct mc_model *net = floats(opset, &x);
+        struct mc_value *d = net_node(net, "Div", "d", x, number(net, "root", 0, sqrt(2)));
+        struct mc_value *p = net_node(net, "Add", "p", net_node(net, "Erf", "e", d, NULL), number(net, "one", 0, 1));
+        struct mc_value *g = net_node(net, "Mul", "g", net_node(net, "Mul", "m", x, p), number(net, "half", 0, 0.5));
+        net_output(net, net_node(net, "Mul", "y", g, net_node(net, "Sigmoid", "s", g, NULL)));
+        check_within(net, "fuse,dead", (opset >= 20 ? 1 : 5) + (opset >= 24 ? 1 : 2), 1e-6);
+    }
+}
+
+/* In the spelling of older exporters. `axes`: of the means; `seen`: the variance is an output. */
+static struct mc_model *normalization(int64_t opset, int64_t axis, bool squares, bool seen)
+{
+    struct mc_error err = {0};
+    struct mc_value *x;
+    struct mc_model *net = floats(opset, &x);
+    struct mc_node *mean = node(net, "ReduceMean", "mean", IN(x));
+    assert_ok(mc_node_set_ints(mean, "axes", &axis, 1, &err), err);
+    struct mc_value *d = net_node(net, "Sub", "d", x, mean->outputs[0]);
+    struct mc_value *square =
+        squares ? net_node(net, "Mul", "square", d, d) : net_node(net, "Pow", "square", d, number(net, "two", 0, 2));
+    struct mc_node *variance = node(net, "ReduceMean", "variance", IN(square));
+    assert_ok(mc_node_set_ints(variance, "axes", &axis, 1, &err), err);
+    struct mc_value *e = net_node(net, "Add", "e", variance->outputs[0], number(net, "epsilon", 0, 1e-3));
+    struct mc_value *n = net_node(net, "Div", "n", d, net_node(net, "Sqrt", "root", e, NULL));
+    struct mc_value *m = net_node(net, "Mul", "m", n, number(net, "scale", 5, 0.5));
+    net_output(net, net_node(net, "Add", "y", m, number(net, "shift", 5, -1)));
+    if (seen) net_output(net, variance->outputs[0]);
+    return net;
+}
+
+static void test_layer_normalization(void **state)
+{
+    check_within(normalization(17, -1, false, false), "fuse,dead", 1, 1e-5);
+    check_within(normalization(17, -1, true, false), "fuse,dead", 1, 1e-5);
+    check_within(normalization(16, -1, false, false), "fuse,dead", 9, 1e-5);
+    check_within(normalization(17, -2, false, false), "fuse,dead", 9, 1e-5);
+    check_within(normalization(17, -1, false, true), "fuse,dead", 9, 1e-5);
+}
+
 /* --- fold, common, share, dead --- */
 
 static void test_constants_are_computed_once(void **state)
@@ -417,6 +487,8 @@ int main(void)
         cmocka_unit_test(test_views_of_an_open_extent_stay),
         cmocka_unit_test(test_transpositions_join),
         cmocka_unit_test(test_views_join_unless_they_copy_extents),
+        cmocka_unit_test(test_gelu_and_swish_where_the_opset_has_them),
+        cmocka_unit_test(test_layer_normalization),
         cmocka_unit_test(test_constants_are_computed_once),
         cmocka_unit_test(test_what_depends_on_the_batch_or_would_grow_stays),
         cmocka_unit_test(test_a_known_shape_is_a_constant),

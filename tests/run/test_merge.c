@@ -121,12 +121,52 @@ static void test_double_precision_is_left_alone(void **state)
     check(net, &(struct mc_plan_options){0}, 2);
 }
 
+/* A plan merges whatever the opset has, and computes the same. */
+static void test_layer_normalization_is_one_step(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_error err = {0};
+    struct mc_value *x = net_input(net, "x", DIMS(4, 5));
+    x->type.dtype = MC_FLOAT;
+    const int64_t last = -1;
+    struct mc_value *k[4];
+    for (int i = 0; i < 4; i++) {
+        struct mc_tensor *t;
+        const struct mc_shape shape = i < 2 ? (struct mc_shape){0} : mc_shape_of(1, (int64_t[]){5});
+        assert_ok(mc_tensor_create(&t, MC_FLOAT, &shape, &err), err);
+        for (int64_t j = 0; j < mc_tensor_count(t); j++)
+            mc_tensor_set_f64(t, j, (const double[]){2, 0.25, 1.5, -3}[i] + (double)j);
+        k[i] = mc_graph_add_initializer(net->graph, (const char *[]){"two", "epsilon", "scale", "shift"}[i], t);
+    }
+    struct mc_value *mean = net_node(net, "ReduceMean", "mean", x, NULL);
+    assert_ok(mc_node_set_ints(mean->producer, "axes", &last, 1, &err), err);
+    struct mc_value *d = net_node(net, "Sub", "d", x, mean);
+    struct mc_value *v = net_node(net, "ReduceMean", "v", net_node(net, "Pow", "p", d, k[0]), NULL);
+    assert_ok(mc_node_set_ints(v->producer, "axes", &last, 1, &err), err);
+    struct mc_value *root = net_node(net, "Sqrt", "r", net_node(net, "Add", "e", v, k[1]), NULL);
+    struct mc_value *m = net_node(net, "Mul", "m", net_node(net, "Div", "n", d, root), k[2]);
+    net_output(net, net_node(net, "Add", "y", m, k[3]));
+    struct mc_plan *plans[2];
+    for (int i = 0; i < 2; i++) {
+        plans[i] = net_plan(net, &(struct mc_plan_options){.no_fold = i});
+        assert_int_equal(mc_plan_n_steps(plans[i]), i ? 9 : 1);
+        for (int64_t j = 0; j < 20; j++) mc_tensor_set_f64(mc_plan_input(plans[i], 0), j, sin((double)j));
+        net_run(plans[i]);
+    }
+    for (int64_t j = 0; j < 20; j++)
+        assert_true(fabs(mc_tensor_get_f64(mc_plan_output(plans[0], 0), j) -
+                         mc_tensor_get_f64(mc_plan_output(plans[1], 0), j)) <= 2e-6);
+    for (int i = 0; i < 2; i++) mc_plan_destroy(plans[i]);
+    mc_model_destroy(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_silu_is_one_step),
         cmocka_unit_test(test_gelu_is_one_step_in_every_spelling),
         cmocka_unit_test(test_what_is_nearly_gelu_is_not),
+        cmocka_unit_test(test_layer_normalization_is_one_step),
         cmocka_unit_test(test_other_products_stay_two),
         cmocka_unit_test(test_plans_that_train_or_do_not_fold_stay_as_the_model_is),
         cmocka_unit_test(test_what_somebody_sees_stays),

@@ -1,6 +1,6 @@
 compress optimize "$FIXTURES/mlp.onnx" -o same.onnx -q && compress info same.onnx | grep '^parameters'
 compress optimize "$FIXTURES/mlp.onnx" -o out.onnx -q --passes fold,dead --skip dead --json - | grep '"passes"\|"skip"'
-compress optimize "$FIXTURES/mlp.onnx" -o out.onnx -q -f --passes fuse || echo "status $?"
+compress optimize "$FIXTURES/mlp.onnx" -o out.onnx -q -f --passes merge || echo "status $?"
 compress optimize "$FIXTURES/mlp.onnx" || echo "status $?"
 cat >recipe.yaml <<END
 model: $FIXTURES/mlp.onnx
