@@ -96,19 +96,21 @@ INLINE void from_points_4(const vector *p, int step, vector *y, int y_step)
     y[3 * y_step] = 0.5f * odd_a + 2.0f * odd_b + p[5 * step];
 }
 
-/* G w: 3 taps to 4 points, or 6. Once and for all, so exactly. */
-INLINE void filter_to_points(int tile, const double *w, int step, double *p, int p_step)
+/* G w: 3 taps to 4 points, or 6, of as many filters as a vector has lanes. Once and for all, so exactly. */
+typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
+
+INLINE void filters_to_points(const int T, const wide *w, int step, wide *p, int p_step)
 {
-    const double even = w[0 * step] + w[2 * step], odd = w[1 * step];
-    if (tile == 2) {
+    const wide even = w[0 * step] + w[2 * step], odd = w[1 * step];
+    if (T == 2) {
         p[0 * p_step] = w[0 * step];
         p[1 * p_step] = (even + odd) / 2;
         p[2 * p_step] = (even - odd) / 2;
         p[3 * p_step] = w[2 * step];
         return;
     }
-    const double even_a = w[0 * step] + w[2 * step] / 2, odd_a = odd * ROOT2 / 2;
-    const double even_b = w[0 * step] + w[2 * step] * 2, odd_b = odd * ROOT2;
+    const wide even_a = w[0 * step] + w[2 * step] / 2, odd_a = odd * (ROOT2 / 2);
+    const wide even_b = w[0 * step] + w[2 * step] * 2, odd_b = odd * ROOT2;
     p[0 * p_step] = w[0 * step];
     p[1 * p_step] = (even_a + odd_a) / -1.5;
     p[2 * p_step] = (even_a - odd_a) / -1.5;
@@ -124,30 +126,34 @@ static size_t packed_floats(const struct mc_winograd *job)
     return (size_t)(points(job) * job->C * round_up(job->M, job->panel));
 }
 
-INLINE void pack_filter(const int tile, const float *w, float *packed, int64_t step)
+/* The filters that lead from one input to n consecutive outputs. */
+INLINE void pack_filters(const int T, const float *w, int64_t filter, int64_t n, float *packed, int64_t step)
 {
-    enum { MOST = 6 };
-    const int n = tile + 2;
-    double taps[9], half[MOST * 3], all[MOST * MOST];
-    for (int i = 0; i < 9; i++) taps[i] = (double)w[i];
-    for (int j = 0; j < 3; j++) filter_to_points(tile, &taps[j], 3, &half[j], 3);
-    for (int i = 0; i < n; i++) filter_to_points(tile, &half[3 * i], 1, &all[n * i], 1);
-    for (int i = 0; i < n * n; i++) packed[i * step] = (float)all[i];
+    const int points_ = T + 2;
+    wide taps[9], half[6 * 3], all[MOST_POINTS];
+    memset(taps, 0, sizeof taps);
+    for (int64_t lane = 0; lane < n; lane++)
+        UNROLL for (int i = 0; i < 9; i++) taps[i][lane] = (double)w[lane * filter + i];
+    UNROLL for (int j = 0; j < 3; j++) filters_to_points(T, &taps[j], 3, &half[j], 3);
+    UNROLL for (int i = 0; i < points_; i++) filters_to_points(T, &half[3 * i], 1, &all[points_ * i], 1);
+    UNROLL for (int i = 0; i < points_ * points_; i++)
+        store(packed + i * step, __builtin_convertvector(all[i], vector));
 }
 
 /* Of each panel: at each point [C, panel]. */
 static void pack(const struct mc_winograd *job, const float *w, int64_t panel, float *packed)
 {
-    const int64_t step = job->C * job->panel, first = panel * job->panel;
+    const int64_t step = job->C * job->panel, filter = job->C * 9;
     float *to = packed + panel * points(job) * step;
-    memset(to, 0, (size_t)(points(job) * step) * sizeof *to);
     for (int64_t c = 0; c < job->C; c++)
-        for (int64_t m = 0; m < job->panel && first + m < job->M; m++) {
-            const float *filter = w + ((first + m) * job->C + c) * 9;
+        for (int64_t k = 0; k < job->panel; k += LANES) {
+            const int64_t m = panel * job->panel + k, left = job->M - m;
+            const int64_t n = left < 0 ? 0 : left < LANES ? left : LANES;
+            const float *from = w + (n ? m * filter + c * 9 : 0);
             if (job->tile == 2)
-                pack_filter(2, filter, to + c * job->panel + m, step);
+                pack_filters(2, from, filter, n, to + c * job->panel + k, step);
             else
-                pack_filter(4, filter, to + c * job->panel + m, step);
+                pack_filters(4, from, filter, n, to + c * job->panel + k, step);
         }
 }
 
