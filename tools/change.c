@@ -28,6 +28,8 @@ static int set_common(const struct arguments *args, struct mc_recipe *recipe, co
     int rc = mc_recipe_set_text(recipe, "model", model, args->verb->name, err);
     if (rc == MC_OK && argument_given(args, "data"))
         rc = mc_recipe_set_text(recipe, "data", argument_text(args, "data"), "--data", err);
+    if (rc == MC_OK && argument_given(args, "dims"))
+        rc = mc_recipe_set_text(recipe, "dims", argument_text(args, "dims"), "--dims", err);
     if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "output.model", argument_text(args, "output"), "--output", err);
     return rc;
 }

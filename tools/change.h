@@ -7,6 +7,10 @@
 /* Entries of every such verb's own table of options. */
 #define CHANGE_OPTIONS                                                                                                 \
     {"output", MC_OPTION_TEXT, "OUT", NULL, NULL, NULL, NULL, "the ONNX file to write"},                               \
+        {"dims",       MC_OPTION_TEXT,                                                                                 \
+         "NAME=N,...", NULL,                                                                                           \
+         NULL,         NULL,                                                                                           \
+         NULL,         "what open dimensions of the inputs are to be while it is worked on: height=48,x.3=320"},       \
     {                                                                                                                  \
         "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
             "data set to train on and to measure with: glyphs, mnist:DIR, csv:FILE, with options"                      \

@@ -15,6 +15,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
     what.train = argument_flag(args, "train");
     what.per_node = argument_flag(args, "per-node");
     int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = session_settle(args, model, err);
     if (rc == MC_OK) rc = mc_model_bench(model, &what, &context, &record, err);
     if (rc == MC_OK) rc = session_show(args, record, err);
     mc_record_destroy(record);
@@ -24,6 +25,8 @@ static int bench(const struct arguments *args, struct mc_error *err)
 
 static const struct mc_option options[] = {
     {"batch", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, NULL, "samples per run, where the model leaves it open"},
+    {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
+     "what open dimensions of the inputs are to be: height=48,x.3=320"},
     {"seconds", MC_OPTION_NUMBER, "S", "2", "[0, 86400]", NULL, NULL, "measure at least for so long"},
     {"train", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},

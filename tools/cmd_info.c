@@ -9,6 +9,7 @@ static int info(const struct arguments *args, struct mc_error *err)
     struct mc_record *record = NULL;
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = session_settle(args, model, err);
     if (rc == MC_OK) rc = mc_model_info(model, &context, &record, err);
     if (rc == MC_OK) rc = session_show(args, record, err);
     mc_record_destroy(record);
@@ -16,11 +17,18 @@ static int info(const struct arguments *args, struct mc_error *err)
     return rc;
 }
 
+static const struct mc_option options[] = {
+    {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
+     "what open dimensions of the inputs are to be: height=48,x.3=320"},
+    {0},
+};
+
 const struct verb verb_info = {
     .name = "info",
     .operands = "MODEL",
     .summary = "show operators, parameters, multiply-accumulates, bytes, sparsity; what can be run, trained, pruned",
     .min_operands = 1,
     .max_operands = 1,
+    .options = options,
     .run = info,
 };

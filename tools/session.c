@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "failure.h"
 /* Signal handlers reach nothing but globals: this one, and what is on the screen. */
 static volatile sig_atomic_t interrupted;
 static bool line_on_screen;
@@ -78,6 +79,14 @@ void session_context(const struct arguments *args, struct mc_context *context)
     context->progress = report;
     context->progress_context = &drawing;
     catch_signals();
+}
+
+int session_settle(const struct arguments *args, struct mc_model *model, struct mc_error *err)
+{
+    struct mc_error why = {0};
+    const char *dims = argument_text(args, "dims");
+    const int rc = dims ? mc_model_settle(model, dims, &why) : MC_OK;
+    return rc < 0 ? fail(err, rc, "--dims: %s", why.text) : MC_OK;
 }
 
 /* --- results --- */

@@ -7,6 +7,8 @@
 /* Context from the common options. Progress is drawn on stderr if that is a terminal; SIGINT and SIGTERM make the next
  * report of progress stop the work, a second one kills at once. */
 void session_context(const struct arguments *args, struct mc_context *context);
+/* Settle the model's open dimensions by --dims, if it was given. */
+int session_settle(const struct arguments *args, struct mc_model *model, struct mc_error *err);
 /* Take the line of progress off the terminal. */
 void session_clear_progress(void);
 

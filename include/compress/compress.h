@@ -120,6 +120,10 @@ struct mc_model;
  * what runs or measures the model puts the bodies in their place for itself, a recipe for good. */
 MC_API int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err);
 MC_API void mc_model_destroy(struct mc_model *model);
+/* Say what dimensions that the model leaves open are to be, for whatever has to know: "height=48,x.3=320", by the name
+ * that the model gives one, or as axis 3 of the input x. Nothing of it is written to a file. A first dimension that
+ * nobody settles is a batch. MC_ERR_USAGE, naming the open ones, if there is none of that name. */
+MC_API int mc_model_settle(struct mc_model *model, const char *dims, struct mc_error *err);
 /* Write an ONNX file in one go. MC_ERR_USAGE if it exists and `overwrite` is false. */
 MC_API int mc_model_save(const struct mc_model *model, const char *path, bool overwrite, struct mc_error *err);
 

@@ -233,6 +233,7 @@ static int copy_header(struct cloner *c, const struct mc_model *of)
     struct mc_model *to = c->to;
     to->opsets = MC_ARENA_ARRAY(arena_of(c), struct mc_opset, of->n_opsets);
     to->path = copy_text(c, of->path, &ok);
+    to->extents = copy_text(c, of->extents, &ok);
     if (!to->opsets || !ok) return mc_error_memory(c->err);
     for (int i = 0; i < of->n_opsets; i++) {
         to->opsets[i].version = of->opsets[i].version;

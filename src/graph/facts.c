@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/extents.h"
 #include "graph/refusal.h"
 #include "graph/widen.h"
 
@@ -80,11 +81,14 @@ static int settle_extent(const struct driver *d, const struct mc_value *v, int a
                             "input '%s': dimension %d is %" PRId64 " in the model, but %" PRId64 " is given", v->name,
                             axis, declared, given);
     *extent = declared >= 0 ? declared : given;
+    if (*extent < 0) *extent = mc_model_extent(v->graph->model, v, axis);
     if (*extent < 0) *extent = extent_by_name(d, param);
     if (*extent < 0 && axis == 0 && d->dims->batch > 0) *extent = d->dims->batch;
     if (*extent >= 0) return MC_OK;
-    return mc_error_set(d->err, MC_ERR_USAGE, "input '%s': dimension %d%s%s%s is open in the model and has to be given",
-                        v->name, axis, param ? " ('" : "", param ? param : "", param ? "')" : "");
+    mc_error_set(d->err, MC_ERR_USAGE, "input '%s': dimension %d%s%s%s is open in the model and has to be given",
+                 v->name, axis, param ? " ('" : "", param ? param : "", param ? "')" : "");
+    mc_error_hint(d->err, "--dims %s.%d=N", v->name, axis);
+    return MC_ERR_USAGE;
 }
 
 static int settle_input(struct driver *d, const struct mc_value *v, const struct mc_shape *given)

@@ -218,6 +218,15 @@ void mc_value_set_data(struct mc_value *value, struct mc_tensor *data)
     memcpy(value->type.dim, data->shape.dim, sizeof value->type.dim);
 }
 
+int mc_value_store(struct mc_value *value, struct mc_tensor *data, struct mc_error *err)
+{
+    struct mc_node *producer = value->producer;
+    for (int i = 0; producer && i < producer->n_outputs; i++)
+        if (producer->outputs[i] == value) producer->outputs[i] = NULL;
+    value->producer = NULL;
+    return initialize(value->graph, value, data) ? MC_OK : mc_error_memory(err);
+}
+
 static void drop_from(struct mc_value **list, int *n, const struct mc_value *value)
 {
     int kept = 0;

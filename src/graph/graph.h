@@ -129,6 +129,7 @@ struct mc_model {
     int n_opsets;
     struct mc_opset *opsets;
     bool inlined;             /* the bodies of the file's functions stand in the place of their calls */
+    const char *extents;      /* extents.h: what open dimensions are taken to be (arena); NULL: nothing is said */
     const char *path;         /* where it was read from, for messages (arena); NULL if made here */
     struct mc_origin *origin; /* the ModelProto, with all that the origins above point into; one use is this model's */
 };
@@ -176,6 +177,8 @@ int mc_node_set_input(struct mc_node *node, int i, struct mc_value *value, struc
 int mc_value_replace(struct mc_value *from, struct mc_value *to, struct mc_error *err);
 /* Put other contents into an initializer, whose declared type follows; takes over `data`. */
 void mc_value_set_data(struct mc_value *value, struct mc_tensor *data);
+/* Make an initializer of what a node makes, which makes it no more; takes over `data`, also on failure. */
+int mc_value_store(struct mc_value *value, struct mc_tensor *data, struct mc_error *err);
 /* Take a value out that nobody produces, consumes or gives out. */
 void mc_value_remove(struct mc_value *value);
 /* Does a node or a graph output use it? */

@@ -49,11 +49,26 @@ static void finish(struct shrink *s)
     mc_model_destroy(s->work);
 }
 
+/* Shapes have to be known: which input's are not? */
+static int need_shapes(const struct shrink *s, struct mc_error *err)
+{
+    for (int i = 0; i < mc_model_n_inputs(s->work); i++) {
+        const struct mc_fact *fact = &s->facts.of[mc_model_input(s->work, i)->id];
+        struct mc_facts strict;
+        if (fact->dtype != MC_UNDEFINED || fact->open) continue;
+        const int rc = mc_model_facts(&strict, s->work, &s->options->dims, false, err);
+        if (rc == MC_OK) mc_facts_finish(&strict);
+        return rc;
+    }
+    return MC_OK;
+}
+
 static int analyse(struct shrink *s, const struct mc_model *model, struct mc_error *err)
 {
     int rc = mc_model_clone(&s->work, model, true, err);
     if (rc == 0) rc = mc_unshare(&s->unshared, s->work, err);
     if (rc == 0) rc = mc_model_facts(&s->facts, s->work, &s->options->dims, true, err);
+    if (rc == 0) rc = need_shapes(s, err);
     if (rc == 0) rc = mc_coupling_create(&s->coupling, s->work, &s->facts, err);
     return rc;
 }

@@ -37,13 +37,10 @@ int mc_parameter_set(struct mc_model *model, struct mc_value *v, struct mc_tenso
         return 0;
     }
     assert(v->producer && v->producer->n_inputs == 0);
-    struct mc_value *fresh = mc_graph_add_initializer_fresh(model->graph, v->name, tensor);
-    if (!fresh) return mc_error_memory(err);
-    const int rc = mc_value_replace(v, fresh, err);
-    if (rc < 0) return rc;
-    mc_node_remove(v->producer);
-    mc_value_remove(v);
-    return 0;
+    struct mc_node *producer = v->producer;
+    const int rc = mc_value_store(v, tensor, err);
+    mc_node_remove(producer);
+    return rc;
 }
 
 static int cut_parameter(struct mc_model *model, const struct mc_resize *r, struct mc_value *v,

@@ -1,4 +1,5 @@
 /* model.c - models from and to files, as the public interface has it; see compress.h. */
+#include "graph/extents.h"
 #include "onnx/onnx.h"
 #include "op/ops.h"
 
@@ -10,6 +11,11 @@ int mc_model_load(struct mc_model **model, const char *path, struct mc_error *er
     mc_ops_bind(loaded);
     *model = loaded;
     return MC_OK;
+}
+
+int mc_model_settle(struct mc_model *model, const char *dims, struct mc_error *err)
+{
+    return mc_model_set_extents(model, dims, err);
 }
 
 int mc_model_save(const struct mc_model *model, const char *path, bool overwrite, struct mc_error *err)

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "graph/extents.h"
 #include "onnx/onnx.h"
 #include "op/ops.h"
 #include "recipe/context.h"
@@ -67,11 +68,20 @@ static int load_references(struct run *run, struct mc_settings *settings, struct
     return MC_OK;
 }
 
+static int settle_dims(struct run *run, struct mc_error *err)
+{
+    const struct mc_setting *dims = mc_settings_find(&run->work.top, "dims");
+    if (!dims->given) return MC_OK;
+    const int rc = mc_model_set_extents(run->job.model, dims->text, err);
+    return rc < 0 ? mc_yaml_wrap(dims->at, rc, err) : MC_OK;
+}
+
 static int load_models(struct run *run, struct mc_error *err)
 {
     const struct mc_setting *model = mc_settings_find(&run->work.top, "model");
     run->untrained = !model->path;
     int rc = load_model(run, model, &run->job.model, err);
+    if (rc == MC_OK) rc = settle_dims(run, err);
     bool keep = false;
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) {
         struct mc_work_step *step = &run->work.steps[i];

@@ -73,6 +73,7 @@ int mc_selfcheck(const struct mc_model *model, const void *bytes, size_t length,
     struct mc_model *again = NULL;
     int rc = mc_onnx_load_bytes(&again, bytes, length, NULL, "the model that was written", err);
     if (rc == MC_OK) {
+        again->extents = model->extents;
         mc_ops_bind(again);
         mc_record_set_bool(into, "bytes", true);
         rc = check_bytes(again, bytes, length, err);

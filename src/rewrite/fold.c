@@ -62,9 +62,10 @@ static int fold_node(struct mc_rewrite *r, struct mc_node *node, struct mc_error
     int rc = made ? make(r, node, made, err) : mc_error_memory(err);
     for (int i = 0; i < node->n_outputs && rc == MC_OK; i++) {
         if (!node->outputs[i]) continue;
-        r->facts.of[node->outputs[i]->id].constant = NULL;
-        rc = mc_rewrite_store(node->outputs[i], made[i], err);
+        struct mc_value *v = node->outputs[i];
+        rc = mc_value_store(v, made[i], err);
         made[i] = NULL;
+        r->facts.of[v->id].constant = v->data; /* the snapshot's may have been the node's own */
     }
     for (int i = 0; made && i < node->n_outputs; i++) mc_tensor_destroy(made[i]);
     mc_free(made);
@@ -73,17 +74,13 @@ static int fold_node(struct mc_rewrite *r, struct mc_node *node, struct mc_error
     return MC_OK;
 }
 
-/* One layer of nodes at a time: what is stored now is seen in the next round. */
 static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
 {
-    struct mc_graph *graph = r->model->graph;
+    const struct mc_graph *graph = r->model->graph;
     int rc = MC_OK;
     for (int i = 0; i < graph->n_nodes && rc == MC_OK; i++) {
         struct mc_node *node = graph->nodes[i];
-        bool old = true; /* does the snapshot know all of its inputs? */
-        for (int k = 0; k < node->n_inputs; k++)
-            old = old && (!node->inputs[k] || node->inputs[k]->id < r->facts.n_values);
-        if (!old || !is_constant(r, node)) continue;
+        if (!is_constant(r, node)) continue;
         rc = fold_node(r, node, err);
         ++*n;
         i--;

@@ -26,10 +26,6 @@ enum mc_meaning mc_meaning_of(const struct mc_node *node); /* MC_MEANS_OTHER for
 /* Let x stand for output 0 of a node, and take the node out. Where the output is the model's, x takes its name, if
  * nothing forbids it. Did it? (After that the snapshot is void for these values.) */
 bool mc_bypass(struct mc_node *node, struct mc_value *x);
-/* Let an initializer with these contents stand for an output, under its name; takes over `data`, also on failure. The
- * node that makes the output is not taken out. */
-int mc_rewrite_store(struct mc_value *output, struct mc_tensor *data, struct mc_error *err);
-
 extern const struct mc_pass mc_pass_fold, mc_pass_identity, mc_pass_transpose, mc_pass_reshape, mc_pass_affine,
     mc_pass_fuse, mc_pass_common, mc_pass_share, mc_pass_dead;
 

@@ -129,22 +129,6 @@ bool mc_bypass(struct mc_node *node, struct mc_value *x)
     return true;
 }
 
-int mc_rewrite_store(struct mc_value *output, struct mc_tensor *data, struct mc_error *err)
-{
-    const char *name = output->name;
-    struct mc_value *stored = mc_graph_add_initializer_fresh(output->graph, name, data);
-    if (!stored) return mc_error_memory(err);
-    const int rc = mc_value_replace(output, stored, err);
-    if (rc < 0) return rc;
-    struct mc_node *producer = output->producer;
-    for (int k = 0; k < producer->n_outputs; k++)
-        if (producer->outputs[k] == output) producer->outputs[k] = NULL;
-    output->producer = NULL;
-    mc_value_remove(output);
-    stored->name = name;
-    return MC_OK;
-}
-
 /* --- the whole --- */
 
 static int run_pass(struct mc_rewrite *r, const struct mc_pass *pass, int64_t *n, struct mc_error *err)

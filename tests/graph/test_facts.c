@@ -2,6 +2,7 @@
  *
  * The operators here are made up, as the room under test knows none: "Double" adds the input to itself, "Extents" is
  * ONNX's Shape, "View" takes its second input as shape. */
+#include "graph/extents.h"
 #include "graph/facts.h"
 
 #include <string.h>
@@ -170,6 +171,33 @@ static void test_open_extents_are_asked_for_by_name(void **state)
     expect_refused(m, &(struct mc_dims){.n_inputs = 1, .shape = &wrong}, MC_ERR_USAGE,
                    "dimension 1 is 3 in the model, but 4 is given");
     expect_refused(m, &(struct mc_dims){.n_inputs = 1, .shape = &flat}, MC_ERR_USAGE, "3 dimensions, 1 are given");
+    mc_model_destroy(m);
+}
+
+static void test_open_extents_may_be_settled_in_the_model(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *m = new_model(), *copy;
+    struct mc_value *x = add_input(m, "x", open_images);
+    add_input(m, "y", open_images);
+    const char *const wrong[] = {"width", "width=", "width=0", "width=-8", "width=8x", "=8", "x.1=8", "x.2=8,,n=1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        assert_int_equal(mc_model_set_extents(m, wrong[i], &err), MC_ERR_USAGE);
+    assert_int_equal(mc_model_set_extents(m, "depth=8", &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "open are x.0, x.2, y.0, y.2"));
+    assert_ok(mc_model_set_extents(m, "n=3,x.2=8", &err), err);
+    assert_int_equal(mc_model_extent(m, x, 0), 3);
+    assert_int_equal(mc_model_extent(m, x, 1), -1);
+    close_model(m);
+    assert_ok(mc_model_clone(&copy, m, true, &err), err);
+    struct mc_facts facts;
+    int n = 0;
+    assert_ok(mc_facts_create(&facts, copy, &(struct mc_dims){.batch = 5}, evaluate, &n, &err), err);
+    assert_int_equal(facts.of[x->id].shape.dim[0], 3);
+    assert_int_equal(facts.of[x->id].shape.dim[2], 8);
+    assert_int_equal(facts.of[x->id + 1].shape.dim[2], 8); /* of the same name as what was settled */
+    mc_facts_finish(&facts);
+    mc_model_destroy(copy);
     mc_model_destroy(m);
 }
 
@@ -415,6 +443,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_extents_come_from_the_caller),
         cmocka_unit_test(test_open_extents_are_asked_for_by_name),
+        cmocka_unit_test(test_open_extents_may_be_settled_in_the_model),
         cmocka_unit_test(test_extents_beyond_counting_are_refused),
         cmocka_unit_test(test_initializers_are_no_inputs),
         cmocka_unit_test(test_shape_arithmetic_is_folded),

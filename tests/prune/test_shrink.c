@@ -10,6 +10,7 @@
 
 #include "alloc_fail.h"
 #include "base/alloc.h"
+#include "graph/extents.h"
 #include "prune/prune.h"
 #include "prune/residue.h"
 #include "prune/twin.h"
@@ -183,6 +184,51 @@ static void test_depthwise_convolution_loses_its_groups(void **state)
     for (int i = 0; i < net.model->graph->n_nodes; i++)
         if (net.model->graph->nodes[i]->inputs[1] == net_find(net.model, "conv.weight_1"))
             assert_int_equal(mc_node_int(net.model->graph->nodes[i], "group", 0), 4);
+    net_finish(&net);
+}
+
+/* As PaddlePaddle's exporter has it: the cut makes an initializer of what the node gave, under the same name. */
+static void test_weights_that_a_node_gives_are_cut_in_their_place(void **state)
+{
+    struct mc_error err = {0};
+    struct net net;
+    net_start(&net, 8);
+    struct mc_value *x = net_conv(&net, net_input(&net, 3, 8, 8), 3, 8, 1, 1, 0, 1, true);
+    x = net_node(&net, "Relu", net_conv(&net, x, 8, 8, 3, 1, 1, 8, true), NULL, NULL);
+    struct mc_value *w = net_find(net.model, "conv.weight_1"), *given = mc_value_create(net.model->graph, "given");
+    struct mc_node *constant = mc_node_create(net.model->graph, 0, "", "Constant", "", 0, NULL, 1, &given);
+    struct mc_tensor *copy;
+    assert_ok(mc_tensor_clone(&copy, w->data, &err), err);
+    assert_ok(mc_node_set_tensor(constant, "value", copy, &err), err);
+    assert_ok(mc_value_replace(w, given, &err), err);
+    mc_value_remove(w);
+    net_output(&net, net_conv(&net, x, 8, 5, 1, 1, 0, 1, true));
+    const struct mc_shrink_options options = options_of(0.5);
+    mc_record_destroy(shrink(net.model, &options));
+    check_widths(net.model, "given", 4, 1);
+    for (int i = 0; i < net.model->graph->n_nodes; i++)
+        if (net.model->graph->nodes[i]->inputs[1] == net_find(net.model, "given"))
+            assert_int_equal(mc_node_int(net.model->graph->nodes[i], "group", 0), 4);
+    net_finish(&net);
+}
+
+static void test_open_extents_are_asked_for(void **state)
+{
+    struct mc_error err = {0};
+    struct net net;
+    net_start(&net, 8);
+    struct mc_value *input = net_input(&net, 3, 8, 8);
+    input->type.dim[2] = -1;
+    struct mc_value *x = net_node(&net, "Relu", net_conv(&net, input, 3, 8, 3, 1, 1, 1, true), NULL, NULL);
+    net_output(&net, net_conv(&net, x, 8, 5, 1, 1, 0, 1, true));
+    const struct mc_shrink_options options = options_of(0.5);
+    assert_int_equal(mc_shrink(net.model, &options, NULL, NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "dimension 2"));
+    char dims[64];
+    snprintf(dims, sizeof dims, "%s.2=9", input->name);
+    assert_ok(mc_model_set_extents(net.model, dims, &err), err);
+    mc_record_destroy(shrink(net.model, &options));
+    check_widths(net.model, "conv.weight", 4, 3);
     net_finish(&net);
 }
 
@@ -537,6 +583,8 @@ int main(void)
         cmocka_unit_test(test_macs_target_is_met_closely),
         cmocka_unit_test(test_residual_and_concatenation),
         cmocka_unit_test(test_depthwise_convolution_loses_its_groups),
+        cmocka_unit_test(test_weights_that_a_node_gives_are_cut_in_their_place),
+        cmocka_unit_test(test_open_extents_are_asked_for),
         cmocka_unit_test(test_grouped_convolution_keeps_equal_groups),
         cmocka_unit_test(test_flattened_image_into_dense_layer),
         cmocka_unit_test(test_shared_weight_is_cut_for_all_its_uses),
