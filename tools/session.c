@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+
 /* Signal handlers reach nothing but globals: this one, and what is on the screen. */
 static volatile sig_atomic_t interrupted;
 static bool line_on_screen;
