@@ -73,6 +73,11 @@ void mc_file_close(struct mc_file_view *view)
     *view = (struct mc_file_view){0};
 }
 
+void mc_file_forget(const struct mc_file_view *view)
+{
+    if (view->mapped) madvise((void *)(uintptr_t)view->data, view->length, MADV_DONTNEED); /* advice: may fail */
+}
+
 /* A new file beside `path`, named by clock and process so that concurrent writers do not meet. Not mkstemp: its
  * files are private, and undoing that needs the process-wide umask. */
 static int open_temporary(char *name, size_t size, const char *path)

@@ -19,6 +19,8 @@ struct mc_file_view {
 /* Errors: MC_ERR_INPUT if it is not there, not a regular file or pipe, or longer than `max_bytes`. */
 int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, struct mc_error *err);
 void mc_file_close(struct mc_file_view *view);
+/* Give the memory of a mapped file back; what is looked at again is read again. Of one that was read: nothing. */
+void mc_file_forget(const struct mc_file_view *view);
 
 struct mc_file_out {
     FILE *stream;

@@ -175,7 +175,7 @@ static int parse(struct mc_item **item, enum mc_type_kind kind, const struct mc_
                  struct mc_error *err)
 {
     struct mc_message *message;
-    int rc = mc_message_unpack(&message, descriptor_of(kind), file->data, file->length, err);
+    int rc = mc_message_unpack(&message, descriptor_of(kind), file, err);
     if (rc < 0) return rc;
     char *dir = mc_path_dir(path);
     struct reader r = {.origin = &message->origin, .external = {.dir = dir}, .err = err};

@@ -91,7 +91,7 @@ int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length
 {
     struct mc_message *message;
     int rc = length > 0 ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "the file is empty");
-    if (rc == MC_OK) rc = mc_message_unpack(&message, &onnx__model_proto__descriptor, bytes, length, err);
+    if (rc == MC_OK) rc = mc_message_unpack_bytes(&message, &onnx__model_proto__descriptor, bytes, length, err);
     if (rc == MC_OK) rc = build(model, message, dir, name, err);
     return rc < 0 ? mc_error_wrap(err, rc, "cannot load '%s'", name) : MC_OK;
 }
@@ -105,7 +105,7 @@ int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err
     char *dir = mc_path_dir(path);
     rc = !dir               ? mc_error_memory(err)
          : file.length == 0 ? mc_error_set(err, MC_ERR_INPUT, "the file is empty")
-                            : mc_message_unpack(&message, &onnx__model_proto__descriptor, file.data, file.length, err);
+                            : mc_message_unpack(&message, &onnx__model_proto__descriptor, &file, err);
     mc_file_close(&file); /* the message has all that is needed of it */
     if (rc == MC_OK) rc = build(model, message, dir, path, err);
     mc_free(dir);

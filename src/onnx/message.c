@@ -1,4 +1,9 @@
-/* message.c - protobuf messages from outside; see message.h. */
+/* message.c - protobuf messages from outside; see message.h.
+ *
+ * Contents are copied out of the file rather than left in its mapping: protobuf puts them at any offset, three in four
+ * float32 tensors at one where no float may lie. Nor could a file in use be written to by others, whose changes, or
+ * worse its end, would then come up in the middle of a run.
+ */
 #include "onnx/message.h"
 
 #include <string.h>
@@ -8,23 +13,32 @@
 #include "onnx/functions.h"
 #include "onnx/guard.h"
 
+/* Whenever a block of this size is asked for, the file's pages so far have been unpacked. */
+#define LARGE_BYTES ((size_t)1 << 20)
+
+struct unpacking {
+    const struct mc_file_view *file;
+    bool failed;
+};
+
 /* Large blocks, tensor contents above all, are aligned for vector instructions. */
-static void *allocate(void *failed, size_t size)
+static void *allocate(void *context, size_t size)
 {
+    struct unpacking *u = context;
     void *block = size >= 1024 ? mc_alloc_aligned(size, 1) : mc_alloc(size, 1);
-    if (!block) *(bool *)failed = true;
+    if (!block) u->failed = true;
+    if (size >= LARGE_BYTES) mc_file_forget(u->file);
     return block;
 }
 
-static void release(void *failed, void *block)
+static void release(void *context, void *block)
 {
     mc_free(block);
 }
 
 static void free_unpacked(ProtobufCMessage *message)
 {
-    bool failed;
-    ProtobufCAllocator allocator = {allocate, release, &failed};
+    ProtobufCAllocator allocator = {NULL, release, NULL};
     protobuf_c_message_free_unpacked(message, &allocator);
 }
 
@@ -37,24 +51,25 @@ static void destroy_message(struct mc_origin *origin)
     mc_free(message);
 }
 
-static int unpack(ProtobufCMessage **message, const ProtobufCMessageDescriptor *type, const void *bytes, size_t length,
+static int unpack(ProtobufCMessage **message, const ProtobufCMessageDescriptor *type, const struct mc_file_view *file,
                   struct mc_error *err)
 {
-    bool failed = false;
-    ProtobufCAllocator allocator = {allocate, release, &failed};
-    *message = protobuf_c_message_unpack(type, &allocator, length, bytes);
+    struct unpacking unpacking = {.file = file};
+    ProtobufCAllocator allocator = {allocate, release, &unpacking};
+    *message = protobuf_c_message_unpack(type, &allocator, file->length, file->data);
     if (*message) return MC_OK;
-    return failed ? mc_error_memory(err) : mc_error_set(err, MC_ERR_INPUT, "the bytes are not a %s", type->short_name);
+    return unpacking.failed ? mc_error_memory(err)
+                            : mc_error_set(err, MC_ERR_INPUT, "the bytes are not a %s", type->short_name);
 }
 
-int mc_message_unpack(struct mc_message **message, const ProtobufCMessageDescriptor *type, const void *bytes,
-                      size_t length, struct mc_error *err)
+int mc_message_unpack(struct mc_message **message, const ProtobufCMessageDescriptor *type,
+                      const struct mc_file_view *file, struct mc_error *err)
 {
-    int rc = mc_guard_check(type, bytes, length, err);
+    int rc = mc_guard_check(type, file->data, file->length, err);
     if (rc < 0) return rc;
     struct mc_message *m = MC_NEW(struct mc_message);
     if (!m) return mc_error_memory(err);
-    rc = unpack(&m->root, type, bytes, length, err);
+    rc = unpack(&m->root, type, file, err);
     if (rc < 0) {
         mc_free(m);
         return rc;
@@ -63,6 +78,12 @@ int mc_message_unpack(struct mc_message **message, const ProtobufCMessageDescrip
     m->origin.destroy = destroy_message;
     *message = m;
     return MC_OK;
+}
+
+int mc_message_unpack_bytes(struct mc_message **message, const ProtobufCMessageDescriptor *type, const void *bytes,
+                            size_t length, struct mc_error *err)
+{
+    return mc_message_unpack(message, type, &(struct mc_file_view){.data = bytes, .length = length}, err);
 }
 
 /* --- fields that the definitions may not have --- */
@@ -116,7 +137,7 @@ int mc_message_part(ProtobufCMessage **part, const ProtobufCMessage *message, un
     const ProtobufCFieldDescriptor *field = known_field(message, tag);
     if (!field) {
         const ProtobufCBinaryData block = unknown_block(message, tag, i);
-        return unpack(part, type, block.data, block.len, err);
+        return unpack(part, type, &(struct mc_file_view){.data = block.data, .length = block.len}, err);
     }
     *part = (*(ProtobufCMessage * *const *)member(message, field->offset))[i];
     return MC_OK;

@@ -4,7 +4,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
-#include "compress/compress.h"
+#include "base/file.h"
 #include "graph/origin.h"
 
 struct mc_functions;
@@ -17,10 +17,15 @@ struct mc_message {
     struct mc_functions *functions;
 };
 
-/* Check and unpack `bytes`, which may go afterwards. The caller holds the only use; mc_origin_release ends it.
- * Unknown fields are kept by protobuf-c in each message. MC_ERR_INPUT, MC_ERR_SYSTEM. */
-int mc_message_unpack(struct mc_message **message, const ProtobufCMessageDescriptor *type, const void *bytes,
-                      size_t length, struct mc_error *err);
+/* Check and unpack a file, which may go afterwards. The caller holds the only use; mc_origin_release ends it. Unknown
+ * fields are kept by protobuf-c in each message, and every block in it may be taken out and given to mc_free. A file
+ * that is mapped is given back piece by piece while it is unpacked, so that large contents are never in memory twice.
+ * MC_ERR_INPUT, MC_ERR_SYSTEM. */
+int mc_message_unpack(struct mc_message **message, const ProtobufCMessageDescriptor *type,
+                      const struct mc_file_view *file, struct mc_error *err);
+/* The same for bytes in memory. */
+int mc_message_unpack_bytes(struct mc_message **message, const ProtobufCMessageDescriptor *type, const void *bytes,
+                            size_t length, struct mc_error *err);
 
 /* --- fields that the definitions we are built on may not have ---
  * By number: from where the definitions put them, or else from the unknown fields. */

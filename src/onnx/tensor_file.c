@@ -21,7 +21,7 @@ static int parse_pb(struct mc_tensor **tensor, const struct mc_file_view *file, 
 {
     struct mc_message *message;
     struct mc_external external = {0};
-    int rc = mc_message_unpack(&message, &onnx__tensor_proto__descriptor, file->data, file->length, err);
+    int rc = mc_message_unpack(&message, &onnx__tensor_proto__descriptor, file, err);
     if (rc < 0) return rc;
     char *dir = mc_path_dir(path);
     external.dir = dir;

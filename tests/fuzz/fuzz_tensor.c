@@ -11,7 +11,7 @@ static struct mc_tensor *parse(const void *data, size_t size, struct mc_message 
 {
     struct mc_tensor *tensor = NULL;
     struct mc_external external = {0};
-    if (mc_message_unpack(message, &onnx__tensor_proto__descriptor, data, size, NULL) < 0) {
+    if (mc_message_unpack_bytes(message, &onnx__tensor_proto__descriptor, data, size, NULL) < 0) {
         *message = NULL;
         return NULL;
     }
