@@ -16,6 +16,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
     what.per_node = argument_flag(args, "per-node");
     int rc = mc_model_load(&model, args->operands[0], err);
     if (rc == MC_OK) rc = session_settle(args, model, err);
+    if (rc == MC_OK && !what.train && !what.per_node) mc_model_spend(model); /* costs are counted from weights */
     if (rc == MC_OK) rc = mc_model_bench(model, &what, &context, &record, err);
     if (rc == MC_OK) rc = session_show(args, record, err);
     mc_record_destroy(record);

@@ -75,6 +75,7 @@ static int run(const struct arguments *args, struct mc_error *err)
     if (!argument_text(args, "output-dir")) return fail_usage(err, "run", "needs --output-dir DIR");
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) mc_model_spend(model);
     if (rc == MC_OK) rc = load_inputs(args, model, &inputs, err);
     if (rc == MC_OK) rc = items_init(&outputs, mc_model_n_outputs(model), err);
     if (rc == MC_OK) rc = mc_model_run_items(model, &context, inputs.of, inputs.n, outputs.of, err);

@@ -124,6 +124,11 @@ MC_API void mc_model_destroy(struct mc_model *model);
  * that the model gives one, or as axis 3 of the input x. Nothing of it is written to a file. A first dimension that
  * nobody settles is a batch. MC_ERR_USAGE, naming the open ones, if there is none of that name. */
 MC_API int mc_model_settle(struct mc_model *model, const char *dims, struct mc_error *err);
+/* Say that the model is there to be run with inputs of one set of shapes: whoever compiles it next (mc_model_run, a
+ * runner, mc_model_bench but for training) may let its weights go one by one as it packs them, which takes much less
+ * memory than to have all of them twice. The model can still be asked for inputs and outputs and be destroyed; what
+ * needs the weights again may fail with MC_ERR_USAGE. */
+MC_API void mc_model_spend(struct mc_model *model);
 /* Write an ONNX file in one go. MC_ERR_USAGE if it exists and `overwrite` is false. */
 MC_API int mc_model_save(const struct mc_model *model, const char *path, bool overwrite, struct mc_error *err);
 

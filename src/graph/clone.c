@@ -248,11 +248,13 @@ static int copy_header(struct cloner *c, const struct mc_model *of)
 
 int mc_model_clone(struct mc_model **copy, const struct mc_model *of, bool share_data, struct mc_error *err)
 {
+    int rc = mc_model_check_whole(of, err);
+    if (rc < 0) return rc;
     struct mc_model *to = MC_NEW(struct mc_model);
     if (!to) return mc_error_memory(err);
     mc_arena_init(&to->arena);
     struct cloner c = {.to = to, .share_data = share_data, .err = err};
-    int rc = copy_header(&c, of);
+    rc = copy_header(&c, of);
     if (rc == MC_OK) rc = create_graphs(&c, of->graph, NULL);
     if (rc == MC_OK) {
         to->graph = c.graphs[0].to;

@@ -37,7 +37,7 @@ static void count_tensor(struct mc_node_cost *node, const struct mc_tensor *tens
 {
     if (!mc_dtype_is_float(tensor->dtype)) return;
     node->parameters += mc_tensor_count(tensor);
-    node->nonzeros += mc_tensor_nonzeros(tensor);
+    if (tensor->data) node->nonzeros += mc_tensor_nonzeros(tensor); /* of a spent model none is left */
     node->parameter_bytes += (int64_t)mc_tensor_bytes(tensor);
 }
 

@@ -394,7 +394,8 @@ static int create(struct mc_facts *facts, const struct mc_model *model, const st
     *facts = (struct mc_facts){0};
     mc_refusal_init(&d.refusal);
     mc_arena_init(&d.texts);
-    int rc = allocate(&d);
+    int rc = d.graph == model->graph ? mc_model_check_whole(model, &ours) : MC_OK;
+    if (rc == MC_OK) rc = allocate(&d);
     if (rc == MC_OK) {
         mark_needed(&d);
         if (!partial) note_unknown(&d);

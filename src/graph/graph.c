@@ -47,6 +47,19 @@ int mc_model_create(struct mc_model **model, int64_t opset, struct mc_error *err
     return MC_OK;
 }
 
+void mc_model_spend(struct mc_model *model)
+{
+    model->spent = true;
+}
+
+int mc_model_check_whole(const struct mc_model *model, struct mc_error *err)
+{
+    for (int i = 0; model->spent && i < model->n_values; i++)
+        if (model->values[i] && model->values[i]->data && !model->values[i]->data->data)
+            return mc_error_set(err, MC_ERR_USAGE, "the model was given for one plan, which took its weights");
+    return MC_OK;
+}
+
 static void release_attrs(struct mc_node *node);
 
 static void release_graph_attrs(struct mc_graph *graph)

@@ -132,6 +132,7 @@ struct mc_model {
     const char *extents;      /* extents.h: what open dimensions are taken to be (arena); NULL: nothing is said */
     const char *path;         /* where it was read from, for messages (arena); NULL if made here */
     struct mc_origin *origin; /* the ModelProto, with all that the origins above point into; one use is this model's */
+    bool spent;               /* by mc_model_spend: initializers may have been shed */
 };
 
 /* --- making --- */
@@ -142,6 +143,9 @@ int mc_model_create(struct mc_model **model, int64_t opset, struct mc_error *err
  * shared (mc_origin_retain), so that the fields `origin` of the copy's parts stay good. Values and nodes
  * keep their ids, by which the two models can be compared part by part. */
 int mc_model_clone(struct mc_model **copy, const struct mc_model *of, bool share_data, struct mc_error *err);
+
+/* MC_ERR_USAGE if contents of initializers are gone (mc_model_spend). */
+int mc_model_check_whole(const struct mc_model *model, struct mc_error *err);
 
 /* The version at which the model imports `domain` ("" and "ai.onnx" are one); 0 if it does not. */
 int mc_model_opset(const struct mc_model *model, const char *domain);

@@ -55,7 +55,8 @@ struct mc_step {
     void *workspace;             /* 64-byte aligned */
     size_t saved_bytes;          /* set by prepare: what forward leaves for backward (training only) */
     void *saved;
-    void *state;  /* made by prepare, freed by release */
+    void *state;     /* made by prepare, freed by release */
+    uint32_t packed; /* set by prepare: bit i: it made its own copy of in[i], a constant; forward does not read that */
     bool is_view; /* set by prepare: out[0] is in[0] under another shape in this plan, as with mc_op.view (dropout that
                    * is off, a cast to the same type). Ignored when other outputs are asked for */
 };

@@ -95,6 +95,11 @@ const char *mc_convolver_name(const struct mc_convolver *c)
     return c->backend->name;
 }
 
+bool mc_convolver_has_packed(const struct mc_convolver *c)
+{
+    return c->backend->has_packed && c->backend->has_packed(c->state);
+}
+
 size_t mc_convolver_workspace_bytes(const struct mc_convolver *c)
 {
     return c->workspace_bytes;

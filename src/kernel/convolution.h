@@ -39,6 +39,8 @@ void mc_convolver_destroy(struct mc_convolver *convolver);
 
 /* Which backend it became, for tests and reports: "pointwise", "Winograd", "oneDNN" or "im2col". */
 const char *mc_convolver_name(const struct mc_convolver *convolver);
+/* Did it make its own copy of mc_convolution.weights? Then forward does not read its `w`. */
+bool mc_convolver_has_packed(const struct mc_convolver *convolver);
 /* Scratch that every call below needs, 64-byte aligned. */
 size_t mc_convolver_workspace_bytes(const struct mc_convolver *convolver);
 
@@ -59,6 +61,7 @@ struct mc_convolver_backend {
     int (*create)(void **state, const struct mc_convolution *convolution, const struct mc_runtime *runtime,
                   size_t *workspace_bytes, struct mc_error *err);
     void (*destroy)(void *state);
+    bool (*has_packed)(const void *state); /* the weights; NULL: never */
     int (*forward)(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
                    struct mc_error *err);
     int (*backward_data)(void *state, const void *dy, const void *w, void *dx, void *workspace, struct mc_error *err);

@@ -355,6 +355,11 @@ static int create_all(struct onednn *s, bool *have_all, struct mc_error *err)
     return *have_all ? pack_weights(s, err) : MC_OK;
 }
 
+static bool onednn_has_packed(const void *state)
+{
+    return ((const struct onednn *)state)->passes[FORWARD].operands[W].packed != NULL;
+}
+
 static int onednn_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
                          size_t *workspace_bytes, struct mc_error *err)
 {
@@ -399,6 +404,7 @@ const struct mc_convolver_backend mc_onednn_backend = {
     .name = "oneDNN",
     .create = onednn_create,
     .destroy = onednn_destroy,
+    .has_packed = onednn_has_packed,
     .forward = onednn_forward,
     .backward_data = onednn_backward_data,
     .backward_weights = onednn_backward_weights,

@@ -26,6 +26,11 @@ static void pointwise_destroy(void *state)
     mc_free(s);
 }
 
+static bool pointwise_has_packed(const void *state)
+{
+    return true;
+}
+
 static int pointwise_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
                             size_t *workspace_bytes, struct mc_error *err)
 {
@@ -59,5 +64,6 @@ const struct mc_convolver_backend mc_pointwise_backend = {
     .name = "pointwise",
     .create = pointwise_create,
     .destroy = pointwise_destroy,
+    .has_packed = pointwise_has_packed,
     .forward = pointwise_forward,
 };

@@ -130,6 +130,11 @@ static int set_up(struct winograd *s, const struct mc_convolution *conv, struct 
     return MC_OK;
 }
 
+static bool winograd_has_packed(const void *state)
+{
+    return true;
+}
+
 static int winograd_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
                            size_t *workspace_bytes, struct mc_error *err)
 {
@@ -196,5 +201,6 @@ const struct mc_convolver_backend mc_winograd_backend = {
     .name = "Winograd",
     .create = winograd_create,
     .destroy = winograd_destroy,
+    .has_packed = winograd_has_packed,
     .forward = winograd_forward,
 };

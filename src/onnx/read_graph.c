@@ -5,7 +5,9 @@
  */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
+#include "onnx/onnx.h"
 #include "onnx/order.h"
 #include "onnx/reader.h"
 #include "onnx/tensor_proto.h"
@@ -80,14 +82,28 @@ static int unshare(struct mc_reader *r, struct mc_tensor **data, struct mc_error
     return MC_OK;
 }
 
-static int define_initializer(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
-                              const Onnx__TensorProto *p, struct mc_error *err)
+/* Contents that lie in the message as raw_data leave it for the tensor, so that they can go when the tensor goes. Not
+ * where the message will be read again, to put the bodies of its functions in the place of their calls. */
+static int own_contents(const struct mc_reader *r, struct mc_value *value, Onnx__TensorProto *p, struct mc_error *err)
+{
+    struct mc_tensor *tensor, *lent = value->data;
+    if (!p->has_raw_data || lent->data != p->raw_data.data || mc_onnx_n_functions(r->model) > 0) return MC_OK;
+    const int rc = mc_tensor_wrap(&tensor, lent->dtype, &lent->shape, lent->data, mc_free, lent->data, err);
+    if (rc < 0) return rc;
+    p->raw_data = (ProtobufCBinaryData){0};
+    mc_tensor_destroy(lent);
+    value->data = tensor;
+    return MC_OK;
+}
+
+static int define_initializer(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph, Onnx__TensorProto *p,
+                              struct mc_error *err)
 {
     struct mc_value *value = mc_names_find(&scope->values, p->name); /* an input with a default */
     if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "the name is given to two initializers");
     int rc = value ? MC_OK : define(r, scope, graph, p->name, &value, err);
     if (rc == MC_OK) rc = mc_tensor_from_proto(&value->data, p, r->model->origin, &r->external, err);
-    if (rc == MC_OK && r->functions) rc = unshare(r, &value->data, err);
+    if (rc == MC_OK) rc = r->functions ? unshare(r, &value->data, err) : own_contents(r, value, p, err);
     if (rc < 0) return rc;
     value->type = mc_type_of_tensor(value->data);
     value->origin_tensor = p;

@@ -124,6 +124,8 @@ int mc_write_model(struct mc_writer *w, Onnx__ModelProto **proto, struct mc_erro
 {
     static char producer[] = "compress", producer_version[] = MC_VERSION;
     const struct mc_model *model = w->model;
+    int rc = mc_model_check_whole(model, err);
+    if (rc < 0) return rc;
     Onnx__ModelProto *p = MC_ARENA_NEW(&w->arena, Onnx__ModelProto);
     if (!p) return mc_error_memory(err);
     if (model->origin) {
@@ -140,7 +142,7 @@ int mc_write_model(struct mc_writer *w, Onnx__ModelProto **proto, struct mc_erro
         p->has_ir_version = 1;
         p->ir_version = ir_version;
     }
-    int rc = changed ? write_opsets(w, p, err) : MC_OK;
+    rc = changed ? write_opsets(w, p, err) : MC_OK;
     if (rc == MC_OK) rc = mc_write_graph(w, model->graph, &p->graph, err);
     *proto = p;
     return rc;

@@ -88,6 +88,7 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
     if (rc < 0) return rc;
     step->state = convolver;
     step->workspace_bytes = mc_convolver_workspace_bytes(convolver);
+    step->packed = mc_convolver_has_packed(convolver) ? 1 << 1 : 0;
     return MC_OK;
 }
 

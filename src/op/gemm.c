@@ -82,8 +82,10 @@ static int gemm_prepare(struct mc_step *step, struct mc_error *err)
         .w = b->data, .K = g.k, .M = g.n, .row_step = g.trans_b ? 1 : g.n, .column_step = g.trans_b ? g.k : 1};
     struct mc_packed *packed;
     const int rc = mc_packed_create(&packed, &w, step->runtime, err);
-    if (rc == MC_OK) step->state = packed;
-    return rc;
+    if (rc < 0) return rc;
+    step->state = packed;
+    step->packed = 1 << 1;
+    return MC_OK;
 }
 
 static int gemm_forward(struct mc_step *step, struct mc_error *err)

@@ -121,8 +121,10 @@ static int matmul_prepare(struct mc_step *step, struct mc_error *err)
     const struct mc_unpacked w = {.w = b->data, .K = p.k, .M = p.n, .row_step = p.n, .column_step = 1};
     struct mc_packed *packed;
     const int rc = mc_packed_create(&packed, &w, step->runtime, err);
-    if (rc == MC_OK) step->state = packed;
-    return rc;
+    if (rc < 0) return rc;
+    step->state = packed;
+    step->packed = 1 << 1;
+    return MC_OK;
 }
 
 static int matmul_forward(struct mc_step *step, struct mc_error *err)

@@ -325,6 +325,20 @@ static int prepare_step(struct mc_plan_step *step, struct mc_error *err)
     return rc < 0 ? mc_error_wrap(err, rc, "node %s", mc_node_text(step->call.node, text, sizeof text)) : MC_OK;
 }
 
+/* What a step packs goes at once, so that there are never two copies of all weights. */
+static int prepare_steps(struct mc_plan *plan, struct mc_error *err)
+{
+    int *uses = mc_plan_count_uses(plan);
+    if (!uses) return mc_error_memory(err);
+    int rc = MC_OK;
+    for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) {
+        rc = prepare_step(&plan->steps[k], err);
+        if (rc == MC_OK) mc_plan_shed(plan, &plan->steps[k], uses);
+    }
+    mc_free(uses);
+    return rc;
+}
+
 /* --- views --- */
 
 /* May output 0 simply show input 0's elements? Then the step, and its backward, go. */
@@ -382,7 +396,7 @@ static int create_all(struct mc_plan *plan, struct mc_error *err)
     if (rc == MC_OK) rc = mc_narrow_create(plan, err);
     if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
     mc_plan_point_constants(plan);
-    for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = prepare_step(&plan->steps[k], err);
+    if (rc == MC_OK) rc = prepare_steps(plan, err);
     if (rc < 0) return rc;
     drop_views(plan);
     return mc_tape_mark(plan, err);

@@ -83,13 +83,20 @@ static int try_merge(struct mc_plan *plan, int k, const int *uses, struct mc_err
     return put(plan, &plan->steps[k], &merge, err);
 }
 
+int *mc_plan_count_uses(const struct mc_plan *plan)
+{
+    int *uses = MC_NEW_ARRAY(int, plan->n_values + 1);
+    if (!uses) return NULL;
+    count_uses(plan->graph, uses);
+    for (int i = 0; i < plan->options.n_taps; i++) count_use(uses, plan->options.taps[i]);
+    return uses;
+}
+
 int mc_plan_merge(struct mc_plan *plan, struct mc_error *err)
 {
     if (plan->options.training || plan->options.no_fold) return MC_OK;
-    int *uses = MC_NEW_ARRAY(int, plan->n_values);
+    int *uses = mc_plan_count_uses(plan);
     if (!uses) return mc_error_memory(err);
-    count_uses(plan->graph, uses);
-    for (int i = 0; i < plan->options.n_taps; i++) count_use(uses, plan->options.taps[i]);
     int rc = MC_OK, kept = 0;
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = try_merge(plan, k, uses, err);
     for (int k = 0; k < plan->n_steps; k++)

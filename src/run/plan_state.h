@@ -141,6 +141,12 @@ int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
 
 /* merge.c: before steps are filled in. */
 int mc_plan_merge(struct mc_plan *plan, struct mc_error *err);
+/* By value id, how many read a value: nodes, those of graphs inside nodes too, whoever takes outputs. The caller's
+ * (mc_free); NULL without memory. */
+int *mc_plan_count_uses(const struct mc_plan *plan);
+
+/* shed.c: after the step is prepared. `uses` counts down who still reads a value. */
+void mc_plan_shed(struct mc_plan *plan, struct mc_plan_step *step, int *uses);
 
 /* layout.c */
 int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err); /* memory, once steps are prepared */

@@ -260,6 +260,13 @@ int mc_tensor_clone(struct mc_tensor **copy, const struct mc_tensor *of, struct 
     return rc;
 }
 
+void mc_tensor_shed(struct mc_tensor *tensor)
+{
+    storage_release(tensor->storage);
+    tensor->storage = NULL;
+    tensor->data = NULL;
+}
+
 void mc_tensor_destroy(struct mc_tensor *tensor)
 {
     if (!tensor) return;

@@ -100,6 +100,8 @@ int mc_tensor_clone(struct mc_tensor **copy, const struct mc_tensor *of, struct 
 int mc_tensor_create_texts(struct mc_tensor **tensor, const struct mc_shape *shape, const struct mc_text *texts,
                            struct mc_error *err);
 void mc_tensor_destroy(struct mc_tensor *tensor);
+/* Give up the contents, and with the last to use them their memory; `data` is NULL then, type and shape stay. */
+void mc_tensor_shed(struct mc_tensor *tensor);
 
 int64_t mc_tensor_count(const struct mc_tensor *tensor);
 size_t mc_tensor_bytes(const struct mc_tensor *tensor); /* without the bytes of strings */

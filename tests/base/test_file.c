@@ -15,6 +15,8 @@ static void test_saved_bytes_come_back(void **state)
     assert_ok(mc_file_open(&view, path, 5, &err), err);
     assert_int_equal(view.length, 5);
     assert_memory_equal(view.data, "hello", 5);
+    mc_file_forget(&view);
+    assert_memory_equal(view.data, "hello", 5);
     mc_file_close(&view);
     assert_int_equal(mc_file_size(path), 5);
     struct stat info;

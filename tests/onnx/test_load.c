@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "onnx/onnx.h"
@@ -352,6 +353,39 @@ static void test_files_that_hold_no_model_are_refused(void **state)
     check_file_refused(scratch_file(state, "other.onnx", "\x12\x01x", 3), "the model has no graph");
 }
 
+/* The file is given back while it is unpacked, and is the caller's again afterwards. */
+static void test_large_contents_of_a_file_come_whole(void **state)
+{
+    enum { N = 700001 };
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    struct mc_model *model;
+    struct mc_tensor *kept;
+    const int64_t dims[] = {N};
+    float *numbers = malloc(N * sizeof *numbers);
+    Onnx__ModelProto *p = proto_model(a, 17);
+    size_t length;
+    for (int i = 0; i < N; i++) numbers[i] = (float)i;
+    for (int k = 0; k < 3; k++) {
+        char name[] = {'a', (char)('0' + k), 0}; /* 11 bytes or so apart: not all are aligned in the file */
+        proto_initializer(a, p->graph,
+                          proto_raw(a, proto_tensor(a, name, MC_FLOAT, 1, dims), numbers, N * sizeof(float)));
+    }
+    const unsigned char *bytes = proto_pack(a, &p->base, &length);
+    const char *path = scratch_file(state, "large.onnx", bytes, length);
+    assert_ok(mc_onnx_load(&model, path, &err), err);
+    assert_true(truncate(path, 0) == 0);
+    assert_int_equal(model->graph->n_initializers, 3);
+    for (int k = 0; k < 3; k++)
+        assert_memory_equal(model->graph->initializers[k]->data->data, numbers, N * sizeof(float));
+    assert_ok(mc_tensor_view(&kept, model->graph->initializers[1]->data, NULL, 0, &err), err);
+    mc_model_destroy(model);
+    assert_memory_equal(kept->data, numbers, N * sizeof(float));
+    mc_tensor_destroy(kept);
+    free(numbers);
+    mc_arena_finish(a);
+}
+
 static void test_every_prefix_is_refused_or_loaded(void **state)
 {
     struct mc_arena arena, *a = protos_begin(&arena);
@@ -418,6 +452,7 @@ int main(void)
         cmocka_unit_test(test_tensors_and_types_are_refused_with_their_place),
         cmocka_unit_test(test_attributes_that_cannot_be_are_refused),
         cmocka_unit_test_setup_teardown(test_files_that_hold_no_model_are_refused, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_large_contents_of_a_file_come_whole, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_every_prefix_is_refused_or_loaded),
         cmocka_unit_test(test_every_flipped_bit_is_refused_or_loaded),
     };

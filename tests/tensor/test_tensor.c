@@ -90,6 +90,26 @@ static void test_wrapped_bytes_are_released_once(void **state)
     assert_int_equal(released, 1);
 }
 
+static void test_shed_contents_go_with_their_last_user(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t, *view;
+    float data[2] = {1, 2};
+    int released = 0;
+    const struct mc_shape shape = mc_shape_of(1, (int64_t[]){2});
+    assert_ok(mc_tensor_wrap(&t, MC_FLOAT, &shape, data, count_release, &released, &err), err);
+    assert_ok(mc_tensor_view(&view, t, NULL, 0, &err), err);
+    mc_tensor_shed(t);
+    assert_null(t->data);
+    assert_int_equal(mc_tensor_count(t), 2);
+    assert_int_equal(released, 0);
+    mc_tensor_shed(view);
+    assert_int_equal(released, 1);
+    mc_tensor_destroy(view);
+    mc_tensor_destroy(t);
+    assert_int_equal(released, 1);
+}
+
 static void test_texts_are_copied_with_their_zeroes(void **state)
 {
     struct mc_error err = {0};
@@ -126,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_shape_text_marks_unknown_and_fits),
         cmocka_unit_test(test_views_share_and_outlive),
         cmocka_unit_test(test_wrapped_bytes_are_released_once),
+        cmocka_unit_test(test_shed_contents_go_with_their_last_user),
         cmocka_unit_test(test_texts_are_copied_with_their_zeroes),
         cmocka_unit_test(test_impossible_shapes_are_refused),
     };
