@@ -106,6 +106,15 @@ static int check_mask(const struct mc_node *node, const struct mc_fact *const *i
     return MC_OK;
 }
 
+/* Whatever is asked for, the softmax takes its sums in float64 and its exponentials in the type of the queries, in
+ * float32 for small floats: float64 for float32 queries is not had to its last digits. */
+static int check_precision(const struct mc_node *node, struct mc_error *err)
+{
+    const int64_t type = mc_node_int(node, "softmax_precision", MC_FLOAT);
+    if (type == MC_FLOAT || type == MC_DOUBLE || type == MC_FLOAT16 || type == MC_BFLOAT16) return MC_OK;
+    return mc_error_set(err, MC_ERR_INPUT, "attribute 'softmax_precision': needs a float type, has %" PRId64, type);
+}
+
 static int attention_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                            struct mc_error *err)
 {
@@ -123,6 +132,7 @@ static int attention_shape(const struct mc_node *node, const struct mc_fact *con
     if (rc == MC_OK) rc = extents_of(node, in, &e, err);
     if (rc == MC_OK) rc = check_past(in, &e, err);
     if (rc == MC_OK) rc = check_mask(node, in, &e, err);
+    if (rc == MC_OK) rc = check_precision(node, err);
     if (rc == MC_OK && in[KV_LENGTHS]) {
         rc = mc_need_dtype(node, KV_LENGTHS, in[KV_LENGTHS], MC_TYPE_BIT(MC_INT64), err);
         if (rc == MC_OK && mc_shape_count(&in[KV_LENGTHS]->shape) != e.N)

@@ -127,6 +127,7 @@ int mc_sliding_transposed(const struct mc_node *node, const struct mc_shape *x, 
     *w = (struct mc_window){.rank = n};
     for (int k = 0; k < n; k++) w->stride[k] = w->dilation[k] = 1;
     int rc = read_auto_pad(node, &mode, err);
+    if (rc == MC_OK) rc = read_kernel(node, kernel, w, err);
     if (rc == MC_OK) rc = read_list(node, "strides", n, 1, w->stride, err);
     if (rc == MC_OK) rc = read_list(node, "dilations", n, 1, w->dilation, err);
     if (rc == MC_OK) rc = read_list(node, "output_padding", n, 0, extra, err);
@@ -134,7 +135,6 @@ int mc_sliding_transposed(const struct mc_node *node, const struct mc_shape *x, 
     if (rc == MC_OK) rc = read_list(node, "output_shape", n, 1, wanted, err);
     for (int k = 0; k < n && rc == MC_OK; k++) {
         w->out[k] = x->dim[2 + k];
-        w->kernel[k] = kernel[k];
         const int64_t full = w->stride[k] * (w->out[k] - 1) + extra[k] + mc_window_reach(w, k);
         if (wanted[k] || mode == SAME_UPPER || mode == SAME_LOWER) {
             pad_to(w, k, full, wanted[k] ? wanted[k] : w->out[k] * w->stride[k], mode == SAME_UPPER);
