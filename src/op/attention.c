@@ -18,6 +18,7 @@
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "tensor/half.h"
 
 enum { BLOCK = 64 }; /* queries whose scores are there at a time */
 enum input { Q, K, V, MASK, PAST_KEY, PAST_VALUE, KV_LENGTHS };
@@ -106,8 +107,12 @@ static int check_mask(const struct mc_node *node, const struct mc_fact *const *i
     return MC_OK;
 }
 
-/* Whatever is asked for, the softmax takes its sums in float64 and its exponentials in the type of the queries, in
- * float32 for small floats: float64 for float32 queries is not had to its last digits. */
+/* What the softmax is computed in: `own` unless the attribute names another type. */
+static enum mc_dtype precision_of(const struct mc_node *node, enum mc_dtype own)
+{
+    return (enum mc_dtype)mc_node_int(node, "softmax_precision", own);
+}
+
 static int check_precision(const struct mc_node *node, struct mc_error *err)
 {
     const int64_t type = mc_node_int(node, "softmax_precision", MC_FLOAT);
@@ -171,6 +176,9 @@ struct job {
     bool causal;
     int64_t left, right, mask_strides[4], mask_end; /* mask_end: columns that the mask has */
     char *scores;                                   /* workspace: a block for each head of each sample */
+    enum mc_dtype precision;                        /* of the softmax */
+    const struct mc_row_loops *precise;             /* NULL: it is the scores' own type */
+    double *wide;                                   /* workspace for that: a row for each head of each sample */
 };
 
 static struct rows head_of(const struct mc_tensor *t, bool packed, int64_t n, int64_t head, int64_t heads, int64_t rows,
@@ -226,6 +234,34 @@ static void hand_out(const struct job *job, const char *row, int64_t n, int64_t 
     memcpy((char *)job->scores_out->data + (size_t)at * job->size, row, (size_t)job->e.S * job->size);
 }
 
+static void round_floats(enum mc_dtype to, int64_t n, float *x)
+{
+    uint16_t small[256];
+    if (to != MC_FLOAT16 && to != MC_BFLOAT16) return;
+    for (int64_t i = 0; i < n; i += 256) {
+        const int64_t m = n - i < 256 ? n - i : 256;
+        (to == MC_FLOAT16 ? mc_floats_to_halves : mc_floats_to_bfloats)(m, x + i, small);
+        (to == MC_FLOAT16 ? mc_halves_to_floats : mc_bfloats_to_floats)(m, small, x + i);
+    }
+}
+
+/* The softmax of a row by way of another type; of the small ones scores and shares are rounded, sums are not. */
+static void softmax_in(const struct job *job, char *row, double *wide)
+{
+    const int64_t S = job->e.S;
+    float *const single = (float *)wide;
+    const bool is_double = job->precision == MC_DOUBLE;
+    for (int64_t j = 0; j < S; j++)
+        if (is_double)
+            wide[j] = get(job, row, j);
+        else
+            single[j] = (float)get(job, row, j);
+    if (!is_double) round_floats(job->precision, S, single);
+    job->precise->softmax(S, wide, wide);
+    if (!is_double) round_floats(job->precision, S, single);
+    for (int64_t j = 0; j < S; j++) set(job, row, j, is_double ? wide[j] : (double)single[j]);
+}
+
 /* One row of scores, from products to shares. */
 static void finish_row(const struct job *job, char *row, int64_t n, int64_t head, int64_t i)
 {
@@ -243,7 +279,9 @@ static void finish_row(const struct job *job, char *row, int64_t n, int64_t head
         any |= bias != -INFINITY;
     }
     if (job->scores_out && job->mode == 2) hand_out(job, row, n, head, i);
-    if (any)
+    if (any && job->precise)
+        softmax_in(job, row, job->wide + (n * job->e.heads + head) * S);
+    else if (any)
         job->loops->softmax(S, row, row);
     else
         memset(row, 0, (size_t)S * job->size);
@@ -316,7 +354,9 @@ static int attention_prepare(struct mc_step *step, struct mc_error *err)
     if (rc < 0) return rc;
     int64_t n = e.N * e.heads * (BLOCK < e.L ? BLOCK : e.L) * e.S;
     if (joins(step)) n += e.N * e.kv_heads * e.S * (e.d + e.d_v);
-    step->workspace_bytes = (size_t)(n + 64) * mc_element_size(step->in[Q]->dtype);
+    const enum mc_dtype own = step->in[Q]->dtype;
+    step->workspace_bytes = (size_t)(n + 64) * mc_element_size(own);
+    if (precision_of(step->node, own) != own) step->workspace_bytes += (size_t)(e.N * e.heads * e.S) * sizeof(double);
     return MC_OK;
 }
 
@@ -331,6 +371,17 @@ static void set_mask(struct job *job, const struct mc_tensor *mask)
         job->mask_strides[k] = k < missing || mask->shape.dim[k - missing] == 1 ? 0 : strides[k - missing];
     const int64_t columns = mask->shape.dim[mask->shape.rank - 1];
     job->mask_end = columns == 1 && job->e.S > 1 ? 1 : columns;
+}
+
+/* The rows of a softmax in another type lie at the end of the workspace. */
+static void set_precision(struct job *job, const struct mc_step *step)
+{
+    const struct mc_loops *loops = step->runtime->kernels->loops;
+    job->precision = precision_of(step->node, job->dtype);
+    if (job->precision == job->dtype) return;
+    job->precise = &loops->rows[mc_loop_type(job->precision == MC_DOUBLE ? MC_DOUBLE : MC_FLOAT)];
+    const size_t bytes = (size_t)(job->e.N * job->e.heads * job->e.S) * sizeof(double);
+    job->wide = (double *)(void *)((char *)step->workspace + (step->workspace_bytes - bytes) / 8 * 8);
 }
 
 static int attention_forward(struct mc_step *step, struct mc_error *err)
@@ -360,6 +411,7 @@ static int attention_forward(struct mc_step *step, struct mc_error *err)
     const struct extents *e = &job.e;
     job.scale = (double)mc_node_float(step->node, "scale", (float)(1 / sqrt((double)e->d)));
     set_mask(&job, step->in[MASK]);
+    set_precision(&job, step);
     if (job.joined) {
         char *const room = job.scores + (size_t)(e->N * e->heads * (BLOCK < e->L ? BLOCK : e->L) * e->S) * job.size;
         keys = (struct mc_tensor){.data = step->out[1] ? step->out[1]->data : room};
