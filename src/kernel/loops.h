@@ -81,7 +81,7 @@ enum mc_unary {
     MC_UNARY_COUNT
 };
 
-/* y = f(a, b). Integers wrap; their division truncates towards zero and the divisor must not be zero. */
+/* y = f(a, b). Integers wrap; their division truncates towards zero, and by zero gives 0. */
 enum mc_binary {
     MC_BINARY_ADD,
     MC_BINARY_SUB,

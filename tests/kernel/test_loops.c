@@ -39,9 +39,9 @@ static void data_init(struct data *d, uint64_t seed)
             d->f64[k][i] = x;
             d->f32[k][i] = (float)x;
             d->i64[k][i] = i % 5 ? (int64_t)mc_rng_below(&rng, 41) - 20 : (int64_t)mc_rng_u64(&rng);
-            if (d->i64[k][i] == 0) d->i64[k][i] = i % 2 ? INT64_MIN : -1; /* divisors */
+            if (d->i64[k][i] == 0 && i % 3) d->i64[k][i] = i % 2 ? INT64_MIN : -1;
             d->i32[k][i] = (int32_t)d->i64[k][i];
-            if (d->i32[k][i] == 0) d->i32[k][i] = i % 2 ? INT32_MIN : -1;
+            if (d->i32[k][i] == 0 && i % 3) d->i32[k][i] = i % 2 ? INT32_MIN : -1;
         }
     }
 }
