@@ -90,7 +90,8 @@ void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const f
     struct running r = {.p = p, .n = n, .block = (n + n_blocks - 1) / n_blocks, .y_row = y_row, .x = x, .b = b, .y = y};
     r.n_shares = (threads + n_blocks - 1) / n_blocks;
     if (r.n_shares > p->panels.n) r.n_shares = p->panels.n;
-    const int64_t n_items = n_blocks * r.n_shares, work = n * K * p->panels.M / 16 / n_items;
+    const int64_t n_items = n_blocks * r.n_shares;
+    const int64_t work = (n + 3) * K * p->panels.M / 16 / n_items; /* a vector a step; weights count as three rows */
     const int before = mc_runtime_enter(&p->runtime);
     mc_parallel(n_items, mc_parallel_grain(work), run_range, &r);
     mc_runtime_leave(before);

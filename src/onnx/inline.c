@@ -214,6 +214,39 @@ static int import_opsets(struct mc_model *model, const struct mc_graph *graph, s
     return rc;
 }
 
+/* A body may name what nothing gives before it is read: an output that is handed through to itself. */
+static int check_made(const struct mc_graph *graph, bool *made, struct mc_error *err)
+{
+    char text[128];
+    for (int i = 0; i < graph->n_inputs; i++) made[graph->inputs[i]->id] = true;
+    for (int i = 0; i < graph->n_initializers; i++) made[graph->initializers[i]->id] = true;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        for (int k = 0; k < node->n_inputs; k++)
+            if (node->inputs[k] && !made[node->inputs[k]->id])
+                return mc_error_set(err, MC_ERR_INPUT, "node %s: input '%s' is made by no node before it",
+                                    mc_node_text(node, text, sizeof text), node->inputs[k]->name);
+        for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
+            const int rc = check_made(mc_node_subgraph(node, k), made, err);
+            if (rc < 0) return rc;
+        }
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->outputs[k]) made[node->outputs[k]->id] = true;
+    }
+    for (int i = 0; i < graph->n_outputs; i++)
+        if (!made[graph->outputs[i]->id])
+            return mc_error_set(err, MC_ERR_INPUT, "output '%s' is made by no node", graph->outputs[i]->name);
+    return MC_OK;
+}
+
+static int check_all_made(const struct mc_model *model, struct mc_error *err)
+{
+    bool *made = MC_NEW_ARRAY(bool, model->n_values + 1);
+    const int rc = made ? check_made(model->graph, made, err) : mc_error_memory(err);
+    mc_free(made);
+    return rc;
+}
+
 static int inline_model(struct inliner *in, struct mc_error *err)
 {
     struct mc_model *model = in->model;
@@ -222,6 +255,7 @@ static int inline_model(struct inliner *in, struct mc_error *err)
     if (rc == MC_OK) rc = inline_graph(in, model->graph, NULL, err);
     if (rc == MC_OK) remove_disowned(model);
     if (rc == MC_OK) rc = make_unique(model, first_new, err);
+    if (rc == MC_OK) rc = check_all_made(model, err);
     if (rc == MC_OK) rc = import_opsets(model, model->graph, err);
     model->inlined = true;
     return rc;

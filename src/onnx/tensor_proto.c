@@ -68,8 +68,8 @@ static size_t entries_needed(enum mc_dtype dtype, int64_t count)
 {
     const size_t n = (size_t)count;
     if (dtype == MC_COMPLEX64 || dtype == MC_COMPLEX128) return 2 * n; /* their bytes were counted: no overflow */
-    const int bits = mc_dtype_bits(dtype);
-    return bits < 8 ? (n * (size_t)bits + 7) / 8 : n;
+    size_t bytes;
+    return mc_dtype_bits(dtype) < 8 && mc_dtype_size(dtype, count, &bytes) ? bytes : n;
 }
 
 /* Does the typed field hold the elements just as a tensor does? */

@@ -201,8 +201,9 @@ static int quantize_linear_forward(struct mc_step *step, struct mc_error *err)
     job.precision = precision ? (enum mc_dtype)precision : job.scale->dtype;
     job.whole = !((TYPES_FLOAT8 | MC_TYPE_BIT(MC_FLOAT4E2M1)) & MC_TYPE_BIT(job.y->dtype));
     limits_of(job.y->dtype, &job.low, &job.high);
-    /* elements narrower than a byte share bytes: one thread */
+    /* elements narrower than a byte share bytes: one thread, and nothing of what was there before */
     const int64_t n = mc_tensor_count(job.x);
+    if (mc_dtype_bits(job.y->dtype) < 8) memset(job.y->data, 0, mc_tensor_bytes(job.y));
     mc_parallel(n, mc_dtype_bits(job.y->dtype) < 8 ? n + 1 : mc_parallel_grain(8), quantize_range, &job);
     return MC_OK;
 }

@@ -419,6 +419,7 @@ int mc_tensor_convert_by(struct mc_tensor *to, const struct mc_tensor *from, con
         return MC_OK;
     }
     if (convert_fast(to, from, n)) return MC_OK;
+    if (mc_dtype_bits(to->dtype) < 8) memset(to->data, 0, mc_tensor_bytes(to)); /* elements are put beside others */
     for (int64_t i = 0; i < n; i++) write_number(to->dtype, to->data, i, read_number(from->dtype, from->data, i), how);
     return MC_OK;
 }
