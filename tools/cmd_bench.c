@@ -26,8 +26,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
 
 static const struct mc_option options[] = {
     {"batch", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, NULL, "samples per run, where the model leaves it open"},
-    {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
-     "what open dimensions of the inputs are to be: height=48,x.3=320"},
+    SESSION_DIMS_OPTION,
     {"seconds", MC_OPTION_NUMBER, "S", "2", "[0, 86400]", NULL, NULL, "measure at least for so long"},
     {"train", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},

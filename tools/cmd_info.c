@@ -18,8 +18,7 @@ static int info(const struct arguments *args, struct mc_error *err)
 }
 
 static const struct mc_option options[] = {
-    {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
-     "what open dimensions of the inputs are to be: height=48,x.3=320"},
+    SESSION_DIMS_OPTION,
     {0},
 };
 

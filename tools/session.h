@@ -7,6 +7,14 @@
 /* Context from the common options. Progress is drawn on stderr if that is a terminal; SIGINT and SIGTERM make the next
  * report of progress stop the work, a second one kills at once. */
 void session_context(const struct arguments *args, struct mc_context *context);
+
+/* The entry of a verb's table for session_settle. */
+#define SESSION_DIMS_OPTION                                                                                            \
+    {                                                                                                                  \
+        "dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,                                                  \
+            "what open dimensions of the inputs are to be: height=48,x.3=320"                                          \
+    }
+
 /* Settle the model's open dimensions by --dims, if it was given. */
 int session_settle(const struct arguments *args, struct mc_model *model, struct mc_error *err);
 /* Take the line of progress off the terminal. */

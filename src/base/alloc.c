@@ -44,12 +44,10 @@ void *mc_realloc(void *old, size_t n, size_t size)
 
 void *mc_alloc_aligned(size_t n, size_t size)
 {
-    const size_t alignment = 64;
     size_t bytes;
-    if (!mc_mul_size(n, size, &bytes) || bytes > SIZE_MAX - alignment) return NULL;
+    if (!mc_mul_size(n, size, &bytes) || bytes > SIZE_MAX - MC_ALIGNMENT) return NULL;
     /* aligned_alloc wants a multiple of the alignment; an empty block still needs an address. */
-    bytes = bytes ? (bytes + alignment - 1) / alignment * alignment : alignment;
-    return aligned_alloc(alignment, bytes);
+    return aligned_alloc(MC_ALIGNMENT, bytes ? mc_align(bytes) : MC_ALIGNMENT);
 }
 
 void mc_free(void *p)

@@ -16,8 +16,16 @@ void *mc_alloc(size_t n, size_t size);
 /* As realloc for n * size bytes; what is gained is not zeroed. On failure the old block stays. */
 void *mc_realloc(void *old, size_t n, size_t size);
 
-/* As mc_alloc, but aligned to 64 bytes and NOT zeroed; release with mc_free. */
+enum { MC_ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vectors */
+
+/* As mc_alloc, but aligned to MC_ALIGNMENT and NOT zeroed; release with mc_free. */
 void *mc_alloc_aligned(size_t n, size_t size);
+
+/* The next multiple of MC_ALIGNMENT, for what is cut from one such block. Near SIZE_MAX it wraps. */
+static inline size_t mc_align(size_t bytes)
+{
+    return (bytes + MC_ALIGNMENT - 1) / MC_ALIGNMENT * MC_ALIGNMENT;
+}
 
 void mc_free(void *p);
 

@@ -354,6 +354,13 @@ struct mc_node *mc_node_create(struct mc_graph *graph, int at, const char *domai
     return node;
 }
 
+int mc_node_reads(const struct mc_node *node, const struct mc_value *v)
+{
+    int n = 0;
+    for (int i = 0; i < node->n_inputs; i++) n += node->inputs[i] == v;
+    return n;
+}
+
 int mc_node_position(const struct mc_node *node)
 {
     const struct mc_graph *graph = node->graph;

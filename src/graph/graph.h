@@ -171,7 +171,8 @@ struct mc_node *mc_node_create(struct mc_graph *graph, int at, const char *domai
 void mc_node_remove(struct mc_node *node);
 /* The same for many: those of the first n nodes for which gone[i]. */
 void mc_graph_remove_nodes(struct mc_graph *graph, int n, const bool *gone);
-int mc_node_position(const struct mc_node *node); /* index in graph->nodes */
+int mc_node_position(const struct mc_node *node);                        /* index in graph->nodes */
+int mc_node_reads(const struct mc_node *node, const struct mc_value *v); /* how many of its inputs v is */
 /* Graphs among the attributes (the branches of an If), counted through. */
 int mc_node_n_subgraphs(const struct mc_node *node);
 struct mc_graph *mc_node_subgraph(const struct mc_node *node, int i);

@@ -145,6 +145,9 @@ struct mc_merge {
     float epsilon;
 };
 
+/* How many inputs of all these nodes v is. */
+int mc_merge_reads(const struct mc_merge *merge, const struct mc_node *last, const struct mc_value *v);
+
 struct mc_op {
     const char *domain; /* "" for ai.onnx */
     const char *type;

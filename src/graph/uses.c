@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "graph/graph.h"
+#include "graph/op.h"
 
 typedef void visit_fn(struct mc_uses *uses, const struct mc_value *value, struct mc_use use);
 
@@ -59,4 +59,11 @@ void mc_uses_finish(struct mc_uses *uses)
     mc_free(uses->of);
     mc_free(uses->n);
     memset(uses, 0, sizeof *uses);
+}
+
+int mc_merge_reads(const struct mc_merge *merge, const struct mc_node *last, const struct mc_value *v)
+{
+    int n = mc_node_reads(last, v);
+    for (int i = 0; i < merge->n_inner; i++) n += mc_node_reads(merge->inner[i], v);
+    return n;
 }

@@ -9,12 +9,7 @@
 #include "kernel/parallel.h"
 
 /* Rows that are multiplied at a time: they and their sums stay in the second-level cache. */
-enum { BLOCK = 48, ALIGNMENT = 64 };
-
-static size_t round_up(size_t n)
-{
-    return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
+enum { BLOCK = 48 };
 
 static const struct mc_byte_loops *loops_of(const struct mc_runtime *runtime)
 {
@@ -73,7 +68,7 @@ void mc_byte_matrix_pack(struct mc_byte_matrix *matrix, const void *b, const str
 
 size_t mc_byte_multiply_room(const struct mc_byte_product *p, int64_t rows, const struct mc_runtime *runtime)
 {
-    return (size_t)runtime->n_threads * round_up(loops_of(runtime)->room_bytes(rows < BLOCK ? rows : BLOCK, p->K));
+    return (size_t)runtime->n_threads * mc_align(loops_of(runtime)->room_bytes(rows < BLOCK ? rows : BLOCK, p->K));
 }
 
 /* Blocks of rows, each in shares of columns where there are few. */
@@ -195,11 +190,11 @@ static void set_geometry(struct mc_byte_convolver *s)
     s->K = s->c * s->taps;
     s->depthwise = s->c == 1 && s->m == 1 && conv->groups > 1;
     s->in_place = mc_window_is_identity(&conv->window);
-    s->gathered = s->in_place || s->depthwise ? 0 : round_up((size_t)(BLOCK * s->K));
-    s->widened = round_up(s->loops->room_bytes(BLOCK, s->K));
-    s->products = round_up((size_t)(BLOCK * conv->M) * sizeof(int32_t));
-    s->rows8 = round_up((size_t)(BLOCK * conv->M));
-    s->pointers = round_up((size_t)s->taps * sizeof(void *));
+    s->gathered = s->in_place || s->depthwise ? 0 : mc_align((size_t)(BLOCK * s->K));
+    s->widened = mc_align(s->loops->room_bytes(BLOCK, s->K));
+    s->products = mc_align((size_t)(BLOCK * conv->M) * sizeof(int32_t));
+    s->rows8 = mc_align((size_t)(BLOCK * conv->M));
+    s->pointers = mc_align((size_t)s->taps * sizeof(void *));
     s->room = s->gathered + s->widened + s->products + s->rows8 + s->pointers;
 }
 
@@ -213,7 +208,7 @@ int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct 
     s->loops = loops_of(runtime);
     set_geometry(s);
     const size_t M = (size_t)s->conv.M, count = M * (size_t)s->K;
-    s->packed_bytes = round_up(s->loops->packed_bytes(s->K, s->m));
+    s->packed_bytes = mc_align(s->loops->packed_bytes(s->K, s->m));
     s->ordered = mc_alloc_aligned(count + 1, 1);
     s->packed = mc_alloc_aligned(s->depthwise ? 1 : (size_t)s->conv.groups, s->packed_bytes);
     s->wide = mc_alloc_aligned(s->depthwise ? count : 1, sizeof *s->wide);
@@ -248,7 +243,7 @@ static bool turns_x(const struct mc_byte_convolver *s)
 
 static size_t turned_bytes(const struct mc_byte_convolver *s)
 {
-    return turns_x(s) ? round_up((size_t)(s->conv.N * s->conv.C * s->inputs)) : 0;
+    return turns_x(s) ? mc_align((size_t)(s->conv.N * s->conv.C * s->inputs)) : 0;
 }
 
 size_t mc_byte_convolver_room(const struct mc_byte_convolver *s)

@@ -51,7 +51,7 @@ static int choose_backend(struct mc_convolver *c, const struct mc_runtime *runti
 
 static size_t reserve(struct mc_convolver *c, size_t bytes)
 {
-    const size_t offset = (c->workspace_bytes + 63) / 64 * 64;
+    const size_t offset = mc_align(c->workspace_bytes);
     c->workspace_bytes = offset + bytes;
     return offset;
 }

@@ -138,7 +138,7 @@ static void cut_strips(struct im2col *s)
     if (s->strip > (s->n_rows + wanted - 1) / wanted) s->strip = (s->n_rows + wanted - 1) / wanted;
     if (s->strip < 1) s->strip = 1;
     s->n_strips = (s->n_rows + s->strip - 1) / s->strip;
-    s->strip_bytes = s->direct ? 0 : (row_bytes * (size_t)s->strip + 63) / 64 * 64;
+    s->strip_bytes = s->direct ? 0 : mc_align(row_bytes * (size_t)s->strip);
 }
 
 static int im2col_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
@@ -158,7 +158,7 @@ static int im2col_create(void **state, const struct mc_convolution *conv, const 
     s->direct = mc_window_is_identity(&s->w);
     s->n_threads = runtime->n_threads;
     cut_strips(s);
-    s->filter_bytes = ((size_t)(conv->M * s->C * s->taps) * s->size + 63) / 64 * 64;
+    s->filter_bytes = mc_align((size_t)(conv->M * s->C * s->taps) * s->size);
     const int64_t partials = s->filter_bytes > 0 ? 1 + (int64_t)(PARTIAL_BYTES / s->filter_bytes) : 1;
     s->n_partials = s->n_threads;
     if (s->n_partials > conv->N) s->n_partials = (int)conv->N;

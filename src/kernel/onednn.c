@@ -161,7 +161,7 @@ static dnnl_status_t describe_pass(enum pass_name name, const struct mc_convolut
 static size_t reserve(size_t *used, size_t bytes)
 {
     const size_t offset = *used;
-    *used += (bytes + 63) / 64 * 64;
+    *used += mc_align(bytes);
     return offset;
 }
 

@@ -10,7 +10,7 @@
 #include "base/error.h"
 
 /* Values and parts beside those that each input may need; no composing function has more. */
-enum { VALUES = 96, PARTS = 48, MAX_OUTPUTS = 8, ALIGNMENT = 64 };
+enum { VALUES = 96, PARTS = 48, MAX_OUTPUTS = 8 };
 
 /* A value: an input of the node, a constant, or what a part makes. */
 struct value {
@@ -364,11 +364,6 @@ static void place_in(struct mc_composite *c)
     }
 }
 
-static size_t round_up(size_t n)
-{
-    return (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static bool needs_place(const struct mc_composite *c, int i)
 {
     const struct value *v = &c->values[i];
@@ -384,14 +379,14 @@ static void place_one(struct mc_composite *c, int at)
         moved = false;
         for (int i = 0; i < at; i++) {
             const struct value *o = &c->values[i];
-            const size_t end = o->offset + round_up(mc_tensor_bytes(&o->tensor));
+            const size_t end = o->offset + mc_align(mc_tensor_bytes(&o->tensor));
             if (!needs_place(c, i) || o->last < v->made || v->last < o->made) continue;
             if (v->offset >= end || v->offset + bytes <= o->offset) continue;
             v->offset = end;
             moved = true;
         }
     }
-    if (c->values_bytes < v->offset + round_up(bytes)) c->values_bytes = v->offset + round_up(bytes);
+    if (c->values_bytes < v->offset + mc_align(bytes)) c->values_bytes = v->offset + mc_align(bytes);
 }
 
 /* Values that are outputs get the outputs' storage, the rest a place in the workspace. */

@@ -70,7 +70,7 @@ static bool is_packed(const struct mc_step *step, const struct mc_gemm *g)
 {
     const struct mc_tensor *c = step->in[2];
     if (c && (g->beta != 1 || mc_tensor_count(c) != g->n || c->shape.dim[c->shape.rank - 1] != g->n)) return false;
-    return mc_step_packs(step, g->m, g->n) && !g->trans_a && g->alpha == 1;
+    return mc_step_packs(step, 1, g->m, g->n) && !g->trans_a && g->alpha == 1;
 }
 
 static int gemm_prepare(struct mc_step *step, struct mc_error *err)
@@ -80,12 +80,7 @@ static int gemm_prepare(struct mc_step *step, struct mc_error *err)
     if (!is_packed(step, &g)) return MC_OK;
     const struct mc_unpacked w = {
         .w = b->data, .K = g.k, .M = g.n, .row_step = g.trans_b ? 1 : g.n, .column_step = g.trans_b ? g.k : 1};
-    struct mc_packed *packed;
-    const int rc = mc_packed_create(&packed, &w, step->runtime, err);
-    if (rc < 0) return rc;
-    step->state = packed;
-    step->packed = 1 << 1;
-    return MC_OK;
+    return mc_step_pack(step, 1, &w, err);
 }
 
 static int gemm_forward(struct mc_step *step, struct mc_error *err)

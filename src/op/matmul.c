@@ -117,14 +117,9 @@ static int matmul_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *a = step->in[0], *b = step->in[1];
     const struct product p = product_of(&a->shape, &b->shape);
-    if (b->shape.rank != 2 || !mc_step_packs(step, p.m, p.n)) return MC_OK;
+    if (b->shape.rank != 2 || !mc_step_packs(step, 1, p.m, p.n)) return MC_OK;
     const struct mc_unpacked w = {.w = b->data, .K = p.k, .M = p.n, .row_step = p.n, .column_step = 1};
-    struct mc_packed *packed;
-    const int rc = mc_packed_create(&packed, &w, step->runtime, err);
-    if (rc < 0) return rc;
-    step->state = packed;
-    step->packed = 1 << 1;
-    return MC_OK;
+    return mc_step_pack(step, 1, &w, err);
 }
 
 static int matmul_forward(struct mc_step *step, struct mc_error *err)

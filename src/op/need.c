@@ -122,11 +122,21 @@ enum mc_order mc_order_broadcast(const struct mc_step *step)
 /* From so many rows on BLAS is as fast, and needs no second copy of the matrix. */
 enum { MOST_PACKED_ROWS = 64 };
 
-bool mc_step_packs(const struct mc_step *step, int64_t rows, int64_t columns)
+bool mc_step_packs(const struct mc_step *step, int i, int64_t rows, int64_t columns)
 {
-    const struct mc_tensor *w = step->in[1];
-    return step->in_constant[1] && !step->training && w->dtype == MC_FLOAT && w->data && rows <= MOST_PACKED_ROWS &&
+    const struct mc_tensor *w = step->in[i];
+    return step->in_constant[i] && !step->training && w->dtype == MC_FLOAT && w->data && rows <= MOST_PACKED_ROWS &&
            mc_packed_takes(columns, step->runtime);
+}
+
+int mc_step_pack(struct mc_step *step, int i, const struct mc_unpacked *w, struct mc_error *err)
+{
+    struct mc_packed *packed;
+    const int rc = mc_packed_create(&packed, w, step->runtime, err);
+    if (rc < 0) return rc;
+    step->state = packed;
+    step->packed = 1u << i;
+    return MC_OK;
 }
 
 void mc_step_release_packed(struct mc_step *step)

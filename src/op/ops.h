@@ -50,9 +50,13 @@ enum mc_order mc_order_same(const struct mc_step *step);
 
 /* --- products with constant matrices (kernel/packed.h) --- */
 
-/* Should in[1] be packed for a product of `rows` rows and `columns` columns? float32 only. */
-bool mc_step_packs(const struct mc_step *step, int64_t rows, int64_t columns);
-/* A release rule for whoever keeps a struct mc_packed as its state. */
+struct mc_unpacked;
+
+/* Should in[i] be packed for products of `rows` rows and `columns` columns? float32 only. */
+bool mc_step_packs(const struct mc_step *step, int i, int64_t rows, int64_t columns);
+/* Pack in[i], all of it: the state is a struct mc_packed then, and in[i] is not read any more. */
+int mc_step_pack(struct mc_step *step, int i, const struct mc_unpacked *w, struct mc_error *err);
+/* The release rule of whoever does. */
 void mc_step_release_packed(struct mc_step *step);
 
 /* --- for cost rules --- */

@@ -134,15 +134,10 @@ static const void *matrix_of_b(const struct mc_step *step, const struct extents 
     return (const uint8_t *)step->in[places_of(step->node)->b]->data + i * e->k * e->n;
 }
 
-static size_t aligned(size_t bytes)
-{
-    return (bytes + 63) / 64 * 64;
-}
-
 /* Room for the sums, where they are not the result. */
 static size_t sums_bytes(const struct mc_step *step)
 {
-    return places_of(step->node)->y_zero < 0 ? 0 : aligned((size_t)mc_tensor_count(step->out[0]) * sizeof(int32_t));
+    return places_of(step->node)->y_zero < 0 ? 0 : mc_align((size_t)mc_tensor_count(step->out[0]) * sizeof(int32_t));
 }
 
 static int product_prepare(struct mc_step *step, struct mc_error *err)
@@ -165,7 +160,7 @@ static int product_prepare(struct mc_step *step, struct mc_error *err)
         if (packed->constant) mc_byte_matrix_pack(&packed->matrices[i], matrix_of_b(step, &e, i), step->runtime);
     }
     /* the sums, factors and addends of a row, and what the products need */
-    step->workspace_bytes = sums_bytes(step) + 2 * aligned((size_t)e.n * sizeof(float)) +
+    step->workspace_bytes = sums_bytes(step) + 2 * mc_align((size_t)e.n * sizeof(float)) +
                             mc_byte_multiply_room(&product, e.n_y * e.m, step->runtime);
     return MC_OK;
 }
@@ -254,7 +249,7 @@ static int qlinear_mat_mul_forward(struct mc_step *step, struct mc_error *err)
     const float y_scale = (float)mc_tensor_get_f64(step->in[p->y_scale], 0);
     int32_t *const sums = step->workspace;
     float *const factor = (float *)(void *)((char *)step->workspace + sums_bytes(step));
-    int32_t *const none = (int32_t *)(void *)((char *)factor + aligned((size_t)e.n * sizeof *factor));
+    int32_t *const none = (int32_t *)(void *)((char *)factor + mc_align((size_t)e.n * sizeof *factor));
     struct mc_shape rows = {.rank = e.batch.rank + 2};
     memcpy(rows.dim, e.batch.dim, sizeof rows.dim);
     rows.dim[rows.rank - 2] = e.m;
@@ -263,7 +258,7 @@ static int qlinear_mat_mul_forward(struct mc_step *step, struct mc_error *err)
     int64_t strides[2][MC_MAX_RANK] = {{0}};
     if (!spread(&a_scale->shape, &rows, true, strides[0]) || !spread(&b_scale->shape, &rows, false, strides[1]))
         return mc_error_set(err, MC_ERR_INPUT, "a scale does not go with the product");
-    multiply(step, sums, (char *)none + aligned((size_t)e.n * sizeof *none));
+    multiply(step, sums, (char *)none + mc_align((size_t)e.n * sizeof *none));
     memset(none, 0, (size_t)e.n * sizeof *none);
     const int64_t step_a = strides[0][rows.rank - 1], step_b = strides[1][rows.rank - 1];
     rows.rank--; /* one row after another */
@@ -368,7 +363,7 @@ static int qconv_prepare(struct mc_step *step, struct mc_error *err)
     if (rc == MC_OK) rc = mc_byte_convolver_create(&convolver, &conv, step->runtime, err);
     if (rc < 0) return rc;
     step->state = convolver;
-    step->workspace_bytes = mc_byte_convolver_room(convolver) + aligned((size_t)conv.M * sizeof(float));
+    step->workspace_bytes = mc_byte_convolver_room(convolver) + mc_align((size_t)conv.M * sizeof(float));
     return MC_OK;
 }
 
@@ -404,7 +399,7 @@ static int qlinear_conv_forward(struct mc_step *step, struct mc_error *err)
     const struct mc_byte_output output = {
         .y = y->data, .bias = data_of(step->in[8]), .factor = factor, .how = requantization_of(y, step->in[p->y_zero])};
     mc_byte_convolve(step->state, step->in[p->a]->data, data_of(step->in[p->a_zero]), step->in[p->b]->data,
-                     data_of(step->in[p->b_zero]), &output, (char *)factor + aligned((size_t)M * sizeof *factor));
+                     data_of(step->in[p->b_zero]), &output, (char *)factor + mc_align((size_t)M * sizeof *factor));
     return MC_OK;
 }
 

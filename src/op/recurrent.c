@@ -476,14 +476,10 @@ static void store_state(const struct job *job, const char *from, struct mc_tenso
     for (int64_t n = 0; n < job->e.N && to; n++) memcpy(state_of(job, to, n), from + (size_t)n * row, row);
 }
 
-/* From so many samples on BLAS is as fast. */
-enum { MOST_PACKED = 64 };
-
 static int pack(struct packed *packed, const struct mc_step *step, const struct extents *e, struct mc_error *err)
 {
     const bool resets_first = e->G == 3 && !mc_node_int(step->node, "linear_before_reset", 0);
-    const bool packs = step->in_constant[R] && !step->training && step->in[R]->dtype == MC_FLOAT &&
-                       e->N <= MOST_PACKED && mc_packed_takes(e->H, step->runtime);
+    const bool packs = mc_step_packs(step, R, e->N, e->H);
     for (int64_t i = 0; packs && i < e->D * (resets_first ? 2 : 1); i++) {
         const int64_t direction = i % e->D, second = i / e->D, first_row = second ? 2 * e->H : 0;
         const int64_t rows = second ? e->H : resets_first ? 2 * e->H : e->G * e->H;

@@ -118,8 +118,7 @@ static int add_shift(struct mc_tensor **sum, const struct mc_tensor *old, enum m
 static int count_uses(const struct mc_model *model, const struct mc_value *v)
 {
     int n = v->is_output;
-    for (int i = 0; i < model->graph->n_nodes; i++)
-        for (int k = 0; k < model->graph->nodes[i]->n_inputs; k++) n += model->graph->nodes[i]->inputs[k] == v;
+    for (int i = 0; i < model->graph->n_nodes; i++) n += mc_node_reads(model->graph->nodes[i], v);
     return n;
 }
 

@@ -232,5 +232,5 @@ static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return MC_OK;
 }
 
-const struct mc_pass mc_pass_affine = {
-    "affine", "batch normalization and constant factors and addends go into the weights before them", run};
+/* Batch normalization and constant factors and addends go into the weights before them. */
+const struct mc_pass mc_pass_affine = {"affine", run};

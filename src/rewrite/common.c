@@ -87,7 +87,8 @@ static int run_share(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return rc;
 }
 
-const struct mc_pass mc_pass_share = {"share", "initializers of the same contents become one", run_share};
+/* Initializers of the same contents become one. */
+const struct mc_pass mc_pass_share = {"share", run_share};
 
 /* --- nodes --- */
 
@@ -184,4 +185,5 @@ static int run_common(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return rc;
 }
 
-const struct mc_pass mc_pass_common = {"common", "nodes that do the same to the same become one", run_common};
+/* Nodes that do the same to the same become one. */
+const struct mc_pass mc_pass_common = {"common", run_common};

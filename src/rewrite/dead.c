@@ -60,4 +60,5 @@ static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return ok ? MC_OK : mc_error_memory(err);
 }
 
-const struct mc_pass mc_pass_dead = {"dead", "nodes and initializers that nobody uses go", run};
+/* Nodes and initializers that nobody uses go. */
+const struct mc_pass mc_pass_dead = {"dead", run};

@@ -88,4 +88,5 @@ static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return rc;
 }
 
-const struct mc_pass mc_pass_fold = {"fold", "what is the same in every run becomes an initializer", run};
+/* What is the same in every run becomes an initializer. */
+const struct mc_pass mc_pass_fold = {"fold", run};

@@ -7,22 +7,13 @@ static const struct mc_tensor *constant_of(const struct mc_merge *merge, const s
     return mc_rewrite_constant(merge->context, v);
 }
 
-static int reads(const struct mc_node *node, const struct mc_value *v)
-{
-    int n = 0;
-    for (int i = 0; i < node->n_inputs; i++) n += node->inputs[i] == v;
-    return n;
-}
-
 /* Is what an inner node makes read inside alone? */
 static bool is_hidden(const struct mc_rewrite *r, const struct mc_merge *merge, const struct mc_node *last,
                       const struct mc_node *inner)
 {
     const struct mc_value *v = inner->n_outputs == 1 ? inner->outputs[0] : NULL;
     if (!v || v->is_output || v->id >= r->uses.n_values || inner->graph != last->graph) return false;
-    int inside = reads(last, v);
-    for (int i = 0; i < merge->n_inner; i++) inside += reads(merge->inner[i], v);
-    return inside == r->uses.n[v->id];
+    return mc_merge_reads(merge, last, v) == r->uses.n[v->id];
 }
 
 static bool find(const struct mc_rewrite *r, const struct mc_node *last, struct mc_merge *merge)
@@ -63,4 +54,5 @@ static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return MC_OK;
 }
 
-const struct mc_pass mc_pass_fuse = {"fuse", "what LayerNormalization, Gelu or Swish does is one of them", run};
+/* What LayerNormalization, Gelu or Swish does is one of them. */
+const struct mc_pass mc_pass_fuse = {"fuse", run};

@@ -73,4 +73,5 @@ static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return MC_OK;
 }
 
-const struct mc_pass mc_pass_identity = {"identity", "nodes that give what they get go", run};
+/* Nodes that give what they get go. */
+const struct mc_pass mc_pass_identity = {"identity", run};

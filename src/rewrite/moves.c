@@ -40,7 +40,8 @@ static int run_transpose(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return MC_OK;
 }
 
-const struct mc_pass mc_pass_transpose = {"transpose", "a transposition of a transposition is one", run_transpose};
+/* A transposition of a transposition is one. */
+const struct mc_pass mc_pass_transpose = {"transpose", run_transpose};
 
 /* --- views --- */
 
@@ -69,4 +70,5 @@ static int run_reshape(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
     return MC_OK;
 }
 
-const struct mc_pass mc_pass_reshape = {"reshape", "a Reshape of a view is one of what that shows", run_reshape};
+/* A Reshape of a view is one of what that shows. */
+const struct mc_pass mc_pass_reshape = {"reshape", run_reshape};

@@ -14,7 +14,6 @@ struct mc_rewrite; /* rewrite/pass.h */
 
 struct mc_pass {
     const char *name;
-    const char *help; /* one line */
     /* Find what there is to do and do it; *n counts how often. */
     int (*run)(struct mc_rewrite *rewrite, int64_t *n, struct mc_error *err);
 };

@@ -289,7 +289,7 @@ static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
     return rc == MC_OK && plan->n_clamps ? list_clamps(plan, step, err) : rc;
 }
 
-static int create_steps(struct mc_plan *plan, struct mc_error *err)
+static int create_steps(struct mc_plan *plan, const int *uses, struct mc_error *err)
 {
     const struct mc_graph *graph = plan->graph;
     int n = 0;
@@ -301,7 +301,7 @@ static int create_steps(struct mc_plan *plan, struct mc_error *err)
         struct mc_plan_step *step = &plan->steps[plan->n_steps++];
         step->call.node = step->last = graph->nodes[i];
     }
-    int rc = mc_plan_merge(plan, err);
+    int rc = mc_plan_merge(plan, uses, err);
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = fill_step(plan, &plan->steps[k], err);
     return rc;
 }
@@ -326,16 +326,29 @@ static int prepare_step(struct mc_plan_step *step, struct mc_error *err)
 }
 
 /* What a step packs goes at once, so that there are never two copies of all weights. */
-static int prepare_steps(struct mc_plan *plan, struct mc_error *err)
+static int prepare_steps(struct mc_plan *plan, int *uses, struct mc_error *err)
 {
-    int *uses = mc_plan_count_uses(plan);
-    if (!uses) return mc_error_memory(err);
     int rc = MC_OK;
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) {
         rc = prepare_step(&plan->steps[k], err);
         if (rc == MC_OK) mc_plan_shed(plan, &plan->steps[k], uses);
     }
-    mc_free(uses);
+    return rc;
+}
+
+/* Steps in their order that are ready but for their addresses. */
+static int make_steps(struct mc_plan *plan, struct mc_error *err)
+{
+    struct mc_uses uses;
+    int rc = mc_uses_create(&uses, plan->model, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < plan->options.n_taps; i++) uses.n[plan->options.taps[i]->id]++;
+    rc = create_steps(plan, uses.n, err);
+    if (rc == MC_OK) rc = mc_narrow_create(plan, err);
+    if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
+    mc_plan_point_constants(plan);
+    if (rc == MC_OK) rc = prepare_steps(plan, uses.n, err);
+    mc_uses_finish(&uses);
     return rc;
 }
 
@@ -392,11 +405,7 @@ static int create_all(struct mc_plan *plan, struct mc_error *err)
     if (rc == MC_OK) rc = fold(plan, err);
     if (rc < 0) return rc;
     mark_needed(plan, true);
-    rc = create_steps(plan, err);
-    if (rc == MC_OK) rc = mc_narrow_create(plan, err);
-    if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
-    mc_plan_point_constants(plan);
-    if (rc == MC_OK) rc = prepare_steps(plan, err);
+    rc = make_steps(plan, err);
     if (rc < 0) return rc;
     drop_views(plan);
     return mc_tape_mark(plan, err);

@@ -2,33 +2,10 @@
 #include "base/error.h"
 #include "run/plan_state.h"
 
-static void count_use(int *uses, const struct mc_value *v)
-{
-    if (v) uses[v->id]++;
-}
-
-/* Who reads a value: nodes, those of graphs inside nodes too, and whoever takes a graph's outputs. */
-static void count_uses(const struct mc_graph *graph, int *uses)
-{
-    for (int i = 0; i < graph->n_outputs; i++) count_use(uses, graph->outputs[i]);
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const struct mc_node *node = graph->nodes[i];
-        for (int k = 0; k < node->n_inputs; k++) count_use(uses, node->inputs[k]);
-        for (int k = 0; k < mc_node_n_subgraphs(node); k++) count_uses(mc_node_subgraph(node, k), uses);
-    }
-}
-
 static const struct mc_tensor *constant_of(const struct mc_merge *merge, const struct mc_value *v)
 {
     const struct mc_plan *plan = merge->context;
     return v && !mc_plan_value(plan, v)->varies ? plan->facts.of[v->id].constant : NULL;
-}
-
-static int reads(const struct mc_node *node, const struct mc_value *v)
-{
-    int n = 0;
-    for (int i = 0; i < node->n_inputs; i++) n += node->inputs[i] == v;
-    return n;
 }
 
 /* Does nobody else read what an inner node makes? */
@@ -37,9 +14,7 @@ static bool is_hidden(const struct mc_plan *plan, const struct mc_merge *merge, 
 {
     const struct mc_value *v = inner->outputs[0];
     if (inner->n_outputs != 1 || !v || mc_plan_value(plan, v)->clamped) return false;
-    int inside = reads(last, v);
-    for (int i = 0; i < merge->n_inner; i++) inside += reads(merge->inner[i], v);
-    return inside == uses[v->id];
+    return mc_merge_reads(merge, last, v) == uses[v->id];
 }
 
 /* The step that is nothing but this node. */
@@ -83,25 +58,13 @@ static int try_merge(struct mc_plan *plan, int k, const int *uses, struct mc_err
     return put(plan, &plan->steps[k], &merge, err);
 }
 
-int *mc_plan_count_uses(const struct mc_plan *plan)
-{
-    int *uses = MC_NEW_ARRAY(int, plan->n_values + 1);
-    if (!uses) return NULL;
-    count_uses(plan->graph, uses);
-    for (int i = 0; i < plan->options.n_taps; i++) count_use(uses, plan->options.taps[i]);
-    return uses;
-}
-
-int mc_plan_merge(struct mc_plan *plan, struct mc_error *err)
+int mc_plan_merge(struct mc_plan *plan, const int *uses, struct mc_error *err)
 {
     if (plan->options.training || plan->options.no_fold) return MC_OK;
-    int *uses = mc_plan_count_uses(plan);
-    if (!uses) return mc_error_memory(err);
     int rc = MC_OK, kept = 0;
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = try_merge(plan, k, uses, err);
     for (int k = 0; k < plan->n_steps; k++)
         if (plan->steps[k].call.node) plan->steps[kept++] = plan->steps[k];
     plan->n_steps = kept;
-    mc_free(uses);
     return rc;
 }

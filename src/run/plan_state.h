@@ -139,13 +139,10 @@ struct mc_plan {
 /* order.c: settle which values lie channels last, before steps are prepared. */
 int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
 
-/* merge.c: before steps are filled in. */
-int mc_plan_merge(struct mc_plan *plan, struct mc_error *err);
-/* By value id, how many read a value: nodes, those of graphs inside nodes too, whoever takes outputs. The caller's
- * (mc_free); NULL without memory. */
-int *mc_plan_count_uses(const struct mc_plan *plan);
-
-/* shed.c: after the step is prepared. `uses` counts down who still reads a value. */
+/* By value id, `uses` has how many read a value: struct mc_uses, and who taps it.
+ * merge.c: before steps are filled in. */
+int mc_plan_merge(struct mc_plan *plan, const int *uses, struct mc_error *err);
+/* shed.c: after the step is prepared. Counts down who still reads a value. */
 void mc_plan_shed(struct mc_plan *plan, struct mc_plan_step *step, int *uses);
 
 /* layout.c */

@@ -68,8 +68,7 @@ int mc_trainable(const struct mc_model *model, struct mc_value ***values, int *n
 static int count_uses(const struct mc_graph *graph, const struct mc_value *value)
 {
     int n = 0;
-    for (int i = 0; i < graph->n_nodes; i++)
-        for (int k = 0; k < graph->nodes[i]->n_inputs; k++) n += graph->nodes[i]->inputs[k] == value;
+    for (int i = 0; i < graph->n_nodes; i++) n += mc_node_reads(graph->nodes[i], value);
     return n;
 }
 

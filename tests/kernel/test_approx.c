@@ -39,48 +39,48 @@ static double silu(double x)
     return x / (1 + exp(-x));
 }
 
+/* Call `check` with every x of the sweep and what a loop makes of it. */
+static void sweep(mc_unary_fn *loop, void (*check)(float x, float y))
+{
+    enum { N = 997 };
+    float x[N], y[N];
+    uint64_t bits = 0;
+    while (bits <= UINT32_MAX) {
+        for (int i = 0; i < N; i++, bits += STRIDE) x[i] = mc_bits_float((uint32_t)bits);
+        loop(N, x, y, NULL);
+        for (int i = 0; i < N; i++) check(x[i], y[i]);
+    }
+}
+
+static void check_silu(float x, float y)
+{
+    if (x < -88)
+        assert_true(x == -INFINITY ? isnan(y) : y <= 0 && y >= -6e-37f);
+    else
+        assert_true(ulps(y, silu((double)x)) <= 3.0);
+}
+
 /* Of the loop that is compiled with contraction, on each instruction set: within 3 ulp down to -88, and tiny below. */
 static void test_silu_stays_within_its_bound(void **state)
 {
-    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) {
-        enum { N = 997 };
-        float x[N], y[N];
-        uint64_t bits = 0;
-        while (bits <= UINT32_MAX) {
-            for (int i = 0; i < N; i++, bits += STRIDE) x[i] = mc_bits_float((uint32_t)bits);
-            mc_kernels_for(cpu)->silu(N, x, y, NULL);
-            for (int i = 0; i < N; i++) {
-                const double exact = silu((double)x[i]);
-                if (x[i] < -88)
-                    assert_true(x[i] == -INFINITY ? isnan(y[i]) : y[i] <= 0 && y[i] >= -6e-37f);
-                else
-                    assert_true(ulps(y[i], exact) <= 3.0);
-            }
-        }
-    }
+    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) sweep(mc_kernels_for(cpu)->silu, check_silu);
+}
+
+static void check_gelu(float x, float y)
+{
+    const double v = (double)x, exact = v * erfc(-v / sqrt(2)) / 2;
+    if (isnan(v) || v == -INFINITY)
+        assert_true(isnan(y));
+    else if (v < -14 || v == INFINITY)
+        assert_true(v < 0 ? y == 0 : y == INFINITY);
+    else
+        assert_true(fabs((double)y - exact) <= 1.5e-7 * fmax(fabs(v), 1e-30));
 }
 
 /* Within 1.5e-7 of |x| or 1, the sum's own rounding being 6e-8. */
 static void test_gelu_stays_within_its_bound(void **state)
 {
-    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) {
-        enum { N = 997 };
-        float x[N], y[N];
-        uint64_t bits = 0;
-        while (bits <= UINT32_MAX) {
-            for (int i = 0; i < N; i++, bits += STRIDE) x[i] = mc_bits_float((uint32_t)bits);
-            mc_kernels_for(cpu)->gelu(N, x, y, NULL);
-            for (int i = 0; i < N; i++) {
-                const double v = (double)x[i], exact = v * erfc(-v / sqrt(2)) / 2;
-                if (isnan(v) || v == -INFINITY)
-                    assert_true(isnan(y[i]));
-                else if (v < -14 || v == INFINITY)
-                    assert_true(v < 0 ? y[i] == 0 : y[i] == INFINITY);
-                else
-                    assert_true(fabs((double)y[i] - exact) <= 1.5e-7 * fmax(fabs(v), 1e-30));
-            }
-        }
-    }
+    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++) sweep(mc_kernels_for(cpu)->gelu, check_gelu);
 }
 
 static void test_errors_stay_within_the_stated_bounds(void **state)
