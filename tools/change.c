@@ -23,6 +23,18 @@ static int set_given(const struct arguments *args, struct mc_recipe *recipe, int
     return MC_OK;
 }
 
+/* Latency and zstd's figure take seconds of a large model: only for those who keep the figures or judge by them. */
+static const char *what_to_measure(const struct arguments *args)
+{
+    if (argument_given(args, "measure")) return argument_text(args, "measure");
+    size_t n;
+    const struct mc_option *gates = verb_options(args->verb, 2, &n);
+    bool judged = false;
+    for (int i = 0; i < args->n_given; i++)
+        judged = judged || (gates && args->given[i].option >= gates && args->given[i].option < gates + n);
+    return judged || argument_given(args, "data") || argument_given(args, "json") ? "all" : "counts";
+}
+
 static int set_common(const struct arguments *args, struct mc_recipe *recipe, const char *model, struct mc_error *err)
 {
     int rc = mc_recipe_set_text(recipe, "model", model, args->verb->name, err);
@@ -30,6 +42,7 @@ static int set_common(const struct arguments *args, struct mc_recipe *recipe, co
         rc = mc_recipe_set_text(recipe, "data", argument_text(args, "data"), "--data", err);
     if (rc == MC_OK && argument_given(args, "dims"))
         rc = mc_recipe_set_text(recipe, "dims", argument_text(args, "dims"), "--dims", err);
+    if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "measure", what_to_measure(args), "--measure", err);
     if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "output.model", argument_text(args, "output"), "--output", err);
     return rc;
 }

@@ -11,6 +11,15 @@
          "NAME=N,...", NULL,                                                                                           \
          NULL,         NULL,                                                                                           \
          NULL,         "what open dimensions of the inputs are to be while it is worked on: height=48,x.3=320"},       \
+        {"measure",                                                                                                    \
+         MC_OPTION_CHOICE,                                                                                             \
+         "WHAT",                                                                                                       \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "counts|sizes|all",                                                                                           \
+         NULL,                                                                                                         \
+         "parameters, MACs, bytes; also what zstd makes of them; also latency (counts; all with --data, --json or a "  \
+         "gate)"},                                                                                                     \
     {                                                                                                                  \
         "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
             "data set to train on and to measure with: glyphs, mnist:DIR, csv:FILE, with options"                      \

@@ -1,4 +1,5 @@
 /* file.c - reading whole files and replacing whole files; see file.h. */
+#define _GNU_SOURCE /* sync_file_range */
 #include "base/file.h"
 
 #include <errno.h>
@@ -145,6 +146,16 @@ int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, str
 {
     if (length == 0 || fwrite(bytes, 1, length, out->stream) == length) return MC_OK;
     return mc_error_errno(err, errno, "write", out->path);
+}
+
+int mc_file_flush(struct mc_file_out *out, struct mc_error *err)
+{
+    if (fflush(out->stream) != 0) return mc_error_errno(err, errno, "write", out->path);
+#ifdef SYNC_FILE_RANGE_WRITE
+    /* Whoever settles waits for the disk; what is done until then is not waited for. */
+    if (out->temporary) sync_file_range(fileno(out->stream), 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
+    return MC_OK;
 }
 
 int mc_file_settle(struct mc_file_out *out, struct mc_error *err)

@@ -31,6 +31,8 @@ struct mc_file_out {
 /* Start writing `path`. MC_ERR_USAGE if it exists and `overwrite` is false. */
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err);
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
+/* What was written so far can be read from the temporary; it is on its way to the disk. */
+int mc_file_flush(struct mc_file_out *out, struct mc_error *err);
 /* Everything that can fail for want of room: flush and sync, but no rename yet. Several files are settled before the
  * first is committed, so that all appear or none. The caller aborts after a failure. */
 int mc_file_settle(struct mc_file_out *out, struct mc_error *err);

@@ -4,6 +4,9 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+/* Fewer elements are counted by one thread. */
+#define PARALLEL_COUNT (1 << 17)
+
 struct counter {
     struct mc_model_cost *total;
     const struct mc_facts *facts;
@@ -18,6 +21,7 @@ int64_t mc_tensor_nonzeros(const struct mc_tensor *tensor)
     int64_t nonzeros = 0;
     if (tensor->dtype == MC_FLOAT) { /* nearly all that there is, and there is much of it */
         const float *x = tensor->data;
+#pragma omp parallel for simd reduction(+ : nonzeros) if (n > PARALLEL_COUNT)
         for (int64_t i = 0; i < n; i++) nonzeros += x[i] != 0;
     } else {
         for (int64_t i = 0; i < n; i++) nonzeros += mc_tensor_get_f64(tensor, i) != 0;

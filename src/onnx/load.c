@@ -86,28 +86,30 @@ static int build(struct mc_model **model, struct mc_message *message, const char
     return rc;
 }
 
+int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
+                      struct mc_error *err)
+{
+    struct mc_message *message;
+    int rc = file->length > 0 ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "the file is empty");
+    if (rc == MC_OK) rc = mc_message_unpack(&message, &onnx__model_proto__descriptor, file, err);
+    if (rc == MC_OK) rc = build(model, message, dir, name, err);
+    return rc < 0 ? mc_error_wrap(err, rc, "cannot load '%s'", name) : MC_OK;
+}
+
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,
                        struct mc_error *err)
 {
-    struct mc_message *message;
-    int rc = length > 0 ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "the file is empty");
-    if (rc == MC_OK) rc = mc_message_unpack_bytes(&message, &onnx__model_proto__descriptor, bytes, length, err);
-    if (rc == MC_OK) rc = build(model, message, dir, name, err);
-    return rc < 0 ? mc_error_wrap(err, rc, "cannot load '%s'", name) : MC_OK;
+    return mc_onnx_load_view(model, &(struct mc_file_view){.data = bytes, .length = length}, dir, name, err);
 }
 
 int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err)
 {
     struct mc_file_view file;
-    struct mc_message *message;
     int rc = mc_file_open(&file, path, MC_GUARD_MAX_BYTES, err);
     if (rc < 0) return rc; /* the error names the file */
     char *dir = mc_path_dir(path);
-    rc = !dir               ? mc_error_memory(err)
-         : file.length == 0 ? mc_error_set(err, MC_ERR_INPUT, "the file is empty")
-                            : mc_message_unpack(&message, &onnx__model_proto__descriptor, &file, err);
+    rc = dir ? mc_onnx_load_view(model, &file, dir, path, err) : mc_error_memory(err);
     mc_file_close(&file); /* the message has all that is needed of it */
-    if (rc == MC_OK) rc = build(model, message, dir, path, err);
     mc_free(dir);
-    return rc < 0 ? mc_error_wrap(err, rc, "cannot load '%s'", path) : MC_OK;
+    return rc;
 }

@@ -10,6 +10,7 @@
 #ifndef MC_ONNX_ONNX_H
 #define MC_ONNX_ONNX_H
 
+#include "base/file.h"
 #include "graph/graph.h"
 
 /* Load a model of at most 2 GiB - 1; external data beside it may be larger. Does not bind operators. Parameters have
@@ -20,6 +21,9 @@ int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err
 /* From memory; external data are looked up in `dir` (NULL: refused). `name` stands in messages. */
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,
                        struct mc_error *err);
+/* The same from a view of a file; of one that is mapped, the pages are given back while it is read. */
+int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
+                      struct mc_error *err);
 
 /* Put the bodies of the functions that the model's file brings along in the place of the nodes that call them, in
  * graphs within too, so that what is left are operators. `known` (mc_ops_find) finds an operator that is here: a
@@ -54,7 +58,14 @@ struct mc_onnx_save_options {
  * MC_ERR_UNSUPPORTED if the message is too long even with all initializers outside, MC_ERR_SYSTEM. */
 int mc_onnx_save(const struct mc_model *model, const char *path, const struct mc_onnx_save_options *options,
                  struct mc_error *err);
-/* Into fresh memory (mc_free); for size reports without a file. */
+/* The message into a file that the caller has begun; *length is what it takes. MC_ERR_UNSUPPORTED over 2 GiB. */
+int mc_onnx_save_into(const struct mc_model *model, struct mc_file_out *out, size_t *length, struct mc_error *err);
+/* Would it be these very bytes? */
+int mc_onnx_save_matches(const struct mc_model *model, const struct mc_file_view *file, bool *same,
+                         struct mc_error *err);
+/* How long would it be? */
+int mc_onnx_save_size(const struct mc_model *model, size_t *length, struct mc_error *err);
+/* Into fresh memory (mc_free). */
 int mc_onnx_save_bytes(const struct mc_model *model, unsigned char **bytes, size_t *length, struct mc_error *err);
 
 /* One tensor as a TensorProto file (.pb) or a NumPy file (.npy, format 1 to 3, little endian, C order). */

@@ -48,6 +48,60 @@ static int check_length(size_t length, struct mc_error *err)
                         MC_GUARD_MAX_BYTES);
 }
 
+int mc_onnx_save_into(const struct mc_model *model, struct mc_file_out *out, size_t *length, struct mc_error *err)
+{
+    struct mc_writer w;
+    Onnx__ModelProto *proto;
+    mc_writer_init(&w, model);
+    int rc = mc_write_model(&w, &proto, err);
+    if (rc == MC_OK) {
+        *length = onnx__model_proto__get_packed_size(proto);
+        rc = check_length(*length, err);
+    }
+    if (rc == MC_OK && out) rc = write_message(proto, out, err);
+    mc_writer_finish(&w);
+    return rc;
+}
+
+/* --- comparing --- */
+
+struct comparison {
+    ProtobufCBuffer base; /* first: protobuf-c hands it back */
+    const struct mc_file_view *file;
+    size_t at;
+    bool same;
+};
+
+enum { FORGET_BYTES = 1 << 20 }; /* after so many bytes of a mapped file at once, its pages are given back */
+
+static void compare_with_file(ProtobufCBuffer *base, size_t length, const uint8_t *bytes)
+{
+    struct comparison *c = (struct comparison *)base;
+    c->same = c->same && length <= c->file->length - c->at && memcmp(c->file->data + c->at, bytes, length) == 0;
+    if (!c->same) return;
+    c->at += length;
+    if (length >= FORGET_BYTES) mc_file_forget(c->file);
+}
+
+int mc_onnx_save_matches(const struct mc_model *model, const struct mc_file_view *file, bool *same,
+                         struct mc_error *err)
+{
+    struct mc_writer w;
+    Onnx__ModelProto *proto;
+    struct comparison c = {.base = {compare_with_file}, .file = file, .same = true};
+    mc_writer_init(&w, model);
+    const int rc = mc_write_model(&w, &proto, err);
+    if (rc == MC_OK) onnx__model_proto__pack_to_buffer(proto, &c.base);
+    *same = c.same && c.at == file->length;
+    mc_writer_finish(&w);
+    return rc;
+}
+
+int mc_onnx_save_size(const struct mc_model *model, size_t *length, struct mc_error *err)
+{
+    return mc_onnx_save_into(model, NULL, length, err);
+}
+
 int mc_onnx_save_bytes(const struct mc_model *model, unsigned char **bytes, size_t *length, struct mc_error *err)
 {
     struct mc_writer w;

@@ -200,17 +200,23 @@ static int make_own(struct mc_value *v, struct mc_error *err)
     return rc;
 }
 
+/* Fewer elements are zeroed by one thread. */
+#define PARALLEL_COUNT (1 << 17)
+
 static void write_zeros(struct mc_tensor *t, const unsigned char *keep)
 {
-    const size_t count = (size_t)mc_tensor_count(t), size = (size_t)mc_dtype_bits(t->dtype) / 8;
+    const int64_t count = mc_tensor_count(t);
+    const size_t size = (size_t)mc_dtype_bits(t->dtype) / 8;
     unsigned char *bytes = t->data;
     if (t->dtype == MC_FLOAT) {
         uint32_t *words = t->data;
-        for (size_t i = 0; i < count; i++) words[i] &= 0U - keep[i];
+#pragma omp parallel for simd if (count > PARALLEL_COUNT)
+        for (int64_t i = 0; i < count; i++) words[i] &= 0U - keep[i];
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (!keep[i]) memset(bytes + i * size, 0, size);
+#pragma omp parallel for if (count > PARALLEL_COUNT)
+    for (int64_t i = 0; i < count; i++)
+        if (!keep[i]) memset(bytes + (size_t)i * size, 0, size);
 }
 
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err)

@@ -62,6 +62,19 @@ static int list_stretches(const struct mc_candidates *c, int n, struct stretch *
     return 0;
 }
 
+/* Lower bits of the keys that are in one bin. Most rows of keys have none there, which is seen all at once. */
+static void count_within(const uint32_t *keys, int64_t n, uint32_t bin, int64_t *histogram)
+{
+    enum { ROW = 64 };
+    for (int64_t begin = 0; begin < n; begin += ROW) {
+        const int64_t end = n - begin < ROW ? n : begin + ROW;
+        uint32_t any = 0;
+        for (int64_t i = begin; i < end; i++) any |= (uint32_t)(keys[i] >> LOW_BITS == bin);
+        for (int64_t i = begin; any && i < end; i++)
+            if (keys[i] >> LOW_BITS == bin) histogram[keys[i] & ((1u << LOW_BITS) - 1)]++;
+    }
+}
+
 /* Add the keys of a stretch to a histogram: of the upper bits (bin < 0), or of the lower bits within one bin. */
 static void count_keys(const struct mc_candidates *c, const struct stretch *s, int64_t bin, int64_t *histogram)
 {
@@ -69,12 +82,10 @@ static void count_keys(const struct mc_candidates *c, const struct stretch *s, i
     for (int64_t done = 0; done < s->n; done += CHUNK) {
         const int64_t n = s->n - done < CHUNK ? s->n - done : CHUNK;
         load_keys(c[s->tensor].tensor, s->begin + done, n, keys);
-        if (bin < 0) {
+        if (bin >= 0)
+            count_within(keys, n, (uint32_t)bin, histogram);
+        else
             for (int64_t i = 0; i < n; i++) histogram[keys[i] >> LOW_BITS]++;
-        } else {
-            for (int64_t i = 0; i < n; i++)
-                if (keys[i] >> LOW_BITS == (uint64_t)bin) histogram[keys[i] & ((1u << LOW_BITS) - 1)]++;
-        }
     }
 }
 

@@ -237,7 +237,7 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     mc_record_set_text(record, "program", "compress " MC_VERSION);
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     put_interface(model, record);
-    rc = mc_measure_model(model, &runtime, false, record, err);
+    rc = mc_measure_model(model, &runtime, MC_MEASURE_SIZES, record, err);
     if (rc < 0) return rc;
     put_functions(model, record);
     rc = mc_flat_init(&flat, model, err);

@@ -29,15 +29,15 @@ static int put_zstd(const unsigned char *bytes, size_t length, struct mc_record 
     return MC_OK;
 }
 
-static int put_bytes(const struct mc_model *model, struct mc_record *into, struct mc_error *err)
+static int put_bytes(const struct mc_model *model, bool packed, struct mc_record *into, struct mc_error *err)
 {
-    unsigned char *bytes;
+    unsigned char *bytes = NULL;
     size_t length;
-    int rc = mc_onnx_save_bytes(model, &bytes, &length, err);
+    int rc = packed ? mc_onnx_save_bytes(model, &bytes, &length, err) : mc_onnx_save_size(model, &length, err);
     if (rc == MC_ERR_UNSUPPORTED) return MC_OK; /* over 2 GiB: no such file */
     if (rc < 0) return rc;
     mc_record_set_int(into, "bytes", (int64_t)length);
-    rc = put_zstd(bytes, length, into, err);
+    if (packed) rc = put_zstd(bytes, length, into, err);
     mc_free(bytes);
     return rc;
 }
@@ -127,8 +127,8 @@ static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *
 
 /* --- all of it --- */
 
-int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, bool timed, struct mc_record *into,
-                     struct mc_error *err)
+int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, enum mc_measuring what,
+                     struct mc_record *into, struct mc_error *err)
 {
     const struct mc_dims dims = {.batch = 1};
     struct mc_facts facts = {0};
@@ -142,8 +142,8 @@ int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runt
     if (rc < 0) goto done;
     put_counts(cost.parameters, cost.nonzeros, into);
     if (cost.n_unknown == 0) mc_record_set_int(into, "macs", cost.cost.macs);
-    rc = put_bytes(model, into, err);
-    if (rc == MC_OK && timed) rc = put_latency(flat.model, runtime, &node_ns, into, err);
+    rc = put_bytes(model, what >= MC_MEASURE_SIZES, into, err);
+    if (rc == MC_OK && what >= MC_MEASURE_ALL) rc = put_latency(flat.model, runtime, &node_ns, into, err);
     if (rc == MC_OK) put_layers(&cost, &facts, node_ns, into);
 done:
     mc_free(node_ns);

@@ -11,12 +11,19 @@
 #include "metric/metric.h"
 #include "report/record.h"
 
-/* parameters, nonzeros, sparsity; macs for one sample (where the model leaves the batch open); bytes of the ONNX file
- * with all data inside, bytes_zstd of that file compressed by zstd at level 9; layers. What cannot be known is left
- * out: macs when an operator is unknown, bytes of a model over 2 GiB. `timed`: latency_ms of a batch of one (the median
- * of a third of a second), and time_ms per layer, if the model can be run. The model's operators must be bound. */
-int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, bool timed, struct mc_record *into,
-                     struct mc_error *err);
+/* How much is measured; each level takes seconds of a large model more than the one before. */
+enum mc_measuring {
+    MC_MEASURE_COUNTS, /* parameters, nonzeros, sparsity; macs for one sample (where the model leaves the batch open);
+                        * bytes of the ONNX file with all data inside; layers */
+    MC_MEASURE_SIZES,  /* and bytes_zstd of that file compressed by zstd at level 9 */
+    MC_MEASURE_ALL,    /* and latency_ms of a batch of one (the median of a third of a second), and time_ms per layer,
+                        * if the model can be run */
+};
+
+/* What cannot be known is left out: macs when an operator is unknown, bytes of a model over 2 GiB. The model's
+ * operators must be bound. */
+int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, enum mc_measuring what,
+                     struct mc_record *into, struct mc_error *err);
 
 /* samples, loss; accuracy, accuracy_low, accuracy_high, precision, recall, f1; or mse, mae, r2. Nothing for no
  * samples. */

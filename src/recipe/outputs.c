@@ -55,19 +55,25 @@ static int make_dir(struct mc_outputs *outputs, struct mc_error *err)
     return errno == EEXIST ? MC_OK : mc_error_errno(err, errno, "create", outputs->dir);
 }
 
-int mc_outputs_add(struct mc_outputs *outputs, const char *path, const void *bytes, size_t length, struct mc_error *err)
+int mc_outputs_begin(struct mc_outputs *outputs, const char *path, struct mc_file_out **file, struct mc_error *err)
 {
     assert(outputs->n < MC_MOST_OUTPUTS);
     int rc = make_dir(outputs, err);
     if (rc < 0) return rc;
     char *full = mc_outputs_path(outputs, path);
     if (!full) return mc_error_memory(err);
-    struct mc_file_out *file = &outputs->files[outputs->n];
-    rc = mc_file_create(file, full, outputs->overwrite, err);
+    *file = &outputs->files[outputs->n];
+    rc = mc_file_create(*file, full, outputs->overwrite, err);
     mc_free(full);
-    if (rc < 0) return rc;
-    outputs->n++;
-    rc = mc_file_write(file, bytes, length, err);
+    if (rc == MC_OK) outputs->n++;
+    return rc;
+}
+
+int mc_outputs_add(struct mc_outputs *outputs, const char *path, const void *bytes, size_t length, struct mc_error *err)
+{
+    struct mc_file_out *file = NULL;
+    int rc = mc_outputs_begin(outputs, path, &file, err);
+    if (rc == MC_OK) rc = mc_file_write(file, bytes, length, err);
     return rc == MC_OK ? mc_file_settle(file, err) : rc;
 }
 

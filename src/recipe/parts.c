@@ -14,6 +14,8 @@ const struct mc_option mc_recipe_top_options[] = {
     {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
      "what open dimensions of the inputs are to be while it is worked on: height=48,x.3=320"},
     {"seed", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "seed of all that is random"},
+    {"measure", MC_OPTION_CHOICE, "WHAT", "all", NULL, "counts|sizes|all", NULL,
+     "of each stage: parameters, MACs, bytes; also what zstd makes of them; also latency"},
 };
 const size_t mc_recipe_top_options_count = MC_COUNT(mc_recipe_top_options);
 

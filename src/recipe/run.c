@@ -145,7 +145,8 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
 
 static int measure(struct run *run, bool metrics, struct mc_record *into, struct mc_error *err)
 {
-    int rc = mc_measure_model(run->job.model, &run->job.runtime, true, into, err);
+    const enum mc_measuring what = (enum mc_measuring)mc_settings_integer(&run->work.top, "measure");
+    int rc = mc_measure_model(run->job.model, &run->job.runtime, what, into, err);
     if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
     struct mc_metrics figures;
     rc = mc_evaluate(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, &run->job.runtime, &figures, err);
@@ -248,26 +249,56 @@ static void record_output(struct run *run, const char *kind, const char *path, s
     mc_free(full);
 }
 
-/* A model in one file is checked from the bytes that go there. One over 2 GiB has its data beside it and is written at
- * the end, by commit_large. */
+/* Has no step touched anything but the contents of initializers? */
+static bool same_graph(const struct run *run)
+{
+    for (int i = 0; i < run->work.n_steps; i++) {
+        const struct mc_work_step *step = &run->work.steps[i];
+        if (!step->kind->keeps_graph || !step->kind->keeps_graph(&step->settings)) return false;
+    }
+    return !run->untrained;
+}
+
+/* Check what stands in a file that was begun, or, of a pipe, what would. */
+static int check_written(struct run *run, const struct mc_file_out *out, struct mc_error *err)
+{
+    struct mc_record *check = mc_record_object(run->record, "self_check");
+    struct mc_file_view view = {0};
+    unsigned char *bytes = NULL;
+    int rc = out->temporary ? mc_file_open(&view, out->temporary, SIZE_MAX, err)
+                            : mc_onnx_save_bytes(run->job.model, &bytes, &view.length, err);
+    if (bytes) view.data = bytes;
+    if (rc == MC_OK) rc = mc_selfcheck(run->job.model, &view, same_graph(run), &run->job.runtime, check, err);
+    mc_file_close(&view);
+    return rc;
+}
+
+static int write_model(struct run *run, const char *path, size_t *length, struct mc_error *err)
+{
+    struct mc_file_out *out = NULL;
+    int rc = mc_outputs_begin(&run->outputs, path, &out, err);
+    if (rc == MC_OK && !out->temporary) rc = check_written(run, out, err);
+    if (rc == MC_OK) rc = mc_onnx_save_into(run->job.model, out, length, err);
+    if (rc == MC_OK) rc = mc_file_flush(out, err);
+    if (rc == MC_OK && out->temporary) rc = check_written(run, out, err);
+    return rc == MC_OK ? mc_file_settle(out, err) : rc;
+}
+
+/* A model in one file is checked as it stands there, or would, before it gets its name. One over 2 GiB has its data
+ * beside it and is written at the end, by commit_large. */
 static int add_model(struct run *run, bool *large, struct mc_error *err)
 {
     const char *path = mc_settings_text(&run->work.output, "model");
-    unsigned char *bytes = NULL;
     size_t length = 0;
     *large = false;
     if (!path || (!run->held && !mc_settings_flag(&run->work.output, "always"))) return MC_OK;
-    int rc = mc_onnx_save_bytes(run->job.model, &bytes, &length, err);
-    if (rc == MC_ERR_UNSUPPORTED) {
-        *large = true;
-        record_output(run, "model", path, 0);
-        return MC_OK;
-    }
-    struct mc_record *check = mc_record_object(run->record, "self_check");
-    if (rc == MC_OK) rc = mc_selfcheck(run->job.model, bytes, length, &run->job.runtime, check, err);
-    if (rc == MC_OK) rc = mc_outputs_add(&run->outputs, path, bytes, length, err);
-    if (rc == MC_OK) record_output(run, "model", path, length);
-    mc_free(bytes);
+    int rc = mc_onnx_save_size(run->job.model, &length, err);
+    *large = rc == MC_ERR_UNSUPPORTED;
+    if (*large)
+        rc = MC_OK;
+    else if (rc == MC_OK)
+        rc = write_model(run, path, &length, err);
+    if (rc == MC_OK) record_output(run, "model", path, *large ? 0 : length);
     return rc;
 }
 

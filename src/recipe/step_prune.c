@@ -170,6 +170,11 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
     return (is_channel(settings) ? prune_channel : prune_magnitude)(job, settings, section, err);
 }
 
+static bool keeps_graph(const struct mc_settings *settings)
+{
+    return !is_channel(settings) && !needs_data(settings);
+}
+
 #define MAGNITUDE "method=magnitude"
 #define CHANNEL "method=channel"
 
@@ -205,6 +210,7 @@ const struct mc_step_kind mc_step_prune = {
     .options = options,
     .n_options = MC_COUNT(options),
     .needs_data = needs_data,
+    .keeps_graph = keeps_graph,
     .check = check,
     .run = run,
 };

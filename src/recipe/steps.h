@@ -30,6 +30,8 @@ struct mc_step_kind {
     bool (*needs_data)(const struct mc_settings *settings);
     /* Does it need the model as it was before the first step? NULL: never. */
     bool (*needs_original)(const struct mc_settings *settings);
+    /* Does such a step change nothing but what initializers contain? NULL: it may. */
+    bool (*keeps_graph)(const struct mc_settings *settings);
     /* What the table of options cannot say: MC_ERR_USAGE, and *option names the option that is meant. May be NULL. */
     int (*check)(const struct mc_settings *settings, const char **option, struct mc_error *err);
     /* Do it. `section` gets what was done. After a failure the job's model may be anything. */

@@ -82,6 +82,31 @@ static void test_steps_shrink_the_model_and_the_record_says_by_how_much(void **s
     mc_recipe_destroy(recipe);
 }
 
+static void test_measuring_stops_at_what_was_asked_for(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune", "{sparsity: 0.5}");
+    set(recipe, "measure", "counts");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const int64_t bytes = mc_record_get_int(r, "final.bytes", -1);
+    assert_int_equal(bytes, mc_record_get_int(r, "outputs.0.bytes", -2));
+    assert_null(mc_record_get(r, "final.bytes_zstd"));
+    assert_null(mc_record_get(r, "final.latency_ms"));
+    mc_record_destroy(r);
+
+    set(recipe, "measure", "sizes");
+    set(recipe, "output.model", "again.onnx");
+    set(recipe, "output.report", "[md]");
+    assert_ok(run(state, recipe, &r, &err), err);
+    assert_int_equal(mc_record_get_int(r, "final.bytes", -1), bytes);
+    assert_in_range(mc_record_get_int(r, "final.bytes_zstd", -1), 1, bytes - 1);
+    assert_null(mc_record_get(r, "final.latency_ms"));
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
 static void test_a_gate_that_fails_hands_out_the_record_and_writes_no_model(void **state)
 {
     struct mc_recipe *recipe = make_recipe(state);
@@ -212,6 +237,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_steps_shrink_the_model_and_the_record_says_by_how_much),
+        IN_SCRATCH(test_measuring_stops_at_what_was_asked_for),
         IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
         IN_SCRATCH(test_zeros_survive_later_training),
         IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),
