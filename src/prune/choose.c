@@ -97,14 +97,15 @@ struct chooser {
     struct mc_error *err;
 };
 
-/* Why a group has to stay; NULL: it may go. */
-static const char *objection(const struct chooser *k, const struct mc_group *group)
+const char *mc_choice_objection(const struct mc_coupling *coupling, const struct mc_shrink_options *options,
+                                const struct mc_group *group, const struct mc_node **by)
 {
+    *by = group->frozen_why ? group->frozen_by : NULL;
     if (group->frozen_why) return group->frozen_why;
     for (int s = 0; s < group->n_slices; s++) {
         const struct mc_slice *slice = &group->slices[s];
-        if (slice->n == mc_coupling_extent(k->coupling, slice->value, slice->axis)) return "it is the whole of an axis";
-        if (mc_excluded(k->options->exclude, slice->value->name)) return "excluded by name";
+        if (slice->n == mc_coupling_extent(coupling, slice->value, slice->axis)) return "it is the whole of an axis";
+        if (mc_excluded(options->exclude, slice->value->name)) return "excluded by name";
     }
     return NULL;
 }
@@ -144,10 +145,11 @@ static void add_to_family(struct chooser *k, int g)
     const struct mc_group *group = mc_coupling_group(k->coupling, g);
     struct mc_family *family = &k->choice->families[group->family];
     family->n_groups++;
-    const char *why = objection(k, group);
+    const struct mc_node *by;
+    const char *why = mc_choice_objection(k->coupling, k->options, group, &by);
     if (why && family->n_free == 0 && !family->why) {
         family->why = why;
-        family->by = why == group->frozen_why ? group->frozen_by : NULL;
+        family->by = by;
     }
     if (!family->tensor || (!why && family->n_free == 0)) {
         const struct mc_slice *slice = main_slice(k->coupling, group);
@@ -423,6 +425,18 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
         if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
     if (rc < 0) mc_choice_finish(choice);
     return rc;
+}
+
+int64_t mc_choice_count(const struct mc_choice *choice, const struct mc_coupling *coupling, const struct mc_value *v,
+                        int axis)
+{
+    const int64_t extent = mc_coupling_extent(coupling, v, axis);
+    int64_t n = 0;
+    for (int64_t i = 0; i < extent; i++) {
+        const int group = mc_coupling_group_of(coupling, v, axis, i);
+        n += group >= 0 && choice->goes[group];
+    }
+    return n;
 }
 
 void mc_choice_finish(struct mc_choice *choice)

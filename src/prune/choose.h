@@ -34,6 +34,13 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
               struct mc_error *err);
 void mc_choice_finish(struct mc_choice *choice);
 
+/* Indices of an axis that go with the chosen groups. */
+int64_t mc_choice_count(const struct mc_choice *choice, const struct mc_coupling *coupling, const struct mc_value *v,
+                        int axis);
+/* Why a group has to stay, and the node that says so (NULL: none does); NULL: it may go. */
+const char *mc_choice_objection(const struct mc_coupling *coupling, const struct mc_shrink_options *options,
+                                const struct mc_group *group, const struct mc_node **by);
+
 /* Multiply-accumulates of the model without the groups for which `goes` says so (NULL: of all of it). */
 int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_facts *facts,
                    const struct mc_coupling *coupling, const bool *goes, struct mc_error *err);

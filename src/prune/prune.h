@@ -69,12 +69,15 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  *
  * `section` (may be NULL) gets
  * - groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
- * - families: [{tensor, axis, width, width_after, groups_before, groups_after, tensors}]: what was cut; `tensor` makes
- *   the channels, `tensors` are all parameters that are tied to it
+ * - families: [{tensor, axis, width, width_after, groups_before, groups_after, score_least, score_removed, score_most,
+ *   tensors}]: what was cut; `tensor` makes the channels, `tensors` are all parameters that are tied to it, scores are
+ *   the criterion's: least and largest of the groups that may go, and the largest of those that went
  * - frozen: [{tensor, axis, width, why, node}]: what had to stay
  * - twin: {checked, max_difference, max_output}, or {checked: false, why} where the model cannot be run here
  *
- * `explain` (may be NULL) gets groups: [{family, slices: [{tensor, axis, indices}]}], in terms of the original model.
+ * `explain` (may be NULL) gets groups: [{family, verdict: "removed", score, slices: [{tensor, axis, indices}]}], in
+ * terms of the original model; kept: the same of groups that stay, with why and node where they have to; frozen, as
+ * above.
  *
  * Errors: MC_ERR_USAGE (options; a `macs` that cannot be reached), MC_ERR_UNSUPPORTED (nothing may go: says why). */
 int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,

@@ -8,10 +8,8 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "prune/choose.h"
+#include "prune/explain.h"
 #include "prune/importance.h"
-#include "prune/twin.h"
-#include "prune/unshare.h"
 #include "run/plan.h"
 
 void mc_shrink_options_init(struct mc_shrink_options *options)
@@ -31,6 +29,7 @@ struct shrink {
     struct mc_unshared unshared;
     struct mc_facts facts;
     struct mc_coupling *coupling;
+    double *importance; /* by group */
     struct mc_choice choice;
     struct mc_residues residues;
     struct mc_twin twin;
@@ -42,6 +41,7 @@ static void finish(struct shrink *s)
 {
     mc_residues_finish(&s->residues);
     mc_choice_finish(&s->choice);
+    mc_free(s->importance);
     mc_coupling_destroy(s->coupling);
     mc_facts_finish(&s->facts);
     mc_unshared_finish(&s->unshared);
@@ -75,12 +75,10 @@ static int analyse(struct shrink *s, const struct mc_model *model, struct mc_err
 
 static int choose(struct shrink *s, struct mc_error *err)
 {
-    double *importance = MC_NEW_ARRAY(double, mc_coupling_n_groups(s->coupling));
-    if (!importance) return mc_error_memory(err);
-    int rc = mc_importance(s->work, s->coupling, s->options->criterion, s->options->seed, importance, err);
-    if (rc == 0) rc = mc_choose(&s->choice, s->work, &s->facts, s->coupling, importance, s->options, err);
-    mc_free(importance);
-    return rc;
+    s->importance = MC_NEW_ARRAY(double, mc_coupling_n_groups(s->coupling));
+    if (!s->importance) return mc_error_memory(err);
+    const int rc = mc_importance(s->work, s->coupling, s->options->criterion, s->options->seed, s->importance, err);
+    return rc < 0 ? rc : mc_choose(&s->choice, s->work, &s->facts, s->coupling, s->importance, s->options, err);
 }
 
 static int find_constants(struct shrink *s, struct mc_error *err)
@@ -95,18 +93,6 @@ static int find_constants(struct shrink *s, struct mc_error *err)
     return 0;
 }
 
-/* Indices of an axis that go with the chosen groups. */
-static int64_t count_going(const struct shrink *s, const struct mc_value *v, int axis)
-{
-    const int64_t extent = mc_coupling_extent(s->coupling, v, axis);
-    int64_t n = 0;
-    for (int64_t i = 0; i < extent; i++) {
-        const int group = mc_coupling_group_of(s->coupling, v, axis, i);
-        n += group >= 0 && s->choice.goes[group];
-    }
-    return n;
-}
-
 /* Every computed shape that was known must be what is left of it; where a rule promised more than it held, this says so
  * even for models that cannot be run. */
 static int check_shapes(const struct shrink *s, struct mc_error *err)
@@ -118,7 +104,7 @@ static int check_shapes(const struct shrink *s, struct mc_error *err)
         const struct mc_value *now = s->small->values[id];
         if (!v || !now || !now->producer || s->facts.of[id].dtype == MC_UNDEFINED) continue;
         struct mc_shape expected = s->facts.of[id].shape;
-        for (int a = 0; a < expected.rank; a++) expected.dim[a] -= count_going(s, v, a);
+        for (int a = 0; a < expected.rank; a++) expected.dim[a] -= mc_choice_count(&s->choice, s->coupling, v, a);
         if (facts.of[id].dtype != MC_UNDEFINED && mc_shape_equal(&facts.of[id].shape, &expected)) continue;
         char is[160] = "unknown", should[160];
         if (facts.of[id].dtype != MC_UNDEFINED) mc_shape_text(&facts.of[id].shape, is, sizeof(is));
@@ -138,85 +124,20 @@ static int cut(struct shrink *s, struct mc_error *err)
     return rc;
 }
 
-/* --- the record --- */
-
-static const char *original_name(const struct shrink *s, const struct mc_value *v)
+static void record(const struct shrink *s, struct mc_record *section, struct mc_record *explain)
 {
-    return v->id < s->unshared.n_values && s->unshared.origin[v->id] ? s->unshared.origin[v->id]->name : v->name;
-}
-
-static void record_family(const struct shrink *s, const struct mc_family *family, struct mc_record *array)
-{
-    struct mc_record *object = mc_record_append_object(array);
-    const int64_t before = mc_coupling_extent(s->coupling, family->tensor, family->axis);
-    mc_record_set_text(object, "tensor", original_name(s, family->tensor));
-    mc_record_set_int(object, "axis", family->axis);
-    mc_record_set_int(object, "width", before);
-    if (family->n_free == 0) {
-        mc_record_set_text(object, "why", family->why);
-        char text[160];
-        mc_record_set_text(object, "node", family->by ? mc_node_text(family->by, text, sizeof(text)) : NULL);
-        return;
-    }
-    mc_record_set_int(object, "width_after", before - count_going(s, family->tensor, family->axis));
-    mc_record_set_int(object, "groups_before", family->n_groups);
-    mc_record_set_int(object, "groups_after", family->n_groups - family->n_removed);
-    struct mc_record *tied = mc_record_array(object, "tensors");
-    const struct mc_group *group = mc_coupling_group(s->coupling, family->free[0]);
-    for (int i = 0; i < group->n_slices; i++)
-        if (mc_coupling_is_parameter(s->coupling, group->slices[i].value))
-            mc_record_append_text(tied, original_name(s, group->slices[i].value));
-}
-
-static void record_families(const struct shrink *s, struct mc_record *section)
-{
-    struct mc_record *families = mc_record_array(section, "families"), *frozen = mc_record_array(section, "frozen");
-    for (int f = 0; f < s->choice.n_families; f++) {
-        const struct mc_family *family = &s->choice.families[f];
-        if (family->tensor && (family->n_free > 0 || family->why))
-            record_family(s, family, family->n_free > 0 ? families : frozen);
-    }
-}
-
-static void record_twin(const struct shrink *s, struct mc_record *section)
-{
-    struct mc_record *twin = mc_record_object(section, "twin");
-    mc_record_set_bool(twin, "checked", s->twin.checked);
-    if (s->twin.checked) {
-        mc_record_set_num(twin, "max_difference", s->twin.max_difference);
-        mc_record_set_num(twin, "max_output", s->twin.max_output);
-    } else {
-        mc_record_set_text(twin, "why", s->twin.why);
-    }
-}
-
-static void record_section(const struct shrink *s, struct mc_record *section)
-{
-    mc_record_set_int(section, "groups_removed", s->choice.n_groups);
-    mc_record_set_int(section, "macs_before", s->choice.macs_before);
-    mc_record_set_int(section, "macs_after", s->choice.macs_after);
-    mc_record_set_int(section, "constants_moved", s->n_moved);
-    if (*s->unmeasured) mc_record_set_text(section, "constants_why", s->unmeasured);
-    record_families(s, section);
-    record_twin(s, section);
-}
-
-static void record_explanation(const struct shrink *s, struct mc_record *explain)
-{
-    struct mc_record *groups = mc_record_array(explain, "groups");
-    for (int i = 0; i < s->choice.n_groups; i++) {
-        const struct mc_group *group = mc_coupling_group(s->coupling, s->choice.groups[i]);
-        struct mc_record *object = mc_record_append_object(groups);
-        mc_record_set_int(object, "family", group->family);
-        struct mc_record *slices = mc_record_array(object, "slices");
-        for (int k = 0; k < group->n_slices; k++) {
-            struct mc_record *slice = mc_record_append_object(slices);
-            mc_record_set_text(slice, "tensor", original_name(s, group->slices[k].value));
-            mc_record_set_int(slice, "axis", group->slices[k].axis);
-            struct mc_record *indices = mc_record_array(slice, "indices");
-            for (int64_t n = 0; n < group->slices[k].n; n++) mc_record_append_int(indices, group->slices[k].indices[n]);
-        }
-    }
+    const struct mc_account account = {
+        .options = s->options,
+        .unshared = &s->unshared,
+        .coupling = s->coupling,
+        .importance = s->importance,
+        .choice = &s->choice,
+        .twin = &s->twin,
+        .n_moved = s->n_moved,
+        .unmeasured = s->unmeasured,
+    };
+    if (section) mc_explain_section(&account, section);
+    if (explain) mc_explain_groups(&account, explain);
 }
 
 int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,
@@ -229,14 +150,9 @@ int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, s
     if (rc == 0) rc = cut(&s, err);
     if (rc == 0) rc = mc_twin_check(&s.twin, s.work, s.small, &s.residues, options, err);
     if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
-    if (rc == 0 && section) {
-        record_section(&s, section);
-        rc = mc_record_check(section, err);
-    }
-    if (rc == 0 && explain) {
-        record_explanation(&s, explain);
-        rc = mc_record_check(explain, err);
-    }
+    if (rc == 0) record(&s, section, explain);
+    if (rc == 0 && section) rc = mc_record_check(section, err);
+    if (rc == 0 && explain) rc = mc_record_check(explain, err);
     if (rc == 0) mc_model_swap(model, s.small);
     finish(&s);
     return rc;

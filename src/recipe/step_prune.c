@@ -198,7 +198,7 @@ static const struct mc_option options[] = {
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,
      "what a removed channel still produced goes into the next bias, or is lost"},
     {"explain", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,
-     "write what was removed as JSON: groups of tensor, axis, indices in the model before"},
+     "write all groups as JSON: tensor, axis, indices in the model before, score, verdict and reason"},
     {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
      "names of tensors that are left alone, with * and ?, separated by commas"},
     MC_FIT_OPTIONS("0", "linear:0.0005", "keep"),

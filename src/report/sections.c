@@ -403,6 +403,65 @@ static void show_epochs(struct printing *p, const struct mc_record *step, const 
     show(p, &grid);
 }
 
+/* Groups of channels that lie along the same axes: what was cut, then what had to stay and who says so. */
+static void show_families_of(struct printing *p, const struct mc_record *families, const char *title)
+{
+    static const struct figure columns[] = {
+        {"axis", "axis", COUNT},
+        {"width", "width", COUNT},
+        {"width_after", "after", COUNT},
+        {"groups_before", "groups", COUNT},
+        {"groups_after", "after", COUNT},
+        {"score_least", "least score", FINE},
+        {"score_removed", "removed to", FINE},
+        {"score_most", "largest", FINE},
+    };
+    struct mc_grid grid;
+    mc_grid_init(&grid, title, 2 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(9), true);
+    mc_grid_add(&grid, "channels of");
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    mc_grid_add(&grid, "tied to");
+    for (size_t i = 0; i < mc_record_size(families); i++) {
+        const struct mc_record *family = mc_record_at(families, i), *tied = mc_record_get(family, "tensors");
+        char text[NUMBER_TEXT];
+        mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
+        for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", figure_text(&columns[c], family, text));
+        mc_grid_add(&grid, "%zu tensors", mc_record_size(tied));
+    }
+    show(p, &grid);
+}
+
+static void show_frozen_of(struct printing *p, const struct mc_record *frozen, const char *title)
+{
+    struct mc_grid grid;
+    mc_grid_init(&grid, title, 5, MC_GRID_TEXT(0) | MC_GRID_TEXT(3) | MC_GRID_TEXT(4), true);
+    static const char *const heads[] = {"channels of", "axis", "width", "because", "node"};
+    for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
+    for (size_t i = 0; i < mc_record_size(frozen); i++) {
+        const struct mc_record *family = mc_record_at(frozen, i);
+        char text[NUMBER_TEXT];
+        mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
+        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(family, "axis", 0), text));
+        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(family, "width", 0), text));
+        mc_grid_add(&grid, "%s", mc_record_get_text(family, "why", ""));
+        mc_grid_add(&grid, "%s", mc_record_get_text(family, "node", ""));
+    }
+    show(p, &grid);
+}
+
+static void show_families(struct printing *p)
+{
+    const struct mc_record *steps = mc_record_get(p->record, "steps");
+    for (size_t i = 0; p->details && i < mc_record_size(steps); i++) {
+        const struct mc_record *step = mc_record_at(steps, i);
+        char title[64];
+        snprintf(title, sizeof title, "Channels in step %zu", i + 1);
+        show_families_of(p, mc_record_get(step, "families"), title);
+        snprintf(title, sizeof title, "Kept whole in step %zu", i + 1);
+        show_frozen_of(p, mc_record_get(step, "frozen"), title);
+    }
+}
+
 static void show_training(struct printing *p)
 {
     const struct mc_record *steps = mc_record_get(p->record, "steps");
@@ -439,6 +498,7 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_functions(&p);
     show_operators(&p);
     show_abilities(&p);
+    show_families(&p);
     show_training(&p);
     show_layers(&p);
     show_nodes(&p);

@@ -521,6 +521,12 @@ static void test_explanation_names_original_slices(void **state)
     assert_ok(mc_record_create(&explain, &err), err);
     assert_ok(mc_shrink(net.model, &options, NULL, explain, &err), err);
     assert_int_equal(mc_record_size(mc_record_get(explain, "groups")), 1);
+    assert_string_equal(mc_record_get_text(explain, "groups.0.verdict", ""), "removed");
+    assert_true(mc_record_get_num(explain, "groups.0.score", -1) == 0);
+    assert_int_equal(mc_record_size(mc_record_get(explain, "kept")), 3);
+    assert_true(mc_record_get_num(explain, "kept.0.score", -1) > 0);
+    assert_int_equal(mc_record_size(mc_record_get(explain, "frozen")), 2); /* what goes in, what comes out */
+    assert_string_equal(mc_record_get_text(explain, "frozen.0.why", ""), "graph input");
     const struct mc_record *slices = mc_record_get(explain, "groups.0.slices");
     int found = 0;
     for (size_t i = 0; i < mc_record_size(slices); i++) {
