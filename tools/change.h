@@ -22,7 +22,8 @@
          "gate)"},                                                                                                     \
     {                                                                                                                  \
         "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
-            "data set to train on and to measure with: glyphs, mnist:DIR, csv:FILE, with options"                      \
+            "data set to train on and to measure with: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, "  \
+            "images:DIR, with options"                                                                                 \
     }
 
 /* A recipe of the verb's step on `model`, with all that the command line says. */

@@ -1,302 +1,405 @@
-/* csv.c - tables of numbers with a header line (RFC 4180: quotes, doubled quotes, CR LF).
+/* csv.c - tables with a header line as samples.
  *
  * One column is what is to be learnt: `label=NAME` a class (any text; classes are numbered in sorted order),
- * `target=NAME` a number; without either, the last column is the label. All others are features and must be
- * numbers. Errors name line, column and the offending text.
+ * `target=NAME+…` numbers; without either, the last column is the label. All others are features. What a feature is, is
+ * decided from the training samples: a column in which no value is a number holds categories, one feature each; a
+ * column of numbers is a feature as it stands; one of both is a mistake and its first word is named, unless
+ * `categorical=NAME` says that its numbers are names. Errors name line, column and the offending text.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/suggest.h"
+#include "data/cells.h"
 #include "data/source.h"
 
-enum { MAX_COLUMNS = 65536, MAX_CLASSES = 65536 };
-static const size_t max_file_bytes = (size_t)1 << 31;
+enum { MAX_CLASSES = 65536, MAX_CATEGORIES = 4096, MAX_FEATURES = 1 << 20, MAX_WORDS = 64, UNUSED = -1 };
 
-struct field { /* one cell, unquoted in place */
-    char *text;
+enum use { FEATURE, LEARNT, DROPPED };
+enum impute { IMPUTE_MEAN, IMPUTE_MEDIAN, IMPUTE_ZERO, IMPUTE_REFUSE };
+
+struct csv_source {
+    struct mc_memory_source m; /* first */
+    struct mc_cells cells;
+    enum use *uses;    /* [columns] */
+    bool *categorical; /* [columns]: said so */
+    int n_learnt;      /* columns that are targets, or 1 */
+    int *learnt;       /* [n_learnt] */
+    enum impute impute;
+    char *words;                    /* memory behind `missing` */
+    const char *missing[MAX_WORDS]; /* texts that stand for no value; NULL ends */
+    struct mc_column *columns;      /* [features], in the order of the file */
+    int *of_feature;                /* [features]: column of the file */
 };
 
-struct table {
-    char *text; /* the whole file, cells ended by 0; cells point into it */
-    size_t length, position;
-    const char *path;
-    int64_t line;
-    char separator;
-    int n_columns;
-    struct field *cells; /* of the present line */
-    char **names;        /* header */
-    int chosen;          /* column to be learnt */
-    bool regression;
-};
+/* --- options --- */
 
-static int refuse_cell(const struct table *t, int column, const char *needs, const char *text, struct mc_error *err)
+/* Take "a+b+c" apart; the words point into *memory, which the caller frees. */
+static int split_words(const char *text, char **memory, const char *words[MAX_WORDS], const char *option,
+                       struct mc_error *err)
 {
-    return mc_error_set(err, MC_ERR_INPUT, "'%s':%lld: column '%s': needs %s, has '%.40s'", t->path, (long long)t->line,
-                        t->names[column], needs, text);
-}
-
-/* --- lines --- */
-
-/* End the cell that starts at `position`; quotes are taken out in place. Returns what ended it: the separator, '\n' or
- * 0 for the end of the file. */
-static int next_cell(struct table *t, char **cell, struct mc_error *err)
-{
-    char *const text = t->text;
-    size_t in = t->position, out = in;
-    *cell = text + in;
-    bool quoted = false;
-    while (in < t->length) {
-        const char c = text[in];
-        if (c == '\0') return mc_error_set(err, MC_ERR_INPUT, "'%s':%lld: a zero byte", t->path, (long long)t->line);
-        if (c == '"' && quoted && in + 1 < t->length && text[in + 1] == '"') {
-            text[out++] = '"';
-            in += 2;
-            continue;
-        }
-        if (c == '"') {
-            quoted = !quoted;
-            in++;
-            continue;
-        }
-        if (!quoted && (c == t->separator || c == '\n')) break;
-        text[out++] = c;
-        in++;
+    int n = 0;
+    *memory = mc_strdup(text);
+    if (!*memory) return mc_error_memory(err);
+    for (char *at = *memory; at; n++) {
+        if (n == MAX_WORDS - 1)
+            return mc_error_set(err, MC_ERR_USAGE, "data option '%s': at most %d names are taken", option,
+                                MAX_WORDS - 1);
+        words[n] = at;
+        at = strchr(at, '+');
+        if (at) *at++ = '\0';
     }
-    if (quoted)
-        return mc_error_set(err, MC_ERR_INPUT, "'%s':%lld: a quote is never closed", t->path, (long long)t->line);
-    const int end = in < t->length ? (unsigned char)text[in] : 0;
-    t->position = in < t->length ? in + 1 : in;
-    if (end != t->separator && out > (size_t)(*cell - text) && text[out - 1] == '\r') out--;
-    text[out] = '\0';
-    return end;
-}
-
-/* Read the cells of the next non-empty line into t->cells; *more false at the end of the file. */
-static int next_line(struct table *t, bool *more, struct mc_error *err)
-{
-    while (t->position < t->length && (t->text[t->position] == '\n' || t->text[t->position] == '\r')) {
-        t->line += t->text[t->position] == '\n';
-        t->position++;
-    }
-    *more = t->position < t->length;
-    if (!*more) return MC_OK;
-    int n = 0, end;
-    do {
-        char *cell;
-        end = next_cell(t, &cell, err);
-        if (end < 0) return end;
-        if (n < t->n_columns) t->cells[n].text = cell;
-        n++;
-    } while (end == (unsigned char)t->separator);
-    if (n != t->n_columns)
-        return mc_error_set(err, MC_ERR_INPUT, "'%s':%lld: needs %d columns, has %d", t->path, (long long)t->line,
-                            t->n_columns, n);
+    words[n] = NULL;
     return MC_OK;
 }
 
-static int read_header(struct table *t, struct mc_error *err)
+/* Columns that an option names, if it is given, into `found`; their number, or an error. */
+static int find_columns(const struct csv_source *s, const struct mc_spec *spec, const char *option,
+                        int found[MAX_WORDS], struct mc_error *err)
 {
-    int n = 1;
-    bool quoted = false;
-    for (size_t i = 0; i < t->length && (quoted || t->text[i] != '\n') && n <= MAX_COLUMNS; i++) {
-        if (t->text[i] == '"') quoted = !quoted;
-        n += !quoted && t->text[i] == t->separator;
-    }
-    if (n < 2 || n > MAX_COLUMNS)
-        return mc_error_set(err, MC_ERR_INPUT, "'%s': needs a header of 2 to %d columns separated by '%c', has %d",
-                            t->path, MAX_COLUMNS, t->separator, n);
-    t->n_columns = n;
-    t->cells = MC_NEW_ARRAY(struct field, n);
-    t->names = MC_NEW_ARRAY(char *, n);
-    if (!t->cells || !t->names) return mc_error_memory(err);
-    bool more;
-    t->line = 1;
-    const int rc = next_line(t, &more, err);
-    if (rc < 0) return rc;
-    for (int i = 0; i < n; i++) t->names[i] = t->cells[i].text;
-    t->line++;
-    return MC_OK;
+    const char *text = mc_spec_text(spec, option), *words[MAX_WORDS];
+    char *memory;
+    if (!text) return 0;
+    int n = 0, rc = split_words(text, &memory, words, option, err);
+    for (; rc == MC_OK && words[n]; n++) rc = mc_cells_find(&s->cells, words[n], &found[n], err);
+    mc_free(memory);
+    return rc < 0 ? rc : n;
 }
 
-static int open_table(struct table *t, const char *path, char separator, struct mc_error *err)
+static int choose_learnt(struct csv_source *s, const struct mc_spec *spec, struct mc_error *err)
 {
-    *t = (struct table){.path = path, .separator = separator};
-    struct mc_file_view view;
-    const int rc = mc_file_open(&view, path, max_file_bytes, err);
-    if (rc < 0) return rc;
-    const size_t mark = view.length >= 3 && memcmp(view.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0; /* byte order mark */
-    t->length = view.length - mark;
-    t->text = mc_alloc(t->length + 1, 1);
-    if (t->text && t->length) memcpy(t->text, view.data + mark, t->length);
-    mc_file_close(&view);
-    return t->text ? read_header(t, err) : mc_error_memory(err);
-}
-
-static void close_table(struct table *t)
-{
-    mc_free(t->text);
-    mc_free(t->cells);
-    mc_free(t->names);
-}
-
-static int choose_column(struct table *t, const struct mc_spec *spec, struct mc_error *err)
-{
-    const char *label = mc_spec_text(spec, "label"), *target = mc_spec_text(spec, "target");
+    const bool label = mc_spec_text(spec, "label"), target = mc_spec_text(spec, "target");
+    int found[MAX_WORDS] = {s->cells.n_columns - 1};
     if (label && target) return mc_error_set(err, MC_ERR_USAGE, "data options 'label' and 'target' exclude each other");
-    t->regression = target != NULL;
-    t->chosen = t->n_columns - 1;
-    const char *wanted = label ? label : target;
-    if (!wanted) return MC_OK;
-    for (int i = 0; i < t->n_columns; i++)
-        if (strcmp(t->names[i], wanted) == 0) {
-            t->chosen = i;
-            return MC_OK;
-        }
-    mc_error_set(err, MC_ERR_USAGE, "'%s' has no column '%s'", t->path, wanted);
-    const char *nearest = mc_suggest(wanted, (const char *const *)t->names, (size_t)t->n_columns);
-    if (nearest) mc_error_hint(err, "did you mean '%s'?", nearest);
-    return MC_ERR_USAGE;
-}
-
-/* --- contents --- */
-
-static bool parse_number(const char *text, double *value)
-{
-    char *end;
-    *value = strtod(text, &end);
-    while (*end && isspace((unsigned char)*end)) end++;
-    return end != text && !*end && isfinite(*value);
-}
-
-struct rows {
-    int64_t n;
-    size_t cap_features, cap_learnt;
-    float *features;
-    float *targets;
-    char **labels; /* into the table's text */
-};
-
-static int add_row(struct rows *rows, const struct table *t, struct mc_error *err)
-{
-    const size_t width = (size_t)t->n_columns - 1;
-    if (!mc_grow((void **)&rows->features, (size_t)rows->n, &rows->cap_features, width * sizeof(float)))
-        return mc_error_memory(err);
-    void **learnt = t->regression ? (void **)&rows->targets : (void **)&rows->labels;
-    if (!mc_grow(learnt, (size_t)rows->n, &rows->cap_learnt, t->regression ? sizeof(float) : sizeof(char *)))
-        return mc_error_memory(err);
-    float *x = rows->features + (size_t)rows->n * width;
-    for (int i = 0; i < t->n_columns; i++) {
-        double value = 0;
-        if ((i != t->chosen || t->regression) && !parse_number(t->cells[i].text, &value))
-            return refuse_cell(t, i, "a number", t->cells[i].text, err);
-        if (i != t->chosen)
-            *x++ = (float)value;
-        else if (t->regression)
-            rows->targets[rows->n] = (float)value;
-        else
-            rows->labels[rows->n] = t->cells[i].text;
+    s->m.base.task = target ? MC_TASK_REGRESSION : MC_TASK_CLASSIFICATION;
+    s->n_learnt = label || target ? find_columns(s, spec, target ? "target" : "label", found, err) : 1;
+    if (s->n_learnt < 0) return s->n_learnt;
+    if (!target && s->n_learnt > 1)
+        return mc_error_set(err, MC_ERR_USAGE, "data option 'label': needs one column, has %d", s->n_learnt);
+    s->learnt = MC_NEW_ARRAY(int, s->n_learnt);
+    if (!s->learnt) return mc_error_memory(err);
+    for (int i = 0; i < s->n_learnt; i++) {
+        s->learnt[i] = found[i];
+        if (s->uses[found[i]] == LEARNT)
+            return mc_error_set(err, MC_ERR_USAGE, "column '%s' is named twice", s->cells.names[found[i]]);
+        s->uses[found[i]] = LEARNT;
     }
-    rows->n++;
     return MC_OK;
 }
 
-static int read_rows(struct rows *rows, struct table *t, struct mc_error *err)
+static int mark_columns(struct csv_source *s, const struct mc_spec *spec, struct mc_error *err)
 {
-    for (;;) {
-        bool more;
-        int rc = next_line(t, &more, err);
-        if (rc < 0) return rc;
-        if (!more) break;
-        rc = add_row(rows, t, err);
-        if (rc < 0) return rc;
-        t->line++;
+    int found[MAX_WORDS], n = find_columns(s, spec, "drop", found, err);
+    for (int i = 0; i < n; i++) {
+        if (s->uses[found[i]] == LEARNT)
+            return mc_error_set(err, MC_ERR_USAGE, "data option 'drop': column '%s' is what is to be learnt",
+                                s->cells.names[found[i]]);
+        s->uses[found[i]] = DROPPED;
     }
-    return rows->n ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "'%s' has a header and no line after it", t->path);
+    if (n < 0) return n;
+    n = find_columns(s, spec, "categorical", found, err);
+    for (int i = 0; i < n; i++) s->categorical[found[i]] = true;
+    return n < 0 ? n : MC_OK;
+}
+
+static int read_missing(struct csv_source *s, const struct mc_spec *spec, struct mc_error *err)
+{
+    static const char *const ways[] = {"mean", "median", "zero", "refuse"};
+    const char *impute = mc_spec_text(spec, "impute"), *missing = mc_spec_text(spec, "missing");
+    size_t way = 0;
+    while (impute && way < MC_COUNT(ways) && strcmp(impute, ways[way]) != 0) way++;
+    if (way == MC_COUNT(ways))
+        return mc_error_set(err, MC_ERR_USAGE, "data option 'impute': needs mean, median, zero or refuse, has '%s'",
+                            impute);
+    s->impute = (enum impute)way;
+    return split_words(missing ? missing : "NA+N/A+nan+NaN+NAN+null+NULL+None+?", &s->words, s->missing, "missing",
+                       err);
+}
+
+static int read_separator(const struct mc_spec *spec, char *separator, struct mc_error *err)
+{
+    const char *text = mc_spec_text(spec, "separator");
+    if (!text) text = ",";
+    if (strcmp(text, "tab") == 0) text = "\t";
+    if (strcmp(text, "semicolon") == 0) text = ";";
+    if (strlen(text) != 1)
+        return mc_error_set(err, MC_ERR_USAGE,
+                            "data option 'separator': needs one character, tab or semicolon, has '%s'", text);
+    *separator = text[0];
+    return MC_OK;
+}
+
+/* --- cells --- */
+
+static const char *cell(const struct csv_source *s, int64_t row, int column)
+{
+    return mc_cells_at(&s->cells, row, column);
+}
+
+static bool is_missing(const struct csv_source *s, const char *text)
+{
+    if (!*text) return true;
+    for (int i = 0; s->missing[i]; i++)
+        if (strcmp(text, s->missing[i]) == 0) return true;
+    return false;
 }
 
 /* Numbers before words, numbers by value, words by bytes: "2" comes before "10". */
-static int compare_labels(const void *a, const void *b)
+static int compare_words(const void *a, const void *b)
 {
-    const char *x = *(char *const *)a, *y = *(char *const *)b;
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
     double u, v;
-    const bool p = parse_number(x, &u), q = parse_number(y, &v);
+    const bool p = mc_cell_number(x, &u), q = mc_cell_number(y, &v);
     if (p != q) return p ? -1 : 1;
     if (p && u != v) return u < v ? -1 : 1;
     return strcmp(x, y);
 }
 
-static int number_classes(struct mc_memory_source *m, struct rows *rows, const char *path, struct mc_error *err)
+/* Sort, and leave each word once; the number of them. */
+static int64_t sort_words(const char **words, int64_t n)
 {
-    char **sorted = MC_NEW_ARRAY(char *, rows->n);
-    m->labels = MC_NEW_ARRAY(int64_t, rows->n);
-    if (!sorted || !m->labels) {
-        mc_free(sorted);
-        return mc_error_memory(err);
+    int64_t kept = 0;
+    qsort(words, (size_t)n, sizeof *words, compare_words);
+    for (int64_t i = 0; i < n; i++)
+        if (kept == 0 || strcmp(words[kept - 1], words[i]) != 0) words[kept++] = words[i];
+    return kept;
+}
+
+/* Position of a word among sorted ones, or -1. */
+static int64_t find_word(const char *const *words, int64_t n, const char *word)
+{
+    const char *const *found = bsearch(&word, words, (size_t)n, sizeof *words, compare_words);
+    return found ? found - words : -1;
+}
+
+/* --- what is learnt --- */
+
+static int read_labels(struct csv_source *s, struct mc_error *err)
+{
+    const int64_t n = s->cells.n_rows;
+    const int column = s->learnt[0];
+    const char **words = MC_NEW_ARRAY(const char *, n);
+    s->m.labels = MC_NEW_ARRAY(int64_t, n);
+    int rc = words && s->m.labels ? MC_OK : mc_error_memory(err);
+    for (int64_t i = 0; rc == MC_OK && i < n; i++) {
+        words[i] = cell(s, i, column);
+        if (!*words[i]) rc = mc_cells_refuse(&s->cells, i, column, "a class", err);
     }
-    memcpy(sorted, rows->labels, (size_t)rows->n * sizeof *sorted);
-    qsort(sorted, (size_t)rows->n, sizeof *sorted, compare_labels);
-    int64_t n = 0;
-    for (int64_t i = 0; i < rows->n; i++)
-        if (n == 0 || strcmp(sorted[n - 1], sorted[i]) != 0) sorted[n++] = sorted[i];
-    int rc = MC_OK;
-    if (n < 2 || n > MAX_CLASSES)
-        rc = mc_error_set(err, MC_ERR_INPUT, "'%s': needs 2 to %d classes in the label column, has %lld", path,
-                          MAX_CLASSES, (long long)n);
-    if (rc == MC_OK) {
-        m->base.n_classes = n;
-        m->names = MC_NEW_ARRAY(char *, n);
-        for (int64_t i = 0; m->names && i < n; i++)
-            if (!(m->names[i] = mc_strdup(sorted[i]))) rc = mc_error_memory(err);
-        if (!m->names) rc = mc_error_memory(err);
-        m->base.class_names = (const char *const *)m->names;
-    }
-    for (int64_t i = 0; rc == MC_OK && i < rows->n; i++)
-        m->labels[i] = (char **)bsearch(&rows->labels[i], sorted, (size_t)n, sizeof *sorted, compare_labels) - sorted;
-    mc_free(sorted);
+    const int64_t n_classes = rc == MC_OK ? sort_words(words, n) : 0;
+    if (rc == MC_OK && (n_classes < 2 || n_classes > MAX_CLASSES))
+        rc = mc_error_set(err, MC_ERR_INPUT, "'%s': needs 2 to %d classes in the label column, has %lld", s->cells.path,
+                          MAX_CLASSES, (long long)n_classes);
+    if (rc == MC_OK && !mc_memory_source_name(&s->m, words, n_classes)) rc = mc_error_memory(err);
+    for (int64_t i = 0; rc == MC_OK && i < n; i++) s->m.labels[i] = find_word(words, n_classes, cell(s, i, column));
+    mc_free(words);
     return rc;
 }
 
-static int make_source(struct mc_source **out, struct table *t, struct rows *rows, struct mc_error *err)
+static int read_targets(struct csv_source *s, struct mc_error *err)
 {
-    struct mc_memory_source *m = mc_memory_source_create();
-    if (!m) return mc_error_memory(err);
-    *out = &m->base;
-    const int64_t width = t->n_columns - 1;
-    m->floats = rows->features;
-    m->targets = rows->targets;
-    rows->features = NULL;
-    rows->targets = NULL;
-    m->base.n_samples = rows->n;
-    m->base.sample = mc_shape_of(1, &width);
-    m->base.task = t->regression ? MC_TASK_REGRESSION : MC_TASK_CLASSIFICATION;
-    m->base.n_targets = t->regression;
-    return t->regression ? MC_OK : number_classes(m, rows, t->path, err);
+    const int64_t n = s->cells.n_rows;
+    s->m.base.n_targets = s->n_learnt;
+    s->m.targets = mc_alloc((size_t)n, (size_t)s->n_learnt * sizeof *s->m.targets);
+    if (!s->m.targets) return mc_error_memory(err);
+    for (int64_t i = 0; i < n; i++)
+        for (int k = 0; k < s->n_learnt; k++) {
+            double value;
+            if (!mc_cell_number(cell(s, i, s->learnt[k]), &value))
+                return mc_cells_refuse(&s->cells, i, s->learnt[k], "a number", err);
+            s->m.targets[i * s->n_learnt + k] = (float)value;
+        }
+    return MC_OK;
 }
 
-int mc_source_open_csv(const struct mc_spec *spec, const char *path, struct mc_source *sources[2], struct mc_error *err)
+/* --- what a feature is --- */
+
+/* The categories of a column are the words of its training samples, sorted. */
+static int learn_categories(struct csv_source *s, struct mc_column *c, int column, const int64_t *index, int64_t n,
+                            struct mc_error *err)
 {
-    struct table table = {0};
-    struct rows rows = {0};
-    const char *separator = mc_spec_text(spec, "separator");
-    if (separator && strcmp(separator, "tab") == 0) separator = "\t";
-    if (separator && strcmp(separator, "semicolon") == 0) separator = ";";
-    if (separator && strlen(separator) != 1)
-        return mc_error_set(err, MC_ERR_USAGE,
-                            "data option 'separator': needs one character, tab or semicolon, has '%s'", separator);
-    int rc = open_table(&table, path, separator ? separator[0] : ',', err);
-    if (rc == MC_OK) rc = choose_column(&table, spec, err);
-    if (rc == MC_OK) rc = read_rows(&rows, &table, err);
-    if (rc == MC_OK) rc = make_source(&sources[0], &table, &rows, err);
-    mc_free(rows.features);
-    mc_free(rows.targets);
-    mc_free(rows.labels);
-    close_table(&table);
-    return rc;
+    const char **words = MC_NEW_ARRAY(const char *, n);
+    int64_t used = 0;
+    if (!words) return mc_error_memory(err);
+    c->categories = words;
+    for (int64_t i = 0; i < n; i++)
+        if (!is_missing(s, cell(s, index[i], column))) words[used++] = cell(s, index[i], column);
+    c->n_categories = sort_words(words, used);
+    if (c->n_categories <= MAX_CATEGORIES) return MC_OK;
+    const int64_t found = c->n_categories;
+    c->n_categories = 0;
+    mc_error_set(err, MC_ERR_INPUT, "'%s': column '%s': has %lld categories, at most %d are taken", s->cells.path,
+                 c->name, (long long)found, MAX_CATEGORIES);
+    mc_error_hint(err, "drop=%s leaves it out", c->name);
+    return MC_ERR_INPUT;
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* What stands for a missing number, from the n that are there. */
+static double fill_of(enum impute impute, double *numbers, int64_t n)
+{
+    double sum = 0;
+    if (n == 0 || impute == IMPUTE_ZERO || impute == IMPUTE_REFUSE) return 0;
+    if (impute == IMPUTE_MEDIAN) {
+        qsort(numbers, (size_t)n, sizeof *numbers, compare_numbers);
+        return (numbers[(n - 1) / 2] + numbers[n / 2]) / 2;
+    }
+    for (int64_t i = 0; i < n; i++) sum += numbers[i];
+    return sum / (double)n;
+}
+
+/* A column is of numbers or of words. `numbers` has room for n. */
+static int learn_column(struct csv_source *s, struct mc_column *c, int column, const int64_t *index, int64_t n,
+                        double *numbers, struct mc_error *err)
+{
+    int64_t n_numbers = 0, first_word = UNUSED;
+    for (int64_t i = 0; i < n; i++) {
+        const char *text = cell(s, index[i], column);
+        if (is_missing(s, text)) continue;
+        if (mc_cell_number(text, &numbers[n_numbers]))
+            n_numbers++;
+        else if (first_word == UNUSED || index[i] < first_word)
+            first_word = index[i];
+    }
+    if (s->categorical[column] || (first_word != UNUSED && n_numbers == 0))
+        return learn_categories(s, c, column, index, n, err);
+    if (first_word != UNUSED) {
+        mc_cells_refuse(&s->cells, first_word, column, "a number", err);
+        mc_error_hint(err, "categorical=%s takes numbers and words as names", c->name);
+        return MC_ERR_INPUT;
+    }
+    c->fill = fill_of(s->impute, numbers, n_numbers);
+    return MC_OK;
+}
+
+static int learn_columns(struct csv_source *s, const int64_t *index, int64_t n, struct mc_error *err)
+{
+    double *numbers = MC_NEW_ARRAY(double, n + 1);
+    int rc = numbers ? MC_OK : mc_error_memory(err);
+    int64_t width = 0;
+    for (int f = 0; rc == MC_OK && f < s->m.base.n_columns; f++) {
+        rc = learn_column(s, &s->columns[f], s->of_feature[f], index, n, numbers, err);
+        width += s->columns[f].n_categories ? s->columns[f].n_categories : 1;
+    }
+    mc_free(numbers);
+    if (rc < 0) return rc;
+    if (width > MAX_FEATURES)
+        return mc_error_set(err, MC_ERR_INPUT, "'%s': makes %lld features, at most %d are taken", s->cells.path,
+                            (long long)width, MAX_FEATURES);
+    s->m.base.sample = mc_shape_of(1, &width);
+    return MC_OK;
+}
+
+/* --- features --- */
+
+static int encode(struct csv_source *s, struct mc_column *c, int64_t row, int column, float *x, struct mc_error *err)
+{
+    const char *text = cell(s, row, column);
+    const bool missing = is_missing(s, text);
+    c->n_missing += missing;
+    if (missing && s->impute == IMPUTE_REFUSE)
+        return mc_cells_refuse(&s->cells, row, column, c->n_categories ? "a category" : "a number", err);
+    if (c->n_categories) {
+        const int64_t k = missing ? UNUSED : find_word(c->categories, c->n_categories, text);
+        for (int64_t i = 0; i < c->n_categories; i++) x[i] = i == k;
+        return MC_OK;
+    }
+    double value = c->fill;
+    if (!missing && !mc_cell_number(text, &value)) return mc_cells_refuse(&s->cells, row, column, "a number", err);
+    x[0] = (float)value;
+    return MC_OK;
+}
+
+static int encode_all(struct csv_source *s, struct mc_error *err)
+{
+    const int64_t n = s->cells.n_rows, width = s->m.base.sample.dim[0];
+    s->m.floats = mc_alloc((size_t)n, (size_t)width * sizeof *s->m.floats);
+    if (!s->m.floats) return mc_error_memory(err);
+    for (int64_t i = 0; i < n; i++) {
+        float *x = s->m.floats + i * width;
+        for (int f = 0; f < s->m.base.n_columns; f++) {
+            const int rc = encode(s, &s->columns[f], i, s->of_feature[f], x, err);
+            if (rc < 0) return rc;
+            x += s->columns[f].n_categories ? s->columns[f].n_categories : 1;
+        }
+    }
+    return MC_OK;
+}
+
+static int csv_fit(struct mc_source *source, const int64_t *index, int64_t n, struct mc_error *err)
+{
+    struct csv_source *s = (struct csv_source *)source;
+    const int rc = learn_columns(s, index, n, err);
+    return rc == MC_OK ? encode_all(s, err) : rc;
+}
+
+/* --- the source --- */
+
+static void csv_destroy(struct mc_source *source)
+{
+    struct csv_source *s = (struct csv_source *)source;
+    if (!s) return;
+    mc_memory_source_finish(&s->m);
+    for (int f = 0; s->columns && f < source->n_columns; f++) mc_free((void *)(uintptr_t)s->columns[f].categories);
+    mc_free(s->columns);
+    mc_free(s->of_feature);
+    mc_free(s->uses);
+    mc_free(s->categorical);
+    mc_free(s->learnt);
+    mc_free(s->words);
+    mc_cells_finish(&s->cells);
+    mc_free(s);
+}
+
+static int list_features(struct csv_source *s, struct mc_error *err)
+{
+    const int n = s->cells.n_columns;
+    s->columns = MC_NEW_ARRAY(struct mc_column, n);
+    s->of_feature = MC_NEW_ARRAY(int, n);
+    if (!s->columns || !s->of_feature) return mc_error_memory(err);
+    int used = 0;
+    for (int i = 0; i < n; i++) {
+        if (s->uses[i] != FEATURE) continue;
+        s->columns[used].name = s->cells.names[i];
+        s->of_feature[used++] = i;
+    }
+    s->m.base.columns = s->columns;
+    s->m.base.n_columns = used;
+    return used ? MC_OK : mc_error_set(err, MC_ERR_USAGE, "'%s' has no column left to learn from", s->cells.path);
+}
+
+static int read_table(struct csv_source *s, const struct mc_spec *spec, const char *path, struct mc_error *err)
+{
+    char separator = ',';
+    int rc = read_separator(spec, &separator, err);
+    if (rc == MC_OK) rc = mc_cells_read(&s->cells, path, separator, err);
+    if (rc < 0) return rc;
+    s->uses = MC_NEW_ARRAY(enum use, s->cells.n_columns);
+    s->categorical = MC_NEW_ARRAY(bool, s->cells.n_columns);
+    if (!s->uses || !s->categorical) return mc_error_memory(err);
+    rc = choose_learnt(s, spec, err);
+    if (rc == MC_OK) rc = mark_columns(s, spec, err);
+    if (rc == MC_OK) rc = read_missing(s, spec, err);
+    if (rc == MC_OK) rc = list_features(s, err);
+    if (rc < 0) return rc;
+    s->m.base.n_samples = s->cells.n_rows;
+    return s->m.base.task == MC_TASK_REGRESSION ? read_targets(s, err) : read_labels(s, err);
+}
+
+int mc_source_open_csv(const struct mc_spec *spec, const char *path, struct mc_source *sources[MC_DATA_ROLES],
+                       struct mc_error *err)
+{
+    struct csv_source *s = MC_NEW(struct csv_source);
+    if (!s) return mc_error_memory(err);
+    mc_memory_source_init(&s->m);
+    s->m.base.fit = csv_fit;
+    s->m.base.destroy = csv_destroy;
+    sources[MC_DATA_TRAIN] = &s->m.base;
+    return read_table(s, spec, path, err);
 }

@@ -7,20 +7,35 @@
 #define MC_DATA_DATA_H
 
 #include "base/rng.h"
+#include "data/normalize.h"
 #include "tensor/tensor.h"
 
 enum mc_role_of_data { MC_DATA_TRAIN, MC_DATA_VALIDATION, MC_DATA_TEST, MC_DATA_CALIBRATION, MC_DATA_ROLES };
 
 enum mc_task { MC_TASK_CLASSIFICATION, MC_TASK_REGRESSION };
 
+/* A column of a table as it became features: what is a category, and what stands for a missing number, is decided from
+ * the training samples. */
+struct mc_column {
+    const char *name;
+    int64_t n_categories;          /* 0: a number */
+    const char *const *categories; /* a feature each: 1 where the sample has it, all 0 for none of them */
+    int64_t n_missing;             /* cells without a value, in all samples */
+    double fill;                   /* what stands for a missing number */
+};
+
 /* A source of samples. Implementations embed it first in their own struct. */
 struct mc_source {
     int64_t n_samples;
-    struct mc_shape sample; /* shape of one sample, without batch */
+    struct mc_shape sample; /* shape of one sample, without batch; of a source with `fit` known after that */
     enum mc_task task;
     int64_t n_classes;              /* classification */
     int64_t n_targets;              /* regression: numbers per sample */
     const char *const *class_names; /* NULL: 0, 1, … */
+    int n_columns;                  /* of a table; else 0 */
+    const struct mc_column *columns;
+    /* Settle what depends on the training samples index[0 … n). NULL: nothing does. Called once, before any read. */
+    int (*fit)(struct mc_source *source, const int64_t *index, int64_t n, struct mc_error *err);
     /* Write sample i as floats; read its target (class in *label, or n_targets floats). Thread-safe. */
     int (*read)(const struct mc_source *source, int64_t i, float *x, int64_t *label, float *target,
                 struct mc_error *err);
@@ -32,8 +47,9 @@ struct mc_source {
  * of training. The split depends on the data set's own seed alone, never on that of a run: what was test for the one
  * who trained a model stays test for the one who prunes it. */
 struct mc_dataset {
-    char *spec;                   /* as given, with the last part of the path alone: for reports */
-    struct mc_source *sources[2]; /* training source, test source or NULL; owned unless `borrowed` */
+    char *spec; /* as given, with the last part of the path alone: for reports */
+    /* By role, owned unless `borrowed`: there is always one to train on; NULL: split off that. */
+    struct mc_source *sources[MC_DATA_ROLES];
     bool borrowed;
     const struct mc_source *from[MC_DATA_ROLES]; /* source of each role */
     int64_t n[MC_DATA_ROLES];
@@ -41,17 +57,22 @@ struct mc_dataset {
     enum mc_task task;
     struct mc_shape sample;
     int64_t n_classes, n_targets;
+    const char *const *class_names;  /* lent by the training source; NULL: 0, 1, … */
+    struct mc_normalizer normalizer; /* of every sample that is read; lent too where `borrowed` */
 };
 
 /* Open "kind:path,option=value…". Kinds (docs/data.md has all options):
  *   glyphs          digits drawn by this program, 1x28x28 in [0, 1], ten classes
  *   mnist:DIR       IDX files, plain or .gz, of any extents and up to 256 classes, 1xHxW in [0, 1]
- *   csv:FILE        a header line, numbers; the last column or label=NAME is a class, target=NAME a number
+ *   cifar10:DIR     CIFAR-10's binary batches, plain or .gz, 3x32x32 in [0, 1]
+ *   csv:FILE        a header line, numbers and words; the last column or label=NAME is a class, target=NAME a number
+ *   npz:FILE        NumPy arrays x and y in an archive; npy:DIR: in files of their own
+ *   images:DIR      PNG and JPEG files, a folder a class
  * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
- * share below 1, or a count), split (share of test where the source has none). Images: mean, std (x = (v - mean) /
- * std). Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and options are
- * MC_ERR_USAGE with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data
- * set. */
+ * share below 1, or a count), split (share of test where the source has none); mean and std or normalize
+ * (data/normalize.h). Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and
+ * options are MC_ERR_USAGE with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller
+ * destroys the data set. */
 int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 
@@ -61,7 +82,8 @@ int mc_dataset_read(const struct mc_dataset *dataset, enum mc_role_of_data role,
                     int64_t n, float *x, int64_t *labels, float *targets, int n_threads, struct mc_error *err);
 
 /* k folds of training + validation for cross-validation: fold f becomes validation, the rest training. Stratified
- * for classification. A new data set that shares `of`'s sources, which must outlive it. */
+ * for classification. A new data set that shares `of`'s sources, which must outlive it; what was settled from the
+ * training samples stays as it is. MC_ERR_USAGE where validation samples have a source of their own. */
 int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, int k, int f, uint64_t seed,
                     struct mc_error *err);
 

@@ -14,17 +14,25 @@ enum { CALIBRATION_SAMPLES = 512 };
 
 struct kind {
     const char *name;
-    bool needs_path;
-    int (*open)(const struct mc_spec *spec, const char *path, struct mc_source *sources[2], struct mc_error *err);
+    const char *path; /* what it names; NULL: it takes none */
+    mc_source_opener *open;
     const char *options[12]; /* beside the common ones; NULL ends */
 };
 
-static const char *const common_options[] = {"seed", "train", "test", "validation", "split"};
+static const char *const common_options[] = {"seed",  "train",     "test", "validation",
+                                             "split", "normalize", "mean", "std"};
 
 static const struct kind kinds[] = {
-    {"csv", true, mc_source_open_csv, {"label", "target", "separator", "standardize"}},
-    {"glyphs", false, mc_source_open_glyphs, {"mean", "std"}},
-    {"mnist", true, mc_source_open_mnist, {"mean", "std"}},
+    {"cifar10", "DIR", mc_source_open_cifar10, {"train_batches", "validation_batches", "test_batches"}},
+    {"csv",
+     "FILE",
+     mc_source_open_csv,
+     {"label", "target", "separator", "categorical", "drop", "missing", "impute", "standardize"}},
+    {"glyphs", NULL, mc_source_open_glyphs, {NULL}},
+    {"images", "DIR", mc_source_open_images, {"resize", "crop", "channels"}},
+    {"mnist", "DIR", mc_source_open_mnist, {NULL}},
+    {"npy", "DIR", mc_source_open_npy, {"x", "y", "x_test", "y_test", "classes", "scale"}},
+    {"npz", "FILE", mc_source_open_npz, {"x", "y", "x_test", "y_test", "classes", "scale"}},
 };
 
 static const struct kind *find_kind(const char *name, struct mc_error *err)
@@ -34,7 +42,11 @@ static const struct kind *find_kind(const char *name, struct mc_error *err)
         if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
         names[i] = kinds[i].name;
     }
-    mc_error_set(err, MC_ERR_USAGE, "unknown kind of data '%s': needs csv:FILE, glyphs or mnist:DIR", name);
+    char known[128] = "";
+    for (size_t i = 0; i < MC_COUNT(kinds); i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s%s%s", i ? ", " : "", kinds[i].name,
+                 kinds[i].path ? ":" : "", kinds[i].path ? kinds[i].path : "");
+    mc_error_set(err, MC_ERR_USAGE, "unknown kind of data '%s': needs %s", name, known);
     const char *nearest = mc_suggest(name, names, MC_COUNT(kinds));
     if (nearest) mc_error_hint(err, "did you mean '%s'?", nearest);
     return NULL;
@@ -53,9 +65,9 @@ static int open_sources(struct mc_dataset *d, const struct mc_spec *spec, const 
 {
     const struct kind *kind = find_kind(spec->kind, err);
     if (!kind) return MC_ERR_USAGE;
-    if (kind->needs_path && !*spec->path)
-        return mc_error_set(err, MC_ERR_USAGE, "data '%s' needs a path: %s:PATH", kind->name, kind->name);
-    if (!kind->needs_path && *spec->path)
+    if (kind->path && !*spec->path)
+        return mc_error_set(err, MC_ERR_USAGE, "data '%s' needs a path: %s:%s", kind->name, kind->name, kind->path);
+    if (!kind->path && *spec->path)
         return mc_error_set(err, MC_ERR_USAGE, "data '%s' takes no path, has '%s'", kind->name, spec->path);
     int rc = check_options(spec, kind, err);
     if (rc < 0) return rc;
@@ -91,59 +103,135 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* standardize=1: to mean 0 and variance 1 by what the training samples say, for all roles. */
-static int standardize(struct mc_dataset *d, const struct mc_spec *spec, struct mc_error *err)
+/* How many samples the roles are to have. */
+struct shares {
+    uint64_t seed;
+    int64_t most_train, most_test;
+    double validation, test; /* validation: a share below 1, else a count */
+};
+
+static int read_shares(struct shares *shares, const struct mc_spec *spec, struct mc_error *err)
 {
-    int64_t wanted;
-    const int rc = mc_spec_integer(spec, "standardize", 0, 1, 0, &wanted, err);
-    if (rc == MC_OK && wanted)
-        mc_memory_source_standardize(d->sources[0], d->index[MC_DATA_TRAIN], d->n[MC_DATA_TRAIN]);
+    int64_t seed;
+    int rc = mc_spec_integer(spec, "seed", 0, INT64_MAX, 0, &seed, err);
+    if (rc == MC_OK) rc = mc_spec_integer(spec, "train", 1, INT64_MAX, INT64_MAX, &shares->most_train, err);
+    if (rc == MC_OK) rc = mc_spec_integer(spec, "test", 1, INT64_MAX, INT64_MAX, &shares->most_test, err);
+    if (rc == MC_OK) rc = mc_spec_number(spec, "validation", 0, 1e9, 0.1, &shares->validation, err);
+    if (rc == MC_OK) rc = mc_spec_number(spec, "split", 0, 0.9, 0.2, &shares->test, err);
+    shares->seed = (uint64_t)seed;
     return rc;
 }
 
-/* Cut a shuffled list of the training source into [test] [validation] [train]. */
-static int split_roles(struct mc_dataset *d, const struct mc_spec *spec, struct mc_error *err)
+/* All samples of a role that has a source of its own, at most `most`. */
+static int take_role(struct mc_dataset *d, enum mc_role_of_data role, int64_t most, struct mc_error *err)
 {
-    int64_t seed, most_train, most_test;
-    double validation, share;
-    int rc = mc_spec_integer(spec, "seed", 0, INT64_MAX, 0, &seed, err);
-    if (rc == MC_OK) rc = mc_spec_integer(spec, "train", 1, INT64_MAX, INT64_MAX, &most_train, err);
-    if (rc == MC_OK) rc = mc_spec_integer(spec, "test", 1, INT64_MAX, INT64_MAX, &most_test, err);
-    if (rc == MC_OK) rc = mc_spec_number(spec, "validation", 0, 1e9, 0.1, &validation, err);
-    if (rc == MC_OK) rc = mc_spec_number(spec, "split", 0, 0.9, 0.2, &share, err);
-    if (rc < 0) return rc;
+    const struct mc_source *source = d->sources[role];
+    int64_t *order = identity_order(source->n_samples);
+    const int rc =
+        order ? set_role(d, role, source, order, smaller(source->n_samples, most), err) : mc_error_memory(err);
+    mc_free(order);
+    return rc;
+}
 
-    const struct mc_source *train = d->sources[0], *test = d->sources[1];
+/* Cut a shuffled list of the training source into [test] [validation] [train]; roles with sources of their own have no
+ * part in it. */
+static int split_roles(struct mc_dataset *d, const struct shares *shares, struct mc_error *err)
+{
+    const struct mc_source *train = d->sources[MC_DATA_TRAIN];
     int64_t *order = identity_order(train->n_samples);
-    int64_t *test_order = test ? identity_order(test->n_samples) : NULL;
-    if (!order || (test && !test_order)) {
-        rc = mc_error_memory(err);
-        goto done;
-    }
+    if (!order) return mc_error_memory(err);
     struct mc_rng rng;
-    mc_rng_init(&rng, (uint64_t)seed, mc_hash("split"));
+    mc_rng_init(&rng, shares->seed, mc_hash("split"));
     mc_rng_shuffle(&rng, order, (size_t)train->n_samples);
 
-    const int64_t n_test = test ? 0 : (int64_t)(share * (double)train->n_samples);
-    if (test)
-        rc = set_role(d, MC_DATA_TEST, test, test_order, smaller(test->n_samples, most_test), err);
-    else
-        rc = set_role(d, MC_DATA_TEST, train, order, smaller(n_test, most_test), err);
-    if (rc < 0) goto done;
+    const int64_t n_test = d->sources[MC_DATA_TEST] ? 0 : (int64_t)(shares->test * (double)train->n_samples);
+    int rc = d->sources[MC_DATA_TEST]
+                 ? take_role(d, MC_DATA_TEST, shares->most_test, err)
+                 : set_role(d, MC_DATA_TEST, train, order, smaller(n_test, shares->most_test), err);
 
-    const int64_t n_left = smaller(train->n_samples - n_test, most_train);
-    const int64_t n_validation =
-        smaller(validation < 1 ? (int64_t)(validation * (double)n_left) : (int64_t)validation, n_left);
-    const int64_t *left = order + n_test;
-    rc = set_role(d, MC_DATA_VALIDATION, train, left, n_validation, err);
-    if (rc == MC_OK) rc = set_role(d, MC_DATA_TRAIN, train, left + n_validation, n_left - n_validation, err);
+    const int64_t n_left = smaller(train->n_samples - n_test, shares->most_train), *left = order + n_test;
+    const double wanted = shares->validation < 1 ? shares->validation * (double)n_left : shares->validation;
+    const int64_t n_validation = d->sources[MC_DATA_VALIDATION] ? 0 : smaller((int64_t)wanted, n_left);
+    const int64_t n_train = n_left - n_validation;
     if (rc == MC_OK)
-        rc = set_role(d, MC_DATA_CALIBRATION, train, left + n_validation,
-                      smaller(n_left - n_validation, CALIBRATION_SAMPLES), err);
-done:
+        rc = d->sources[MC_DATA_VALIDATION] ? take_role(d, MC_DATA_VALIDATION, INT64_MAX, err)
+                                            : set_role(d, MC_DATA_VALIDATION, train, left, n_validation, err);
+    if (rc == MC_OK) rc = set_role(d, MC_DATA_TRAIN, train, left + n_validation, n_train, err);
+    if (rc == MC_OK)
+        rc = set_role(d, MC_DATA_CALIBRATION, train, left + n_validation, smaller(n_train, CALIBRATION_SAMPLES), err);
     mc_free(order);
-    mc_free(test_order);
     return rc;
+}
+
+/* --- what the training samples decide --- */
+
+/* Samples of a role that has a source of its own are like those to train on. */
+static int check_source(const struct mc_dataset *d, enum mc_role_of_data role, struct mc_error *err)
+{
+    const struct mc_source *train = d->sources[MC_DATA_TRAIN], *source = d->sources[role];
+    const char *name = mc_data_role_name(role);
+    char needed[64], found[64];
+    if (!mc_shape_equal(&train->sample, &source->sample))
+        return mc_error_set(err, MC_ERR_INPUT, "%s samples: need the shape %s of the training samples, have %s", name,
+                            mc_shape_text(&train->sample, needed, sizeof needed),
+                            mc_shape_text(&source->sample, found, sizeof found));
+    if (train->task != source->task || train->n_targets != source->n_targets)
+        return mc_error_set(err, MC_ERR_INPUT,
+                            "%s samples: their targets are of another kind than the training samples'", name);
+    if (source->n_classes > train->n_classes)
+        return mc_error_set(err, MC_ERR_INPUT, "%s labels: need classes below %lld, have %lld", name,
+                            (long long)train->n_classes, (long long)source->n_classes - 1);
+    return MC_OK;
+}
+
+static int fit_sources(struct mc_dataset *d, struct mc_error *err)
+{
+    struct mc_source *train = d->sources[MC_DATA_TRAIN];
+    int rc = train->fit ? train->fit(train, d->index[MC_DATA_TRAIN], d->n[MC_DATA_TRAIN], err) : MC_OK;
+    for (int role = 0; rc == MC_OK && role < MC_DATA_ROLES; role++)
+        if (d->sources[role] && role != MC_DATA_TRAIN) rc = check_source(d, (enum mc_role_of_data)role, err);
+    return rc;
+}
+
+/* Reading decodes what lies in files: so many samples tell enough. They stand in random order. */
+enum { LEARN_FROM = 50000 };
+
+static int learn_normalizer(struct mc_dataset *d, enum mc_normalization how, struct mc_error *err)
+{
+    const struct mc_source *source = d->from[MC_DATA_TRAIN];
+    struct mc_normalizer_sums sums;
+    float *x = MC_NEW_ARRAY(float, mc_shape_count(&d->sample));
+    int rc = x ? MC_OK : mc_error_memory(err);
+    if (rc == MC_OK) rc = mc_normalizer_begin(&d->normalizer, &sums, how, &d->sample, err);
+    if (rc < 0) goto done;
+    for (int64_t i = 0; rc == MC_OK && i < smaller(d->n[MC_DATA_TRAIN], LEARN_FROM); i++) {
+        rc = source->read(source, d->index[MC_DATA_TRAIN][i], x, NULL, NULL, err);
+        if (rc == MC_OK) mc_normalizer_add(&d->normalizer, &sums, x);
+    }
+    mc_normalizer_end(&d->normalizer, &sums);
+done:
+    mc_free(x);
+    return rc;
+}
+
+static void describe(struct mc_dataset *d)
+{
+    const struct mc_source *s = d->sources[MC_DATA_TRAIN];
+    d->task = s->task;
+    d->sample = s->sample;
+    d->n_classes = s->n_classes;
+    d->n_targets = s->n_targets;
+    d->class_names = s->class_names;
+}
+
+static int settle(struct mc_dataset *d, const struct mc_spec *spec, struct mc_error *err)
+{
+    enum mc_normalization learn;
+    int rc = fit_sources(d, err);
+    if (rc < 0) return rc;
+    describe(d);
+    rc = mc_normalizer_init(&d->normalizer, spec, &d->sample, &learn, err);
+    return rc == MC_OK && learn != MC_NORMALIZE_GIVEN ? learn_normalizer(d, learn, err) : rc;
 }
 
 /* The spec with the folders taken out of its path, for reports that others read. */
@@ -165,18 +253,10 @@ static char *report_spec(const char *spec)
     return text;
 }
 
-static void describe(struct mc_dataset *d)
-{
-    const struct mc_source *s = d->sources[0];
-    d->task = s->task;
-    d->sample = s->sample;
-    d->n_classes = s->n_classes;
-    d->n_targets = s->n_targets;
-}
-
 int mc_dataset_open(struct mc_dataset **dataset, const char *text, const char *base_dir, struct mc_error *err)
 {
     struct mc_spec spec;
+    struct shares shares;
     int rc = mc_spec_parse(&spec, text, err);
     if (rc < 0) return mc_error_wrap(err, rc, "data '%s'", text);
     struct mc_dataset *d = MC_NEW(struct mc_dataset);
@@ -186,11 +266,9 @@ int mc_dataset_open(struct mc_dataset **dataset, const char *text, const char *b
     }
     d->spec = report_spec(text);
     rc = d->spec ? open_sources(d, &spec, base_dir, err) : mc_error_memory(err);
-    if (rc == MC_OK) {
-        describe(d);
-        rc = split_roles(d, &spec, err);
-    }
-    if (rc == MC_OK) rc = standardize(d, &spec, err);
+    if (rc == MC_OK) rc = read_shares(&shares, &spec, err);
+    if (rc == MC_OK) rc = split_roles(d, &shares, err);
+    if (rc == MC_OK) rc = settle(d, &spec, err);
 done:
     mc_spec_finish(&spec);
     if (rc < 0) {
@@ -205,8 +283,9 @@ void mc_dataset_destroy(struct mc_dataset *d)
 {
     if (!d) return;
     for (int role = 0; role < MC_DATA_ROLES; role++) mc_free(d->index[role]);
-    for (int i = 0; i < 2 && !d->borrowed; i++)
-        if (d->sources[i]) d->sources[i]->destroy(d->sources[i]);
+    for (int role = 0; role < MC_DATA_ROLES && !d->borrowed; role++)
+        if (d->sources[role]) d->sources[role]->destroy(d->sources[role]);
+    if (!d->borrowed) mc_normalizer_finish(&d->normalizer);
     mc_free(d->spec);
     mc_free(d);
 }
@@ -231,8 +310,10 @@ int mc_dataset_read(const struct mc_dataset *d, enum mc_role_of_data role, const
     for (int64_t i = 0; i < n; i++) {
         const int64_t position = order ? order[begin + i] : begin + i;
         struct mc_error own = {0};
-        const int status = from->read(from, d->index[role][position], x ? x + i * width : NULL,
-                                      labels ? labels + i : NULL, targets ? targets + i * d->n_targets : NULL, &own);
+        float *sample = x ? x + i * width : NULL;
+        const int status = from->read(from, d->index[role][position], sample, labels ? labels + i : NULL,
+                                      targets ? targets + i * d->n_targets : NULL, &own);
+        if (sample && status == MC_OK) mc_normalizer_apply(&d->normalizer, sample);
         if (status < 0) {
 #pragma omp critical(mc_dataset_read_error)
             {
@@ -275,6 +356,9 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
     const int64_t n_train = of->n[MC_DATA_TRAIN], n = n_train + of->n[MC_DATA_VALIDATION];
     if (k < 2 || k > n || f < 0 || f >= k)
         return mc_error_set(err, MC_ERR_USAGE, "fold %d of %d: needs 2 to %lld folds", f + 1, k, (long long)n);
+    if (of->from[MC_DATA_VALIDATION] != of->from[MC_DATA_TRAIN])
+        return mc_error_set(err, MC_ERR_USAGE, "data '%s' has validation samples of its own: they cannot be dealt out",
+                            of->spec);
     struct mc_dataset *d = MC_NEW(struct mc_dataset);
     int64_t *pool = MC_NEW_ARRAY(int64_t, n), *part = MC_NEW_ARRAY(int64_t, n);
     int rc = d && pool && part ? MC_OK : mc_error_memory(err);
@@ -288,6 +372,7 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
     if (rc < 0) goto done;
 
     d->borrowed = true;
+    d->normalizer = of->normalizer;
     memcpy(d->sources, of->sources, sizeof d->sources);
     describe(d);
     d->spec = mc_strdup(of->spec);

@@ -280,8 +280,7 @@ static int64_t draw_sample(struct mc_rng *rng, unsigned char *pixels)
 
 /* --- the source --- */
 
-static int make_source(struct mc_source **out, int64_t n, uint64_t seed, const char *stream, double mean, double std,
-                       struct mc_error *err)
+static int make_source(struct mc_source **out, int64_t n, uint64_t seed, const char *stream, struct mc_error *err)
 {
     struct mc_memory_source *m = mc_memory_source_create();
     if (!m) return mc_error_memory(err);
@@ -297,8 +296,6 @@ static int make_source(struct mc_source **out, int64_t n, uint64_t seed, const c
         m->labels[i] = draw_sample(&rng, m->bytes + i * SIDE * SIDE);
     }
     m->scale = 1.0 / 255;
-    m->mean = mean;
-    m->std = std;
     m->base.n_samples = n;
     m->base.sample = mc_shape_of(3, (int64_t[]){1, SIDE, SIDE});
     m->base.task = MC_TASK_CLASSIFICATION;
@@ -306,17 +303,14 @@ static int make_source(struct mc_source **out, int64_t n, uint64_t seed, const c
     return MC_OK;
 }
 
-int mc_source_open_glyphs(const struct mc_spec *spec, const char *path, struct mc_source *sources[2],
+int mc_source_open_glyphs(const struct mc_spec *spec, const char *path, struct mc_source *sources[MC_DATA_ROLES],
                           struct mc_error *err)
 {
     int64_t seed, n_train, n_test;
-    double mean, std;
     int rc = mc_spec_integer(spec, "seed", 0, INT64_MAX, 0, &seed, err);
     if (rc == MC_OK) rc = mc_spec_integer(spec, "train", 1, MAX_SAMPLES, DEFAULT_TRAIN, &n_train, err);
     if (rc == MC_OK) rc = mc_spec_integer(spec, "test", 1, MAX_SAMPLES, DEFAULT_TEST, &n_test, err);
-    if (rc == MC_OK) rc = mc_spec_number(spec, "mean", -1e6, 1e6, 0, &mean, err);
-    if (rc == MC_OK) rc = mc_spec_number(spec, "std", 1e-6, 1e6, 1, &std, err);
-    if (rc == MC_OK) rc = make_source(&sources[0], n_train, (uint64_t)seed, "glyphs/train", mean, std, err);
-    if (rc == MC_OK) rc = make_source(&sources[1], n_test, (uint64_t)seed, "glyphs/test", mean, std, err);
+    if (rc == MC_OK) rc = make_source(&sources[MC_DATA_TRAIN], n_train, (uint64_t)seed, "glyphs/train", err);
+    if (rc == MC_OK) rc = make_source(&sources[MC_DATA_TEST], n_test, (uint64_t)seed, "glyphs/test", err);
     return rc;
 }

@@ -1,7 +1,7 @@
 /* source.c - samples in memory; see source.h. */
 #include "data/source.h"
 
-#include <math.h>
+#include <string.h>
 
 #include "base/alloc.h"
 
@@ -11,11 +11,10 @@ static int memory_read(const struct mc_source *source, int64_t i, float *x, int6
     const struct mc_memory_source *m = (const struct mc_memory_source *)source;
     const int64_t width = mc_shape_count(&source->sample);
     if (x) {
-        const double scale = m->scale / m->std, shift = -m->mean / m->std;
         if (m->bytes)
-            for (int64_t k = 0; k < width; k++) x[k] = (float)(m->bytes[i * width + k] * scale + shift);
+            for (int64_t k = 0; k < width; k++) x[k] = (float)(m->bytes[i * width + k] * m->scale);
         else
-            for (int64_t k = 0; k < width; k++) x[k] = (float)(m->floats[i * width + k] * scale + shift);
+            memcpy(x, m->floats + i * width, (size_t)width * sizeof *x);
     }
     if (label && m->labels) *label = m->labels[i];
     if (target && m->targets)
@@ -23,46 +22,47 @@ static int memory_read(const struct mc_source *source, int64_t i, float *x, int6
     return MC_OK;
 }
 
-static void memory_destroy(struct mc_source *source)
+void mc_memory_source_finish(struct mc_memory_source *m)
 {
-    struct mc_memory_source *m = (struct mc_memory_source *)source;
-    if (!m) return;
     mc_free(m->bytes);
     mc_free(m->floats);
     mc_free(m->labels);
     mc_free(m->targets);
-    for (int64_t i = 0; m->names && i < source->n_classes; i++) mc_free(m->names[i]);
+    for (int64_t i = 0; m->names && i < m->base.n_classes; i++) mc_free(m->names[i]);
     mc_free(m->names);
+}
+
+static void memory_destroy(struct mc_source *source)
+{
+    struct mc_memory_source *m = (struct mc_memory_source *)source;
+    if (!m) return;
+    mc_memory_source_finish(m);
     mc_free(m);
+}
+
+void mc_memory_source_init(struct mc_memory_source *m)
+{
+    m->base.read = memory_read;
+    m->base.destroy = memory_destroy;
+    m->scale = 1;
 }
 
 struct mc_memory_source *mc_memory_source_create(void)
 {
     struct mc_memory_source *m = MC_NEW(struct mc_memory_source);
-    if (!m) return NULL;
-    m->base.read = memory_read;
-    m->base.destroy = memory_destroy;
-    m->scale = 1;
-    m->std = 1;
+    if (m) mc_memory_source_init(m);
     return m;
 }
 
-void mc_memory_source_standardize(struct mc_source *source, const int64_t *index, int64_t n)
+bool mc_memory_source_name(struct mc_memory_source *m, const char *const *names, int64_t n)
 {
-    struct mc_memory_source *m = (struct mc_memory_source *)source;
-    const int64_t width = mc_shape_count(&source->sample);
-    for (int64_t k = 0; m->floats && n > 0 && k < width; k++) {
-        double sum = 0, squares = 0;
-        for (int64_t i = 0; i < n; i++) sum += m->floats[index[i] * width + k];
-        const double mean = sum / (double)n;
-        for (int64_t i = 0; i < n; i++) {
-            const double d = m->floats[index[i] * width + k] - mean;
-            squares += d * d;
-        }
-        const double deviation = sqrt(squares / (double)n);
-        for (int64_t i = 0; i < source->n_samples; i++) {
-            float *x = &m->floats[i * width + k];
-            *x = deviation > 0 ? (float)((*x - mean) / deviation) : 0;
-        }
+    m->base.n_classes = n;
+    m->names = MC_NEW_ARRAY(char *, n);
+    bool whole = m->names != NULL;
+    for (int64_t i = 0; whole && i < n; i++) {
+        m->names[i] = mc_strdup(names[i]);
+        whole = m->names[i] != NULL;
     }
+    m->base.class_names = (const char *const *)m->names;
+    return whole;
 }

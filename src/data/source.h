@@ -9,30 +9,30 @@
 #include "data/data.h"
 #include "data/spec.h"
 
-/* Samples held as bytes or floats; exactly one of the two arrays is set. Values go out as (v * scale - mean) / std. */
+/* Samples held as bytes or floats; exactly one of the two arrays is set. Bytes go out as v * scale. */
 struct mc_memory_source {
     struct mc_source base;
     unsigned char *bytes; /* [n, sample…] */
     float *floats;
     int64_t *labels; /* [n] classification */
     float *targets;  /* [n, n_targets] regression */
-    double scale, mean, std;
+    double scale;
     char **names; /* class names, n_classes of them, or NULL */
 };
 
 /* Zeroed source with read and destroy set; the caller fills the arrays (mc_alloc) and extents. NULL: no memory. */
 struct mc_memory_source *mc_memory_source_create(void);
+/* For sources that embed it, in zeroed memory; finish releases what it owns, without itself. */
+void mc_memory_source_init(struct mc_memory_source *source);
+void mc_memory_source_finish(struct mc_memory_source *source);
+/* Copies of n class names; false: no memory. */
+bool mc_memory_source_name(struct mc_memory_source *source, const char *const *names, int64_t n);
 
-/* Bring each feature of a source of floats to mean 0 and variance 1 over the samples index[0 … n); constant ones
- * become 0. */
-void mc_memory_source_standardize(struct mc_source *source, const int64_t *index, int64_t n);
+/* Each fills sources[MC_DATA_TRAIN] and those of other roles that the kind has. `path` is already resolved. */
+typedef int mc_source_opener(const struct mc_spec *spec, const char *path, struct mc_source *sources[MC_DATA_ROLES],
+                             struct mc_error *err);
 
-/* Each fills sources[0] (training) and, if the kind has one, sources[1] (test). `path` is already resolved. */
-int mc_source_open_glyphs(const struct mc_spec *spec, const char *path, struct mc_source *sources[2],
-                          struct mc_error *err);
-int mc_source_open_mnist(const struct mc_spec *spec, const char *path, struct mc_source *sources[2],
-                         struct mc_error *err);
-int mc_source_open_csv(const struct mc_spec *spec, const char *path, struct mc_source *sources[2],
-                       struct mc_error *err);
+mc_source_opener mc_source_open_cifar10, mc_source_open_csv, mc_source_open_glyphs, mc_source_open_images,
+    mc_source_open_mnist, mc_source_open_npy, mc_source_open_npz;
 
 #endif

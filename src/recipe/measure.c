@@ -172,6 +172,31 @@ void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into
     }
 }
 
+static void put_numbers(const double *numbers, int64_t n, const char *key, struct mc_record *into)
+{
+    struct mc_record *list = mc_record_array(into, key);
+    for (int64_t i = 0; i < n; i++) mc_record_append_num(list, numbers[i]);
+}
+
+/* What became of the columns of a table. */
+static void put_columns(const struct mc_source *source, struct mc_record *into)
+{
+    if (source->n_columns == 0) return;
+    struct mc_record *columns = mc_record_array(into, "columns");
+    for (int i = 0; i < source->n_columns; i++) {
+        const struct mc_column *column = &source->columns[i];
+        struct mc_record *entry = mc_record_append_object(columns);
+        mc_record_set_text(entry, "column", column->name);
+        mc_record_set_int(entry, "missing", column->n_missing);
+        if (column->n_categories == 0) {
+            if (column->n_missing) mc_record_set_num(entry, "fill", column->fill);
+            continue;
+        }
+        struct mc_record *categories = mc_record_array(entry, "categories");
+        for (int64_t k = 0; k < column->n_categories; k++) mc_record_append_text(categories, column->categories[k]);
+    }
+}
+
 void mc_measure_data(const struct mc_dataset *data, struct mc_record *into)
 {
     mc_record_set_text(into, "name", data->spec);
@@ -181,4 +206,14 @@ void mc_measure_data(const struct mc_dataset *data, struct mc_record *into)
         mc_record_set_int(into, "classes", data->n_classes);
     else
         mc_record_set_int(into, "targets", data->n_targets);
+    if (data->class_names) {
+        struct mc_record *names = mc_record_array(into, "class_names");
+        for (int64_t i = 0; i < data->n_classes; i++) mc_record_append_text(names, data->class_names[i]);
+    }
+    if (data->normalizer.n_groups > 0) {
+        struct mc_record *normalize = mc_record_object(into, "normalize");
+        put_numbers(data->normalizer.mean, data->normalizer.n_groups, "mean", normalize);
+        put_numbers(data->normalizer.deviation, data->normalizer.n_groups, "std", normalize);
+    }
+    put_columns(data->sources[MC_DATA_TRAIN], into);
 }

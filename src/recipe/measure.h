@@ -29,7 +29,7 @@ int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runt
  * samples. */
 void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into);
 
-/* name, samples of each role, classes or targets. */
+/* name, samples of each role, classes and their names or targets, what was normalized by, what became of columns. */
 void mc_measure_data(const struct mc_dataset *data, struct mc_record *into);
 
 #endif

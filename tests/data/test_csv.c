@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "data/data.h"
+#include "expected.h"
 
 static int open_csv(void **state, struct mc_dataset **d, const char *text, const char *options, struct mc_error *err)
 {
@@ -77,8 +78,11 @@ static void test_standardizing_looks_at_training_samples_alone(void **state)
 static void test_errors_name_line_column_and_text(void **state)
 {
     assert_refused(state, "a,y\n1,0\nx2,1\n", "", MC_ERR_INPUT, "t.csv':3: column 'a': needs a number, has 'x2'");
-    assert_refused(state, "a,y\n1,0\n,1\n", "", MC_ERR_INPUT, ":3: column 'a': needs a number, has ''");
-    assert_refused(state, "a,y\n1,0\nnan,1\n", "", MC_ERR_INPUT, ":3: column 'a': needs a number, has 'nan'");
+    assert_refused(state, "a,y\n1,0\n,1\n", ",impute=refuse", MC_ERR_INPUT, ":3: column 'a': needs a number, has ''");
+    assert_refused(state, "a,y\n1,0\nnan,1\n", ",missing=-", MC_ERR_INPUT, ":3: column 'a': needs a number, has 'nan'");
+    assert_refused(state, "a,y\n1,0\n2,\n", "", MC_ERR_INPUT, ":3: column 'y': needs a class, has ''");
+    assert_refused(state, "a,y\n1,0\n2,x\n", ",target=y", MC_ERR_INPUT, ":3: column 'y': needs a number, has 'x'");
+    assert_refused(state, "a,b,y\n\"1\n2\",3,0\n4\n", "", MC_ERR_INPUT, ":4: needs 3 columns, has 1");
     assert_refused(state, "a,y\n1,0\n1,2,3\n", "", MC_ERR_INPUT, ":3: needs 2 columns, has 3");
     assert_refused(state, "a,y\n1,0\n1\n", "", MC_ERR_INPUT, ":3: needs 2 columns, has 1");
     assert_refused(state, "a,y\n\"1,0\n", "", MC_ERR_INPUT, ":2: a quote is never closed");
@@ -89,6 +93,76 @@ static void test_errors_name_line_column_and_text(void **state)
     assert_refused(state, "a,y\n1,0\n", ",label=z", MC_ERR_USAGE, "has no column 'z'");
     assert_refused(state, "a,y\n1,0\n", ",label=y,target=y", MC_ERR_USAGE, "exclude each other");
     assert_refused(state, "a,y\n1,0\n", ",separator=ab", MC_ERR_USAGE, "needs one character");
+    assert_refused(state, "a,y\n1,0\n", ",drop=b", MC_ERR_USAGE, "has no column 'b'");
+    assert_refused(state, "a,y\n1,0\n", ",drop=y", MC_ERR_USAGE, "column 'y' is what is to be learnt");
+    assert_refused(state, "a,y\n1,0\n2,1\n", ",drop=a", MC_ERR_USAGE, "has no column left to learn from");
+    assert_refused(state, "a,y\n1,0\n", ",target=a+y+a", MC_ERR_USAGE, "column 'a' is named twice");
+    assert_refused(state, "a,y\n1,0\n", ",label=a+y", MC_ERR_USAGE, "needs one column, has 2");
+    assert_refused(state, "a,y\n1,0\n", ",impute=best", MC_ERR_USAGE, "needs mean, median, zero or refuse");
+}
+
+static void assert_table(const char *options, const float *wanted, int64_t width)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    char spec[300];
+    float x[16];
+    snprintf(spec, sizeof spec, "csv:table.csv,split=0,validation=0,categorical=size%s", options);
+    assert_ok(mc_dataset_open(&d, spec, MC_DATA_FILES, &err), err);
+    assert_int_equal(d->sample.dim[0], width);
+    for (int64_t i = 0; i < 5; i++) {
+        assert_ok(d->sources[0]->read(d->sources[0], i, x, NULL, NULL, &err), err);
+        for (int64_t k = 0; k < width; k++)
+            if (x[k] != wanted[i * width + k]) fail_msg("row %d, feature %d: %g", (int)i, (int)k, (double)x[k]);
+    }
+    const struct mc_column *columns = d->sources[0]->columns;
+    assert_int_equal(d->sources[0]->n_columns, 3);
+    assert_string_equal(columns[0].categories[2], "red");
+    assert_string_equal(columns[1].categories[2], "10");
+    assert_int_equal(columns[2].n_categories, 0);
+    assert_int_equal(columns[0].n_missing, 1);
+    assert_int_equal(columns[2].n_missing, 2);
+    mc_dataset_destroy(d);
+}
+
+static void test_categories_and_missing_numbers_agree_with_scikit_learn(void **state)
+{
+    assert_table("", table_mean, 7);
+    assert_table(",impute=median", table_median, 7);
+}
+
+/* A category that only a test sample has is none: its features are all 0. */
+static void test_categories_are_those_of_the_training_samples(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    char text[4096] = "id,word,y\n";
+    for (int i = 0; i < 60; i++) sprintf(text + strlen(text), "%d,w%d,%d\n", i, i, i % 2);
+    assert_ok(open_csv(state, &d, text, ",drop=id", &err), err);
+    assert_int_equal(d->n[MC_DATA_TEST], 12);
+    assert_int_equal(d->sample.dim[0], d->n[MC_DATA_TRAIN]);
+    float x[60];
+    for (int role = MC_DATA_TRAIN; role <= MC_DATA_TEST; role++)
+        for (int64_t i = 0; i < d->n[role]; i++) {
+            float sum = 0;
+            assert_ok(mc_dataset_read(d, (enum mc_role_of_data)role, NULL, i, 1, x, NULL, NULL, 1, &err), err);
+            for (int64_t k = 0; k < d->sample.dim[0]; k++) sum += x[k];
+            assert_true(sum == (role == MC_DATA_TRAIN));
+        }
+    mc_dataset_destroy(d);
+}
+
+static void test_several_targets(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    float x[2], t[2];
+    assert_ok(open_csv(state, &d, "u,a,v\n1,2,3\n4,5,6\n", ",target=v+u", &err), err);
+    assert_int_equal(d->n_targets, 2);
+    assert_int_equal(d->sample.dim[0], 1);
+    assert_ok(d->sources[0]->read(d->sources[0], 1, x, NULL, t, &err), err);
+    assert_true(t[0] == 6 && t[1] == 4 && x[0] == 5);
+    mc_dataset_destroy(d);
 }
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
@@ -100,6 +174,9 @@ int main(void)
         IN_SCRATCH(test_targets_are_numbers),
         IN_SCRATCH(test_standardizing_looks_at_training_samples_alone),
         IN_SCRATCH(test_errors_name_line_column_and_text),
+        cmocka_unit_test(test_categories_and_missing_numbers_agree_with_scikit_learn),
+        IN_SCRATCH(test_categories_are_those_of_the_training_samples),
+        IN_SCRATCH(test_several_targets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

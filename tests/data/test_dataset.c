@@ -79,7 +79,7 @@ static void test_glyphs_are_the_same_for_a_seed_and_differ_between_seeds(void **
     assert_int_equal(label_x, label_y);
     assert_ok(c->sources[0]->read(c->sources[0], 7, y, &label_y, NULL, &err), err);
     assert_memory_not_equal(x, y, sizeof x);
-    assert_ok(a->sources[1]->read(a->sources[1], 0, y, &label_y, NULL, &err), err);
+    assert_ok(a->sources[MC_DATA_TEST]->read(a->sources[MC_DATA_TEST], 0, y, &label_y, NULL, &err), err);
     assert_memory_not_equal(x, y, sizeof x);
     mc_dataset_destroy(a);
     mc_dataset_destroy(b);

@@ -62,7 +62,7 @@ static void test_plain_and_gzipped_files_are_read(void **state)
     assert_null(strstr(d->spec, "/"));
     mc_dataset_destroy(d);
     assert_ok(open_folder(state, &d, ",mean=0.5,std=0.25", &err), err);
-    assert_ok(d->sources[0]->read(d->sources[0], 0, x, &label, NULL, &err), err);
+    assert_ok(mc_dataset_read(d, MC_DATA_TEST, NULL, 0, 1, x, &label, NULL, 1, &err), err);
     assert_true(x[0] == -2);
     mc_dataset_destroy(d);
 }

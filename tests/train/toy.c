@@ -19,7 +19,6 @@ void toy_create(struct toy *toy, int64_t n, int64_t width, int64_t n_classes, in
     source->floats = MC_NEW_ARRAY(float, n *width);
     if (n_classes) source->labels = MC_NEW_ARRAY(int64_t, n);
     if (n_targets) source->targets = MC_NEW_ARRAY(float, n *n_targets);
-    source->scale = source->std = 1;
     *toy = (struct toy){.x = source->floats, .labels = source->labels, .targets = source->targets};
     struct mc_dataset *d = &toy->data;
     d->sources[0] = &source->base;
