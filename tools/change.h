@@ -7,6 +7,10 @@
 /* Entries of every such verb's own table of options. */
 #define CHANGE_OPTIONS                                                                                                 \
     {"output", MC_OPTION_TEXT, "OUT", NULL, NULL, NULL, NULL, "the ONNX file to write"},                               \
+        {"head", MC_OPTION_TEXT,                                                                                       \
+         "NAME", NULL,                                                                                                 \
+         NULL,   NULL,                                                                                                 \
+         NULL,   "the output to measure and to train, for a model with several; default: the first of float32"},       \
         {"dims",       MC_OPTION_TEXT,                                                                                 \
          "NAME=N,...", NULL,                                                                                           \
          NULL,         NULL,                                                                                           \

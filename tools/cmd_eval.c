@@ -13,8 +13,8 @@ static int eval(const struct arguments *args, struct mc_error *err)
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
     if (rc == MC_OK)
-        rc = mc_model_evaluate(model, data, argument_text(args, "role"), argument_integer(args, "batch"), &context,
-                               &record, err);
+        rc = mc_model_evaluate(model, data, argument_text(args, "role"), argument_text(args, "head"),
+                               argument_integer(args, "batch"), &context, &record, err);
     if (rc == MC_OK) rc = session_show(args, record, err);
     mc_record_destroy(record);
     mc_model_destroy(model);
@@ -25,6 +25,8 @@ static const struct mc_option options[] = {
     {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
      "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"},
     {"role", MC_OPTION_CHOICE, "R", "test", NULL, "train|validation|test|calibration", NULL, "which samples"},
+    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
+     "the output to look at, for a model with several; default: the first of float32"},
     {"batch", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, NULL, "samples per run; 0: a good number"},
     {0},
 };

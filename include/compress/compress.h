@@ -138,10 +138,11 @@ MC_API int mc_model_info(const struct mc_model *model, const struct mc_context *
                          struct mc_error *err);
 
 /* Loss and metrics over the test samples of a data set, "kind:path,option=value" (docs/data.md), whose path is
- * relative to the working directory. `role`: "train", "validation", "test" (NULL) or "calibration". `batch` 0: a good
- * one. */
-MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, int64_t batch,
-                             const struct mc_context *context, struct mc_record **record, struct mc_error *err);
+ * relative to the working directory. `role`: "train", "validation", "test" (NULL) or "calibration". `head`: name of the
+ * output that has the scores; NULL: the first of float32. `batch` 0: a good one. */
+MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, const char *head,
+                             int64_t batch, const struct mc_context *context, struct mc_record **record,
+                             struct mc_error *err);
 
 /* --- tensors, inference, timing ---------------------------------------------------------------- */
 
@@ -219,9 +220,10 @@ enum mc_option_kind {
     MC_OPTION_NUMBER,
     MC_OPTION_TEXT,
     MC_OPTION_CHOICE,
-    MC_OPTION_RATE,  /* 0.01, {exponential: [0.001, 0.9]} or {linear: 0.01}; in a word: exponential:0.001,0.9 */
-    MC_OPTION_LIST,  /* of CHOICEs */
-    MC_OPTION_MODEL, /* one of the choices; or an ONNX file, relative to where it is named; or a named architecture */
+    MC_OPTION_RATE,    /* 0.01, or a schedule: {exponential: [0.001, 0.9]}; in a word: exponential:0.001,0.9 */
+    MC_OPTION_LIST,    /* of CHOICEs */
+    MC_OPTION_MODEL,   /* one of the choices; or an ONNX file, relative to where it is named; or a named architecture */
+    MC_OPTION_NUMBERS, /* [1, 2, 0.5], none below 0, or one of the choices; in a word: 1,2,0.5 */
 };
 
 /* One option, declared once for recipes, command line, help and manual. */
@@ -232,7 +234,7 @@ struct mc_option {
     const char *fallback; /* default as one would write it; NULL: none */
     const char *range;    /* numbers: "[0, 1)", "(0, inf)"; NULL: any */
     const char *choices;  /* "magnitude|channel" */
-    const char *only;     /* "method=channel": it has a meaning only then; NULL: always */
+    const char *only;     /* "method=channel", "optimizer=adam|adamw": it has a meaning only then; NULL: always */
     const char *help;     /* one line, lower case, no full stop */
 };
 

@@ -20,14 +20,15 @@ static int find_role(const char *name, enum mc_role_of_data *role, struct mc_err
 }
 
 static int evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role,
-                    int64_t batch, const struct mc_context *context, struct mc_record *record, struct mc_error *err)
+                    const char *head, int64_t batch, const struct mc_context *context, struct mc_record *record,
+                    struct mc_error *err)
 {
     struct mc_runtime runtime;
     struct mc_metrics metrics;
     int rc = mc_context_runtime(context, &runtime, err);
     if (rc == MC_OK && data->n[role] == 0)
         rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has no %s samples", data->spec, mc_data_role_name(role));
-    if (rc == MC_OK) rc = mc_evaluate(model, data, role, batch, MC_LOSS_AUTO, &runtime, &metrics, err);
+    if (rc == MC_OK) rc = mc_evaluate(model, data, role, batch, MC_LOSS_AUTO, head, &runtime, &metrics, err);
     if (rc < 0) return rc;
     mc_record_set_text(record, "title", "compress eval");
     mc_context_record(&runtime, runtime.seed, record);
@@ -38,7 +39,7 @@ static int evaluate(const struct mc_model *model, const struct mc_dataset *data,
     return mc_record_check(record, err);
 }
 
-int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, int64_t batch,
+int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, const char *head, int64_t batch,
                       const struct mc_context *context, struct mc_record **record, struct mc_error *err)
 {
     enum mc_role_of_data which;
@@ -49,7 +50,7 @@ int mc_model_evaluate(const struct mc_model *model, const char *data, const char
     if (rc == MC_OK) rc = mc_flat_init(&flat, model, err);
     if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
-    if (rc == MC_OK) rc = evaluate(flat.model, dataset, which, batch, context, r, err);
+    if (rc == MC_OK) rc = evaluate(flat.model, dataset, which, head, batch, context, r, err);
     mc_dataset_destroy(dataset);
     mc_flat_finish(&flat);
     if (rc == MC_OK)

@@ -8,19 +8,27 @@
 void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
 {
     mc_fit_options_init(fit);
-    const struct mc_rate_setting *rate = &mc_settings_find(settings, "rate")->rate;
     fit->epochs = mc_settings_integer(settings, "epochs");
     fit->batch = mc_settings_integer(settings, "batch");
     fit->optimizer = (enum mc_optimizer_kind)mc_settings_integer(settings, "optimizer");
-    fit->rate_kind = rate->kind;
-    fit->rate = rate->first;
-    fit->rate_gamma = rate->gamma;
+    fit->rate = mc_settings_find(settings, "rate")->rate;
+    fit->rate.warmup = mc_settings_number(settings, "warmup");
     fit->momentum = mc_settings_number(settings, "momentum");
     fit->beta1 = mc_settings_number(settings, "beta1");
-    fit->beta2 = mc_settings_number(settings, "beta2");
+    fit->beta2 =
+        mc_settings_present(settings, "beta2") ? mc_settings_number(settings, "beta2") : mc_beta2_usual(fit->optimizer);
     fit->epsilon = mc_settings_number(settings, "epsilon");
     fit->l1 = mc_settings_number(settings, "l1");
     fit->l2 = mc_settings_number(settings, "l2");
+    fit->decay =
+        mc_settings_present(settings, "decay") ? mc_settings_number(settings, "decay") : mc_decay_usual(fit->optimizer);
+    fit->clip_norm = mc_settings_number(settings, "clip.norm");
+    fit->clip_value = mc_settings_number(settings, "clip.value");
+    fit->ema = mc_settings_number(settings, "ema");
+    fit->label_smoothing = mc_settings_number(settings, "label_smoothing");
+    fit->class_weights = mc_settings_text(settings, "class_weights");
+    fit->huber_delta = mc_settings_number(settings, "huber_delta");
+    fit->head = job->head;
     fit->loss = (enum mc_loss_kind)mc_settings_integer(settings, "loss");
     fit->patience = mc_settings_integer(settings, "stop.patience");
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");

@@ -12,24 +12,112 @@
          "N",        "64",                                                                                             \
          "[0, 1e9]", NULL,                                                                                             \
          NULL,       "samples per descent step; 1: stochastic, 0: all of them"},                                       \
-        {"optimizer", MC_OPTION_CHOICE, "NAME", "adam", NULL, "sgd|momentum|rmsprop|adam", NULL, "how to descend"},    \
-        {"rate", MC_OPTION_RATE,                                                                                       \
-         "RATE", RATE,                                                                                                 \
-         NULL,   NULL,                                                                                                 \
-         NULL,   "learning rate: RATE, linear:RATE (falls to 0) or exponential:RATE,FACTOR (FACTOR per epoch)"},       \
-        {"momentum", MC_OPTION_NUMBER, "X", "0.9", "[0, 1)", NULL, "optimizer=momentum", "share of the last step"},    \
-        {"beta1", MC_OPTION_NUMBER, "X", "0.9", "[0, 1)", NULL, "optimizer=adam", "decay of the mean of gradients"},   \
-        {"beta2",  MC_OPTION_NUMBER,                                                                                   \
-         "X",      "0.999",                                                                                            \
-         "[0, 1)", NULL,                                                                                               \
-         NULL,     "decay of the mean of squared gradients (adam, rmsprop)"},                                          \
-        {"epsilon", MC_OPTION_NUMBER, "X", "1e-8", "(0, inf)", NULL, NULL, "added to the root (adam, rmsprop)"},       \
+        {"optimizer", MC_OPTION_CHOICE,                                                                                \
+         "NAME",      "adam",                                                                                          \
+         NULL,        "sgd|momentum|nesterov|adagrad|rmsprop|adam|adamw|lamb|lion",                                    \
+         NULL,        "how to descend"},                                                                               \
+        {"rate",                                                                                                       \
+         MC_OPTION_RATE,                                                                                               \
+         "RATE",                                                                                                       \
+         RATE,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "learning rate: RATE, or with a schedule: step:RATE,FACTOR,EPOCH... (times FACTOR after each EPOCH; of one, " \
+         "again and again), exponential:RATE,FACTOR (each epoch), linear:RATE or cosine:RATE (falls to 0, or "         \
+         "RATE,LAST), one-cycle:RATE (rises in 0.3 of the steps, or RATE,SHARE, then falls), "                         \
+         "plateau:RATE,FACTOR,EPOCHS (when the validation loss has not fallen for so many)"},                          \
+        {"warmup",   MC_OPTION_NUMBER,                                                                                 \
+         "EPOCHS",   "0",                                                                                              \
+         "[0, inf)", NULL,                                                                                             \
+         NULL,       "epochs in which the rate grows from nothing; before any schedule"},                              \
+        {"momentum",                                                                                                   \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "0.9",                                                                                                        \
+         "[0, 1)",                                                                                                     \
+         NULL,                                                                                                         \
+         "optimizer=momentum|nesterov",                                                                                \
+         "share of the last step"},                                                                                    \
+        {"beta1",                                                                                                      \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "0.9",                                                                                                        \
+         "[0, 1)",                                                                                                     \
+         NULL,                                                                                                         \
+         "optimizer=adam|adamw|lamb|lion",                                                                             \
+         "decay of the mean of gradients"},                                                                            \
+        {"beta2",                                                                                                      \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         NULL,                                                                                                         \
+         "[0, 1)",                                                                                                     \
+         NULL,                                                                                                         \
+         "optimizer=rmsprop|adam|adamw|lamb|lion",                                                                     \
+         "decay of the mean of squared gradients; default 0.999. Of lion: of the mean that is kept, 0.99"},            \
+        {"epsilon",                                                                                                    \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "1e-8",                                                                                                       \
+         "(0, inf)",                                                                                                   \
+         NULL,                                                                                                         \
+         "optimizer=adagrad|rmsprop|adam|adamw|lamb",                                                                  \
+         "added to the root"},                                                                                         \
         {"l1", MC_OPTION_NUMBER, "X", "0", "[0, inf)", NULL, NULL, "penalty l1 |w| on weights; with l2: elastic net"}, \
         {"l2", MC_OPTION_NUMBER, "X", "0", "[0, inf)", NULL, NULL, "penalty l2/2 w^2 on weights"},                     \
-        {"loss", MC_OPTION_CHOICE,                                                                                     \
-         "NAME", "auto",                                                                                               \
-         NULL,   "auto|cross-entropy|mse",                                                                             \
-         NULL,   "what to make small; auto: cross-entropy for classes, mse for numbers"},                              \
+        {"decay",                                                                                                      \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         NULL,                                                                                                         \
+         "[0, inf)",                                                                                                   \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "decoupled weight decay: each step takes rate * X of a weight; default 0.01 for adamw and lamb, else 0"},     \
+        {"clip.norm", MC_OPTION_NUMBER,                                                                                \
+         "X",         "0",                                                                                             \
+         "[0, inf)",  NULL,                                                                                            \
+         NULL,        "scale gradients down to this norm of all together; 0: never"},                                  \
+        {"clip.value", MC_OPTION_NUMBER,                                                                               \
+         "X",          "0",                                                                                            \
+         "[0, inf)",   NULL,                                                                                           \
+         NULL,         "limit each gradient to this magnitude; 0: never"},                                             \
+        {"ema",                                                                                                        \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "0",                                                                                                          \
+         "[0, 1)",                                                                                                     \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "decay of a moving average of the weights, 0.999 say, which is then what is validated and kept; 0: none"},    \
+        {"loss",                                                                                                       \
+         MC_OPTION_CHOICE,                                                                                             \
+         "NAME",                                                                                                       \
+         "auto",                                                                                                       \
+         NULL,                                                                                                         \
+         "auto|cross-entropy|mse|mae|huber|bce|kl",                                                                    \
+         NULL,                                                                                                         \
+         "what to make small; auto: cross-entropy for classes, mse for numbers. bce: each score a yes or no of its "   \
+         "own; cross-entropy and kl also take distributions as targets"},                                              \
+        {"label_smoothing",                                                                                            \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "0",                                                                                                          \
+         "[0, 1)",                                                                                                     \
+         NULL,                                                                                                         \
+         "loss=auto|cross-entropy|kl",                                                                                 \
+         "share of each target that is spread over all classes"},                                                      \
+        {"class_weights",                                                                                              \
+         MC_OPTION_NUMBERS,                                                                                            \
+         "X,X,...",                                                                                                    \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "balanced",                                                                                                   \
+         "loss=auto|cross-entropy",                                                                                    \
+         "weight of each class in the loss, in their order; balanced: inverse to how often it occurs"},                \
+        {"huber_delta", MC_OPTION_NUMBER,                                                                              \
+         "X",           "1",                                                                                           \
+         "(0, inf)",    NULL,                                                                                          \
+         "loss=huber",  "error up to which huber is a parabola"},                                                      \
         {"stop.patience",                                                                                              \
          MC_OPTION_INTEGER,                                                                                            \
          "N",                                                                                                          \

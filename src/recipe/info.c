@@ -172,7 +172,7 @@ static void put_can_train(const struct mc_model *model, const struct mc_runtime 
     int n = 0;
     int rc = mc_trainable(model, &parameters, &n, &why);
     if (rc == MC_OK && n == 0) rc = mc_error_set(&why, MC_ERR_UNSUPPORTED, "no parameter leads to an output");
-    if (rc == MC_OK) rc = mc_binding_init(&binding, model, NULL, MC_LOSS_CROSS_ENTROPY, &why);
+    if (rc == MC_OK) rc = mc_binding_init(&binding, model, NULL, MC_LOSS_CROSS_ENTROPY, NULL, &why);
     if (rc == MC_OK) {
         const int64_t fixed = mc_binding_fixed_batch(&binding);
         rc = mc_binding_plan(&binding, &plan, model, fixed ? fixed : TRIAL_BATCH, parameters, n, true, runtime, &why);

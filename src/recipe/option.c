@@ -60,9 +60,12 @@ const char *mc_option_needs(const struct mc_option *option, char *out, size_t si
         [MC_OPTION_INTEGER] = "an integer",
         [MC_OPTION_NUMBER] = "a number",
         [MC_OPTION_TEXT] = "a text",
-        [MC_OPTION_RATE] = "a rate above 0, exponential:RATE,FACTOR with a factor in (0, 1], or linear:RATE",
+        [MC_OPTION_RATE] =
+            "a rate above 0, or with a schedule step:…, exponential:…, linear:…, cosine:…, one-cycle:… or "
+            "plateau:…",
         [MC_OPTION_LIST] = "a list of ",
         [MC_OPTION_MODEL] = "a file or an architecture",
+        [MC_OPTION_NUMBERS] = "numbers of at least 0 with commas between them",
     };
     const bool listed = option->kind == MC_OPTION_CHOICE || option->kind == MC_OPTION_LIST;
     snprintf(out, size, "%s%s%s%s", kinds[option->kind] ? kinds[option->kind] : "", listed ? option->choices : "",
@@ -72,7 +75,7 @@ const char *mc_option_needs(const struct mc_option *option, char *out, size_t si
 
 static int refuse(const struct mc_option *option, const char *text, struct mc_error *err)
 {
-    char needs[4 * WORD];
+    char needs[8 * WORD];
     return mc_error_set(err, MC_ERR_USAGE, "needs %s, has '%s'", mc_option_needs(option, needs, sizeof needs), text);
 }
 
@@ -149,34 +152,106 @@ static int parse_list(const struct mc_option *option, const char *text, struct m
     return MC_OK;
 }
 
-/* "0.01", "constant:0.01", "linear:0.01", "exponential:0.001,0.9". */
-static bool read_rate(const char *text, struct mc_rate_setting *rate)
+/* What follows the name of a schedule: so many numbers. */
+static const struct schedule {
+    const char *name, *form;
+    int least, most;
+} schedules[] = {
+    [MC_RATE_CONSTANT] = {"constant", "RATE", 1, 1},
+    [MC_RATE_STEP] = {"step", "RATE,FACTOR,EPOCH... with rising epochs", 3, 2 + MC_MOST_MILESTONES},
+    [MC_RATE_EXPONENTIAL] = {"exponential", "RATE,FACTOR", 2, 2},
+    [MC_RATE_LINEAR] = {"linear", "RATE or RATE,LAST", 1, 2},
+    [MC_RATE_COSINE] = {"cosine", "RATE or RATE,LAST", 1, 2},
+    [MC_RATE_ONE_CYCLE] = {"one-cycle", "RATE or RATE,SHARE", 1, 2},
+    [MC_RATE_PLATEAU] = {"plateau", "RATE,FACTOR,EPOCHS", 3, 3},
+};
+enum { MOST_NUMBERS = 2 + MC_MOST_MILESTONES };
+
+/* The next of "0.001,0.9", and *at behind its comma; NULL behind the last. */
+static bool next_number(const char **at, double *number)
 {
-    static const char *const kinds[] = {
-        [MC_RATE_CONSTANT] = "constant", [MC_RATE_EXPONENTIAL] = "exponential", [MC_RATE_LINEAR] = "linear"};
-    const char *colon = strchr(text, ':');
-    *rate = (struct mc_rate_setting){.kind = MC_RATE_CONSTANT, .gamma = 1};
-    if (!colon) return read_number(text, &rate->first) && rate->first > 0;
-    const size_t length = (size_t)(colon - text);
-    for (size_t i = 0; i < MC_COUNT(kinds); i++) {
-        if (strlen(kinds[i]) != length || memcmp(kinds[i], text, length) != 0) continue;
-        rate->kind = (enum mc_rate_kind)i;
-        char first[WORD] = "";
-        const size_t digits = strcspn(colon + 1, ",");
-        if (digits >= sizeof first) return false;
-        memcpy(first, colon + 1, digits);
-        const char *rest = colon + 1 + digits;
-        const bool decays = rate->kind == MC_RATE_EXPONENTIAL;
-        if (!read_number(first, &rate->first) || rate->first <= 0 || (*rest == ',') != decays) return false;
-        return !decays || (read_number(rest + 1, &rate->gamma) && rate->gamma > 0 && rate->gamma <= 1);
-    }
-    return false;
+    char word[WORD];
+    const size_t length = strcspn(*at, ",");
+    if (length >= sizeof word) return false;
+    memcpy(word, *at, length);
+    word[length] = '\0';
+    *at = (*at)[length] ? *at + length + 1 : NULL;
+    return read_number(word, number);
 }
 
+/* "0.001,0.9" into numbers; how many, or -1. */
+static int read_numbers(const char *text, double *numbers, int most)
+{
+    int n = 0;
+    while (text)
+        if (n == most || !next_number(&text, &numbers[n++])) return -1;
+    return n;
+}
+
+/* The numbers of a schedule where they belong; are they such that it makes sense? */
+static bool settle_rate(struct mc_rate *rate, const double *x, int n)
+{
+    rate->first = x[0];
+    bool good = x[0] > 0;
+    switch (rate->kind) {
+    case MC_RATE_STEP:
+    case MC_RATE_PLATEAU:
+        rate->n_milestones = n - 2;
+        memcpy(rate->milestones, x + 2, (size_t)(n - 2) * sizeof *x);
+        for (int i = 2; i < n; i++) good = good && x[i] >= (rate->kind == MC_RATE_STEP) && (i == 2 || x[i] > x[i - 1]);
+        rate->factor = x[1];
+        return good && x[1] > 0 && x[1] <= 1;
+    case MC_RATE_EXPONENTIAL:
+        rate->factor = x[1];
+        return good && x[1] > 0 && x[1] <= 1;
+    case MC_RATE_LINEAR:
+    case MC_RATE_COSINE:
+        rate->last = n > 1 ? x[1] : 0;
+        return good && rate->last >= 0 && rate->last <= x[0];
+    case MC_RATE_ONE_CYCLE:
+        rate->rise = n > 1 ? x[1] : 0.3;
+        return good && rate->rise > 0 && rate->rise < 1;
+    case MC_RATE_CONSTANT:
+        break;
+    }
+    return good;
+}
+
+/* The schedule that a rate names: constant for a number alone; NULL for an unknown one. */
+static const struct schedule *find_schedule(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    if (!colon) return &schedules[MC_RATE_CONSTANT];
+    for (size_t i = 0; i < MC_COUNT(schedules); i++)
+        if (strlen(schedules[i].name) == (size_t)(colon - text) &&
+            memcmp(schedules[i].name, text, (size_t)(colon - text)) == 0)
+            return &schedules[i];
+    return NULL;
+}
+
+/* "0.01", "linear:0.01", "exponential:0.001,0.9", … */
 static int parse_rate(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
 {
-    if (read_rate(text, &s->rate)) return MC_OK;
-    return refuse(option, text, err);
+    double numbers[MOST_NUMBERS];
+    const char *colon = strchr(text, ':');
+    const struct schedule *schedule = find_schedule(text);
+    if (!schedule) return refuse(option, text, err);
+    s->rate = (struct mc_rate){.kind = (enum mc_rate_kind)(schedule - schedules), .factor = 1};
+    const int n = read_numbers(colon ? colon + 1 : text, numbers, schedule->most);
+    if (n >= schedule->least && settle_rate(&s->rate, numbers, n)) return MC_OK;
+    if (!colon) return refuse(option, text, err);
+    return mc_error_set(err, MC_ERR_USAGE, "needs %s:%s, in their ranges; has '%s'", schedule->name, schedule->form,
+                        text);
+}
+
+static int parse_numbers(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    (void)s;
+    double number;
+    if (option->choices && find_choice(option->choices, text, strlen(text)) >= 0) return MC_OK;
+    for (const char *at = text; at;)
+        if (!next_number(&at, &number) || number < 0) return refuse(option, text, err);
+    return MC_OK;
 }
 
 static int parse_text(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
@@ -190,7 +265,7 @@ int mc_option_parse(const struct mc_option *option, const char *text, struct mc_
     static int (*const parsers[])(const struct mc_option *, const char *, struct mc_setting *, struct mc_error *) = {
         [MC_OPTION_FLAG] = parse_flag, [MC_OPTION_INTEGER] = parse_integer, [MC_OPTION_NUMBER] = parse_number,
         [MC_OPTION_TEXT] = parse_text, [MC_OPTION_CHOICE] = parse_choice,   [MC_OPTION_RATE] = parse_rate,
-        [MC_OPTION_LIST] = parse_list, [MC_OPTION_MODEL] = parse_text,
+        [MC_OPTION_LIST] = parse_list, [MC_OPTION_MODEL] = parse_text,      [MC_OPTION_NUMBERS] = parse_numbers,
     };
     struct mc_setting parsed = {.given = setting->given, .present = true, .text = text};
     const int rc = parsers[option->kind](option, text, &parsed, err);
@@ -284,5 +359,5 @@ bool mc_settings_condition(const struct mc_settings *settings, const char *only)
     memcpy(name, only, length);
     name[length] = '\0';
     const char *text = mc_settings_text(settings, name);
-    return text && strcmp(text, only + length + 1) == 0;
+    return text && find_choice(only + length + 1, text, strlen(text)) >= 0;
 }

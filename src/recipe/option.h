@@ -9,12 +9,6 @@
 
 struct mc_yaml;
 
-/* A learning rate as a recipe says it. */
-struct mc_rate_setting {
-    enum mc_rate_kind kind;
-    double first, gamma;
-};
-
 /* The value of one option; which member counts follows from its kind. */
 struct mc_setting {
     bool given;       /* false: the fallback */
@@ -23,7 +17,7 @@ struct mc_setting {
     bool flag;
     int64_t integer; /* INTEGER; index of the CHOICE; bit set of a LIST */
     double number;   /* NUMBER, INTEGER */
-    struct mc_rate_setting rate;
+    struct mc_rate rate;
     const struct mc_yaml *at; /* where it was given; NULL: the fallback */
     const char *path;         /* MODEL: where the file is; NULL for a choice or an architecture. Lent by the recipe */
     struct mc_model *model;   /* MODEL: once loaded; owned by the settings */
@@ -63,7 +57,7 @@ const struct mc_model *mc_settings_model(const struct mc_settings *settings, con
 /* Was it given, or is there a fallback? */
 bool mc_settings_present(const struct mc_settings *settings, const char *name);
 
-/* Does a condition "method=channel" hold? NULL does. */
+/* Does a condition "method=channel" or "optimizer=adam|adamw" hold? NULL does. */
 bool mc_settings_condition(const struct mc_settings *settings, const char *only);
 
 #endif

@@ -13,6 +13,8 @@ const struct mc_option mc_recipe_top_options[] = {
     {"data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL, "data set, its path relative to the recipe"},
     {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
      "what open dimensions of the inputs are to be while it is worked on: height=48,x.3=320"},
+    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
+     "the output to measure and to train, for a model with several; default: the first of float32"},
     {"seed", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "seed of all that is random"},
     {"measure", MC_OPTION_CHOICE, "WHAT", "all", NULL, "counts|sizes|all", NULL,
      "of each stage: parameters, MACs, bytes; also what zstd makes of them; also latency"},

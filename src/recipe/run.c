@@ -138,6 +138,7 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
     run->seed = seed->given ? (uint64_t)seed->integer : run->job.runtime.seed;
     rc = open_data(run, err);
     run->job.data = run->data;
+    run->job.head = mc_settings_text(&run->work.top, "head");
     return rc == MC_OK ? load_models(run, err) : rc;
 }
 
@@ -149,7 +150,8 @@ static int measure(struct run *run, bool metrics, struct mc_record *into, struct
     int rc = mc_measure_model(run->job.model, &run->job.runtime, what, into, err);
     if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
     struct mc_metrics figures;
-    rc = mc_evaluate(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, &run->job.runtime, &figures, err);
+    rc = mc_evaluate(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, run->job.head, &run->job.runtime,
+                     &figures, err);
     if (rc == MC_OK) mc_measure_metrics(&figures, into);
     return rc;
 }

@@ -15,6 +15,7 @@ struct mc_job {
     struct mc_model *model;          /* being shrunk, owned by the job; a step may put another in its place */
     const struct mc_model *original; /* as the recipe found it; NULL unless a step needs it */
     const struct mc_dataset *data;   /* NULL: none */
+    const char *head;                /* name of the output that is measured and trained; NULL: the first */
     const struct mc_context *context;
     struct mc_runtime runtime;
     uint64_t seed;             /* of this step */

@@ -37,11 +37,12 @@ static bool flatten(const struct mc_yaml *node, struct mc_buf *out)
 static int value_text(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
                       const char **text, struct mc_error *err)
 {
-    const bool may_list = option->kind == MC_OPTION_LIST && value->kind == MC_YAML_SEQUENCE;
+    const bool lists = option->kind == MC_OPTION_LIST || option->kind == MC_OPTION_NUMBERS;
+    const bool may_list = lists && value->kind == MC_YAML_SEQUENCE;
     const bool may_map = option->kind == MC_OPTION_RATE && value->kind == MC_YAML_MAPPING && value->n == 1;
     *text = value->text;
     if (value->kind == MC_YAML_SCALAR && !value->empty) return MC_OK;
-    char needs[4 * WORD];
+    char needs[8 * WORD];
     mc_option_needs(option, needs, sizeof needs);
     if (!may_list && !may_map)
         return mc_yaml_error(value, MC_ERR_USAGE, err, "'%s': needs %s, has %s", option->name, needs,

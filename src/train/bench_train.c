@@ -33,14 +33,14 @@ static int init(struct bench *b, struct mc_model *model, int64_t batch, const st
     int rc = mc_parameters_untie(model, err);
     if (rc == MC_OK) rc = mc_parameters_own(model, err);
     if (rc == MC_OK) rc = mc_trainable(model, &parameters, &n, err);
-    if (rc == MC_OK) rc = mc_binding_init(&b->binding, model, NULL, MC_LOSS_CROSS_ENTROPY, err);
+    if (rc == MC_OK) rc = mc_binding_init(&b->binding, model, NULL, MC_LOSS_CROSS_ENTROPY, NULL, err);
     if (rc < 0) return rc;
     const int64_t fixed = mc_binding_fixed_batch(&b->binding);
     if (fixed && fixed != batch)
         return mc_error_set(err, MC_ERR_USAGE, "the model's batch is %" PRId64 ", %" PRId64 " was asked for", fixed,
                             batch);
     rc = mc_pass_init(&b->pass, &b->binding, model, batch, parameters, n, &b->options.runtime, err);
-    if (rc == MC_OK) rc = mc_loss_init(&b->loss, &b->options, MC_TASK_CLASSIFICATION, b->binding.columns, false, err);
+    if (rc == MC_OK) rc = mc_loss_init(&b->loss, &b->options, b->binding.loss, b->binding.columns, NULL, false, err);
     if (rc == MC_OK) rc = mc_optimizer_init(&b->optimizer, &b->options, parameters, n, err);
     return rc;
 }

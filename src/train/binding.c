@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "train/loss.h"
 
@@ -96,19 +97,52 @@ static const struct mc_node *find_link(const struct mc_value *output)
     return node && node->op && node->op->link != MC_LINK_NONE ? node : NULL;
 }
 
-static int bind_output(struct mc_binding *b, const struct mc_model *model, enum mc_loss_kind loss, struct mc_error *err)
+static bool may_have_scores(const struct mc_value *output)
+{
+    return output->type.dtype == MC_FLOAT || output->type.dtype == MC_UNDEFINED;
+}
+
+static int refuse_head(const struct mc_graph *graph, const char *head, struct mc_error *err)
+{
+    const char *names[64];
+    size_t n = 0;
+    for (; n < MC_COUNT(names) && n < (size_t)graph->n_outputs; n++) names[n] = graph->outputs[n]->name;
+    const char *nearest = mc_suggest(head, names, n);
+    return mc_error_set(err, MC_ERR_USAGE, "head '%s': none of the model's %d outputs has that name; '%s' is one", head,
+                        graph->n_outputs,
+                        nearest ? nearest
+                        : n > 0 ? names[0]
+                                : "");
+}
+
+static int find_head(const struct mc_graph *graph, const char *head, int *i, struct mc_error *err)
+{
+    for (*i = 0; *i < graph->n_outputs; ++*i)
+        if (head ? strcmp(graph->outputs[*i]->name, head) == 0 : may_have_scores(graph->outputs[*i])) break;
+    if (*i == graph->n_outputs && head) return refuse_head(graph, head, err);
+    if (*i == graph->n_outputs)
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "none of the model's %d outputs is float32", graph->n_outputs);
+    return MC_OK;
+}
+
+/* Does the loss take scores before the operator that makes probabilities of them? */
+static bool looks_behind(enum mc_loss_kind loss, enum mc_link link)
+{
+    return loss == MC_LOSS_CROSS_ENTROPY || (loss == MC_LOSS_KL && link == MC_LINK_SOFTMAX) ||
+           (loss == MC_LOSS_BCE && link == MC_LINK_LOGISTIC);
+}
+
+static int bind_output(struct mc_binding *b, const struct mc_model *model, enum mc_loss_kind loss, const char *head,
+                       struct mc_error *err)
 {
     const struct mc_graph *graph = model->graph;
-    int i = 0;
-    while (i < graph->n_outputs && graph->outputs[i]->type.dtype != MC_FLOAT &&
-           graph->outputs[i]->type.dtype != MC_UNDEFINED)
-        i++;
-    if (i == graph->n_outputs)
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "none of the model's %d outputs is float32", graph->n_outputs);
+    int i;
+    const int rc = find_head(graph, head, &i, err);
+    if (rc < 0) return rc;
     b->scores = graph->outputs[i];
     b->output = i;
     const struct mc_node *link = find_link(b->scores);
-    if (loss != MC_LOSS_CROSS_ENTROPY || !link) return MC_OK;
+    if (!link || !looks_behind(loss, link->op->link)) return MC_OK;
     b->scores = link->inputs[0];
     b->output = graph->n_outputs;
     b->tapped = true;
@@ -136,7 +170,9 @@ static int count_columns(struct mc_binding *b, const struct mc_model *model, con
             b->scores->name, batch, mc_dtype_name(fact.dtype), mc_shape_text(&fact.shape, text, sizeof text));
     const bool classes = !data || data->task == MC_TASK_CLASSIFICATION;
     b->columns = !data ? found : classes ? data->n_classes : data->n_targets;
-    b->logistic = classes && loss == MC_LOSS_CROSS_ENTROPY && found == 1 && (b->columns == 2 || !data);
+    const bool binary = loss == MC_LOSS_CROSS_ENTROPY || loss == MC_LOSS_BCE;
+    b->logistic = classes && binary && found == 1 && (b->columns == 2 || !data);
+    b->loss = b->logistic ? MC_LOSS_CROSS_ENTROPY : loss;
     if (b->logistic) b->columns = 2;
     if (b->logistic || found == b->columns) return MC_OK;
     return mc_error_set(err, MC_ERR_INPUT,
@@ -145,12 +181,12 @@ static int count_columns(struct mc_binding *b, const struct mc_model *model, con
 }
 
 int mc_binding_init(struct mc_binding *b, const struct mc_model *model, const struct mc_dataset *data,
-                    enum mc_loss_kind loss, struct mc_error *err)
+                    enum mc_loss_kind loss, const char *head, struct mc_error *err)
 {
     *b = (struct mc_binding){0};
-    int rc = mc_loss_resolve(&loss, data ? data->task : MC_TASK_CLASSIFICATION, err);
-    if (rc == MC_OK) rc = bind_input(b, model, data, err);
-    if (rc == MC_OK) rc = bind_output(b, model, loss, err);
+    loss = mc_loss_resolve(loss, data ? data->task : MC_TASK_CLASSIFICATION);
+    int rc = bind_input(b, model, data, err);
+    if (rc == MC_OK) rc = bind_output(b, model, loss, head, err);
     if (rc == MC_OK) rc = count_columns(b, model, data, loss, err);
     return rc;
 }

@@ -1,8 +1,9 @@
 /* binding.h - how a model and a data set meet: the input that samples go into, the scores that a loss reads.
  *
- * Scores are the first float output of the graph, or, where that comes out of a Softmax or Sigmoid (mc_op.link), what
- * goes in there: cross-entropy of the two together has no logarithm of zero. A model with one score for two classes is
- * seen as one with the scores (0, z), which makes softmax and cross-entropy those of the logistic function.
+ * Scores are the first float output of the graph or the one that is named, or, where that comes out of a Softmax or
+ * Sigmoid (mc_op.link), what goes in there: cross-entropy of the two together has no logarithm of zero. A model with
+ * one score for two classes is seen as one with the scores (0, z), which makes softmax and cross-entropy those of the
+ * logistic function.
  */
 #ifndef MC_TRAIN_BINDING_H
 #define MC_TRAIN_BINDING_H
@@ -15,16 +16,18 @@ struct mc_binding {
     const struct mc_value *input;
     struct mc_shape shape; /* of the input; dim[0] is the batch, -1 while it is open */
     const struct mc_value *scores;
-    int output;      /* where plans made by mc_binding_plan hand the scores out */
-    bool tapped;     /* they are not an output of the graph */
-    bool logistic;   /* one score for two classes */
-    int64_t columns; /* scores per sample as the loss sees them: classes, or numbers */
+    int output;             /* where plans made by mc_binding_plan hand the scores out */
+    bool tapped;            /* they are not an output of the graph */
+    bool logistic;          /* one score for two classes */
+    int64_t columns;        /* scores per sample as the loss sees them: classes, or numbers */
+    enum mc_loss_kind loss; /* never MC_LOSS_AUTO; of a pair of scores cross-entropy, which is binary there */
 };
 
-/* `data` NULL: sample shape and classes are what the model says (its other dimensions must be numbers). MC_ERR_INPUT
- * if the two do not fit, MC_ERR_UNSUPPORTED for models with several inputs or one that is not float32. */
+/* `head`: name of the output that has the scores; NULL: the first of float32. `data` NULL: sample shape and classes are
+ * what the model says (its other dimensions must be numbers). MC_ERR_INPUT if the two do not fit, MC_ERR_USAGE if no
+ * output has that name, MC_ERR_UNSUPPORTED for models with several inputs or one that is not float32. */
 int mc_binding_init(struct mc_binding *binding, const struct mc_model *model, const struct mc_dataset *data,
-                    enum mc_loss_kind loss, struct mc_error *err);
+                    enum mc_loss_kind loss, const char *head, struct mc_error *err);
 
 /* Samples per run that the model insists on; 0: any number. */
 int64_t mc_binding_fixed_batch(const struct mc_binding *binding);

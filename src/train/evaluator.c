@@ -10,10 +10,10 @@ int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, cons
     struct mc_fit_options plain = *options;
     plain.augment_shift = false;
     *e = (struct mc_evaluator){0};
-    int rc = mc_predictor_init(&e->predictor, model, data, options->loss, batch, &options->runtime, err);
+    int rc = mc_predictor_init(&e->predictor, model, data, options->loss, options->head, batch, &options->runtime, err);
     if (rc < 0) return rc;
     const int64_t columns = e->predictor.binding.columns;
-    rc = mc_loss_init(&e->loss, options, data->task, columns, false, err);
+    rc = mc_loss_init(&e->loss, options, e->predictor.binding.loss, columns, data, false, err);
     if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, &plain, err);
     if (rc == MC_OK) rc = mc_meter_init(&e->meter, data->task == MC_TASK_CLASSIFICATION ? columns : 0, err);
     return rc;
@@ -54,10 +54,10 @@ int mc_evaluator_run(struct mc_evaluator *e, struct mc_metrics *metrics, struct 
 }
 
 int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
-                enum mc_loss_kind loss, const struct mc_runtime *runtime, struct mc_metrics *metrics,
+                enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime, struct mc_metrics *metrics,
                 struct mc_error *err)
 {
-    const struct mc_fit_options options = {.loss = loss, .runtime = *runtime};
+    const struct mc_fit_options options = {.loss = loss, .huber_delta = 1, .head = head, .runtime = *runtime};
     const int width = mc_runtime_enter(runtime);
     struct mc_evaluator evaluator;
     int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);

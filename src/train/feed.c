@@ -1,6 +1,8 @@
 /* feed.c - samples of a role in the order of an epoch; see feed.h. */
 #include "train/feed.h"
 
+#include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -25,10 +27,10 @@ int mc_feed_init(struct mc_feed *feed, const struct mc_dataset *data, enum mc_ro
     if (feed->shift && data->sample.rank != 3)
         return mc_error_set(err, MC_ERR_USAGE, "shifting needs images [C, H, W], the data's samples have %d dimensions",
                             data->sample.rank);
-    if (loss == MC_LOSS_MSE) feed->numbers = mc_alloc((size_t)capacity, (size_t)columns * sizeof *feed->numbers);
+    const bool numbers = mc_loss_takes_numbers(loss, data->task);
+    if (numbers) feed->numbers = mc_alloc((size_t)capacity, (size_t)columns * sizeof *feed->numbers);
     feed->spare = MC_NEW_ARRAY(float, mc_shape_count(&data->sample));
-    if (!feed->order || !feed->labels || !feed->spare || (loss == MC_LOSS_MSE && !feed->numbers))
-        return mc_error_memory(err);
+    if (!feed->order || !feed->labels || !feed->spare || (numbers && !feed->numbers)) return mc_error_memory(err);
     for (int64_t i = 0; i < data->n[role]; i++) feed->order[i] = i;
     return MC_OK;
 }
@@ -85,6 +87,27 @@ static void shift_batch(const struct mc_feed *feed, int64_t begin, int64_t n, fl
     }
 }
 
+/* Probabilities have to be some, or the loss would have no least value. */
+static int check_numbers(const struct mc_feed *feed, int64_t begin, int64_t n, struct mc_error *err)
+{
+    const bool sums = feed->loss == MC_LOSS_CROSS_ENTROPY || feed->loss == MC_LOSS_KL;
+    if (!feed->numbers || (!sums && feed->loss != MC_LOSS_BCE)) return MC_OK;
+    for (int64_t i = 0; i < n; i++) {
+        const float *t = feed->numbers + i * feed->columns;
+        double sum = 0;
+        for (int64_t c = 0; c < feed->columns; c++) {
+            sum += (double)t[c];
+            if (!(t[c] >= 0 && t[c] <= 1))
+                return mc_error_set(err, MC_ERR_INPUT, "sample %" PRId64 " of %s: needs targets in [0, 1], has %g",
+                                    feed->order[begin + i], mc_data_role_name(feed->role), (double)t[c]);
+        }
+        if (sums && fabs(sum - 1) > 1e-3)
+            return mc_error_set(err, MC_ERR_INPUT, "sample %" PRId64 " of %s: needs targets that sum to 1, has %g",
+                                feed->order[begin + i], mc_data_role_name(feed->role), sum);
+    }
+    return MC_OK;
+}
+
 int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struct mc_error *err)
 {
     const bool classes = feed->data->task == MC_TASK_CLASSIFICATION;
@@ -95,6 +118,7 @@ int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struc
     if (classes && feed->numbers) {
         memset(feed->numbers, 0, (size_t)(n * feed->columns) * sizeof *feed->numbers);
         for (int64_t i = 0; i < n; i++) feed->numbers[i * feed->columns + feed->labels[i]] = 1;
+        return MC_OK;
     }
-    return MC_OK;
+    return check_numbers(feed, begin, n, err);
 }

@@ -7,14 +7,14 @@
 struct mc_feed {
     const struct mc_dataset *data;
     enum mc_role_of_data role;
-    enum mc_loss_kind loss; /* decides which targets are made; classes become one-hot numbers for squared error */
+    enum mc_loss_kind loss; /* decides which targets are made; classes become one-hot numbers for most */
     uint64_t seed;
     bool shift;
     int n_threads;
     int64_t epoch;
     int64_t *order;  /* positions within the role, permuted anew by mc_feed_shuffle */
     int64_t *labels; /* of the batch read last: [capacity] */
-    float *numbers;  /* [capacity, columns], NULL when the loss is cross-entropy */
+    float *numbers;  /* [capacity, columns], NULL for cross-entropy of classes */
     int64_t columns;
     float *spare; /* one sample, for shifting */
 };
@@ -27,7 +27,8 @@ void mc_feed_finish(struct mc_feed *feed);
 
 /* A permutation that depends on seed and epoch alone. */
 void mc_feed_shuffle(struct mc_feed *feed, int64_t epoch);
-/* Samples begin … begin+n of the order into x [n, sample…], their targets into labels or numbers. */
+/* Samples begin … begin+n of the order into x [n, sample…], their targets into labels or numbers. MC_ERR_INPUT for
+ * targets that are no probabilities where the loss needs some. */
 int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struct mc_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "kernel/kernels.h"
 #include "kernel/update.h"
+#include "train/average.h"
 #include "train/early_stop.h"
 #include "train/evaluator.h"
 #include "train/optimizer.h"
@@ -39,8 +40,10 @@ struct fit {
     struct mc_loss loss;
     struct mc_teacher teacher;
     struct mc_optimizer optimizer;
+    struct mc_average average;
     struct mc_evaluator validation;
     struct mc_early_stop stop;
+    struct mc_plateau plateau;
     struct mc_snapshot good, best; /* after the last whole epoch; of the lowest loss (early stopping alone) */
     int64_t fixed_batch;           /* see mc_batch_open */
 };
@@ -59,12 +62,12 @@ void mc_fit_options_init(struct mc_fit_options *options)
     *options = (struct mc_fit_options){
         .loss = MC_LOSS_AUTO,
         .optimizer = MC_ADAM,
-        .rate_kind = MC_RATE_LINEAR,
-        .rate_gamma = 0.95,
+        .rate = {.kind = MC_RATE_LINEAR, .factor = 1},
         .momentum = 0.9,
         .beta1 = 0.9,
         .beta2 = 0.999,
         .epsilon = 1e-8,
+        .huber_delta = 1,
         .batch = 64,
         .epochs = 20,
         .min_delta = 0.001,
@@ -80,15 +83,42 @@ static int need(bool holds, const char *what, double found, struct mc_error *err
     return holds ? MC_OK : mc_error_set(err, MC_ERR_USAGE, "%s, has %g", what, found);
 }
 
+static int check_rate(const struct mc_rate *r, struct mc_error *err)
+{
+    const bool falls = r->kind == MC_RATE_STEP || r->kind == MC_RATE_EXPONENTIAL || r->kind == MC_RATE_PLATEAU;
+    const bool stays = r->kind == MC_RATE_STEP || r->kind == MC_RATE_PLATEAU;
+    int rc = need(r->first > 0 && isfinite(r->first), "the rate needs to be positive", r->first, err);
+    if (rc == MC_OK && falls)
+        rc = need(r->factor > 0 && r->factor <= 1, "the rate's factor needs to be in (0, 1]", r->factor, err);
+    if (rc == MC_OK)
+        rc = need(r->last >= 0 && r->last <= r->first, "the last rate needs to be at most the first", r->last, err);
+    if (rc == MC_OK && r->kind == MC_RATE_ONE_CYCLE)
+        rc = need(r->rise > 0 && r->rise < 1, "the share in which the rate rises needs to be in (0, 1)", r->rise, err);
+    if (rc == MC_OK && stays)
+        rc = need(r->n_milestones > 0, "the rate needs epochs after which it falls", r->n_milestones, err);
+    for (int i = 0; rc == MC_OK && stays && i < r->n_milestones; i++)
+        rc = need(r->milestones[i] >= (r->kind == MC_RATE_STEP), "the rate needs to stay for at least an epoch",
+                  r->milestones[i], err);
+    if (rc == MC_OK) rc = need(r->warmup >= 0, "the warm-up needs to be at least 0 epochs", r->warmup, err);
+    return rc;
+}
+
 static int check_options(const struct mc_fit_options *o, struct mc_error *err)
 {
-    int rc = need(o->rate > 0 && isfinite(o->rate), "the rate needs to be positive", o->rate, err);
-    if (rc == MC_OK)
-        rc = need(o->rate_gamma > 0 && o->rate_gamma <= 1, "gamma needs to be in (0, 1]", o->rate_gamma, err);
+    int rc = check_rate(&o->rate, err);
     if (rc == MC_OK) rc = need(o->momentum >= 0 && o->momentum < 1, "momentum needs to be in [0, 1)", o->momentum, err);
     if (rc == MC_OK) rc = need(o->beta1 >= 0 && o->beta1 < 1, "beta1 needs to be in [0, 1)", o->beta1, err);
     if (rc == MC_OK) rc = need(o->beta2 >= 0 && o->beta2 < 1, "beta2 needs to be in [0, 1)", o->beta2, err);
     if (rc == MC_OK) rc = need(o->epsilon > 0, "epsilon needs to be positive", o->epsilon, err);
+    if (rc == MC_OK)
+        rc = need(o->label_smoothing >= 0 && o->label_smoothing < 1, "label smoothing needs to be in [0, 1)",
+                  o->label_smoothing, err);
+    if (rc == MC_OK) rc = need(o->huber_delta > 0, "delta needs to be positive", o->huber_delta, err);
+    if (rc == MC_OK) rc = need(o->decay >= 0 && isfinite(o->decay), "decay needs to be at least 0", o->decay, err);
+    if (rc == MC_OK) rc = need(o->clip_norm >= 0, "the clipping norm needs to be at least 0", o->clip_norm, err);
+    if (rc == MC_OK) rc = need(o->clip_value >= 0, "the clipping value needs to be at least 0", o->clip_value, err);
+    if (rc == MC_OK)
+        rc = need(o->ema >= 0 && o->ema < 1, "the decay of the average needs to be in [0, 1)", o->ema, err);
     if (rc == MC_OK) rc = need(o->l1 >= 0 && isfinite(o->l1), "l1 needs to be at least 0", o->l1, err);
     if (rc == MC_OK) rc = need(o->l2 >= 0 && isfinite(o->l2), "l2 needs to be at least 0", o->l2, err);
     if (rc == MC_OK) rc = need(o->batch >= 0, "the batch needs to be at least 0", (double)o->batch, err);
@@ -176,7 +206,7 @@ static int init_data(struct fit *f, const struct mc_dataset *data, struct mc_err
 {
     const struct mc_fit_options *o = f->options;
     const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
-    int rc = mc_loss_init(&f->loss, o, data->task, columns, true, err);
+    int rc = mc_loss_init(&f->loss, o, f->binding.loss, columns, data, true, err);
     if (rc == MC_OK) rc = mc_feed_init(&f->feed, data, MC_DATA_TRAIN, f->loss.kind, columns, capacity, o, err);
     if (rc == MC_OK && o->teacher) rc = mc_teacher_init(&f->teacher, o, &f->feed, capacity, err);
     if (rc == MC_OK) rc = mc_evaluator_init(&f->validation, f->model, data, MC_DATA_VALIDATION, 0, o, err);
@@ -203,15 +233,17 @@ static int init(struct fit *f, struct mc_model *model, const struct mc_dataset *
     if (rc == MC_OK) rc = mc_parameters_own(model, err);
     if (rc < 0) return rc;
     f->fixed_batch = mc_batch_open(model, f->batch);
-    rc = mc_binding_init(&f->binding, model, data, options->loss, err);
+    rc = mc_binding_init(&f->binding, model, data, options->loss, options->head, err);
     if (rc == MC_OK) rc = find_parameters(f, err);
     if (rc == MC_OK) rc = init_passes(f, err);
     if (rc == MC_OK) rc = init_sums(f, err);
     if (rc == MC_OK) rc = init_data(f, data, err);
     if (rc == MC_OK) rc = mc_optimizer_init(&f->optimizer, options, f->parameters, f->n_parameters, err);
+    if (rc == MC_OK) rc = mc_average_init(&f->average, model, options->ema, &options->runtime, err);
     if (rc == MC_OK) rc = mc_snapshot_init(&f->good, model, err);
     if (rc == MC_OK && options->patience > 0) rc = mc_snapshot_init(&f->best, model, err);
     mc_early_stop_init(&f->stop, options->patience, options->min_delta);
+    mc_plateau_init(&f->plateau);
     return rc;
 }
 
@@ -219,6 +251,7 @@ static void finish(struct fit *f)
 {
     mc_snapshot_finish(&f->best);
     mc_snapshot_finish(&f->good);
+    mc_average_finish(&f->average);
     mc_optimizer_finish(&f->optimizer);
     mc_evaluator_finish(&f->validation);
     mc_teacher_finish(&f->teacher);
@@ -297,6 +330,17 @@ static int before_step(struct fit *f, int64_t step, double progress, struct mc_e
     return MC_OK;
 }
 
+static double rate_now(const struct fit *f, int64_t epoch)
+{
+    const struct mc_moment now = {
+        .epoch = epoch,
+        .step = f->optimizer.n_steps,
+        .steps_per_epoch = f->steps_per_epoch,
+        .n_steps = f->steps_per_epoch * f->options->epochs,
+    };
+    return mc_rate_at(&f->options->rate, &f->plateau, &now);
+}
+
 /* *loss: summed over the samples of the step. */
 static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, struct mc_error *err)
 {
@@ -304,7 +348,7 @@ static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, s
     const int64_t step = f->optimizer.n_steps, total = f->steps_per_epoch * o->epochs;
     const int64_t n = smaller(f->batch, f->n_samples - begin);
     const double progress = (double)step / (double)total;
-    const double rate = mc_rate_at(o, epoch, progress);
+    const double rate = rate_now(f, epoch);
     const float *const *gradients = NULL;
     int rc = before_step(f, step, progress, err);
     if (rc == MC_OK) rc = run_passes(f, begin, n, loss, &gradients, err);
@@ -316,6 +360,7 @@ static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, s
         return MC_ERR_INPUT;
     }
     mc_optimizer_step(&f->optimizer, rate, gradients);
+    mc_average_step(&f->average, step);
     if (o->progress && !o->progress(o->progress_context, "training", step + 1, total, *loss / (double)n))
         return mc_error_set(err, MC_INTERRUPTED, "interrupted");
     return MC_OK;
@@ -323,11 +368,10 @@ static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, s
 
 /* --- epochs --- */
 
-static int run_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
+static int train_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
 {
-    const int64_t start = mc_clock_ns();
     double sum = 0;
-    e->rate = mc_rate_at(f->options, e->number, (double)e->number / (double)f->options->epochs);
+    e->rate = rate_now(f, e->number);
     mc_feed_shuffle(&f->feed, e->number);
     for (int64_t begin = 0; begin < f->n_samples; begin += f->batch) {
         double loss;
@@ -336,9 +380,7 @@ static int run_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
         sum += loss;
     }
     e->train_loss = sum / (double)f->n_samples;
-    const int rc = mc_evaluator_run(&f->validation, &e->validation, err);
-    e->seconds = (double)(mc_clock_ns() - start) * 1e-9;
-    return rc;
+    return MC_OK;
 }
 
 static void record_epoch(struct mc_record *epochs, const struct epoch *e)
@@ -355,13 +397,35 @@ static void record_epoch(struct mc_record *epochs, const struct epoch *e)
     mc_record_set_num(record, "seconds", e->seconds);
 }
 
-/* After each epoch: the weights are good, perhaps the best. Without validation samples the training loss decides. */
-static bool note_epoch(struct fit *f, const struct epoch *e)
+/* The weights are good, perhaps the best. Without validation samples the training loss decides. */
+static void note_epoch(struct fit *f, const struct epoch *e)
 {
     const double loss = e->validation.n_samples > 0 ? e->validation.loss : e->train_loss;
     mc_snapshot_take(&f->good);
+    mc_plateau_observe(&f->plateau, &f->options->rate, loss);
     if (mc_early_stop_observe(&f->stop, e->number, loss) && f->options->patience > 0) mc_snapshot_take(&f->best);
-    return mc_early_stop_now(&f->stop);
+}
+
+/* Train, and look at what came of it: at the average, where there is one. */
+static int run_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
+{
+    const int64_t start = mc_clock_ns();
+    int rc = train_epoch(f, e, err);
+    if (rc < 0) return rc;
+    mc_average_swap(&f->average);
+    rc = mc_evaluator_run(&f->validation, &e->validation, err);
+    e->seconds = (double)(mc_clock_ns() - start) * 1e-9;
+    if (rc == MC_OK) note_epoch(f, e);
+    mc_average_swap(&f->average);
+    return rc;
+}
+
+/* What the model is left with: the best weights if somebody asked for them, else those of the last good epoch. After
+ * training without an average they are in place already. */
+static void settle(struct fit *f, int rc)
+{
+    const bool best = rc == MC_OK && f->options->patience > 0 && f->stop.best_epoch >= 0;
+    mc_snapshot_restore(best ? &f->best : &f->good);
 }
 
 static int run_epochs(struct fit *f, struct mc_record *section, struct mc_error *err)
@@ -369,21 +433,17 @@ static int run_epochs(struct fit *f, struct mc_record *section, struct mc_error 
     struct mc_record *epochs = section ? mc_record_array(section, "epochs") : NULL;
     const int64_t start = mc_clock_ns();
     struct epoch e = {0};
-    bool stopped = false;
     int rc = MC_OK;
     apply_masks(f->options);
-    for (; e.number < f->options->epochs && !stopped; e.number++) {
+    for (; e.number < f->options->epochs && !mc_early_stop_now(&f->stop); e.number++) {
         rc = run_epoch(f, &e, err);
         if (rc < 0) break;
         record_epoch(epochs, &e);
-        stopped = note_epoch(f, &e);
     }
-    const bool keep_best = rc == MC_OK && f->options->patience > 0 && f->stop.best_epoch >= 0;
-    if (rc < 0) mc_snapshot_restore(&f->good);
-    if (keep_best) mc_snapshot_restore(&f->best);
+    if (rc < 0 || e.number > 0) settle(f, rc);
     if (section) {
         mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);
-        mc_record_set_bool(section, "stopped_early", stopped);
+        mc_record_set_bool(section, "stopped_early", mc_early_stop_now(&f->stop));
         mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
     }
     return rc;
@@ -393,7 +453,7 @@ int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct m
            struct mc_record *section, struct mc_error *err)
 {
     struct mc_fit_options own = *options;
-    if (own.rate == 0) own.rate = mc_rate_usual(own.optimizer);
+    if (own.rate.first == 0) own.rate.first = mc_rate_usual(own.optimizer);
     own.runtime.seed = options->seed;
     own.runtime.freeze_batch_norm = options->freeze_batch_norm;
     const int width = mc_runtime_enter(&own.runtime);

@@ -15,21 +15,46 @@ struct mc_slot {
     const unsigned char *mask;
     int64_t count;
     bool penalized;
+    double trust; /* LAMB: of this step */
 };
 
 struct mc_range {
     int slot;
     int64_t begin, n;
+    double sums[2]; /* of this step: squares of the gradient; or LAMB's two */
 };
 
-static bool keeps_first(enum mc_optimizer_kind kind)
+/* What tells one optimizer from another. */
+static const struct kind {
+    bool first, second; /* keeps a mean of gradients, of their squares */
+    bool corrected;     /* divides the two by what they lack at the start */
+    bool averaged;      /* the first is a sum that a constant gradient brings to 1 / (1 - momentum) */
+    double rate, decay; /* usual ones */
+} kinds[] = {
+    [MC_SGD] = {.rate = 0.1},
+    [MC_MOMENTUM] = {.first = true, .averaged = true, .rate = 0.05},
+    [MC_NESTEROV] = {.first = true, .averaged = true, .rate = 0.05},
+    [MC_ADAGRAD] = {.second = true, .rate = 0.01},
+    [MC_RMSPROP] = {.second = true, .rate = 0.001},
+    [MC_ADAM] = {.first = true, .second = true, .corrected = true, .rate = 0.001},
+    [MC_ADAMW] = {.first = true, .second = true, .corrected = true, .rate = 0.001, .decay = 0.01},
+    [MC_LAMB] = {.first = true, .second = true, .corrected = true, .rate = 0.005, .decay = 0.01},
+    [MC_LION] = {.first = true, .rate = 0.0001},
+};
+
+double mc_rate_usual(enum mc_optimizer_kind optimizer)
 {
-    return kind == MC_MOMENTUM || kind == MC_ADAM;
+    return kinds[optimizer].rate;
 }
 
-static bool keeps_second(enum mc_optimizer_kind kind)
+double mc_decay_usual(enum mc_optimizer_kind optimizer)
 {
-    return kind == MC_RMSPROP || kind == MC_ADAM;
+    return kinds[optimizer].decay;
+}
+
+double mc_beta2_usual(enum mc_optimizer_kind optimizer)
+{
+    return optimizer == MC_LION ? 0.99 : 0.999;
 }
 
 static const unsigned char *mask_of(const struct mc_fit_options *options, const struct mc_value *value)
@@ -58,12 +83,12 @@ static int fill_slot(struct mc_slot *slot, const struct mc_fit_options *options,
         .mask = mask_of(options, value),
         .count = mc_tensor_count(data),
         .penalized = data->shape.rank >= 2,
+        .trust = 1,
     };
-    if (keeps_first(options->optimizer)) slot->m = zeroed(slot->count);
-    if (keeps_second(options->optimizer)) slot->v = zeroed(slot->count);
-    if ((keeps_first(options->optimizer) && !slot->m) || (keeps_second(options->optimizer) && !slot->v))
-        return mc_error_memory(err);
-    return MC_OK;
+    const struct kind *kind = &kinds[options->optimizer];
+    if (kind->first) slot->m = zeroed(slot->count);
+    if (kind->second) slot->v = zeroed(slot->count);
+    return (kind->first && !slot->m) || (kind->second && !slot->v) ? mc_error_memory(err) : MC_OK;
 }
 
 static int cut_ranges(struct mc_optimizer *o, struct mc_error *err)
@@ -91,6 +116,9 @@ int mc_optimizer_init(struct mc_optimizer *o, const struct mc_fit_options *optio
         .epsilon = options->epsilon,
         .l1 = options->l1,
         .l2 = options->l2,
+        .decay = options->decay,
+        .clip_norm = options->clip_norm,
+        .clip_value = options->clip_value,
         .runtime = &options->runtime,
         .slots = MC_NEW_ARRAY(struct mc_slot, n),
         .n_slots = n,
@@ -121,10 +149,19 @@ static mc_update_fn *update_fn(enum mc_optimizer_kind kind, const struct mc_upda
     switch (kind) {
     case MC_MOMENTUM:
         return updates->momentum;
+    case MC_NESTEROV:
+        return updates->nesterov;
+    case MC_ADAGRAD:
+        return updates->adagrad;
     case MC_RMSPROP:
         return updates->rmsprop;
     case MC_ADAM:
+    case MC_ADAMW:
         return updates->adam;
+    case MC_LAMB:
+        return updates->lamb;
+    case MC_LION:
+        return updates->lion;
     case MC_SGD:
         break;
     }
@@ -146,12 +183,21 @@ static void shrink(const struct mc_optimizer *o, const struct mc_update *u, cons
 {
     const struct mc_slot *slot = &o->slots[range->slot];
     float *w = slot->w + range->begin;
-    const double threshold = u->rate * o->l1;
+    const double threshold = u->rate * u->trust * o->l1;
     if (slot->v)
         shrink_adaptive(range->n, threshold, slot->v + range->begin, u, w);
     else
         o->runtime->kernels->updates->shrink(
-            range->n, (float)(o->kind == MC_MOMENTUM ? threshold / (1 - o->momentum) : threshold), w);
+            range->n, (float)(kinds[o->kind].averaged ? threshold / (1 - o->momentum) : threshold), w);
+}
+
+/* The numbers of a step as they are for one parameter. */
+static struct mc_update update_of(const struct mc_update *u, const struct mc_slot *slot)
+{
+    struct mc_update own = *u;
+    own.trust = (float)slot->trust;
+    if (!slot->penalized) own.l2 = own.decay = 0;
+    return own;
 }
 
 static void update_range(const struct mc_optimizer *o, mc_update_fn *update, const struct mc_update *u,
@@ -159,28 +205,82 @@ static void update_range(const struct mc_optimizer *o, mc_update_fn *update, con
 {
     const struct mc_slot *slot = &o->slots[range->slot];
     const int64_t at = range->begin;
-    struct mc_update own = *u;
-    if (!slot->penalized) own.l2 = 0;
+    const struct mc_update own = update_of(u, slot);
     update(range->n, slot->w + at, gradient + at, slot->m ? slot->m + at : NULL, slot->v ? slot->v + at : NULL,
            slot->mask ? slot->mask + at : NULL, &own);
-    if (o->l1 > 0 && slot->penalized) shrink(o, u, range);
+    if (o->l1 > 0 && slot->penalized) shrink(o, &own, range);
+}
+
+static double squares_of(const struct mc_optimizer *o, const struct mc_range *range, const float *gradient)
+{
+    const unsigned char *mask = o->slots[range->slot].mask;
+    if (!mask) return o->runtime->kernels->updates->sum_of_squares(range->n, gradient + range->begin);
+    double sum = 0;
+    for (int64_t i = range->begin; i < range->begin + range->n; i++)
+        if (mask[i]) sum += (double)gradient[i] * (double)gradient[i];
+    return sum;
+}
+
+/* Factor that brings the gradients' norm down to the bound; ranges are added in their order, whoever summed them. */
+static float clipping(const struct mc_optimizer *o, const float *const *gradients)
+{
+    if (o->clip_norm <= 0) return 1;
+#pragma omp parallel for num_threads(o->runtime->n_threads) if (o->n_ranges > 4) schedule(static)
+    for (int i = 0; i < o->n_ranges; i++) {
+        const float *gradient = gradients[o->ranges[i].slot];
+        o->ranges[i].sums[0] = gradient ? squares_of(o, &o->ranges[i], gradient) : 0;
+    }
+    double sum = 0;
+    for (int i = 0; i < o->n_ranges; i++) sum += o->ranges[i].sums[0];
+    const double factor = o->clip_norm / (sqrt(sum) + 1e-6); /* as PyTorch has it */
+    return factor < 1 ? (float)factor : 1;
+}
+
+/* LAMB: moments of every parameter, and how far each is to be trusted. */
+static void find_trust(const struct mc_optimizer *o, const struct mc_update *u, const float *const *gradients)
+{
+#pragma omp parallel for num_threads(o->runtime->n_threads) if (o->n_ranges > 4) schedule(static)
+    for (int i = 0; i < o->n_ranges; i++) {
+        struct mc_range *range = &o->ranges[i];
+        const struct mc_slot *slot = &o->slots[range->slot];
+        const int64_t at = range->begin;
+        if (!gradients[range->slot]) continue;
+        const struct mc_update own = update_of(u, slot);
+        o->runtime->kernels->updates->lamb_moments(range->n, slot->w + at, gradients[range->slot] + at, slot->m + at,
+                                                   slot->v + at, slot->mask ? slot->mask + at : NULL, &own,
+                                                   &range->sums[0], &range->sums[1]);
+    }
+    for (int i = 0; i < o->n_ranges;) {
+        struct mc_slot *slot = &o->slots[o->ranges[i].slot];
+        double weights = 0, steps = 0;
+        for (const int of = o->ranges[i].slot; i < o->n_ranges && o->ranges[i].slot == of; i++) {
+            weights += o->ranges[i].sums[0];
+            steps += o->ranges[i].sums[1];
+        }
+        slot->trust = slot->penalized && weights > 0 && steps > 0 ? sqrt(weights / steps) : 1;
+    }
 }
 
 void mc_optimizer_step(struct mc_optimizer *o, double rate, const float *const *gradients)
 {
     mc_update_fn *update = update_fn(o->kind, o->runtime->kernels->updates);
     const double t = (double)++o->n_steps;
+    const bool corrected = kinds[o->kind].corrected;
     const struct mc_update u = {
         .rate = (float)rate,
         .momentum = (float)o->momentum,
         .beta1 = (float)o->beta1,
         .beta2 = (float)o->beta2,
         .epsilon = (float)o->epsilon,
-        .correction1 = o->kind == MC_ADAM ? (float)(1 - pow(o->beta1, t)) : 1,
-        .correction2 = o->kind == MC_ADAM ? (float)(1 - pow(o->beta2, t)) : 1,
+        .correction1 = corrected ? (float)(1 - pow(o->beta1, t)) : 1,
+        .correction2 = corrected ? (float)(1 - pow(o->beta2, t)) : 1,
         .l2 = (float)o->l2,
+        .decay = (float)o->decay,
+        .scale = clipping(o, gradients),
+        .limit = o->clip_value > 0 ? (float)o->clip_value : INFINITY,
     };
-    /* Elements do not depend on each other: any number of threads gives the same bits. */
+    if (o->kind == MC_LAMB) find_trust(o, &u, gradients);
+        /* Elements do not depend on each other: any number of threads gives the same bits. */
 #pragma omp parallel for num_threads(o->runtime->n_threads) if (o->n_ranges > 4) schedule(static)
     for (int i = 0; i < o->n_ranges; i++) {
         const float *gradient = gradients[o->ranges[i].slot];

@@ -14,10 +14,11 @@ static int64_t good_batch(const struct mc_binding *binding)
 }
 
 int mc_predictor_init(struct mc_predictor *p, const struct mc_model *model, const struct mc_dataset *data,
-                      enum mc_loss_kind loss, int64_t batch, const struct mc_runtime *runtime, struct mc_error *err)
+                      enum mc_loss_kind loss, const char *head, int64_t batch, const struct mc_runtime *runtime,
+                      struct mc_error *err)
 {
     *p = (struct mc_predictor){0};
-    int rc = mc_binding_init(&p->binding, model, data, loss, err);
+    int rc = mc_binding_init(&p->binding, model, data, loss, head, err);
     if (rc < 0) return rc;
     const int64_t fixed = mc_binding_fixed_batch(&p->binding);
     p->batch = fixed ? fixed : batch ? batch : good_batch(&p->binding);

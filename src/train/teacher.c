@@ -32,11 +32,21 @@ static int know_all(struct mc_teacher *t, const struct mc_fit_options *options, 
     return MC_OK;
 }
 
+/* The student's head, if the teacher has one of that name. */
+static const char *own_head(const struct mc_fit_options *options)
+{
+    const struct mc_graph *graph = options->teacher->graph;
+    for (int i = 0; options->head && i < graph->n_outputs; i++)
+        if (strcmp(graph->outputs[i]->name, options->head) == 0) return options->head;
+    return NULL;
+}
+
 int mc_teacher_init(struct mc_teacher *t, const struct mc_fit_options *options, const struct mc_feed *feed,
                     int64_t capacity, struct mc_error *err)
 {
     *t = (struct mc_teacher){0};
-    int rc = mc_predictor_init(&t->predictor, options->teacher, feed->data, feed->loss, 0, &options->runtime, err);
+    int rc = mc_predictor_init(&t->predictor, options->teacher, feed->data, feed->loss, own_head(options), 0,
+                               &options->runtime, err);
     if (rc < 0) return mc_error_wrap(err, rc, "teacher");
     t->columns = t->predictor.binding.columns;
     if (t->columns != feed->columns)

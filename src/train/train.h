@@ -12,20 +12,66 @@
 #include "metric/metric.h"
 #include "report/record.h"
 
-enum mc_loss_kind { MC_LOSS_AUTO, MC_LOSS_CROSS_ENTROPY, MC_LOSS_MSE };
-enum mc_optimizer_kind { MC_SGD, MC_MOMENTUM, MC_RMSPROP, MC_ADAM };
-enum mc_rate_kind { MC_RATE_CONSTANT, MC_RATE_EXPONENTIAL, MC_RATE_LINEAR };
+enum mc_loss_kind {
+    MC_LOSS_AUTO,
+    MC_LOSS_CROSS_ENTROPY,
+    MC_LOSS_MSE,
+    MC_LOSS_MAE,
+    MC_LOSS_HUBER,
+    MC_LOSS_BCE,
+    MC_LOSS_KL,
+};
+enum mc_optimizer_kind {
+    MC_SGD,
+    MC_MOMENTUM,
+    MC_NESTEROV,
+    MC_ADAGRAD,
+    MC_RMSPROP,
+    MC_ADAM,
+    MC_ADAMW,
+    MC_LAMB,
+    MC_LION,
+};
+enum mc_rate_kind {
+    MC_RATE_CONSTANT,
+    MC_RATE_STEP,
+    MC_RATE_EXPONENTIAL,
+    MC_RATE_LINEAR,
+    MC_RATE_COSINE,
+    MC_RATE_ONE_CYCLE,
+    MC_RATE_PLATEAU,
+};
+enum { MC_MOST_MILESTONES = 8 };
+
+/* A learning rate over time; train/rate.h has the formulas. */
+struct mc_rate {
+    enum mc_rate_kind kind;
+    double first;                          /* eta_0; of MC_RATE_ONE_CYCLE the highest. 0: the optimizer's usual one */
+    double factor;                         /* exponential, step, plateau: (0, 1] */
+    double last;                           /* linear, cosine: where it ends */
+    double rise;                           /* one-cycle: share of the steps in which it rises, (0, 1) */
+    int n_milestones;                      /* step: epochs after which it falls; one: again and again after so many */
+    double milestones[MC_MOST_MILESTONES]; /* plateau: milestones[0] is its patience in epochs */
+    double warmup;                         /* epochs in which it grows from nothing, whatever the kind; 0: none */
+};
 
 /* In brackets what mc_fit_options_init sets. */
 struct mc_fit_options {
     enum mc_loss_kind loss;           /* [auto: cross-entropy for classes, mean squared error for numbers] */
+    double label_smoothing;           /* cross-entropy: this share of each target is spread over all classes [0] */
+    const char *class_weights;        /* cross-entropy: "1,2,0.5" in the order of the classes, or "balanced": inversely
+                                       * to how often each occurs in training. [NULL: all 1] */
+    double huber_delta;               /* [1] */
+    const char *head;                 /* name of the output that has the scores [NULL: the first of float32] */
     enum mc_optimizer_kind optimizer; /* [Adam] */
-    enum mc_rate_kind rate_kind;      /* [linear] */
-    double rate;                      /* eta_0 [0: the optimizer's usual one, see mc_rate_usual] */
-    double rate_gamma;                /* exponential: eta_0 * gamma^epoch, epochs counted from 0 [0.95] */
-    double momentum;                  /* of MC_MOMENTUM, [0, 1) [0.9] */
-    double beta1, beta2;              /* Adam; RMSProp uses beta2 as its rho [0.9, 0.999] */
+    struct mc_rate rate;              /* [linear, from the optimizer's usual one] */
+    double momentum;                  /* of MC_MOMENTUM and MC_NESTEROV, [0, 1) [0.9] */
+    double beta1, beta2;              /* Adam, LAMB, Lion; RMSProp uses beta2 as its rho [0.9, 0.999] */
     double epsilon;                   /* [1e-8] */
+    double decay;                     /* decoupled weight decay of weights (rank >= 2): w -= rate decay w [0] */
+    double clip_norm, clip_value;     /* most that the norm of all gradients, each gradient, may be; 0: any [0] */
+    double ema;                       /* decay of an exponential moving average of all that training changes, which is
+                                       * then what is validated and kept; 0: none [0] */
     double l1, l2;    /* penalties on weights (rank >= 2; not biases, scales, shifts): l1*|w| + l2/2*w^2; both: elastic
                        * net. l1 makes weights exactly zero (train/optimizer.h) [0] */
     int64_t batch;    /* samples per step; 1: stochastic; 0: all (batch gradient descent) [64] */
@@ -60,8 +106,11 @@ struct mc_fit_options {
 
 void mc_fit_options_init(struct mc_fit_options *options);
 
-/* Rate that suits an optimizer with most models: 0.1 for SGD, 0.05 for momentum, 0.001 for RMSProp and Adam. */
+/* What suits an optimizer with most models. Rates: 0.1 for SGD, 0.05 with momentum, 0.01 for Adagrad, 0.005 for LAMB,
+ * 0.0001 for Lion, else 0.001. Decay: 0.01 for AdamW and LAMB, else 0. beta2: 0.99 for Lion, else 0.999. */
 double mc_rate_usual(enum mc_optimizer_kind optimizer);
+double mc_decay_usual(enum mc_optimizer_kind optimizer);
+double mc_beta2_usual(enum mc_optimizer_kind optimizer);
 
 /* Train. More than 1,024 samples in a step are run in several passes whose gradients are added; batch statistics are
  * then those of a pass. A model whose batch is a fixed number is trained at any batch if its graph allows that, else at
@@ -75,9 +124,10 @@ int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct m
            struct mc_record *section, struct mc_error *err);
 
 /* Loss and metrics of a model over one role. batch 0: a good one is chosen. Binary and single-output heads included:
- * outputs [n, classes] are scores or probabilities. */
+ * outputs [n, classes] are scores or probabilities. `head`: name of the output to look at; NULL: the first of
+ * float32. */
 int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
-                enum mc_loss_kind loss, const struct mc_runtime *runtime, struct mc_metrics *metrics,
+                enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime, struct mc_metrics *metrics,
                 struct mc_error *err);
 
 /* Named architectures: "mlp:784-300-100-10", "lenet-300-100", "lenet-5", "linear"; weights drawn by `seed`.

@@ -42,25 +42,30 @@ static void expect_steps(mc_update_fn *step, struct mc_update u, const float *wa
 static void test_sgd_steps_as_pytorch(void **state)
 {
     static const float want[N] = {0.48354146f, -0.26428071f, -0.0099700307f, 1.5104295f, -2.0139062f};
-    expect_steps(updates()->sgd, (struct mc_update){.rate = 0.1f}, want);
+    expect_steps(updates()->sgd, (struct mc_update){.scale = 1, .limit = INFINITY, .rate = 0.1f}, want);
 }
 
 static void test_momentum_steps_as_pytorch(void **state)
 {
     static const float want[N] = {0.44715539f, -0.23846467f, -0.034216035f, 1.5703452f, -2.0940998f};
-    expect_steps(updates()->momentum, (struct mc_update){.rate = 0.1f, .momentum = 0.9f}, want);
+    expect_steps(updates()->momentum, (struct mc_update){.scale = 1, .limit = INFINITY, .rate = 0.1f, .momentum = 0.9f},
+                 want);
 }
 
 static void test_rmsprop_steps_as_pytorch(void **state)
 {
     static const float want[N] = {0.36514422f, -0.26826483f, -0.052000426f, 1.5342909f, -2.0396733f};
-    expect_steps(updates()->rmsprop, (struct mc_update){.rate = 0.01f, .beta2 = 0.99f, .epsilon = 1e-8f}, want);
+    expect_steps(updates()->rmsprop,
+                 (struct mc_update){.scale = 1, .limit = INFINITY, .rate = 0.01f, .beta2 = 0.99f, .epsilon = 1e-8f},
+                 want);
 }
 
 static void test_adam_steps_as_pytorch(void **state)
 {
     static const float want[N] = {0.4774192f, -0.24046606f, -0.010541843f, 1.5159246f, -2.0169585f};
-    expect_steps(updates()->adam, (struct mc_update){.rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f},
+    expect_steps(updates()->adam,
+                 (struct mc_update){
+                     .scale = 1, .limit = INFINITY, .rate = 0.01f, .beta1 = 0.9f, .beta2 = 0.99f, .epsilon = 1e-8f},
                  want);
 }
 
@@ -69,8 +74,12 @@ static void test_masked_weights_are_zero_after_a_step(void **state)
     enum { MANY = 2500 }; /* more than two blocks */
     static float w[MANY], g[MANY], m[MANY], v[MANY];
     static unsigned char mask[MANY];
-    mc_update_fn *const steps[] = {updates()->sgd, updates()->momentum, updates()->rmsprop, updates()->adam};
-    const struct mc_update u = {.rate = 0.1f,
+    const struct mc_updates *all = updates();
+    mc_update_fn *const steps[] = {all->sgd,     all->momentum, all->nesterov, all->adagrad,
+                                   all->rmsprop, all->adam,     all->lion};
+    const struct mc_update u = {.scale = 1,
+                                .limit = INFINITY,
+                                .rate = 0.1f,
                                 .momentum = .5f,
                                 .beta1 = .9f,
                                 .beta2 = .9f,
@@ -88,7 +97,8 @@ static void test_l1_pulls_towards_zero_and_leaves_zero_alone(void **state)
 {
     float w[3] = {1, -1, 0};
     const float g[3] = {0}, want[3] = {0.95f, -0.95f, 0};
-    updates()->sgd(3, w, g, NULL, NULL, NULL, &(struct mc_update){.rate = 0.1f, .l1 = 0.5f});
+    updates()->sgd(3, w, g, NULL, NULL, NULL,
+                   &(struct mc_update){.scale = 1, .limit = INFINITY, .rate = 0.1f, .l1 = 0.5f});
     assert_near(w, want, 3, 1e-7);
 }
 
@@ -173,11 +183,11 @@ static void test_squared_error_sums_and_differentiates(void **state)
 
 /* --- instruction sets --- */
 
-enum { MANY = 1100, CLASSES = 37, ROWS = MANY / CLASSES };
+enum { MANY = 1100, CLASSES = 37, ROWS = MANY / CLASSES, STEPS = 8 };
 
 struct outcome {
-    float w[4][MANY], m[4][MANY], v[4][MANY], ce[MANY], kl[MANY], axpy[MANY];
-    double sums[5];
+    float w[STEPS][MANY], m[STEPS][MANY], v[STEPS][MANY], ce[MANY], kl[MANY], axpy[MANY], more[4][MANY];
+    double sums[11];
 };
 
 static void draw(float *x, uint64_t stream)
@@ -193,8 +203,13 @@ static void run_all(const struct mc_updates *u, struct outcome *o)
     float scratch[2 * CLASSES];
     int64_t classes[ROWS];
     unsigned char mask[MANY];
-    mc_update_fn *const steps[4] = {u->sgd, u->momentum, u->rmsprop, u->adam};
+    mc_update_fn *const steps[STEPS] = {u->sgd,     u->momentum, u->rmsprop, u->adam,
+                                        u->adagrad, u->nesterov, u->lion,    u->lamb};
     const struct mc_update update = {.rate = 0.1f,
+                                     .scale = 0.9f,
+                                     .limit = 1.5f,
+                                     .decay = 0.05f,
+                                     .trust = 0.7f,
                                      .momentum = .5f,
                                      .beta1 = .9f,
                                      .beta2 = .99f,
@@ -207,8 +222,9 @@ static void run_all(const struct mc_updates *u, struct outcome *o)
     draw(g, 1);
     for (int i = 0; i < MANY; i++) mask[i] = i % 4 != 0;
     for (int i = 0; i < ROWS; i++) classes[i] = i % CLASSES;
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < STEPS; k++) {
         draw(o->w[k], 2);
+        if (k == 7) u->lamb_moments(MANY, o->w[k], g, o->m[k], o->v[k], mask, &update, &o->sums[5], &o->sums[6]);
         steps[k](MANY, o->w[k], g, o->m[k], o->v[k], k % 2 ? mask : NULL, &update);
     }
     o->sums[0] = u->cross_entropy(ROWS, CLASSES, g, classes, 0.1f, o->ce);
@@ -216,7 +232,12 @@ static void run_all(const struct mc_updates *u, struct outcome *o)
     o->sums[2] = u->squared_error(MANY, g, o->w[0], 0.1f, NULL);
     o->sums[3] = u->sum_of_squares(MANY, g);
     o->sums[4] = u->sum_of_magnitudes(MANY, g);
+    o->sums[7] = u->soft_cross_entropy(ROWS, CLASSES, g, o->w[0], 0.1f, o->more[0]);
+    o->sums[8] = u->binary_cross_entropy(MANY, g, o->w[0], 0.1f, o->more[1]);
+    o->sums[9] = u->absolute_error(MANY, g, o->w[0], 0.1f, o->more[2]);
+    o->sums[10] = u->huber(MANY, g, o->w[0], 0.7f, 0.1f, o->more[3]);
     u->axpy(MANY, 0.3f, g, o->axpy);
+    u->average(MANY, 0.3f, g, o->axpy);
     u->shrink(MANY, 0.1f, o->axpy);
 }
 

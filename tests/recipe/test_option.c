@@ -32,7 +32,36 @@ static void test_numbers_are_decimal_and_nothing_else(void **state)
     struct mc_setting s;
     assert_int_equal(parse(MC_OPTION_NUMBER, NULL, NULL, "1e-3", &s), MC_OK);
     assert_true(s.number == 1e-3);
-    static const char *const bad[] = {"", "nan", "inf", "0x1p3", " 1", "1 ", "1,5", "--1", "1e", "1e999"};
+    assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, "step:0.1,0.5,30,40.5", &s), MC_OK);
+    assert_int_equal(s.rate.kind, MC_RATE_STEP);
+    assert_int_equal(s.rate.n_milestones, 2);
+    assert_true(s.rate.first == 0.1 && s.rate.factor == 0.5 && s.rate.milestones[1] == 40.5);
+    assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, "cosine:0.1,0.001", &s), MC_OK);
+    assert_true(s.rate.kind == MC_RATE_COSINE && s.rate.last == 0.001);
+    assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, "one-cycle:0.1", &s), MC_OK);
+    assert_true(s.rate.kind == MC_RATE_ONE_CYCLE && s.rate.rise == 0.3);
+    assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, "plateau:0.1,0.5,0", &s), MC_OK);
+    assert_true(s.rate.kind == MC_RATE_PLATEAU && s.rate.factor == 0.5 && s.rate.milestones[0] == 0);
+    static const char *const bad[] = {"step:0.1,0.5",
+                                      "step:0.1,0.5,0",
+                                      "step:0.1,0.5,3,2",
+                                      "cosine:0.1,0.2",
+                                      "one-cycle:0.1,1",
+                                      "plateau:0.1,0.5",
+                                      "cosin:0.1",
+                                      ":0.1",
+                                      "step:1,1,1,2,3,4,5,6,7,8,9",
+                                      "constant:",
+                                      "",
+                                      "nan",
+                                      "inf",
+                                      "0x1p3",
+                                      " 1",
+                                      "1 ",
+                                      "1,5",
+                                      "--1",
+                                      "1e",
+                                      "1e999"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(parse(MC_OPTION_NUMBER, NULL, NULL, bad[i], &s), MC_ERR_USAGE);
 }
@@ -62,7 +91,7 @@ static void test_choices_give_their_index_and_lists_a_bit_each(void **state)
     assert_int_equal(parse(MC_OPTION_LIST, NULL, "json|md|html", "json,pdf", &s), MC_ERR_USAGE);
 }
 
-static void test_rates_have_three_forms(void **state)
+static void test_a_rate_is_a_number_or_a_schedule(void **state)
 {
     (void)state;
     struct mc_setting s;
@@ -73,12 +102,44 @@ static void test_rates_have_three_forms(void **state)
     assert_true(s.rate.first == 0.5);
     assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, "exponential:0.001,0.9", &s), MC_OK);
     assert_int_equal(s.rate.kind, MC_RATE_EXPONENTIAL);
-    assert_true(s.rate.first == 0.001 && s.rate.gamma == 0.9);
-    static const char *const bad[] = {"0",        "-1",          "linear:",          "linear:0.1,0.9",
-                                      "cosine:1", "exponential", "exponential:0.1",  "exponential:0.1,1.1",
-                                      "",         "linear:0",    "exponential:,0.9", "exponential:0.1,0.9,1"};
+    assert_true(s.rate.first == 0.001 && s.rate.factor == 0.9);
+    static const char *const bad[] = {"0",
+                                      "-1",
+                                      "linear:",
+                                      "linear:0.1,0.9",
+                                      "exponential",
+                                      "exponential:0.1",
+                                      "exponential:0.1,1.1",
+                                      "",
+                                      "linear:0",
+                                      "exponential:,0.9",
+                                      "exponential:0.1,0.9,1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(parse(MC_OPTION_RATE, NULL, NULL, bad[i], &s), MC_ERR_USAGE);
+}
+
+static void test_numbers_are_a_list_or_a_word(void **state)
+{
+    (void)state;
+    struct mc_setting s;
+    assert_int_equal(parse(MC_OPTION_NUMBERS, NULL, "balanced", "1,2.5,0", &s), MC_OK);
+    assert_string_equal(s.text, "1,2.5,0");
+    assert_int_equal(parse(MC_OPTION_NUMBERS, NULL, "balanced", "balanced", &s), MC_OK);
+    static const char *const bad[] = {"", "1,", ",1", "1,-1", "balance", "1;2"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(parse(MC_OPTION_NUMBERS, NULL, "balanced", bad[i], &s), MC_ERR_USAGE);
+}
+
+/* A condition names one word or several. */
+static void test_a_condition_may_allow_several_words(void **state)
+{
+    (void)state;
+    static const struct mc_option options[] = {{"x", MC_OPTION_CHOICE, "X", "b", NULL, "a|b|c", NULL, ""}};
+    struct mc_settings settings;
+    assert_int_equal(mc_settings_init(&settings, options, 1, NULL), MC_OK);
+    assert_true(mc_settings_condition(&settings, "x=a|b") && mc_settings_condition(&settings, "x=b"));
+    assert_false(mc_settings_condition(&settings, "x=a|c"));
+    mc_settings_finish(&settings);
 }
 
 static void test_a_refusal_says_what_is_needed_and_what_was_found(void **state)
@@ -137,7 +198,9 @@ int main(void)
         cmocka_unit_test(test_numbers_are_decimal_and_nothing_else),
         cmocka_unit_test(test_integers_have_64_bits_and_no_fraction),
         cmocka_unit_test(test_choices_give_their_index_and_lists_a_bit_each),
-        cmocka_unit_test(test_rates_have_three_forms),
+        cmocka_unit_test(test_a_rate_is_a_number_or_a_schedule),
+        cmocka_unit_test(test_numbers_are_a_list_or_a_word),
+        cmocka_unit_test(test_a_condition_may_allow_several_words),
         cmocka_unit_test(test_a_refusal_says_what_is_needed_and_what_was_found),
         cmocka_unit_test(test_every_table_is_consistent),
     };

@@ -27,7 +27,7 @@ static struct mc_model *model_for(int rank, const int64_t *input, int64_t width,
 
 static int bind(struct mc_binding *b, const struct mc_model *model, const struct mc_dataset *data, struct mc_error *err)
 {
-    return mc_binding_init(b, model, data, MC_LOSS_CROSS_ENTROPY, err);
+    return mc_binding_init(b, model, data, MC_LOSS_CROSS_ENTROPY, NULL, err);
 }
 
 static void check_shape(int rank, const int64_t *declared, int sample_rank, const int64_t *sample, const char *wanted)
@@ -79,8 +79,31 @@ static void test_scores_are_found_through_softmax_and_reshape(void **state)
     assert_true(b.tapped && !b.logistic);
     assert_int_equal(b.output, 1);
     assert_int_equal(b.columns, 3);
-    assert_ok(mc_binding_init(&b, model, &data, MC_LOSS_MSE, &err), err); /* squared error is of probabilities */
+    assert_ok(mc_binding_init(&b, model, &data, MC_LOSS_MSE, NULL, &err), err); /* squared error is of probabilities */
     assert_ptr_equal(b.scores, same);
+    mc_model_destroy(model);
+}
+
+/* A second output of other scores, found by its name alone. */
+static void test_a_head_is_picked_by_its_name(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_binding b;
+    const struct mc_dataset data = classes(1, (const int64_t[]){4}, 3);
+    struct mc_model *model = model_for(2, (const int64_t[]){-1, 4}, 4, 3);
+    struct mc_graph *graph = model->graph;
+    struct mc_value *first = graph->outputs[0], *second = mc_value_create(graph, "second");
+    assert_non_null(mc_node_create(graph, -1, "", "Relu", "r", 1, &first, 1, &second));
+    second->type = first->type;
+    assert_ok(mc_graph_add_output(graph, second, &err), err);
+    mc_ops_bind(model);
+    assert_ok(bind(&b, model, &data, &err), err);
+    assert_ptr_equal(b.scores, first);
+    assert_ok(mc_binding_init(&b, model, &data, MC_LOSS_CROSS_ENTROPY, "second", &err), err);
+    assert_ptr_equal(b.scores, second);
+    assert_int_equal(b.output, 1);
+    assert_int_equal(mc_binding_init(&b, model, &data, MC_LOSS_CROSS_ENTROPY, "secnd", &err), MC_ERR_USAGE);
+    assert_string_equal(err.text, "head 'secnd': none of the model's 2 outputs has that name; 'second' is one");
     mc_model_destroy(model);
 }
 
@@ -117,6 +140,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_samples_fit_inputs_of_the_same_contents),
+        cmocka_unit_test(test_a_head_is_picked_by_its_name),
         cmocka_unit_test(test_scores_are_found_through_softmax_and_reshape),
         cmocka_unit_test(test_one_score_serves_two_classes_only),
         cmocka_unit_test(test_inputs_that_data_cannot_fill_are_refused),

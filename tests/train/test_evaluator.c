@@ -14,17 +14,18 @@ static void test_batches_of_any_size_give_the_same_metrics(void **state)
     toy_two_sides(&toy, N);
     struct mc_model *model = toy_model("mlp:2-5-2", &toy);
     struct mc_fit_options o = toy_options(1, 1, 1);
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, N, MC_LOSS_AUTO, &o.runtime, &whole, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, N, MC_LOSS_AUTO, NULL, &o.runtime, &whole, &err), err);
     assert_int_equal(whole.n_samples, N);
     assert_true(whole.accuracy > 0 && whole.loss > 0);
     static const int64_t batches[] = {0, 1, 8, 100}; /* the last ones are padded */
     for (int i = 0; i < 4; i++) {
-        assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, batches[i], MC_LOSS_AUTO, &o.runtime, &m, &err), err);
+        assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, batches[i], MC_LOSS_AUTO, NULL, &o.runtime, &m, &err),
+                  err);
         assert_int_equal(m.n_samples, N);
         assert_true(fabs(m.loss - whole.loss) < 1e-6 && m.accuracy == whole.accuracy && m.f1 == whole.f1);
     }
     model->graph->inputs[0]->type.dim[0] = 4; /* a fixed batch, not opened here: the model is const */
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 8, MC_LOSS_AUTO, &o.runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 8, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
     assert_true(m.n_samples == N && fabs(m.loss - whole.loss) < 1e-6 && m.accuracy == whole.accuracy);
     mc_model_destroy(model);
     toy_destroy(&toy);
@@ -67,7 +68,7 @@ static void test_a_role_without_samples_gives_none(void **state)
     toy.data.n[MC_DATA_TEST] = 0;
     struct mc_model *model = toy_model("linear", &toy);
     struct mc_fit_options o = toy_options(1, 1, 1);
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 0, MC_LOSS_AUTO, &o.runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 0, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
     assert_int_equal(m.n_samples, 0);
     mc_model_destroy(model);
     toy_destroy(&toy);

@@ -55,6 +55,30 @@ static void test_each_epoch_has_every_sample_once_with_its_label(void **state)
     toy_destroy(&toy);
 }
 
+/* A loss of probabilities says which sample has none. */
+static void test_targets_that_are_no_probabilities_are_refused(void **state)
+{
+    struct mc_error err = {0};
+    struct toy toy;
+    struct mc_feed feed;
+    float x[2 * N];
+    toy_create(&toy, 4, 2, 0, 3);
+    for (int i = 0; i < 12; i++) toy.targets[i] = 0.25F + 0.25F * (float)(i % 3 == 0);
+    init(&feed, &toy, MC_LOSS_CROSS_ENTROPY, 1, false);
+    assert_ok(mc_feed_read(&feed, 0, 4, x, &err), err);
+    toy.targets[7] = 0.5F;
+    assert_int_equal(mc_feed_read(&feed, 0, 4, x, &err), MC_ERR_INPUT);
+    assert_string_equal(err.text, "sample 2 of train: needs targets that sum to 1, has 1.25");
+    mc_feed_finish(&feed);
+    init(&feed, &toy, MC_LOSS_BCE, 1, false);
+    assert_ok(mc_feed_read(&feed, 0, 4, x, &err), err);
+    toy.targets[3] = -0.5F;
+    assert_int_equal(mc_feed_read(&feed, 0, 4, x, &err), MC_ERR_INPUT);
+    assert_string_equal(err.text, "sample 1 of train: needs targets in [0, 1], has -0.5");
+    mc_feed_finish(&feed);
+    toy_destroy(&toy);
+}
+
 static void test_order_depends_on_seed_and_epoch_alone(void **state)
 {
     struct toy toy;
@@ -161,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_epoch_has_every_sample_once_with_its_label),
+        cmocka_unit_test(test_targets_that_are_no_probabilities_are_refused),
         cmocka_unit_test(test_order_depends_on_seed_and_epoch_alone),
         cmocka_unit_test(test_classes_become_one_hot_numbers_for_squared_error),
         cmocka_unit_test(test_images_shift_by_at_most_two_pixels_and_repeat_their_border),

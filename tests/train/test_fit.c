@@ -12,7 +12,7 @@ static double accuracy(const struct mc_model *model, const struct toy *toy, cons
 {
     struct mc_error err = {0};
     struct mc_metrics m;
-    assert_ok(mc_evaluate(model, &toy->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, &o->runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, NULL, &o->runtime, &m, &err), err);
     return m.accuracy;
 }
 
@@ -57,10 +57,11 @@ static void test_every_optimizer_separates_two_sides(void **state)
     static const struct {
         enum mc_optimizer_kind kind;
         double rate;
-    } cases[] = {{MC_SGD, 0.5}, {MC_MOMENTUM, 0.1}, {MC_RMSPROP, 0.01}, {MC_ADAM, 0.02}};
+    } cases[] = {{MC_SGD, 0.5},   {MC_MOMENTUM, 0.1}, {MC_NESTEROV, 0.1}, {MC_ADAGRAD, 0.1}, {MC_RMSPROP, 0.01},
+                 {MC_ADAM, 0.02}, {MC_ADAMW, 0.02},   {MC_LAMB, 0.05},    {MC_LION, 0.01}};
     struct toy toy;
     toy_two_sides(&toy, 200);
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct mc_fit_options o = toy_options(cases[i].rate, 16, 30);
         o.optimizer = cases[i].kind;
         struct mc_model *model = toy_model("mlp:2-8-2", &toy);
@@ -68,6 +69,81 @@ static void test_every_optimizer_separates_two_sides(void **state)
         assert_true(accuracy(model, &toy, &o) == 1);
         mc_model_destroy(model);
     }
+    toy_destroy(&toy);
+}
+
+/* Losses that make numbers of classes, and cross-entropy in its other forms. */
+static void test_every_loss_separates_two_sides(void **state)
+{
+    static const enum mc_loss_kind kinds[] = {MC_LOSS_CROSS_ENTROPY, MC_LOSS_MSE, MC_LOSS_MAE,
+                                              MC_LOSS_HUBER,         MC_LOSS_BCE, MC_LOSS_KL};
+    struct toy toy;
+    toy_two_sides(&toy, 200);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct mc_fit_options o = toy_options(0.02, 16, 30);
+        o.optimizer = MC_ADAM;
+        o.loss = kinds[i];
+        if (kinds[i] == MC_LOSS_CROSS_ENTROPY) {
+            o.label_smoothing = 0.1;
+            o.class_weights = "balanced";
+        }
+        struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+        fit(model, &toy, &o);
+        assert_true(accuracy(model, &toy, &o) == 1);
+        mc_model_destroy(model);
+    }
+    toy_destroy(&toy);
+}
+
+/* w(t) of each step is told by a run that ends there; the mean of them all is computed here. */
+static void test_an_average_of_the_weights_is_kept(void **state)
+{
+    enum { EPOCHS = 6 };
+    struct toy toy;
+    toy_line(&toy, 20);
+    double mean = 0;
+    for (int t = -1; t < EPOCHS; t++) {
+        struct mc_model *model = toy_model("linear", &toy);
+        struct mc_fit_options o = toy_options(0.1, 0, t + 1);
+        fit(model, &toy, &o);
+        const double w = data_of(model, 0)[0], early = (1.0 + t) / (10.0 + t), decay = early < 0.3 ? early : 0.3;
+        mean = t < 0 ? w : decay * mean + (1 - decay) * w;
+        mc_model_destroy(model);
+    }
+    struct mc_model *model = toy_model("linear", &toy);
+    struct mc_fit_options o = toy_options(0.1, 0, EPOCHS);
+    o.ema = 0.3;
+    fit(model, &toy, &o);
+    assert_true(fabs(data_of(model, 0)[0] - mean) < 1e-6);
+    mc_model_destroy(model);
+    toy_destroy(&toy);
+}
+
+/* What is validated is the average, and masks hold in it. */
+static void test_the_average_is_what_is_validated(void **state)
+{
+    struct mc_error err = {0};
+    struct toy toy;
+    struct mc_metrics m;
+    toy_two_sides(&toy, 60);
+    struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+    unsigned char keep[16];
+    for (int i = 0; i < 16; i++) keep[i] = i % 3 != 0;
+    const struct mc_value *masked[] = {model->graph->initializers[0]};
+    const unsigned char *masks[] = {keep};
+    struct mc_fit_options o = toy_options(0.1, 4, 3);
+    o.n_masks = 1;
+    o.masked = masked;
+    o.masks = masks;
+    o.ema = 0.99;
+    struct mc_record *section;
+    assert_ok(mc_record_create(&section, &err), err);
+    assert_ok(mc_fit(model, &toy.data, &o, section, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
+    assert_true(fabs(mc_record_get_num(section, "epochs.2.validation_loss", 0) - m.loss) < 1e-12);
+    for (int i = 0; i < 16; i++) assert_true((data_of(model, 0)[i] == 0) == (i % 3 == 0));
+    mc_record_destroy(section);
+    mc_model_destroy(model);
     toy_destroy(&toy);
 }
 
@@ -171,8 +247,8 @@ static void test_the_record_has_a_line_for_each_epoch(void **state)
     toy_two_sides(&toy, 50);
     struct mc_model *model = toy_model("mlp:2-4-2", &toy);
     struct mc_fit_options o = toy_options(0.5, 16, 3);
-    o.rate_kind = MC_RATE_EXPONENTIAL;
-    o.rate_gamma = 0.5;
+    o.rate.kind = MC_RATE_EXPONENTIAL;
+    o.rate.factor = 0.5;
     struct mc_record *section;
     struct mc_metrics m;
     assert_ok(mc_record_create(&section, &err), err);
@@ -181,7 +257,7 @@ static void test_the_record_has_a_line_for_each_epoch(void **state)
     assert_int_equal(mc_record_size(mc_record_get(section, "epochs")), 3);
     assert_int_equal(mc_record_get_int(section, "epochs.2.epoch", 0), 3);
     assert_true(mc_record_get_num(section, "epochs.2.rate", 0) == 0.125);
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, &o.runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
     assert_true(fabs(mc_record_get_num(section, "epochs.2.validation_loss", 0) - m.loss) < 1e-12);
     assert_true(mc_record_get_num(section, "epochs.2.validation_accuracy", 0) == m.accuracy);
     assert_true(mc_record_get_num(section, "epochs.0.train_loss", 0) > m.loss);
@@ -199,7 +275,7 @@ static void test_no_rate_means_the_usual_one(void **state)
     struct mc_fit_options o = toy_options(0.001, 16, 2);
     o.optimizer = MC_ADAM;
     fit(stated, &toy, &o);
-    o.rate = 0;
+    o.rate.first = 0;
     fit(left_out, &toy, &o);
     assert_true(same_weights(stated, left_out));
     mc_model_destroy(stated);
@@ -228,7 +304,7 @@ static void test_early_stopping_restores_the_best_weights(void **state)
         const struct mc_record *epoch = mc_record_at(mc_record_get(section, "epochs"), i);
         lowest = fmin(lowest, mc_record_get_num(epoch, "validation_loss", INFINITY));
     }
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, &o.runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
     assert_true(fabs(m.loss - lowest) < 1e-9);
     mc_record_destroy(section);
     mc_model_destroy(model);
@@ -363,7 +439,7 @@ static void test_squared_error_of_classes_is_against_one_hot_numbers(void **stat
     struct mc_fit_options o = toy_options(0.3, 10, 40);
     o.loss = MC_LOSS_MSE;
     fit(model, &toy, &o);
-    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 0, MC_LOSS_MSE, &o.runtime, &m, &err), err);
+    assert_ok(mc_evaluate(model, &toy.data, MC_DATA_TEST, 0, MC_LOSS_MSE, NULL, &o.runtime, &m, &err), err);
     assert_true(m.accuracy > 0.97 && m.loss < 0.1 && m.loss > 0.01);
     mc_model_destroy(model);
     toy_destroy(&toy);
@@ -637,6 +713,8 @@ static int attempt(void *context)
     struct mc_fit_options o = toy_options(0.1, 4, 2);
     o.optimizer = MC_ADAM;
     o.patience = 1;
+    o.ema = 0.9;
+    o.class_weights = "balanced";
     int rc = mc_architecture_create(&model, "mlp:2-3-2", &toy->data, 1, NULL);
     if (rc == MC_OK) rc = mc_architecture_create(&teacher, "linear", &toy->data, 1, NULL);
     if (rc == MC_OK) {
@@ -660,6 +738,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_optimizer_separates_two_sides),
+        cmocka_unit_test(test_every_loss_separates_two_sides),
+        cmocka_unit_test(test_an_average_of_the_weights_is_kept),
+        cmocka_unit_test(test_the_average_is_what_is_validated),
         cmocka_unit_test(test_full_batch_descent_with_l2_reaches_the_ridge_solution),
         cmocka_unit_test(test_a_batch_of_several_passes_is_one_step),
         cmocka_unit_test(test_same_seed_and_threads_give_the_same_bytes),

@@ -78,9 +78,9 @@ static void step_with(bool use_onednn, int n_threads)
     int n;
     assert_ok(mc_trainable(model, &parameters, &n, &err), err);
     assert_int_equal(n, PARAMETERS);
-    assert_ok(mc_binding_init(&binding, model, NULL, o.loss, &err), err);
+    assert_ok(mc_binding_init(&binding, model, NULL, o.loss, NULL, &err), err);
     assert_ok(mc_pass_init(&pass, &binding, model, BATCH, parameters, n, &o.runtime, &err), err);
-    assert_ok(mc_loss_init(&loss, &o, MC_TASK_CLASSIFICATION, 10, false, &err), err);
+    assert_ok(mc_loss_init(&loss, &o, binding.loss, 10, NULL, false, &err), err);
     assert_ok(mc_optimizer_init(&optimizer, &o, parameters, n, &err), err);
 
     int64_t labels[BATCH];

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "toy.h"
 #include "train/loss.h"
 
 enum { ROWS = 2, K = 3, COUNT = ROWS * K };
@@ -26,12 +27,11 @@ static struct mc_loss make(enum mc_loss_kind kind, double alpha, double temperat
 {
     static const struct mc_model any; /* that there is a teacher is all that a loss asks */
     struct mc_error err = {0};
-    struct mc_fit_options o = {.loss = kind, .alpha = alpha, .temperature = temperature};
+    struct mc_fit_options o = {.alpha = alpha, .temperature = temperature, .huber_delta = 0.75};
     if (alpha > 0) o.teacher = &any;
     mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
     struct mc_loss loss;
-    const enum mc_task task = kind == MC_LOSS_MSE ? MC_TASK_REGRESSION : MC_TASK_CLASSIFICATION;
-    assert_ok(mc_loss_init(&loss, &o, task, columns, true, &err), err);
+    assert_ok(mc_loss_init(&loss, &o, mc_loss_resolve(kind, MC_TASK_CLASSIFICATION), columns, NULL, true, &err), err);
     return loss;
 }
 
@@ -136,6 +136,164 @@ static void test_distillation_gradient_agrees_with_differences(void **state)
         }
 }
 
+/* Two classes of which the data has 6 and 2; the last has none. */
+static struct toy unequal(void)
+{
+    struct toy toy;
+    toy_create(&toy, 8, 1, K, 0);
+    for (int i = 0; i < 8; i++) toy.labels[i] = i % 4 == 3;
+    return toy;
+}
+
+static const struct {
+    const char *weights;
+    double smoothing, value;
+    float gradient[COUNT];
+} weighted[] = {
+    {NULL,
+     0.1,
+     2.263241493795,
+     {0.1962816673F, 0.2443355497F, -0.4406172170F, -0.3794533350F, 0.0308933236F, 0.3485600114F}},
+    {"1,2,0.5",
+     0,
+     1.611778310512,
+     {0.1064741670F, 0.1305011082F, -0.2369752752F, -0.4127866683F, 0.0475599903F, 0.3652266781F}},
+    {"1,2,0.5",
+     0.1,
+     1.621259662108,
+     {0.1040040559F, 0.1145679226F, -0.2185719785F, -0.3779997795F, 0.0150193234F, 0.3629804560F}},
+};
+
+static void test_smoothing_and_class_weights_agree_with_pytorch(void **state)
+{
+    const struct batch b = example();
+    struct toy toy = unequal();
+    for (int k = 0; k < 3; k++) {
+        struct mc_error err = {0};
+        struct mc_fit_options o = {.label_smoothing = weighted[k].smoothing, .class_weights = weighted[k].weights};
+        mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
+        struct mc_loss loss;
+        assert_ok(mc_loss_init(&loss, &o, MC_LOSS_CROSS_ENTROPY, K, &toy.data, true, &err), err);
+        check(&loss, &b, &(struct mc_targets){.labels = b.labels}, weighted[k].value, weighted[k].gradient);
+        mc_loss_finish(&loss);
+    }
+    toy_destroy(&toy);
+}
+
+/* scikit-learn's compute_class_weight: samples / (classes * samples of the class); an absent class weighs nothing. */
+static void test_balanced_weights_are_inverse_to_frequency(void **state)
+{
+    struct mc_error err = {0};
+    struct toy toy = unequal();
+    struct mc_fit_options o = {.class_weights = "balanced"};
+    mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
+    struct mc_loss loss;
+    assert_ok(mc_loss_init(&loss, &o, MC_LOSS_CROSS_ENTROPY, K, &toy.data, true, &err), err);
+    assert_true(fabsf(loss.weights[0] - 8.0F / 18) < 1e-7F && fabsf(loss.weights[1] - 8.0F / 6) < 1e-7F);
+    assert_true(loss.weights[2] == 0);
+    mc_loss_finish(&loss);
+    toy_destroy(&toy);
+}
+
+static void test_class_weights_that_do_not_fit_are_refused(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"1,2", "class weights: need one for each of 3 classes, have 2"},
+        {"1,2,3,4", "class weights: need one for each of 3 classes, have 4"},
+        {"1,-2,3", "class weights: need numbers of at least 0, have '-2,3'"},
+    };
+    struct toy toy = unequal();
+    for (int k = 0; k < 3; k++) {
+        struct mc_error err = {0};
+        struct mc_fit_options o = {.class_weights = cases[k].text};
+        mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
+        struct mc_loss loss;
+        assert_int_equal(mc_loss_init(&loss, &o, MC_LOSS_CROSS_ENTROPY, K, &toy.data, true, &err), MC_ERR_USAGE);
+        assert_string_equal(err.text, cases[k].says);
+        mc_loss_finish(&loss);
+    }
+    toy_destroy(&toy);
+}
+
+/* The softmax and the sigmoid of the teacher's scores. */
+static void distributions(const struct batch *b, float soft[COUNT], float logistic[COUNT])
+{
+    for (int r = 0; r < ROWS; r++) {
+        double sum = 0;
+        for (int c = 0; c < K; c++) sum += exp(b->teacher[r * K + c]);
+        for (int c = 0; c < K; c++) soft[r * K + c] = (float)(exp(b->teacher[r * K + c]) / sum);
+    }
+    for (int i = 0; i < COUNT; i++) logistic[i] = (float)(1 / (1 + exp(-(double)b->teacher[i])));
+}
+
+static void test_losses_of_numbers_agree_with_pytorch(void **state)
+{
+    static const struct {
+        enum mc_loss_kind kind;
+        int targets; /* 0: softmax, 1: sigmoid, 2: the scores themselves */
+        double smoothing, value;
+        float gradient[COUNT];
+    } cases[] = {
+        {MC_LOSS_CROSS_ENTROPY,
+         0,
+         0,
+         0.646547655686,
+         {-0.1819672655F, 0.1615597760F, 0.0204074895F, 0.0770900665F, 0.0197920290F, -0.0968820955F}},
+        {MC_LOSS_CROSS_ENTROPY,
+         0,
+         0.1,
+         0.729746326900,
+         {-0.1591423722F, 0.1548373534F, 0.0043050188F, 0.0614357263F, 0.0059021584F, -0.0673378848F}},
+        {MC_LOSS_KL,
+         0,
+         0,
+         0.211303983953,
+         {-0.1819672655F, 0.1615597760F, 0.0204074895F, 0.0770900665F, 0.0197920290F, -0.0968820955F}},
+        {MC_LOSS_MAE,
+         2,
+         0,
+         1.093169659755,
+         {-0.1666666667F, 0.1666666667F, 0.1666666667F, 0.1666666667F, -0.1666666667F, -0.1666666667F}},
+        {MC_LOSS_HUBER,
+         2,
+         0,
+         0.545114382655,
+         {-0.0792645076F, 0.1250000000F, 0.1250000000F, 0.1165950006F, -0.1250000000F, -0.1250000000F}},
+        {MC_LOSS_BCE,
+         1,
+         0,
+         0.518110231874,
+         {-0.0044564151F, 0.0172887353F, 0.0635527972F, 0.0074671444F, -0.0116754267F, -0.0664783055F}},
+    };
+    const struct batch b = example();
+    float soft[COUNT], logistic[COUNT];
+    distributions(&b, soft, logistic);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        const float *const targets[] = {soft, logistic, b.teacher};
+        struct mc_loss loss = make(cases[k].kind, 0, 0, K);
+        loss.kind = cases[k].kind; /* of numbers, not of classes */
+        loss.smoothing = cases[k].smoothing;
+        check(&loss, &b, &(struct mc_targets){.numbers = targets[cases[k].targets]}, cases[k].value, cases[k].gradient);
+        mc_loss_finish(&loss);
+    }
+}
+
+static void test_distilled_losses_of_numbers_agree_with_pytorch(void **state)
+{
+    const struct batch b = example();
+    const float zeros[COUNT] = {0}, eye[COUNT] = {0, 0, 1, 1, 0, 0};
+    const float mae[] = {0.0666666667F, 0.1666666667F, 0.1666666667F, -0.0666666667F, -0.1666666667F, -0.1666666667F},
+                bce[] = {0.1066772330F, 0.1146960881F, -0.0271006782F, -0.1035060993F, 0.0027173132F, 0.0152786675F};
+    struct mc_loss loss = make(MC_LOSS_MAE, 0.3, 2, K);
+    check(&loss, &b, &(struct mc_targets){.numbers = zeros, .teacher = b.teacher}, 1.688411638679, mae);
+    mc_loss_finish(&loss);
+    loss = make(MC_LOSS_BCE, 0.3, 2, K);
+    check(&loss, &b, &(struct mc_targets){.numbers = eye, .teacher = b.teacher}, 1.168012505356, bce);
+    mc_loss_finish(&loss);
+}
+
 static void test_huge_scores_stay_finite(void **state)
 {
     struct mc_loss loss = make(MC_LOSS_CROSS_ENTROPY, 0, 0, K);
@@ -148,15 +306,20 @@ static void test_huge_scores_stay_finite(void **state)
     mc_loss_finish(&loss);
 }
 
-static void test_cross_entropy_of_numbers_is_refused(void **state)
+static void test_cross_entropy_of_one_number_is_refused(void **state)
 {
-    struct mc_error err = {0};
-    struct mc_fit_options o = {.loss = MC_LOSS_CROSS_ENTROPY};
-    mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
-    struct mc_loss loss;
-    assert_int_equal(mc_loss_init(&loss, &o, MC_TASK_REGRESSION, 1, true, &err), MC_ERR_USAGE);
-    assert_string_equal(err.text, "cross-entropy needs classes, the data has numbers as targets");
-    mc_loss_finish(&loss);
+    static const enum mc_loss_kind kinds[] = {MC_LOSS_CROSS_ENTROPY, MC_LOSS_KL};
+    for (int k = 0; k < 2; k++) {
+        struct mc_error err = {0};
+        struct mc_fit_options o = {.loss = kinds[k]};
+        mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
+        struct mc_loss loss;
+        assert_int_equal(mc_loss_init(&loss, &o, kinds[k], 1, NULL, true, &err), MC_ERR_USAGE);
+        assert_string_equal(err.text,
+                            "cross-entropy and KL need classes, or a distribution over at least two numbers as "
+                            "target; the data has one number");
+        mc_loss_finish(&loss);
+    }
 }
 
 int main(void)
@@ -168,8 +331,13 @@ int main(void)
         cmocka_unit_test(test_a_pair_of_scores_is_logistic_loss),
         cmocka_unit_test(test_distilled_squared_error_agrees_with_differences),
         cmocka_unit_test(test_distillation_gradient_agrees_with_differences),
+        cmocka_unit_test(test_smoothing_and_class_weights_agree_with_pytorch),
+        cmocka_unit_test(test_balanced_weights_are_inverse_to_frequency),
+        cmocka_unit_test(test_class_weights_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_losses_of_numbers_agree_with_pytorch),
+        cmocka_unit_test(test_distilled_losses_of_numbers_agree_with_pytorch),
         cmocka_unit_test(test_huge_scores_stay_finite),
-        cmocka_unit_test(test_cross_entropy_of_numbers_is_refused),
+        cmocka_unit_test(test_cross_entropy_of_one_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* test_optimizer.c - five steps against PyTorch 2.15.0 (tests/reference/train_numbers.py), penalties, masks, threads.
+/* test_optimizer.c - five steps against PyTorch 2.15.0 and timm 1.0.31 (tests/reference/train_numbers.py), penalties,
+ * masks, clipping, threads.
  */
 #include "test.h"
 
@@ -12,11 +13,12 @@ enum { STEPS = 5, N = 4 };
 
 static const struct {
     enum mc_optimizer_kind kind;
-    double l2;
+    double l2, decay;
     float after[STEPS][N];
 } references[] = {
     {
         MC_SGD,
+        0,
         0,
         {
             {0.415852902, -1.090929743, 1.985887999, -0.174319750},
@@ -29,6 +31,7 @@ static const struct {
     {
         MC_SGD,
         0.3,
+        0,
         {
             {0.400852902, -1.060929743, 1.925887999, -0.166819750},
             {0.484719742, -1.001160301, 1.802412699, -0.260750983},
@@ -39,6 +42,7 @@ static const struct {
     },
     {
         MC_MOMENTUM,
+        0,
         0,
         {
             {0.415852902, -1.090929743, 1.985887999, -0.174319750},
@@ -51,6 +55,7 @@ static const struct {
     {
         MC_MOMENTUM,
         0.3,
+        0,
         {
             {0.400852902, -1.060929743, 1.925887999, -0.166819750},
             {0.395487353, -1.055997069, 1.735711899, -0.185888758},
@@ -61,6 +66,7 @@ static const struct {
     },
     {
         MC_RMSPROP,
+        0,
         0,
         {
             {-0.499988116, -1.999989003, 1.000070857, 0.749986787},
@@ -73,6 +79,7 @@ static const struct {
     {
         MC_RMSPROP,
         0.3,
+        0,
         {
             {-0.499989914, -1.999983588, 1.000013493, 0.749987978},
             {0.247148876, -1.176670551, 0.207899726, -0.076340158},
@@ -83,6 +90,7 @@ static const struct {
     },
     {
         MC_ADAM,
+        0,
         0,
         {
             {0.400000119, -1.099999890, 1.900000709, -0.150000132},
@@ -95,12 +103,97 @@ static const struct {
     {
         MC_ADAM,
         0.3,
+        0,
         {
             {0.400000101, -1.099999836, 1.900000135, -0.150000120},
             {0.396938511, -1.094727005, 1.801768254, -0.161573396},
             {0.370507018, -1.046455464, 1.748860340, -0.142725589},
             {0.329591053, -1.039901424, 1.679005148, -0.114161920},
             {0.326909442, -1.002573311, 1.605394619, -0.122313202},
+        },
+    },
+    {
+        MC_NESTEROV,
+        0,
+        0,
+        {
+            {0.340120513, -1.172766511, 1.973187198, -0.106207526},
+            {0.454156975, -1.193330658, 1.836929024, -0.232884591},
+            {0.392184095, -1.133621774, 1.963423600, -0.155902852},
+            {0.293667429, -1.317061076, 1.863714911, -0.080209220},
+            {0.425482986, -1.250314209, 1.804026326, -0.211455847},
+        },
+    },
+    {
+        MC_NESTEROV,
+        0.3,
+        0,
+        {
+            {0.311620513, -1.115766511, 1.859187198, -0.091957526},
+            {0.395744606, -1.048431967, 1.568355354, -0.207318012},
+            {0.292706904, -0.879979335, 1.516535426, -0.110817079},
+            {0.151232710, -0.943698104, 1.212246758, -0.016837184},
+            {0.243669314, -0.739171408, 0.940284584, -0.133658517},
+        },
+    },
+    {
+        MC_ADAGRAD,
+        0,
+        0,
+        {
+            {0.400000119, -1.099999890, 1.900000709, -0.150000132},
+            {0.475163950, -1.070626709, 1.802230904, -0.229426770},
+            {0.444424700, -1.020982307, 1.885231819, -0.189864638},
+            {0.414519338, -1.088041494, 1.837733956, -0.169099879},
+            {0.470991295, -1.042723458, 1.826851744, -0.224094077},
+        },
+    },
+    {
+        MC_ADAGRAD,
+        0.3,
+        0,
+        {
+            {0.400000101, -1.099999836, 1.900000135, -0.150000120},
+            {0.464593704, -1.029282392, 1.814402947, -0.225041167},
+            {0.425508572, -0.958942018, 1.844697587, -0.181766514},
+            {0.389316060, -1.009099590, 1.782215526, -0.157942094},
+            {0.438043331, -0.949003190, 1.748733000, -0.209530535},
+        },
+    },
+    {
+        MC_ADAMW,
+        0,
+        0.3,
+        {
+            {0.385000119, -1.069999890, 1.840000709, -0.142500132},
+            {0.385208170, -1.080158650, 1.698158427, -0.156631654},
+            {0.362638431, -1.044307238, 1.662778340, -0.139710451},
+            {0.325695875, -1.049858476, 1.596565412, -0.113597554},
+            {0.328645621, -1.021418311, 1.528976201, -0.124800679},
+        },
+    },
+    {
+        MC_LAMB,
+        0,
+        0.3,
+        {
+            {0.387264913, -1.068621321, 1.843151715, -0.144617222},
+            {0.387477555, -1.084102074, 1.627733719, -0.165968288},
+            {0.307526986, -0.957066916, 1.510242585, -0.105218015},
+            {0.222881877, -0.976659849, 1.362399721, -0.045065339},
+            {0.237983342, -0.910979528, 1.210828032, -0.078248335},
+        },
+    },
+    {
+        MC_LION,
+        0,
+        0.3,
+        {
+            {0.385000000, -1.070000000, 1.840000000, -0.142500000},
+            {0.473450000, -0.937900000, 1.684800000, -0.238225000},
+            {0.359246500, -0.809763000, 1.734256000, -0.131078250},
+            {0.248469105, -0.885470110, 1.582228320, -0.027145902},
+            {0.341015032, -0.758906007, 1.434761470, -0.126331525},
         },
     },
 };
@@ -113,6 +206,7 @@ static struct mc_fit_options plain(enum mc_optimizer_kind kind)
         .beta1 = 0.9,
         .beta2 = 0.99,
         .epsilon = 1e-6,
+        .huber_delta = 1,
     };
     mc_runtime_init(&o.runtime, 1, MC_CPU_AVX512);
     return o;
@@ -142,6 +236,7 @@ static void test_first_steps_agree_with_pytorch(void **state)
         struct mc_error err = {0};
         struct mc_fit_options o = plain(references[r].kind);
         o.l2 = references[r].l2;
+        o.decay = references[r].decay;
         struct mc_value w = make_parameter(2, N, start), *list[] = {&w};
         struct mc_optimizer optimizer;
         assert_ok(mc_optimizer_init(&optimizer, &o, list, 1, &err), err);
@@ -157,6 +252,58 @@ static void test_first_steps_agree_with_pytorch(void **state)
         mc_optimizer_finish(&optimizer);
         mc_tensor_destroy(w.data);
     }
+}
+
+/* As above; SGD with the gradients clipped. */
+static void test_clipped_gradients_step_as_pytorch(void **state)
+{
+    static const struct {
+        double norm, value;
+        float after[N];
+    } cases[] = {
+        {1, 0, {0.503200663F, -1.031006040F, 1.963294067F, -0.258658560F}},
+        {0, 0.5, {0.466771448F, -0.972058450F, 1.920900278F, -0.221209668F}},
+    };
+    const float start[N] = {0.5F, -1, 2, -0.25F};
+    for (int k = 0; k < 2; k++) {
+        struct mc_error err = {0};
+        struct mc_fit_options o = plain(MC_SGD);
+        o.clip_norm = cases[k].norm;
+        o.clip_value = cases[k].value;
+        struct mc_value w = make_parameter(2, N, start), *list[] = {&w};
+        struct mc_optimizer optimizer;
+        assert_ok(mc_optimizer_init(&optimizer, &o, list, 1, &err), err);
+        for (int t = 0; t < STEPS; t++) {
+            float g[N];
+            for (int i = 0; i < N; i++) g[i] = (float)sin(4 * t + i + 1);
+            const float *gradients[] = {g};
+            mc_optimizer_step(&optimizer, 0.1, gradients);
+        }
+        for (int i = 0; i < N; i++) assert_true(fabsf(weights(&w)[i] - cases[k].after[i]) < 1e-6F);
+        mc_optimizer_finish(&optimizer);
+        mc_tensor_destroy(w.data);
+    }
+}
+
+/* What a mask holds at zero has gradients too, and they are no part of the norm. */
+static void test_the_norm_leaves_masked_weights_out(void **state)
+{
+    struct mc_error err = {0};
+    const float start[N] = {1, 0, 1, 0}, g[N] = {3, 100, 4, -100}, *gradients[] = {g};
+    struct mc_value w = make_parameter(2, N, start), *list[] = {&w};
+    const unsigned char keep[N] = {1, 0, 1, 0}, *masks[] = {keep};
+    const struct mc_value *masked[] = {&w};
+    struct mc_fit_options o = plain(MC_SGD);
+    o.n_masks = 1;
+    o.masked = masked;
+    o.masks = masks;
+    o.clip_norm = 2.5;
+    struct mc_optimizer optimizer;
+    assert_ok(mc_optimizer_init(&optimizer, &o, list, 1, &err), err);
+    mc_optimizer_step(&optimizer, 0.1, gradients);
+    assert_true(fabsf(weights(&w)[0] - 0.85F) < 1e-6F && fabsf(weights(&w)[2] - 0.8F) < 1e-6F);
+    mc_optimizer_finish(&optimizer);
+    mc_tensor_destroy(w.data);
 }
 
 static void test_only_weights_are_penalized(void **state)
@@ -185,10 +332,11 @@ static void test_only_weights_are_penalized(void **state)
  * exactly zero where |c| < l1. */
 static void test_l1_comes_to_rest_at_the_penalized_minimum(void **state)
 {
-    static const enum mc_optimizer_kind kinds[] = {MC_SGD, MC_MOMENTUM, MC_RMSPROP, MC_ADAM};
+    static const enum mc_optimizer_kind kinds[] = {MC_SGD,     MC_MOMENTUM, MC_NESTEROV, MC_ADAGRAD,
+                                                   MC_RMSPROP, MC_ADAM,     MC_LAMB};
     const float centre[N] = {1, -1, 0.25F, -0.125F}, start[N] = {0.5F, 0.5F, 0.5F, 0};
     const float wanted[N] = {0.5F, -0.5F, 0, 0};
-    for (int k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct mc_error err = {0};
         struct mc_fit_options o = plain(kinds[k]);
         o.l1 = 0.5;
@@ -199,11 +347,11 @@ static void test_l1_comes_to_rest_at_the_penalized_minimum(void **state)
             float g[N];
             for (int i = 0; i < N; i++) g[i] = weights(&w)[i] - centre[i];
             const float *gradients[] = {g};
-            mc_optimizer_step(&optimizer, 0.02 * (1 - t / 4000.0), gradients);
+            mc_optimizer_step(&optimizer, (kinds[k] == MC_ADAGRAD ? 0.5 : 0.02) * (1 - t / 4000.0), gradients);
             assert_true(weights(&w)[3] == 0); /* zero stays zero */
         }
         for (int i = 0; i < N; i++)
-            if (fabsf(weights(&w)[i] - wanted[i]) > 2e-3F) fail_msg("optimizer %d: %g", k, weights(&w)[i]);
+            if (fabsf(weights(&w)[i] - wanted[i]) > 2e-3F) fail_msg("optimizer %zu: %g", k, weights(&w)[i]);
         assert_true(weights(&w)[2] == 0);
         mc_optimizer_finish(&optimizer);
         mc_tensor_destroy(w.data);
@@ -212,9 +360,10 @@ static void test_l1_comes_to_rest_at_the_penalized_minimum(void **state)
 
 static void test_masked_weights_are_zero_and_stay_so(void **state)
 {
-    static const enum mc_optimizer_kind kinds[] = {MC_SGD, MC_MOMENTUM, MC_RMSPROP, MC_ADAM};
+    static const enum mc_optimizer_kind kinds[] = {MC_SGD,     MC_MOMENTUM, MC_NESTEROV, MC_ADAGRAD, MC_LAMB,
+                                                   MC_RMSPROP, MC_ADAM,     MC_ADAMW,    MC_LION};
     const float start[N] = {1, 2, 3, 4};
-    for (int k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct mc_error err = {0};
         struct mc_value w = make_parameter(2, N, start), *list[] = {&w};
         unsigned char keep[N] = {1, 0, 1, 0};
@@ -273,6 +422,7 @@ static void test_threads_and_instruction_sets_give_the_same_bits(void **state)
         mc_runtime_init(&o.runtime, run == 0 ? 1 : run + 1, run == 3 ? MC_CPU_PORTABLE : MC_CPU_AVX512);
         o.l1 = 0.01;
         o.l2 = 0.1;
+        o.clip_norm = 1;
         struct mc_value w = make_parameter(2, LARGE, start), *list[] = {&w};
         struct mc_optimizer optimizer;
         assert_ok(mc_optimizer_init(&optimizer, &o, list, 1, &err), err);
@@ -303,6 +453,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_steps_agree_with_pytorch),
+        cmocka_unit_test(test_clipped_gradients_step_as_pytorch),
+        cmocka_unit_test(test_the_norm_leaves_masked_weights_out),
         cmocka_unit_test(test_only_weights_are_penalized),
         cmocka_unit_test(test_l1_comes_to_rest_at_the_penalized_minimum),
         cmocka_unit_test(test_masked_weights_are_zero_and_stay_so),

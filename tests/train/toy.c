@@ -78,8 +78,8 @@ struct mc_fit_options toy_options(double rate, int64_t batch, int64_t epochs)
     struct mc_fit_options o;
     mc_fit_options_init(&o);
     o.optimizer = MC_SGD;
-    o.rate_kind = MC_RATE_CONSTANT;
-    o.rate = rate;
+    o.rate.kind = MC_RATE_CONSTANT;
+    o.rate.first = rate;
     o.batch = batch;
     o.epochs = epochs;
     o.patience = 0;
