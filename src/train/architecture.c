@@ -6,6 +6,8 @@
  *                        document recognition", has the layers; compression papers have these widths)
  *   lenet-5              Caffe's variant: 20 and 50 filters of 5x5, each with 2x2 max pooling, 500 units
  *   linear               one dense layer
+ *   logistic             the same with the probabilities behind it: a Sigmoid on one score for two classes, a Softmax
+ *                        for more
  *
  * Weights that feed a ReLU or a pooled filter are normal with variance 2 / fan-in (He et al. 2015, eq. 10), those of
  * the last layer with 1 / fan-in; biases are 0.
@@ -168,6 +170,7 @@ static void end(struct builder *b)
 struct plan {
     struct mc_shape sample;
     int64_t outputs;
+    bool classes; /* is each output one? */
     int n_hidden;
     int64_t hidden[MAX_LAYERS];
 };
@@ -189,6 +192,18 @@ static void build_lenet5(struct builder *b, const struct plan *p)
     build_dense(b, p);
 }
 
+static void build_logistic(struct builder *b, const struct plan *p)
+{
+    flatten(b);
+    dense(b, p->outputs == 2 ? 1 : p->outputs, 1);
+    append(b, p->outputs == 2 ? "Sigmoid" : "Softmax", "probability", NULL, NULL);
+}
+
+static int check_classes(const struct plan *p, struct mc_error *err)
+{
+    return p->classes ? MC_OK : mc_error_set(err, MC_ERR_USAGE, "needs classes, the data has numbers as targets");
+}
+
 static int check_lenet5(const struct plan *p, struct mc_error *err)
 {
     char text[128];
@@ -208,6 +223,7 @@ static const struct architecture {
     {"lenet-300-100", build_dense, NULL, 2, {300, 100}},
     {"lenet-5", build_lenet5, check_lenet5, 1, {500}},
     {"linear", build_dense, NULL, 0, {0}},
+    {"logistic", build_logistic, check_classes, 0, {0}},
 };
 
 static const char mlp_prefix[] = "mlp:";
@@ -272,6 +288,7 @@ static int plan_named(struct plan *p, const struct architecture *a, const struct
     if (!data) return mc_error_set(err, MC_ERR_USAGE, "needs data, which say how many inputs and outputs there are");
     p->sample = data->sample;
     p->outputs = outputs_of(data);
+    p->classes = data->task == MC_TASK_CLASSIFICATION;
     p->n_hidden = a->n_hidden;
     memcpy(p->hidden, a->hidden, sizeof a->hidden);
     return a->check ? a->check(p, err) : MC_OK;
@@ -281,8 +298,8 @@ static int refuse(const char *name, struct mc_error *err)
 {
     const char *names[MC_COUNT(architectures)];
     for (size_t i = 0; i < MC_COUNT(architectures); i++) names[i] = architectures[i].name;
-    mc_error_set(err, MC_ERR_USAGE, "unknown architecture '%s': needs lenet-300-100, lenet-5, linear or mlp:WIDTHS",
-                 name);
+    mc_error_set(err, MC_ERR_USAGE,
+                 "unknown architecture '%s': needs lenet-300-100, lenet-5, linear, logistic or mlp:WIDTHS", name);
     const char *nearest = mc_suggest(name, names, MC_COUNT(names));
     if (nearest) mc_error_hint(err, "did you mean '%s'?", nearest);
     return MC_ERR_USAGE;

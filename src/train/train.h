@@ -130,7 +130,7 @@ int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enu
                 enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime, struct mc_metrics *metrics,
                 struct mc_error *err);
 
-/* Named architectures: "mlp:784-300-100-10", "lenet-300-100", "lenet-5", "linear"; weights drawn by `seed`.
+/* Named architectures: "mlp:784-300-100-10", "lenet-300-100", "lenet-5", "linear", "logistic"; weights drawn by `seed`.
  * Input and output sizes of names that leave them open come from the data (may be NULL if all is said). */
 int mc_architecture_create(struct mc_model **model, const char *name, const struct mc_dataset *data, uint64_t seed,
                            struct mc_error *err);

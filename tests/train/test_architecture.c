@@ -45,6 +45,14 @@ static void check(const char *name, const struct mc_dataset *data, const char *n
     mc_model_destroy(model);
 }
 
+static void refuse(const char *name, const struct mc_dataset *data, const char *text)
+{
+    struct mc_error err = {0};
+    struct mc_model *model;
+    assert_int_equal(mc_architecture_create(&model, name, data, 1, &err), MC_ERR_USAGE);
+    assert_string_equal(err.text, text);
+}
+
 /* Parameter counts: 266,610 and 431,080 as compression papers give them (Han et al. 2015, table 1). */
 static void test_named_architectures_have_their_layers(void **state)
 {
@@ -62,6 +70,16 @@ static void test_regression_has_an_output_for_each_target(void **state)
 {
     const struct mc_dataset table = {.sample = {.rank = 1, .dim = {7}}, .task = MC_TASK_REGRESSION, .n_targets = 3};
     check("linear", &table, "Gemm", 7 * 3 + 3);
+}
+
+static void test_logistic_models_give_probabilities(void **state)
+{
+    struct mc_dataset table = {.sample = {.rank = 1, .dim = {7}}, .task = MC_TASK_CLASSIFICATION, .n_classes = 2};
+    check("logistic", &table, "Gemm Sigmoid", 8);
+    table.n_classes = 3;
+    check("logistic", &table, "Gemm Softmax", 24);
+    table.task = MC_TASK_REGRESSION;
+    refuse("logistic", &table, "architecture 'logistic': needs classes, the data has numbers as targets");
 }
 
 static void test_same_seed_same_weights_other_seed_others(void **state)
@@ -96,14 +114,6 @@ static void test_weights_have_the_variance_of_he(void **state)
     mc_model_destroy(model);
 }
 
-static void refuse(const char *name, const struct mc_dataset *data, const char *text)
-{
-    struct mc_error err = {0};
-    struct mc_model *model;
-    assert_int_equal(mc_architecture_create(&model, name, data, 1, &err), MC_ERR_USAGE);
-    assert_string_equal(err.text, text);
-}
-
 static void test_what_does_not_fit_is_refused(void **state)
 {
     const struct mc_dataset mnist = images(1, 28, 28), tiny = images(1, 8, 8);
@@ -134,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_named_architectures_have_their_layers),
         cmocka_unit_test(test_regression_has_an_output_for_each_target),
+        cmocka_unit_test(test_logistic_models_give_probabilities),
         cmocka_unit_test(test_same_seed_same_weights_other_seed_others),
         cmocka_unit_test(test_weights_have_the_variance_of_he),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
