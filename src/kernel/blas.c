@@ -10,7 +10,7 @@
 #include "kernel/parallel.h"
 
 #if MC_HAVE_ONEDNN
-#include <dnnl.h>
+#include "kernel/onednn_library.h"
 #endif
 
 /* Multiply-accumulates from which on BLAS does better with all threads on one product than with one product a thread,
@@ -82,9 +82,10 @@ static void vector_product(const struct mc_gemm *g, const void *a, const void *b
 static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
 {
 #if MC_HAVE_ONEDNN
-    return g->dtype == MC_FLOAT && g->m * g->n >= LARGE_MACS / g->k &&
-           dnnl_sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a, lda, b, ldb,
-                      (float)g->beta, c, ldc) == dnnl_success;
+    if (g->dtype != MC_FLOAT || g->m * g->n < LARGE_MACS / g->k) return false;
+    const struct mc_onednn_library *dnnl = mc_onednn_library();
+    return dnnl && dnnl->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a,
+                               lda, b, ldb, (float)g->beta, c, ldc) == dnnl_success;
 #else
     return false;
 #endif

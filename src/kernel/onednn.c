@@ -8,12 +8,12 @@
  * oneDNN divides the work among threads when a primitive is made, so it has to be run with as many. Its fused ReLU is
  * not used: it makes 0 of NaN.
  */
-#include <dnnl.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernel/convolution.h"
+#include "kernel/onednn_library.h"
 
 enum operand_name { X, W, B, Y, N_OPERANDS };
 enum pass_name { FORWARD, BACKWARD_DATA, BACKWARD_WEIGHTS, N_PASSES };
@@ -59,6 +59,12 @@ struct onednn {
     size_t workspace_bytes; /* the most that a pass needs */
 };
 
+/* The library, which is open wherever there is a state. */
+static const struct mc_onednn_library *dnnl(void)
+{
+    return mc_onednn_library();
+}
+
 static int fail(dnnl_status_t status, const char *what, struct mc_error *err)
 {
     if (status == dnnl_out_of_memory) return mc_error_memory(err);
@@ -79,7 +85,7 @@ static dnnl_status_t describe_activations(dnnl_memory_desc_t *desc, int64_t n, i
 {
     dnnl_dims_t dims = {n, channels};
     for (int k = 0; k < rank; k++) dims[2 + k] = extents[k];
-    return dnnl_memory_desc_init_by_tag(desc, 2 + rank, dims, dnnl_f32, activations_tag(rank, last));
+    return dnnl()->memory_desc_init_by_tag(desc, 2 + rank, dims, dnnl_f32, activations_tag(rank, last));
 }
 
 /* [M, C/groups, kernel…], or [groups, M/groups, C/groups, kernel…]: the same elements in the same order. */
@@ -95,7 +101,8 @@ static dnnl_status_t describe_weights(dnnl_memory_desc_t *desc, const struct mc_
     dims[n++] = conv->M / conv->groups;
     dims[n++] = conv->C / conv->groups;
     for (int k = 0; k < rank; k++) dims[n++] = conv->window.kernel[k];
-    return dnnl_memory_desc_init_by_tag(desc, n, dims, dnnl_f32, any ? dnnl_format_tag_any : tags[grouped][rank - 1]);
+    return dnnl()->memory_desc_init_by_tag(desc, n, dims, dnnl_f32,
+                                           any ? dnnl_format_tag_any : tags[grouped][rank - 1]);
 }
 
 /* With one channel or one position, channels first and last are the same. */
@@ -114,7 +121,7 @@ static dnnl_status_t describe(const struct mc_convolution *conv, bool wanted, dn
     if (status == dnnl_success) status = describe_activations(&desc[Y], conv->N, conv->M, w->out, w->rank, y_last);
     if (status == dnnl_success) status = describe_weights(&desc[W], conv, wanted);
     const dnnl_dims_t bias = {conv->M};
-    if (status == dnnl_success) status = dnnl_memory_desc_init_by_tag(&desc[B], 1, bias, dnnl_f32, dnnl_x);
+    if (status == dnnl_success) status = dnnl()->memory_desc_init_by_tag(&desc[B], 1, bias, dnnl_f32, dnnl_x);
     return status;
 }
 
@@ -144,14 +151,14 @@ static dnnl_status_t describe_pass(enum pass_name name, const struct mc_convolut
     const dnnl_prop_kind_t kind = conv->backward ? dnnl_forward_training : dnnl_forward_inference;
     switch (name) {
     case FORWARD:
-        return dnnl_dilated_convolution_forward_desc_init(desc, kind, direct, &m[X], &m[W], bias, &m[Y], s.stride,
-                                                          s.gap, s.begin, s.end);
+        return dnnl()->dilated_convolution_forward_desc_init(desc, kind, direct, &m[X], &m[W], bias, &m[Y], s.stride,
+                                                             s.gap, s.begin, s.end);
     case BACKWARD_DATA:
-        return dnnl_dilated_convolution_backward_data_desc_init(desc, direct, &m[X], &m[W], &m[Y], s.stride, s.gap,
-                                                                s.begin, s.end);
+        return dnnl()->dilated_convolution_backward_data_desc_init(desc, direct, &m[X], &m[W], &m[Y], s.stride, s.gap,
+                                                                   s.begin, s.end);
     default:
-        return dnnl_dilated_convolution_backward_weights_desc_init(desc, direct, &m[X], &m[W], bias, &m[Y], s.stride,
-                                                                   s.gap, s.begin, s.end);
+        return dnnl()->dilated_convolution_backward_weights_desc_init(desc, direct, &m[X], &m[W], bias, &m[Y], s.stride,
+                                                                      s.gap, s.begin, s.end);
     }
 }
 
@@ -169,25 +176,25 @@ static dnnl_status_t create_reorder(struct onednn *s, const dnnl_memory_desc_t *
                                     dnnl_primitive_t *reorder)
 {
     dnnl_primitive_desc_t desc = NULL;
-    dnnl_status_t status = dnnl_reorder_primitive_desc_create(&desc, from, s->engine, to, s->engine, NULL);
-    if (status == dnnl_success) status = dnnl_primitive_create(reorder, desc);
-    dnnl_primitive_desc_destroy(desc);
+    dnnl_status_t status = dnnl()->reorder_primitive_desc_create(&desc, from, s->engine, to, s->engine, NULL);
+    if (status == dnnl_success) status = dnnl()->primitive_create(reorder, desc);
+    dnnl()->primitive_desc_destroy(desc);
     return status;
 }
 
 static dnnl_status_t create_operand(struct onednn *s, struct operand *o, const dnnl_memory_desc_t *user,
                                     const dnnl_memory_desc_t *wanted, bool is_result, size_t *used)
 {
-    const bool same = dnnl_memory_desc_equal(user, wanted);
-    dnnl_status_t status = dnnl_memory_create(&o->user, user, s->engine, DNNL_MEMORY_NONE);
+    const bool same = dnnl()->memory_desc_equal(user, wanted);
+    dnnl_status_t status = dnnl()->memory_create(&o->user, user, s->engine, DNNL_MEMORY_NONE);
     if (same) {
-        if (is_result) o->offset = reserve(used, dnnl_memory_desc_get_size(user));
+        if (is_result) o->offset = reserve(used, dnnl()->memory_desc_get_size(user));
         return status;
     }
-    if (status == dnnl_success) status = dnnl_memory_create(&o->own, wanted, s->engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = dnnl()->memory_create(&o->own, wanted, s->engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success)
         status = create_reorder(s, is_result ? wanted : user, is_result ? user : wanted, &o->reorder);
-    o->offset = reserve(used, dnnl_memory_desc_get_size(wanted));
+    o->offset = reserve(used, dnnl()->memory_desc_get_size(wanted));
     return status;
 }
 
@@ -199,13 +206,14 @@ static dnnl_status_t create_operands(struct onednn *s, enum pass_name name, cons
     for (int i = 0; i < N_OPERANDS && status == dnnl_success; i++) {
         const int argument = arguments[name][i];
         if (!argument || (i == B && !s->conv.has_bias)) continue;
-        const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, argument);
+        const dnnl_memory_desc_t *wanted = dnnl()->primitive_desc_query_md(desc, dnnl_query_exec_arg_md, argument);
         status = create_operand(s, &pass->operands[i], &s->user[i], wanted, results[name][i], &used);
     }
     const dnnl_memory_desc_t *scratchpad =
-        dnnl_primitive_desc_query_md(desc, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
-    if (status == dnnl_success) status = dnnl_memory_create(&pass->scratchpad, scratchpad, s->engine, DNNL_MEMORY_NONE);
-    pass->scratchpad_offset = reserve(&used, dnnl_memory_desc_get_size(scratchpad));
+        dnnl()->primitive_desc_query_md(desc, dnnl_query_exec_arg_md, DNNL_ARG_SCRATCHPAD);
+    if (status == dnnl_success)
+        status = dnnl()->memory_create(&pass->scratchpad, scratchpad, s->engine, DNNL_MEMORY_NONE);
+    pass->scratchpad_offset = reserve(&used, dnnl()->memory_desc_get_size(scratchpad));
     if (used > s->workspace_bytes) s->workspace_bytes = used;
     return status;
 }
@@ -214,7 +222,7 @@ static dnnl_status_t create_operands(struct onednn *s, enum pass_name name, cons
 static bool is_fast(const_dnnl_primitive_desc_t desc)
 {
     const char *name = "ref";
-    dnnl_primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
+    dnnl()->primitive_desc_query(desc, dnnl_query_impl_info_str, 0, &name);
     return strncmp(name, "ref", 3) != 0;
 }
 
@@ -226,9 +234,9 @@ static dnnl_status_t choose_primitive(struct onednn *s, enum pass_name name, con
     dnnl_convolution_desc_t convolution;
     dnnl_status_t status = describe(&s->conv, true, operands);
     if (status == dnnl_success) status = describe_pass(name, &s->conv, operands, &convolution);
-    if (status == dnnl_success) status = dnnl_primitive_desc_create(desc, &convolution, s->attr, s->engine, hint);
+    if (status == dnnl_success) status = dnnl()->primitive_desc_create(desc, &convolution, s->attr, s->engine, hint);
     if (status == dnnl_unimplemented || (status == dnnl_success && !is_fast(*desc))) {
-        dnnl_primitive_desc_destroy(*desc);
+        dnnl()->primitive_desc_destroy(*desc);
         *desc = NULL;
         return dnnl_success;
     }
@@ -246,10 +254,10 @@ static dnnl_status_t create_passes(struct onednn *s, bool *have_all)
         *have_all = descs[i] != NULL;
     }
     for (int i = 0; i < n && status == dnnl_success && *have_all; i++) {
-        status = dnnl_primitive_create(&s->passes[i].primitive, descs[i]);
+        status = dnnl()->primitive_create(&s->passes[i].primitive, descs[i]);
         if (status == dnnl_success) status = create_operands(s, i, descs[i]);
     }
-    for (int i = 0; i < n; i++) dnnl_primitive_desc_destroy(descs[i]);
+    for (int i = 0; i < n; i++) dnnl()->primitive_desc_destroy(descs[i]);
     return status;
 }
 
@@ -259,7 +267,7 @@ static dnnl_status_t reorder(struct onednn *s, const struct operand *o, bool to_
 {
     const dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, to_user ? o->own : o->user},
                                     {DNNL_ARG_TO, to_user ? o->user : o->own}};
-    return dnnl_primitive_execute(o->reorder, s->stream, 2, args);
+    return dnnl()->primitive_execute(o->reorder, s->stream, 2, args);
 }
 
 /* Point the memories of an operand to where this call has it. `data` NULL: a result that nobody wants. */
@@ -268,8 +276,8 @@ static dnnl_status_t point(const struct operand *o, const void *data, char *work
     void *room = workspace + o->offset;
     /* oneDNN takes inputs by non-const pointers, and leaves them alone. */
     void *user = data ? (void *)(uintptr_t)data : room;
-    dnnl_status_t status = dnnl_memory_set_data_handle(o->user, user);
-    if (status == dnnl_success && o->own) status = dnnl_memory_set_data_handle(o->own, o->packed ? o->packed : room);
+    dnnl_status_t status = dnnl()->memory_set_data_handle(o->user, user);
+    if (status == dnnl_success && o->own) status = dnnl()->memory_set_data_handle(o->own, o->packed ? o->packed : room);
     return status;
 }
 
@@ -287,12 +295,12 @@ static dnnl_status_t execute(struct onednn *s, enum pass_name name, const void *
         args[n++] = (dnnl_exec_arg_t){arguments[name][i], o->own ? o->own : o->user};
     }
     if (status == dnnl_success)
-        status = dnnl_memory_set_data_handle(pass->scratchpad, workspace + pass->scratchpad_offset);
+        status = dnnl()->memory_set_data_handle(pass->scratchpad, workspace + pass->scratchpad_offset);
     args[n++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, pass->scratchpad};
-    if (status == dnnl_success) status = dnnl_primitive_execute(pass->primitive, s->stream, n, args);
+    if (status == dnnl_success) status = dnnl()->primitive_execute(pass->primitive, s->stream, n, args);
     for (int i = 0; i < N_OPERANDS && status == dnnl_success; i++)
         if (pass->operands[i].reorder && results[name][i] && data[i]) status = reorder(s, &pass->operands[i], true);
-    return status == dnnl_success ? dnnl_stream_wait(s->stream) : status;
+    return status == dnnl_success ? dnnl()->stream_wait(s->stream) : status;
 }
 
 static int run(struct onednn *s, enum pass_name name, const void *const data[N_OPERANDS], void *workspace,
@@ -310,13 +318,13 @@ static int pack_weights(struct onednn *s, struct mc_error *err)
     struct operand *o = &s->passes[FORWARD].operands[W];
     if (!s->conv.weights || !o->own) return MC_OK;
     const dnnl_memory_desc_t *desc = NULL;
-    dnnl_status_t status = dnnl_memory_get_memory_desc(o->own, &desc);
+    dnnl_status_t status = dnnl()->memory_get_memory_desc(o->own, &desc);
     if (status != dnnl_success) return fail(status, "describe weights", err);
-    o->packed = mc_alloc_aligned(dnnl_memory_desc_get_size(desc), 1);
+    o->packed = mc_alloc_aligned(dnnl()->memory_desc_get_size(desc), 1);
     if (!o->packed) return mc_error_memory(err);
     status = point(o, s->conv.weights, o->packed);
     if (status == dnnl_success) status = reorder(s, o, false);
-    if (status == dnnl_success) status = dnnl_stream_wait(s->stream);
+    if (status == dnnl_success) status = dnnl()->stream_wait(s->stream);
     return status == dnnl_success ? MC_OK : fail(status, "pack weights", err);
 }
 
@@ -329,26 +337,26 @@ static void onednn_destroy(void *state)
     for (int i = 0; i < N_PASSES; i++) {
         for (int k = 0; k < N_OPERANDS; k++) {
             struct operand *o = &s->passes[i].operands[k];
-            dnnl_primitive_destroy(o->reorder);
-            dnnl_memory_destroy(o->own);
-            dnnl_memory_destroy(o->user);
+            dnnl()->primitive_destroy(o->reorder);
+            dnnl()->memory_destroy(o->own);
+            dnnl()->memory_destroy(o->user);
             mc_free(o->packed);
         }
-        dnnl_memory_destroy(s->passes[i].scratchpad);
-        dnnl_primitive_destroy(s->passes[i].primitive);
+        dnnl()->memory_destroy(s->passes[i].scratchpad);
+        dnnl()->primitive_destroy(s->passes[i].primitive);
     }
-    dnnl_primitive_attr_destroy(s->attr);
-    dnnl_stream_destroy(s->stream);
-    dnnl_engine_destroy(s->engine);
+    dnnl()->primitive_attr_destroy(s->attr);
+    dnnl()->stream_destroy(s->stream);
+    dnnl()->engine_destroy(s->engine);
     mc_free(s);
 }
 
 static int create_all(struct onednn *s, bool *have_all, struct mc_error *err)
 {
-    dnnl_status_t status = dnnl_engine_create(&s->engine, dnnl_cpu, 0);
-    if (status == dnnl_success) status = dnnl_stream_create(&s->stream, s->engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = dnnl_primitive_attr_create(&s->attr);
-    if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(s->attr, dnnl_scratchpad_mode_user);
+    dnnl_status_t status = dnnl()->engine_create(&s->engine, dnnl_cpu, 0);
+    if (status == dnnl_success) status = dnnl()->stream_create(&s->stream, s->engine, dnnl_stream_default_flags);
+    if (status == dnnl_success) status = dnnl()->primitive_attr_create(&s->attr);
+    if (status == dnnl_success) status = dnnl()->primitive_attr_set_scratchpad_mode(s->attr, dnnl_scratchpad_mode_user);
     if (status == dnnl_success) status = describe(&s->conv, false, s->user);
     if (status == dnnl_success) status = create_passes(s, have_all);
     if (status != dnnl_success) return fail(status, "make a convolution", err);
@@ -364,7 +372,7 @@ static int onednn_create(void **state, const struct mc_convolution *conv, const 
                          size_t *workspace_bytes, struct mc_error *err)
 {
     *state = NULL;
-    if (conv->dtype != MC_FLOAT || !runtime->use_onednn) return MC_OK;
+    if (conv->dtype != MC_FLOAT || !runtime->use_onednn || !dnnl()) return MC_OK;
     struct onednn *s = MC_NEW(struct onednn);
     if (!s) return mc_error_memory(err);
     s->conv = *conv;

@@ -70,14 +70,23 @@ struct running {
 
 static void run_range(void *context, int64_t begin, int64_t end)
 {
+    static const int64_t from_the_start = 0;
     const struct running *r = context;
     const struct mc_panels *panels = &r->p->panels;
     for (int64_t i = begin; i < end; i++) {
         const int64_t share = i % r->n_shares, first = i / r->n_shares * r->block, left = r->n - first;
         if (left <= 0) break;
-        r->p->loops->run(panels, left < r->block ? left : r->block, r->x + first * panels->K, r->b,
-                         r->y + first * r->y_row, r->y_row, panels->n * share / r->n_shares,
-                         panels->n * (share + 1) / r->n_shares);
+        const struct mc_packed_rows rows = {
+            .x = r->x + first * panels->K,
+            .y = r->y + first * r->y_row,
+            .n_lines = 1,
+            .n = left < r->block ? left : r->block,
+            .row = panels->K,
+            .y_row = r->y_row,
+            .runs = &from_the_start,
+            .n_runs = 1,
+        };
+        r->p->loops->run(panels, &rows, r->b, panels->n * share / r->n_shares, panels->n * (share + 1) / r->n_shares);
     }
 }
 
@@ -95,4 +104,15 @@ void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const f
     const int before = mc_runtime_enter(&p->runtime);
     mc_parallel(n_items, mc_parallel_grain(work), run_range, &r);
     mc_runtime_leave(before);
+}
+
+int64_t mc_packed_panels(const struct mc_packed *p)
+{
+    return p->panels.n;
+}
+
+void mc_packed_run_panels(const struct mc_packed *p, const struct mc_packed_rows *rows, const float *b, int64_t from,
+                          int64_t to)
+{
+    p->loops->run(&p->panels, rows, b, from, to);
 }

@@ -11,10 +11,23 @@
 
 #include "kernel/runtime.h"
 
-/* w as it lies: w[k, m] at k row_step + m column_step. */
+/* w as it lies: w[k, m] at k row_step + m column_step. With `inner`, the axis of K is two that lie apart: at
+ * (k / inner) row_step + (k % inner) inner_step + m column_step. */
 struct mc_unpacked {
     const float *w;
     int64_t K, M, row_step, column_step;
+    int64_t inner, inner_step;
+};
+
+/* The first factor as it lies, in lines of rows. A row is n_runs runs of K / n_runs floats; run r of row i of line j
+ * begins at j line + i row + runs[r]. Its row of y is at j y_line + i y_row. */
+struct mc_packed_rows {
+    const float *x;
+    float *y;
+    int64_t n_lines, line, y_line;
+    int64_t n, row, y_row; /* rows of a line */
+    const int64_t *runs;
+    int64_t n_runs;
 };
 
 struct mc_packed;
@@ -27,6 +40,12 @@ int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, con
 void mc_packed_destroy(struct mc_packed *packed);
 /* Rows of x lie one after the other, those of y `y_row` floats apart. */
 void mc_packed_run(const struct mc_packed *packed, int64_t n, const float *x, const float *b, float *y, int64_t y_row);
+
+/* For those who cut the work themselves: how many panels there are, and the columns of the panels [from, to), on the
+ * calling thread. */
+int64_t mc_packed_panels(const struct mc_packed *packed);
+void mc_packed_run_panels(const struct mc_packed *packed, const struct mc_packed_rows *rows, const float *b,
+                          int64_t from, int64_t to);
 
 /* --- one instruction set's --- */
 
@@ -42,8 +61,8 @@ struct mc_packed_loops {
     /* Fill one panel of `packed`, which is 64-byte aligned. */
     void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed);
     /* Panels [from, to) of the product. */
-    void (*run)(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t y_row,
-                int64_t from, int64_t to);
+    void (*run)(const struct mc_panels *panels, const struct mc_packed_rows *rows, const float *b, int64_t from,
+                int64_t to);
 };
 
 #endif

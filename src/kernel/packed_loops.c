@@ -36,37 +36,48 @@ static int64_t start_of(const struct mc_panels *panels, int64_t v)
     return v * LANES + LANES <= panels->M ? v * LANES : panels->M - LANES;
 }
 
+/* Of row k of w, its first column. */
+static const float *row_of(const struct mc_unpacked *w, int64_t k)
+{
+    return w->inner ? w->w + k / w->inner * w->row_step + k % w->inner * w->inner_step : w->w + k * w->row_step;
+}
+
 static void pack(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed)
 {
     const struct range range = range_of(panels, panel);
     float *to = packed + range.first * LANES * panels->K;
     for (int64_t v = 0; v < range.n; v++) {
-        const float *from = w->w + start_of(panels, range.first + v) * w->column_step;
-        for (int64_t k = 0; k < panels->K; k++)
-            for (int64_t i = 0; i < LANES; i++)
-                to[(k * range.n + v) * LANES + i] = from[k * w->row_step + i * w->column_step];
+        const int64_t start = start_of(panels, range.first + v);
+        for (int64_t k = 0; k < panels->K; k++) {
+            const float *from = row_of(w, k) + start * w->column_step;
+            for (int64_t i = 0; i < LANES; i++) to[(k * range.n + v) * LANES + i] = from[i * w->column_step];
+        }
     }
 }
 
-static void run(const struct mc_panels *panels, int64_t n, const float *x, const float *b, float *y, int64_t y_row,
-                int64_t from, int64_t to)
+static void run(const struct mc_panels *panels, const struct mc_packed_rows *rows, const float *b, int64_t from,
+                int64_t to)
 {
     const bool far = floats(panels) > IN_CACHE;
     for (int64_t panel = from; panel < to; panel++) {
         const struct range range = range_of(panels, panel);
         const int64_t start = range.first * LANES;
-        struct product p = {
-            .depth = panels->K,
-            .a = x,
-            .a_row = panels->K,
-            .b = panels->packed + start * panels->K,
-            .next = panels->packed + (range.first + range.n) * LANES * panels->K,
-            .bias = b ? b + start : NULL,
-            .y = y + start,
-            .y_row = y_row,
-            .last = start_of(panels, range.first + range.n - 1) - start,
-        };
-        multiply_panel(range.n, far, n, &p);
+        for (int64_t line = 0; line < rows->n_lines; line++) {
+            struct product p = {
+                .run = panels->K / rows->n_runs,
+                .a = rows->x + line * rows->line,
+                .a_row = rows->row,
+                .runs = rows->runs,
+                .n_runs = rows->n_runs,
+                .b = panels->packed + start * panels->K,
+                .next = panels->packed + (range.first + range.n) * LANES * panels->K,
+                .bias = b ? b + start : NULL,
+                .y = rows->y + line * rows->y_line + start,
+                .y_row = rows->y_row,
+                .last = start_of(panels, range.first + range.n - 1) - start,
+            };
+            multiply_panel(range.n, far && line == 0, rows->n, &p);
+        }
     }
 }
 

@@ -43,11 +43,13 @@ static inline int64_t round_up(int64_t n, int64_t to)
     return (n + to - 1) / to * to;
 }
 
-/* [rows, depth] x [depth, V vectors] + bias. */
+/* [rows, depth] x [depth, V vectors] + bias. A row of the first factor is n_runs runs of depth / n_runs floats. */
 struct product {
-    int64_t depth;
+    int64_t run; /* floats of a run */
     const float *a;
-    int64_t a_row; /* floats from one row to the next */
+    int64_t a_row;       /* floats from one row to the next */
+    const int64_t *runs; /* where the runs of the first row begin */
+    int64_t n_runs;
     const float *b;
     const float *next; /* the panel after this one; with `far` it is asked for while this is used */
     const float *bias; /* as a row of y, or NULL: none */
@@ -62,27 +64,32 @@ struct product {
 INLINE void multiply_rows(const int R, const int V, const bool far, const struct product *p, int64_t i, int64_t turn)
 {
     vector sum[12][MOST_VECTORS];
-    const float *a[4]; /* to every third row: an address holds once or twice a_row, and no registers go to others */
-    UNROLL for (int k = 0; k < 4; k++) a[k] = p->a + (i + 3 * k) * p->a_row;
+    const float *b = p->b, *next = p->next;
     UNROLL for (int v = 0; v < V; v++)
     {
         const int64_t at = v == V - 1 ? p->last : v * LANES;
         const vector bias = p->bias ? load(p->bias + at) : (vector){0};
         UNROLL for (int r = 0; r < R; r++) sum[r][v] = bias;
     }
-    for (int64_t c = 0; c < p->depth; c++) {
-        vector weight[MOST_VECTORS];
-        UNROLL for (int v = 0; v < V; v++) weight[v] = load(p->b + (c * V + v) * LANES);
-        if (far && --turn < 0) {
-            UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(p->next + (c * V + v) * LANES, 0, 2);
-            turn = p->turns - 1;
+    for (int64_t k = 0; k < p->n_runs; k++) {
+        const float *a[4]; /* to every third row: an address holds once or twice a_row, no registers go to others */
+        UNROLL for (int j = 0; j < 4; j++) a[j] = p->a + p->runs[k] + (i + 3 * j) * p->a_row;
+        for (int64_t c = 0; c < p->run; c++) {
+            vector weight[MOST_VECTORS];
+            UNROLL for (int v = 0; v < V; v++) weight[v] = load(b + v * LANES);
+            if (far && --turn < 0) {
+                UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(next + v * LANES, 0, 2);
+                turn = p->turns - 1;
+            }
+            UNROLL for (int r = 0; r < R; r++)
+            {
+                const float input = a[r / 3][r % 3 * p->a_row];
+                UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
+            }
+            UNROLL for (int j = 0; j < 4; j++) a[j]++;
+            b += V * LANES;
+            if (far) next += V * LANES;
         }
-        UNROLL for (int r = 0; r < R; r++)
-        {
-            const float input = a[r / 3][r % 3 * p->a_row];
-            UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
-        }
-        UNROLL for (int k = 0; k < 4; k++) a[k]++;
     }
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
     {

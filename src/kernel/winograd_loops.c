@@ -233,12 +233,15 @@ INLINE void transform_inputs(const int T, const struct mc_winograd *job, const f
 static void multiply_points(const struct mc_winograd *job, int64_t n, const float *inputs, const float *weights,
                             float *outputs)
 {
+    static const int64_t from_the_start = 0;
     const int64_t size = job->C * job->panel;
     for (int64_t k = 0; k < points(job); k++) {
         struct product p = {
-            .depth = job->C,
+            .run = job->C,
             .a = inputs + k * input_step(job),
             .a_row = round_up(job->C, LANES),
+            .runs = &from_the_start,
+            .n_runs = 1,
             .b = weights + k * size,
             .next = weights + (k + 1) * size,
             .y = outputs + k * output_step(job),

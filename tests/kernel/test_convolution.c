@@ -209,8 +209,7 @@ static struct mc_convolution convolution_of(const struct geometry *g)
     return c;
 }
 
-static void check_one(const struct geometry *g, const struct mc_convolution *like, const struct mc_runtime *runtime,
-                      const char *backend)
+static struct mc_convolution convolution_like(const struct geometry *g, const struct mc_convolution *like)
 {
     struct mc_convolution c = convolution_of(g);
     c.dtype = like->dtype;
@@ -218,6 +217,13 @@ static void check_one(const struct geometry *g, const struct mc_convolution *lik
     c.backward = like->backward;
     c.x_last = like->x_last;
     c.y_last = like->y_last;
+    return c;
+}
+
+static void check_one(const struct geometry *g, const struct mc_convolution *like, const struct mc_runtime *runtime,
+                      const char *backend)
+{
+    const struct mc_convolution c = convolution_like(g, like);
     struct arrays a;
     arrays_init(&a, &c);
     arrays_compute(&a, &c);
@@ -282,8 +288,9 @@ static const struct geometry for_winograd[] = {
     {"small tiles, odd channels", 1, 131, 139, 1, {2, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
 };
 
-/* Panels of all widths, the last of which overlap; blocks that are not full; a single position. */
-static const struct geometry for_pointwise[] = {
+/* Panels of all widths, the last of which overlap; blocks that are not full, cut across lines and along them; a single
+ * position; padding on one side, on both and beyond the kernel; lines too short for the product. */
+static const struct geometry for_implicit[] = {
     {"one vector", 1, 3, 16, 1, {2, {5, 5}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
     {"overlapping", 2, 7, 17, 1, {2, {4, 9}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
     {"two panels", 1, 33, 80, 1, {2, {13, 13}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
@@ -291,32 +298,49 @@ static const struct geometry for_pointwise[] = {
     {"one position", 1, 50, 200, 1, {2, {1, 1}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
     {"weights beyond the cache", 1, 520, 530, 1, {2, {4, 5}, {0}, {1, 1}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
     {"many blocks", 1, 150, 24, 1, {1, {3000}, {0}, {1}, {1}, {1}, {0}, {0}}},
+    {"three axes, one tap", 2, 5, 18, 1, {3, {3, 4, 5}, {0}, {1, 1, 1}, {1, 1, 1}, {1, 1, 1}, {0}, {0}}},
+    {"five by five", 3, 1, 20, 1, {2, {28, 28}, {0}, {5, 5}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
+    {"seven by seven, strided", 2, 3, 64, 1, {2, {61, 57}, {0}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}}},
+    {"one tap, strided", 2, 24, 33, 1, {2, {15, 14}, {0}, {1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}},
+    {"short lines", 2, 40, 48, 1, {2, {14, 14}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}},
+    {"short lines, one image", 1, 96, 130, 1, {2, {9, 7}, {0}, {3, 2}, {1, 1}, {1, 1}, {1, 0}, {1, 2}}},
+    {"dilated", 2, 5, 17, 1, {2, {23, 21}, {0}, {3, 3}, {1, 2}, {2, 3}, {2, 1}, {1, 3}}},
+    {"pads beyond the kernel", 2, 2, 16, 1, {2, {3, 3}, {0}, {2, 2}, {1, 1}, {1, 1}, {3, 0}, {0, 4}}},
+    {"pads beyond the input", 1, 3, 16, 1, {2, {2, 2}, {0}, {3, 5}, {2, 3}, {1, 1}, {4, 6}, {3, 7}}},
+    {"blocks of lines", 1, 64, 18, 1, {2, {50, 45}, {0}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"blocks along lines", 2, 48, 18, 1, {1, {3000}, {0}, {9}, {3}, {1}, {4}, {4}}},
+    {"whole image", 4, 30, 60, 1, {2, {4, 5}, {0}, {4, 5}, {1, 1}, {1, 1}, {0, 0}, {0, 0}}},
 };
 
-static void check_on_every_instruction_set(const struct geometry *g, size_t n, const char *backend)
+/* Forward, for constant weights: y channels last, x too (`sides` 1), or not (2), or one after the other (3). */
+static void check_on_every_instruction_set(const struct geometry *g, size_t n, int sides, const char *backend)
 {
-    for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++)
-        for (int threads = 1; threads <= 3; threads++) {
+    for (size_t i = 0; i < n; i++) {
+        struct mc_convolution c =
+            convolution_like(&g[i], &(struct mc_convolution){.dtype = MC_FLOAT, .has_bias = i % 2, .y_last = true});
+        struct arrays a;
+        arrays_init(&a, &c);
+        arrays_compute(&a, &c);
+        for (int k = 0; k < 3 * 3 * 2; k++) {
             struct mc_runtime runtime;
-            mc_runtime_init(&runtime, threads, cpu);
-            for (size_t i = 0; i < n; i++) {
-                const struct mc_convolution like = {
-                    .dtype = MC_FLOAT, .has_bias = i % 2, .x_last = true, .y_last = true};
-                check_one(&g[i], &like, &runtime, backend);
-            }
+            mc_runtime_init(&runtime, 1 + k % 3, (enum mc_cpu)(k / 3 % 3));
+            c.x_last = k < 9;
+            if (sides & (c.x_last ? 1 : 2)) run_passes(&g[i], &c, &a, &runtime, backend);
         }
+        arrays_finish(&a);
+    }
 }
 
 static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **state)
 {
     (void)state;
-    check_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), "Winograd");
+    check_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), 1, "Winograd");
 }
 
-static void test_pointwise_agrees_with_the_sum_on_every_instruction_set(void **state)
+static void test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set(void **state)
 {
     (void)state;
-    check_on_every_instruction_set(for_pointwise, MC_COUNT(for_pointwise), "pointwise");
+    check_on_every_instruction_set(for_implicit, MC_COUNT(for_implicit), 3, "implicit GEMM");
 }
 
 static void test_every_backend_takes_channels_last_on_either_side(void **state)
@@ -377,7 +401,7 @@ int main(void)
         cmocka_unit_test(test_onednn_agrees_with_the_sum_in_every_pass),
 #endif
         cmocka_unit_test(test_winograd_agrees_with_the_sum_on_every_instruction_set),
-        cmocka_unit_test(test_pointwise_agrees_with_the_sum_on_every_instruction_set),
+        cmocka_unit_test(test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_every_backend_takes_channels_last_on_either_side),
         cmocka_unit_test(test_results_repeat_bit_for_bit),
     };

@@ -32,7 +32,7 @@ static struct mc_value *weights(struct mc_model *net)
     return mc_graph_add_initializer(net->graph, "w", numbers(4, dims, 5));
 }
 
-/* One position: the pointwise backend packs, in whatever order activations lie. */
+/* One position: the backend of products packs, in whatever order activations lie. */
 static struct mc_value *conv(struct mc_model *net, const char *name, struct mc_value *x, struct mc_value *w)
 {
     return net_node(net, "Conv", name, x, w);
