@@ -198,6 +198,7 @@ struct mc_op {
     /* Write the gradient of every wanted input. The plan adds where a value has several consumers. */
     int (*backward)(struct mc_step *step, struct mc_error *err);
     const char *no_backward; /* why backward is NULL */
+    const char *others;      /* what the inputs are that backward can give no gradient by; NULL: there are none */
 
     /* Tie the labels of the axes of inputs and outputs (graph/coupling.h). */
     int (*coupling)(struct mc_coupling *coupling, const struct mc_node *node, struct mc_error *err);

@@ -8,9 +8,19 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "kernel/broadcast.h"
+#include "op/elementwise.h"
+#include "op/move.h"
 
 /* Values and parts beside those that each input may need; no composing function has more. */
-enum { VALUES = 96, PARTS = 48, MAX_OUTPUTS = 8 };
+enum { VALUES = 96, PARTS = 48, MAX_OUTPUTS = 8, MAX_DETOURS = 16 };
+
+/* Where something lies in a block of memory while it lives. */
+struct place {
+    int first, last;
+    size_t bytes, offset;
+    bool taken; /* it needs one */
+};
 
 /* A value: an input of the node, a constant, or what a part makes. */
 struct value {
@@ -18,12 +28,17 @@ struct value {
     struct mc_value name;    /* for the messages of rules */
     struct mc_tensor tensor; /* its data are set when the step runs, unless they never change */
     int root;                /* whose storage it has */
-    int made, last;          /* parts that make it and that read it last; -1: none */
+    int shown;               /* whose elements it has: itself, or what it is a view of */
+    int made, last;          /* parts that make it and that read it last, backward being beyond all; -1: none */
     int output;              /* of roots: the node's output whose storage this is; -1: none */
     bool used;
-    bool constant; /* data are there from prepare on */
-    void *own;     /* what prepare computed; of roots */
-    size_t offset; /* in the workspace; of roots */
+    bool constant;      /* data are there from prepare on */
+    void *own;          /* what prepare computed; of roots */
+    struct place place; /* in the workspace, or with backward to come among what is saved; of roots */
+    /* training */
+    struct mc_tensor grad; /* shaped as the value, data as `shown` has them */
+    struct place grad_place;
+    bool wanted, grad_present; /* of what is shown: depends on what has a gradient; something has been written */
 };
 
 /* One operator to run. */
@@ -33,6 +48,7 @@ struct part {
     const int *in;
     struct mc_step step;
     bool prepared, constant;
+    size_t saved; /* where what it leaves for backward lies among what is saved */
 };
 
 struct mc_composite {
@@ -45,7 +61,8 @@ struct mc_composite {
     struct part *parts;
     int out[MAX_OUTPUTS];
     struct mc_fact nothing;
-    size_t values_bytes; /* of the workspace, before what the parts need */
+    size_t values_bytes;               /* of the workspace, before what the parts need */
+    size_t grads_bytes, detours_bytes; /* the same going back */
 };
 
 /* --- composing --- */
@@ -100,7 +117,14 @@ static int add_value(struct mc_composite *c, const struct mc_fact *fact)
     assert(c->n_values < c->cap_values);
     const int at = c->n_values++;
     c->values[at] = (struct value){
-        .fact = *fact, .name = {.name = "inside", .id = -1}, .root = at, .made = -1, .last = -1, .output = -1};
+        .fact = *fact,
+        .name = {.name = "inside", .id = -1},
+        .root = at,
+        .shown = at,
+        .made = -1,
+        .last = -1,
+        .output = -1,
+    };
     return at;
 }
 
@@ -147,6 +171,7 @@ int mc_compose_view(struct mc_composite *c, int value, int rank, const int64_t *
     }
     const int at = add_value(c, &fact);
     c->values[at].root = c->values[value].root;
+    c->values[at].shown = c->values[value].shown;
     c->values[at].made = c->values[value].made;
     c->values[value].used = true;
     return at;
@@ -330,20 +355,66 @@ void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *
 
 /* --- memory --- */
 
-static void find_lifetimes(struct mc_composite *c)
-{
-    for (int k = 0; k < c->n_parts; k++)
-        for (int i = 0; i < c->parts[k].n_in; i++)
-            if (c->parts[k].in[i] >= 0) c->values[c->values[c->parts[k].in[i]].root].last = k;
-    for (int i = 0; i < MAX_OUTPUTS; i++)
-        if (c->out[i] >= 0) c->values[c->values[c->out[i]].root].last = c->n_parts;
-    for (int i = 0; i < c->n_values; i++) /* of views that only later views show */
-        if (c->values[i].last < c->values[i].made) c->values[i].last = c->values[i].made;
-}
-
 static bool is_inner(const struct mc_composite *c, int value)
 {
     return value >= c->node->n_inputs && !c->values[value].constant;
+}
+
+static void use_until(struct mc_composite *c, int value, int time)
+{
+    if (value < 0) return;
+    struct value *root = &c->values[c->values[value].root];
+    if (root->last < time) root->last = time;
+}
+
+/* Does a gradient go from the part to its input i? */
+static bool passes(const struct mc_composite *c, const struct part *p, int i)
+{
+    const struct mc_op *op = p->node.op;
+    return p->in[i] >= 0 && op->backward && (op->grad_inputs >> (i < 31 ? i : 31) & 1) &&
+           c->values[c->values[p->in[i]].shown].wanted;
+}
+
+static bool goes_back(const struct mc_composite *c, const struct part *p)
+{
+    for (int i = 0; i < p->n_in; i++)
+        if (passes(c, p, i)) return true;
+    return false;
+}
+
+/* What depends on inputs that gradients are wanted by: all that may be, as long as nobody says which are. */
+static void mark_wanted(struct mc_composite *c, const struct mc_step *step, bool all)
+{
+    for (int i = 0; i < c->n_values; i++) c->values[i].wanted = false;
+    for (int i = 0; i < c->node->n_inputs; i++) {
+        const bool can = step->in[i] && !c->values[i].constant && mc_dtype_is_float(c->values[i].fact.dtype);
+        c->values[i].wanted =
+            can && (all ? (c->node->op->grad_inputs >> (i < 31 ? i : 31) & 1) != 0 : step->grad_in[i] != NULL);
+    }
+    for (int k = 0; k < c->n_parts; k++) {
+        const struct part *p = &c->parts[k];
+        if (p->constant || !goes_back(c, p)) continue;
+        for (int i = 0; i < p->n_out; i++)
+            if (p->step.out[i] && mc_dtype_is_float(c->values[p->first + i].fact.dtype))
+                c->values[p->first + i].wanted = true;
+    }
+}
+
+/* Backward is a time after all parts. */
+static void find_lifetimes(struct mc_composite *c, bool training)
+{
+    for (int k = 0; k < c->n_parts; k++) {
+        const struct part *p = &c->parts[k];
+        const int keep = training && !p->constant && goes_back(c, p) ? (int)p->node.op->keep : 0;
+        for (int i = 0; i < p->n_in; i++) use_until(c, p->in[i], keep & MC_KEEP_IN ? c->n_parts + 1 : k);
+        for (int i = 0; i < p->n_out; i++) use_until(c, p->first + i, keep & MC_KEEP_OUT ? c->n_parts + 1 : k);
+    }
+    for (int i = 0; i < MAX_OUTPUTS; i++) use_until(c, c->out[i], c->n_parts);
+}
+
+static bool is_kept(const struct mc_composite *c, const struct value *root)
+{
+    return root->last > c->n_parts;
 }
 
 /* Let results take the place of what nobody reads any more. */
@@ -364,35 +435,40 @@ static void place_in(struct mc_composite *c)
     }
 }
 
-static bool needs_place(const struct mc_composite *c, int i)
+static struct place *place_of(struct mc_composite *c, int i, bool grads)
 {
-    const struct value *v = &c->values[i];
-    return v->root == i && is_inner(c, i) && v->output < 0 && v->used;
+    return grads ? &c->values[i].grad_place : &c->values[i].place;
 }
 
-/* First fit: the lowest place that is free while the value lives. */
-static void place_one(struct mc_composite *c, int at)
+/* First fit: the lowest place that is free while it lives. Gives the end of all. */
+static size_t find_places(struct mc_composite *c, bool grads)
 {
-    struct value *v = &c->values[at];
-    const size_t bytes = mc_tensor_bytes(&v->tensor);
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < at; i++) {
-            const struct value *o = &c->values[i];
-            const size_t end = o->offset + mc_align(mc_tensor_bytes(&o->tensor));
-            if (!needs_place(c, i) || o->last < v->made || v->last < o->made) continue;
-            if (v->offset >= end || v->offset + bytes <= o->offset) continue;
-            v->offset = end;
-            moved = true;
+    size_t total = 0;
+    for (int at = 0; at < c->n_values; at++) {
+        struct place *v = place_of(c, at, grads);
+        if (!v->taken) continue;
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (int i = 0; i < at; i++) {
+                const struct place *o = place_of(c, i, grads);
+                const size_t end = o->offset + mc_align(o->bytes);
+                if (!o->taken || o->last < v->first || v->last < o->first) continue;
+                if (v->offset >= end || v->offset + v->bytes <= o->offset) continue;
+                v->offset = end;
+                moved = true;
+            }
         }
+        if (total < v->offset + mc_align(v->bytes)) total = v->offset + mc_align(v->bytes);
     }
-    if (c->values_bytes < v->offset + mc_align(bytes)) c->values_bytes = v->offset + mc_align(bytes);
+    return total;
 }
 
-/* Values that are outputs get the outputs' storage, the rest a place in the workspace. */
-static void place_values(struct mc_composite *c, const struct mc_step *step)
+/* Values that are outputs get the outputs' storage, what backward reads a place of its own, the rest one in the
+ * workspace. */
+static void place_values(struct mc_composite *c, struct mc_step *step)
 {
-    find_lifetimes(c);
+    if (step->training) mark_wanted(c, step, true);
+    find_lifetimes(c, step->training);
     place_in(c);
     for (int i = 0; i < step->n_out; i++) {
         if (c->out[i] < 0 || !step->out[i]) continue;
@@ -403,8 +479,46 @@ static void place_values(struct mc_composite *c, const struct mc_step *step)
         struct value *v = &c->values[i];
         if (v->root != i) c->values[v->root].used |= v->used;
     }
-    for (int i = 0; i < c->n_values; i++)
-        if (needs_place(c, i)) place_one(c, i);
+    for (int i = 0; i < c->n_values; i++) {
+        struct value *v = &c->values[i];
+        if (v->root != i || !is_inner(c, i) || v->output >= 0 || !v->used) continue;
+        v->place = (struct place){.first = v->made, .last = v->last, .bytes = mc_tensor_bytes(&v->tensor)};
+        if (is_kept(c, v)) {
+            v->place.offset = step->saved_bytes;
+            step->saved_bytes += mc_align(v->place.bytes);
+        } else {
+            v->place.taken = true;
+        }
+    }
+    c->values_bytes = find_places(c, false);
+}
+
+/* Gradients: part k goes back at time n_parts - k, what comes in is there at time 0. The first to give one writes it,
+ * others take a detour. */
+static void place_gradients(struct mc_composite *c, const struct mc_step *step)
+{
+    for (int i = 0; i < c->n_values; i++) {
+        struct value *v = &c->values[i], *shown = &c->values[v->shown];
+        v->grad = v->tensor;
+        v->grad.data = NULL;
+        if (v->shown != i || !v->wanted || i < c->node->n_inputs) continue;
+        shown->grad_place = (struct place){
+            .taken = true, .bytes = mc_tensor_bytes(&v->tensor), .first = c->n_parts, .last = c->n_parts - v->made};
+    }
+    for (int i = 0; i < step->n_out; i++)
+        if (c->out[i] >= 0) c->values[c->values[c->out[i]].shown].grad_place.first = 0;
+    for (int k = c->n_parts - 1; k >= 0; k--) {
+        const struct part *p = &c->parts[k];
+        size_t detours = 0;
+        for (int i = 0; i < p->n_in && !p->constant; i++) {
+            if (!passes(c, p, i)) continue;
+            struct place *place = &c->values[c->values[p->in[i]].shown].grad_place;
+            if (place->first > c->n_parts - k) place->first = c->n_parts - k;
+            detours += mc_align(mc_tensor_bytes(&c->values[p->in[i]].tensor));
+        }
+        if (c->detours_bytes < detours) c->detours_bytes = detours;
+    }
+    c->grads_bytes = find_places(c, true);
 }
 
 /* --- preparing --- */
@@ -414,7 +528,8 @@ static int make_step(struct mc_composite *c, struct part *p, const struct mc_ste
     const int room_in = mc_node_room_in(&p->node) + 1, room_out = mc_node_room_out(&p->node) + 1;
     struct mc_step *step = &p->step;
     bool *constant = MC_ARENA_ARRAY(&c->arena, bool, room_in);
-    *step = (struct mc_step){.node = &p->node, .runtime = whole->runtime, .n_in = p->n_in, .n_out = p->n_out};
+    *step = (struct mc_step){
+        .node = &p->node, .runtime = whole->runtime, .n_in = p->n_in, .n_out = p->n_out, .training = whole->training};
     step->in = MC_ARENA_ARRAY(&c->arena, struct mc_tensor *, room_in);
     step->out = MC_ARENA_ARRAY(&c->arena, struct mc_tensor *, room_out);
     step->grad_in = MC_ARENA_ARRAY(&c->arena, struct mc_tensor *, room_in);
@@ -451,9 +566,12 @@ static int compute(struct mc_composite *c, struct part *p, struct mc_error *err)
         v->constant = true;
     }
     step->workspace = mc_alloc_aligned(step->workspace_bytes + 1, 1);
-    const int rc = step->workspace ? p->node.op->forward(step, err) : mc_error_memory(err);
+    step->saved = mc_alloc_aligned(step->saved_bytes + 1, 1);
+    const int rc = step->workspace && step->saved ? p->node.op->forward(step, err) : mc_error_memory(err);
     mc_free(step->workspace);
-    step->workspace = NULL;
+    mc_free(step->saved);
+    step->workspace = step->saved = NULL;
+    step->saved_bytes = 0;
     return rc;
 }
 
@@ -494,6 +612,15 @@ static int prepare(struct mc_composite *c, struct mc_step *step, struct mc_error
     }
     place_values(c, step);
     step->workspace_bytes = c->values_bytes + scratch;
+    if (!step->training) return MC_OK;
+    place_gradients(c, step);
+    const size_t back = c->grads_bytes + c->detours_bytes + scratch;
+    if (step->workspace_bytes < back) step->workspace_bytes = back;
+    for (int k = 0; k < c->n_parts; k++) {
+        struct part *p = &c->parts[k];
+        p->saved = step->saved_bytes;
+        step->saved_bytes += mc_align(p->step.saved_bytes);
+    }
     return MC_OK;
 }
 
@@ -534,8 +661,10 @@ static void point(struct mc_composite *c, const struct mc_step *step)
             v->tensor.data = root->tensor.data;
         else if (i < c->node->n_inputs)
             v->tensor.data = step->in[i] ? step->in[i]->data : NULL;
+        else if (!v->constant && v->output >= 0)
+            v->tensor.data = step->out[v->output]->data;
         else if (!v->constant)
-            v->tensor.data = v->output >= 0 ? step->out[v->output]->data : (char *)step->workspace + v->offset;
+            v->tensor.data = (char *)(is_kept(c, v) ? step->saved : step->workspace) + v->place.offset;
     }
 }
 
@@ -548,6 +677,7 @@ int mc_composite_forward(struct mc_step *step, struct mc_error *err)
         struct part *p = &c->parts[k];
         if (p->constant) continue;
         p->step.workspace = (char *)step->workspace + c->values_bytes;
+        p->step.saved = (char *)step->saved + p->saved;
         rc = p->node.op->forward(&p->step, err);
     }
     for (int i = 0; i < step->n_out && rc == MC_OK; i++) {
@@ -556,5 +686,96 @@ int mc_composite_forward(struct mc_step *step, struct mc_error *err)
         if (from->data != step->out[i]->data && mc_tensor_bytes(from))
             memcpy(step->out[i]->data, from->data, mc_tensor_bytes(from));
     }
+    return rc;
+}
+
+/* --- going back --- */
+
+static void point_gradients(struct mc_composite *c, const struct mc_step *step)
+{
+    mark_wanted(c, step, false);
+    for (int i = 0; i < c->n_values; i++) {
+        struct value *v = &c->values[i];
+        const bool is_input = i < c->node->n_inputs;
+        v->grad_present = false;
+        if (v->shown != i)
+            v->grad.data = c->values[v->shown].grad.data;
+        else if (is_input)
+            v->grad.data = step->grad_in[i] ? step->grad_in[i]->data : NULL;
+        else
+            v->grad.data = v->grad_place.taken ? (char *)step->workspace + v->grad_place.offset : NULL;
+    }
+}
+
+static void add(const struct mc_step *step, const struct mc_tensor *grad, const struct mc_tensor *more)
+{
+    const struct mc_shape all = {.rank = 1, .dim = {mc_tensor_count(more)}};
+    const enum mc_loop_type type = mc_loop_type(grad->dtype);
+    struct mc_nest nest;
+    mc_nest_init(&nest, &all, &all, &all);
+    mc_broadcast(&nest, mc_step_loops(step)->binary[type][MC_BINARY_ADD], type, grad->data, more->data, grad->data, 1);
+}
+
+/* What comes in through the outputs. */
+static void take_gradients(struct mc_composite *c, const struct mc_step *step)
+{
+    for (int i = 0; i < step->n_out; i++) {
+        if (c->out[i] < 0 || !step->grad_out[i]) continue;
+        struct value *v = &c->values[c->out[i]], *shown = &c->values[v->shown];
+        if (!shown->wanted || mc_tensor_bytes(&v->grad) == 0) continue;
+        if (shown->grad_present)
+            add(step, &v->grad, step->grad_out[i]);
+        else
+            memcpy(v->grad.data, step->grad_out[i]->data, mc_tensor_bytes(&v->grad));
+        shown->grad_present = true;
+    }
+}
+
+static int part_back(struct mc_composite *c, struct part *p, const struct mc_step *step, struct mc_error *err)
+{
+    struct mc_tensor detour[MAX_DETOURS];
+    char *room = (char *)step->workspace + c->grads_bytes;
+    bool any = false;
+    for (int i = 0; i < p->n_out; i++) {
+        struct value *v = &c->values[p->first + i];
+        p->step.grad_out[i] = v->wanted && v->grad_present ? &v->grad : NULL;
+        any |= p->step.grad_out[i] != NULL;
+    }
+    if (!any) return MC_OK;
+    for (int i = 0; i < p->n_in; i++) {
+        p->step.grad_in[i] = NULL;
+        if (!passes(c, p, i)) continue;
+        struct value *v = &c->values[p->in[i]], *shown = &c->values[v->shown];
+        p->step.grad_in[i] = &v->grad;
+        if (shown->grad_present) {
+            assert(i < MAX_DETOURS);
+            detour[i] = v->grad;
+            detour[i].data = room;
+            room += mc_align(mc_tensor_bytes(&v->grad));
+            p->step.grad_in[i] = &detour[i];
+        }
+        shown->grad_present = true;
+    }
+    p->step.workspace = (char *)step->workspace + c->grads_bytes + c->detours_bytes;
+    p->step.saved = (char *)step->saved + p->saved;
+    const int rc = p->node.op->backward(&p->step, err);
+    for (int i = 0; i < p->n_in && rc == MC_OK; i++)
+        if (p->step.grad_in[i] && p->step.grad_in[i] != &c->values[p->in[i]].grad)
+            add(step, &c->values[p->in[i]].grad, p->step.grad_in[i]);
+    return rc;
+}
+
+int mc_composite_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_composite *c = step->state;
+    int rc = MC_OK;
+    point_gradients(c, step);
+    take_gradients(c, step);
+    for (int k = c->n_parts - 1; k >= 0 && rc == MC_OK; k--) {
+        struct part *p = &c->parts[k];
+        if (!p->constant && goes_back(c, p)) rc = part_back(c, p, step, err);
+    }
+    for (int i = 0; i < step->n_in && rc == MC_OK; i++)
+        if (step->grad_in[i] && !c->values[i].grad_present) mc_zero(step->grad_in[i]);
     return rc;
 }

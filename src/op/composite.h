@@ -3,7 +3,7 @@
  * A composing function looks at the node and at what is known of its inputs, and writes down which operators to run on
  * which values. Shape, cost and running follow from it: each is asked of those operators' descriptors. What depends on
  * constants alone is computed when the step is prepared; a result that an operator may put in the place of its input
- * is put there.
+ * is put there. Going back asks the same operators, last to first; in training what they read then is kept.
  *
  * The operators' rules are called as they are: they are given types that they know without widening.
  */
@@ -79,10 +79,14 @@ int mc_composite_shape(const struct mc_node *node, const struct mc_fact *const *
 int mc_composite_prepare(struct mc_step *step, mc_compose_fn *compose, struct mc_error *err);
 void mc_composite_release(struct mc_step *step);
 int mc_composite_forward(struct mc_step *step, struct mc_error *err);
+int mc_composite_backward(struct mc_step *step, struct mc_error *err);
 void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                        mc_compose_fn *compose, struct mc_cost *cost);
 
-/* The descriptor mc_op_<name>_<version> of an operator that name##_compose composes. Further fields follow. */
+/* The descriptor mc_op_<name>_<version> of an operator that name##_compose composes. Further fields follow, among them
+ * the derivative or why there is none: */
+#define MC_COMPOSITE_TRAINS(inputs)                                                                                    \
+    .grad_inputs = inputs, .keep = MC_KEEP_IN | MC_KEEP_OUT, .backward = mc_composite_backward
 #define MC_COMPOSITE_OP(name, op_domain, onnx_type, version, least, most, outputs, ...)                                \
     static int name##_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,          \
                             struct mc_error *err)                                                                      \
@@ -109,8 +113,6 @@ void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *
                                                    .prepare = name##_prepare,                                          \
                                                    .release = mc_composite_release,                                    \
                                                    .forward = mc_composite_forward,                                    \
-                                                   .backward = NULL,                                                   \
-                                                   .no_backward = "its derivative is not there yet",                   \
                                                    .coupling = mc_coupling_freeze_all,                                 \
                                                    .cost = name##_cost,                                                \
                                                    __VA_ARGS__};

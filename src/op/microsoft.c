@@ -81,7 +81,8 @@ static enum mc_order fused_conv_order(const struct mc_step *step)
     return mc_op_conv_1.order(step);
 }
 
-MC_COMPOSITE_OP(microsoft_fused_conv, "com.microsoft", "FusedConv", 1, 2, 4, 1, .order = fused_conv_order)
+MC_COMPOSITE_OP(microsoft_fused_conv, "com.microsoft", "FusedConv", 1, 2, 4, 1, .order = fused_conv_order,
+                MC_COMPOSITE_TRAINS(0xf))
 
 static void microsoft_fused_gemm_compose(struct mc_composite *c)
 {
@@ -91,7 +92,7 @@ static void microsoft_fused_gemm_compose(struct mc_composite *c)
     mc_compose_out(c, 0, activate(c, y));
 }
 
-MC_COMPOSITE_OP(microsoft_fused_gemm, "com.microsoft", "FusedGemm", 1, 2, 3, 1, )
+MC_COMPOSITE_OP(microsoft_fused_gemm, "com.microsoft", "FusedGemm", 1, 2, 3, 1, MC_COMPOSITE_TRAINS(0x7))
 
 /* An operand with its last two axes exchanged, if `rows`, after its batch axes were made the outer ones, if `batch`:
  * that transB says first that the axes are [d0, …, batch, d_last-1], as the operator has it. */
@@ -129,7 +130,7 @@ static void microsoft_fused_mat_mul_compose(struct mc_composite *c)
     mc_compose_out(c, 0, y);
 }
 
-MC_COMPOSITE_OP(microsoft_fused_mat_mul, "com.microsoft", "FusedMatMul", 1, 2, 2, 1, )
+MC_COMPOSITE_OP(microsoft_fused_mat_mul, "com.microsoft", "FusedMatMul", 1, 2, 2, 1, MC_COMPOSITE_TRAINS(0x3))
 
 /* --- activations --- */
 
@@ -157,10 +158,10 @@ static void microsoft_quick_gelu_compose(struct mc_composite *c)
     mc_compose_out(c, 0, mc_compose(c, &mc_op_swish_24, 1, MC_ATTRS(MC_ATTR_OF_FLOAT("alpha", alpha)), MC_LIST(0)));
 }
 
-MC_COMPOSITE_OP(microsoft_gelu, "com.microsoft", "Gelu", 1, 1, 1, 1, )
-MC_COMPOSITE_OP(microsoft_bias_gelu, "com.microsoft", "BiasGelu", 1, 2, 2, 1, )
-MC_COMPOSITE_OP(microsoft_fast_gelu, "com.microsoft", "FastGelu", 1, 1, 2, 1, )
-MC_COMPOSITE_OP(microsoft_quick_gelu, "com.microsoft", "QuickGelu", 1, 1, 1, 1, )
+MC_COMPOSITE_OP(microsoft_gelu, "com.microsoft", "Gelu", 1, 1, 1, 1, MC_COMPOSITE_TRAINS(0x1))
+MC_COMPOSITE_OP(microsoft_bias_gelu, "com.microsoft", "BiasGelu", 1, 2, 2, 1, MC_COMPOSITE_TRAINS(0x3))
+MC_COMPOSITE_OP(microsoft_fast_gelu, "com.microsoft", "FastGelu", 1, 1, 2, 1, MC_COMPOSITE_TRAINS(0x3))
+MC_COMPOSITE_OP(microsoft_quick_gelu, "com.microsoft", "QuickGelu", 1, 1, 1, 1, MC_COMPOSITE_TRAINS(0x1))
 
 /* --- normalizations --- */
 
@@ -173,7 +174,8 @@ static void simplified_layer_normalization_compose(struct mc_composite *c)
     mc_compose_out(c, 0, mc_compose(c, &mc_op_rms_normalization_23, 1, node->attrs, node->n_attrs, MC_LIST(0, 1)));
 }
 
-MC_COMPOSITE_OP(simplified_layer_normalization, "", "SimplifiedLayerNormalization", 1, 2, 2, 2, )
+MC_COMPOSITE_OP(simplified_layer_normalization, "", "SimplifiedLayerNormalization", 1, 2, 2, 2,
+                MC_COMPOSITE_TRAINS(0x3))
 
 static void microsoft_skip_layer_normalization_compose(struct mc_composite *c)
 {
@@ -201,9 +203,10 @@ static void microsoft_skip_simplified_layer_normalization_compose(struct mc_comp
     mc_compose_out(c, 3, sum);
 }
 
-MC_COMPOSITE_OP(microsoft_skip_layer_normalization, "com.microsoft", "SkipLayerNormalization", 1, 3, 5, 4, )
+MC_COMPOSITE_OP(microsoft_skip_layer_normalization, "com.microsoft", "SkipLayerNormalization", 1, 3, 5, 4,
+                MC_COMPOSITE_TRAINS(0x1f))
 MC_COMPOSITE_OP(microsoft_skip_simplified_layer_normalization, "com.microsoft", "SkipSimplifiedLayerNormalization", 1,
-                3, 4, 4, )
+                3, 4, 4, MC_COMPOSITE_TRAINS(0xf))
 
 /* Rows of a table. */
 static int embed(struct mc_composite *c, int table, int ids)
@@ -241,4 +244,5 @@ static void microsoft_embed_layer_normalization_compose(struct mc_composite *c)
     if (node->n_outputs > 1 && node->outputs[1]) mc_compose_out(c, 1, count_tokens(c, 0, mc_compose_in(c, 7)));
 }
 
-MC_COMPOSITE_OP(microsoft_embed_layer_normalization, "com.microsoft", "EmbedLayerNormalization", 1, 1, 9, 3, )
+MC_COMPOSITE_OP(microsoft_embed_layer_normalization, "com.microsoft", "EmbedLayerNormalization", 1, 1, 9, 3,
+                MC_COMPOSITE_TRAINS(0x7c), .others = "ids, positions and a mask")

@@ -192,8 +192,10 @@ static void microsoft_qattention_compose(struct mc_composite *c)
                      MC_NO_VALUE);
 }
 
-MC_COMPOSITE_OP(microsoft_attention, "com.microsoft", "Attention", 1, 2, 7, 2, )
-MC_COMPOSITE_OP(microsoft_qattention, "com.microsoft", "QAttention", 1, 5, 9, 2, )
+MC_COMPOSITE_OP(microsoft_attention, "com.microsoft", "Attention", 1, 2, 7, 2, MC_COMPOSITE_TRAINS(0x37),
+                .others = "a mask and a length")
+MC_COMPOSITE_OP(microsoft_qattention, "com.microsoft", "QAttention", 1, 5, 9, 2,
+                .no_backward = "quantized numbers have no derivative here")
 
 /* --- MultiHeadAttention --- */
 
@@ -284,7 +286,8 @@ static void microsoft_multi_head_attention_compose(struct mc_composite *c)
         if (i < node->n_outputs && node->outputs[i]) mc_compose_out(c, i, y + i);
 }
 
-MC_COMPOSITE_OP(microsoft_multi_head_attention, "com.microsoft", "MultiHeadAttention", 1, 1, 10, 4, )
+MC_COMPOSITE_OP(microsoft_multi_head_attention, "com.microsoft", "MultiHeadAttention", 1, 1, 10, 4,
+                MC_COMPOSITE_TRAINS(0xef), .others = "a mask and caches")
 
 /* --- RotaryEmbedding --- */
 
@@ -319,7 +322,8 @@ static void microsoft_rotary_embedding_compose(struct mc_composite *c)
         turn(c, 0, positions, cosines, mc_compose_in(c, 3), heads, dim, mc_node_int(node, "interleaved", 0) != 0));
 }
 
-MC_COMPOSITE_OP(microsoft_rotary_embedding, "com.microsoft", "RotaryEmbedding", 1, 4, 4, 1, )
+MC_COMPOSITE_OP(microsoft_rotary_embedding, "com.microsoft", "RotaryEmbedding", 1, 4, 4, 1, MC_COMPOSITE_TRAINS(0x1),
+                .others = "positions and tables of angles")
 
 /* --- GroupQueryAttention: keys and values go into caches of which each sample has filled a part --- */
 
@@ -441,4 +445,5 @@ static void microsoft_group_query_attention_compose(struct mc_composite *c)
     if (node->n_outputs > 2 && node->outputs[2]) mc_compose_out(c, 2, values);
 }
 
-MC_COMPOSITE_OP(microsoft_group_query_attention, "com.microsoft", "GroupQueryAttention", 1, 1, 17, 4, )
+MC_COMPOSITE_OP(microsoft_group_query_attention, "com.microsoft", "GroupQueryAttention", 1, 1, 17, 4,
+                MC_COMPOSITE_TRAINS(0x41f), .others = "lengths, tables of angles and positions")

@@ -77,11 +77,16 @@ static enum mc_order unary_order(const struct mc_step *step)
     return MC_ORDER_SAME;
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_add, "com.microsoft", "QLinearAdd", 1, 2, 8, 1, .order = binary_order)
-MC_COMPOSITE_OP(microsoft_qlinear_mul, "com.microsoft", "QLinearMul", 1, 2, 8, 1, .order = binary_order)
-MC_COMPOSITE_OP(microsoft_qlinear_sigmoid, "com.microsoft", "QLinearSigmoid", 1, 2, 5, 1, .order = unary_order)
-MC_COMPOSITE_OP(microsoft_qlinear_leaky_relu, "com.microsoft", "QLinearLeakyRelu", 1, 2, 5, 1, .order = unary_order)
-MC_COMPOSITE_OP(microsoft_qlinear_softmax, "com.microsoft", "QLinearSoftmax", 1, 2, 5, 1, )
+MC_COMPOSITE_OP(microsoft_qlinear_add, "com.microsoft", "QLinearAdd", 1, 2, 8, 1, .order = binary_order,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_qlinear_mul, "com.microsoft", "QLinearMul", 1, 2, 8, 1, .order = binary_order,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_qlinear_sigmoid, "com.microsoft", "QLinearSigmoid", 1, 2, 5, 1, .order = unary_order,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_qlinear_leaky_relu, "com.microsoft", "QLinearLeakyRelu", 1, 2, 5, 1, .order = unary_order,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_qlinear_softmax, "com.microsoft", "QLinearSoftmax", 1, 2, 5, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 static void microsoft_qlinear_where_compose(struct mc_composite *c)
 {
@@ -91,7 +96,8 @@ static void microsoft_qlinear_where_compose(struct mc_composite *c)
     mc_compose_out(c, 0, quantized(c, z, mc_compose_in(c, 7), mc_compose_in(c, 8), 1));
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_where, "com.microsoft", "QLinearWhere", 1, 9, 9, 1, )
+MC_COMPOSITE_OP(microsoft_qlinear_where, "com.microsoft", "QLinearWhere", 1, 9, 9, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 /* --- QLinearConcat: scale and zero point of the output, then three for each input --- */
 
@@ -113,7 +119,8 @@ static void microsoft_qlinear_concat_compose(struct mc_composite *c)
     mc_compose_out(c, 0, quantized(c, y, 0, mc_compose_in(c, 1), 2));
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_concat, "com.microsoft", "QLinearConcat", 1, 1, -1, 1, )
+MC_COMPOSITE_OP(microsoft_qlinear_concat, "com.microsoft", "QLinearConcat", 1, 1, -1, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 /* --- windows, channels last or not --- */
 
@@ -148,8 +155,10 @@ static void microsoft_qlinear_global_average_pool_compose(struct mc_composite *c
     pool_compose(c, &mc_op_global_average_pool_1);
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_average_pool, "com.microsoft", "QLinearAveragePool", 1, 2, 5, 1, )
-MC_COMPOSITE_OP(microsoft_qlinear_global_average_pool, "com.microsoft", "QLinearGlobalAveragePool", 1, 2, 5, 1, )
+MC_COMPOSITE_OP(microsoft_qlinear_average_pool, "com.microsoft", "QLinearAveragePool", 1, 2, 5, 1,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_qlinear_global_average_pool, "com.microsoft", "QLinearGlobalAveragePool", 1, 2, 5, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 static void microsoft_nhwc_max_pool_compose(struct mc_composite *c)
 {
@@ -159,7 +168,8 @@ static void microsoft_nhwc_max_pool_compose(struct mc_composite *c)
     mc_compose_out(c, 0, move_channels(c, y, false));
 }
 
-MC_COMPOSITE_OP(microsoft_nhwc_max_pool, "com.microsoft", "NhwcMaxPool", 1, 1, 1, 1, )
+MC_COMPOSITE_OP(microsoft_nhwc_max_pool, "com.microsoft", "NhwcMaxPool", 1, 1, 1, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 static void microsoft_qlinear_conv_compose(struct mc_composite *c)
 {
@@ -172,7 +182,8 @@ static void microsoft_qlinear_conv_compose(struct mc_composite *c)
     mc_compose_out(c, 0, last ? move_channels(c, y, false) : y);
 }
 
-MC_COMPOSITE_OP(microsoft_qlinear_conv, "com.microsoft", "QLinearConv", 1, 8, 9, 1, )
+MC_COMPOSITE_OP(microsoft_qlinear_conv, "com.microsoft", "QLinearConv", 1, 8, 9, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 /* --- products --- */
 
@@ -209,9 +220,12 @@ static void microsoft_mat_mul_integer16_compose(struct mc_composite *c)
     mc_compose_out(c, 0, mc_compose_cast(c, y, is_signed ? MC_INT32 : MC_UINT32));
 }
 
-MC_COMPOSITE_OP(microsoft_dynamic_quantize_mat_mul, "com.microsoft", "DynamicQuantizeMatMul", 1, 3, 5, 1, )
-MC_COMPOSITE_OP(microsoft_mat_mul_integer_to_float, "com.microsoft", "MatMulIntegerToFloat", 1, 4, 7, 1, )
-MC_COMPOSITE_OP(microsoft_mat_mul_integer16, "com.microsoft", "MatMulInteger16", 1, 2, 2, 1, )
+MC_COMPOSITE_OP(microsoft_dynamic_quantize_mat_mul, "com.microsoft", "DynamicQuantizeMatMul", 1, 3, 5, 1,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_mat_mul_integer_to_float, "com.microsoft", "MatMulIntegerToFloat", 1, 4, 7, 1,
+                .no_backward = "quantized numbers have no derivative here")
+MC_COMPOSITE_OP(microsoft_mat_mul_integer16, "com.microsoft", "MatMulInteger16", 1, 2, 2, 1,
+                .no_backward = "quantized numbers have no derivative here")
 
 static int turned(struct mc_composite *c, int x, const char *attribute)
 {
@@ -239,4 +253,5 @@ static void microsoft_qgemm_compose(struct mc_composite *c)
     mc_compose_out(c, 0, y);
 }
 
-MC_COMPOSITE_OP(microsoft_qgemm, "com.microsoft", "QGemm", 1, 6, 9, 1, )
+MC_COMPOSITE_OP(microsoft_qgemm, "com.microsoft", "QGemm", 1, 6, 9, 1,
+                .no_backward = "quantized numbers have no derivative here")
