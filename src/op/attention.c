@@ -179,6 +179,11 @@ struct job {
     enum mc_dtype precision;                        /* of the softmax */
     const struct mc_row_loops *precise;             /* NULL: it is the scores' own type */
     double *wide;                                   /* workspace for that: a row for each head of each sample */
+    /* going back */
+    char *capped;                       /* with a softcap: the scores of a block before the mask */
+    char *d_scores;                     /* of a block */
+    const struct mc_tensor *dy, *d_out; /* d_out: of what the fourth output hands out, or NULL */
+    struct mc_tensor *dq, *dk, *dv, *d_mask;
 };
 
 static struct rows head_of(const struct mc_tensor *t, bool packed, int64_t n, int64_t head, int64_t heads, int64_t rows,
@@ -270,6 +275,7 @@ static void finish_row(const struct job *job, char *row, int64_t n, int64_t head
     if (job->scores_out && job->mode == 0) hand_out(job, row, n, head, i);
     if (job->softcap > 0)
         for (int64_t j = 0; j < S; j++) set(job, row, j, job->softcap * tanh(get(job, row, j) / job->softcap));
+    if (job->capped) memcpy(job->capped + (row - job->scores), row, (size_t)S * job->size);
     if (job->scores_out && job->mode == 1) hand_out(job, row, n, head, i);
     reach(job, n, i, &begin, &end);
     bool any = false;
@@ -344,6 +350,26 @@ static bool joins(const struct mc_step *step)
     return step->in[PAST_KEY] || step->out[1] || step->out[2];
 }
 
+static int64_t block_rows(const struct extents *e)
+{
+    return BLOCK < e->L ? BLOCK : e->L;
+}
+
+static bool has_softcap(const struct mc_step *step)
+{
+    return mc_node_float(step->node, "softcap", 0) > 0;
+}
+
+/* A block of scores for each head of each sample, and what is joined. Going back: for each head of keys the shares,
+ * their gradient, and the scores under the cap; the gradients of what is joined. */
+static int64_t room_of(const struct mc_step *step, const struct extents *e)
+{
+    const int64_t joined = joins(step) ? e->N * e->kv_heads * e->S * (e->d + e->d_v) : 0;
+    const int64_t block = e->N * e->heads * block_rows(e) * e->S;
+    const int64_t back = step->training ? e->N * e->kv_heads * block_rows(e) * e->S * (has_softcap(step) ? 3 : 2) : 0;
+    return step->training ? (block > back ? block : back) + 2 * joined : block + joined;
+}
+
 static int attention_prepare(struct mc_step *step, struct mc_error *err)
 {
     struct mc_fact facts[7];
@@ -352,10 +378,8 @@ static int attention_prepare(struct mc_step *step, struct mc_error *err)
     mc_facts_of_inputs(step, facts, in);
     const int rc = extents_of(step->node, in, &e, err);
     if (rc < 0) return rc;
-    int64_t n = e.N * e.heads * (BLOCK < e.L ? BLOCK : e.L) * e.S;
-    if (joins(step)) n += e.N * e.kv_heads * e.S * (e.d + e.d_v);
     const enum mc_dtype own = step->in[Q]->dtype;
-    step->workspace_bytes = (size_t)(n + 64) * mc_element_size(own);
+    step->workspace_bytes = (size_t)(room_of(step, &e) + 64) * mc_element_size(own);
     if (precision_of(step->node, own) != own) step->workspace_bytes += (size_t)(e.N * e.heads * e.S) * sizeof(double);
     return MC_OK;
 }
@@ -384,45 +408,221 @@ static void set_precision(struct job *job, const struct mc_step *step)
     job->wide = (double *)(void *)((char *)step->workspace + (step->workspace_bytes - bytes) / 8 * 8);
 }
 
-static int attention_forward(struct mc_step *step, struct mc_error *err)
+static int job_init(struct job *job, const struct mc_step *step, struct mc_error *err)
 {
     struct mc_fact facts[7];
     const struct mc_fact *in[7];
-    struct mc_tensor keys, values;
     mc_facts_of_inputs(step, facts, in);
-    struct job job = {.dtype = step->in[Q]->dtype,
-                      .size = mc_element_size(step->in[Q]->dtype),
-                      .loops = &step->runtime->kernels->loops->rows[mc_loop_type(step->in[Q]->dtype)],
-                      .q = step->in[Q],
-                      .lengths = step->in[KV_LENGTHS],
-                      .y = step->out[0],
-                      .scores_out = step->out[3],
-                      .keys = step->in[K],
-                      .values = step->in[V],
-                      .joined = joins(step),
-                      .softcap = (double)mc_node_float(step->node, "softcap", 0),
-                      .mode = (int)mc_node_int(step->node, "qk_matmul_output_mode", 0),
-                      .causal = mc_node_int(step->node, "is_causal", 0) != 0,
-                      .left = mc_node_int(step->node, "left_window_size", -1),
-                      .right = mc_node_int(step->node, "right_window_size", -1),
-                      .scores = step->workspace};
-    const int rc = extents_of(step->node, in, &job.e, err);
+    *job = (struct job){.dtype = step->in[Q]->dtype,
+                        .size = mc_element_size(step->in[Q]->dtype),
+                        .loops = &step->runtime->kernels->loops->rows[mc_loop_type(step->in[Q]->dtype)],
+                        .q = step->in[Q],
+                        .lengths = step->in[KV_LENGTHS],
+                        .y = step->out[0],
+                        .keys = step->in[K],
+                        .values = step->in[V],
+                        .joined = joins(step),
+                        .softcap = (double)mc_node_float(step->node, "softcap", 0),
+                        .mode = (int)mc_node_int(step->node, "qk_matmul_output_mode", 0),
+                        .causal = mc_node_int(step->node, "is_causal", 0) != 0,
+                        .left = mc_node_int(step->node, "left_window_size", -1),
+                        .right = mc_node_int(step->node, "right_window_size", -1),
+                        .scores = step->workspace};
+    const int rc = extents_of(step->node, in, &job->e, err);
+    if (rc < 0) return rc;
+    job->scale = (double)mc_node_float(step->node, "scale", (float)(1 / sqrt((double)job->e.d)));
+    set_mask(job, step->in[MASK]);
+    set_precision(job, step);
+    return MC_OK;
+}
+
+/* Keys and values behind those of the past, at `room` where `out` names no other places. */
+static void join_past(struct job *job, const struct mc_step *step, char *room, struct mc_tensor *const *out,
+                      struct mc_tensor *keys, struct mc_tensor *values)
+{
+    const struct extents *e = &job->e;
+    if (!job->joined) return;
+    *keys = (struct mc_tensor){.data = out && out[1] ? out[1]->data : room};
+    *values = (struct mc_tensor){.data = out && out[2] ? out[2]->data
+                                                       : room + (size_t)(e->N * e->kv_heads * e->S * e->d) * job->size};
+    join(e, step->in[PAST_KEY], step->in[K], e->d, keys->data, job->size);
+    join(e, step->in[PAST_VALUE], step->in[V], e->d_v, values->data, job->size);
+    job->keys = keys;
+    job->values = values;
+}
+
+static int attention_forward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_tensor keys, values;
+    struct job job;
+    const int rc = job_init(&job, step, err);
     if (rc < 0 || mc_tensor_count(job.y) == 0) return rc;
     const struct extents *e = &job.e;
-    job.scale = (double)mc_node_float(step->node, "scale", (float)(1 / sqrt((double)e->d)));
-    set_mask(&job, step->in[MASK]);
-    set_precision(&job, step);
-    if (job.joined) {
-        char *const room = job.scores + (size_t)(e->N * e->heads * (BLOCK < e->L ? BLOCK : e->L) * e->S) * job.size;
-        keys = (struct mc_tensor){.data = step->out[1] ? step->out[1]->data : room};
-        values = (struct mc_tensor){
-            .data = step->out[2] ? step->out[2]->data : room + (size_t)(e->N * e->kv_heads * e->S * e->d) * job.size};
-        join(e, step->in[PAST_KEY], step->in[K], e->d, keys.data, job.size);
-        join(e, step->in[PAST_VALUE], step->in[V], e->d_v, values.data, job.size);
-        job.keys = &keys;
-        job.values = &values;
-    }
+    job.scores_out = step->out[3];
+    join_past(&job, step, job.scores + (size_t)(e->N * e->heads * block_rows(e) * e->S) * job.size, step->out, &keys,
+              &values);
     mc_parallel(e->N * e->heads, 1, attend_range, &job);
+    return MC_OK;
+}
+
+/* --- going back: the shares of a block of queries are made again --- */
+
+/* The gradient of one row: of its shares on the way in, of its products on the way out. */
+static void row_back(const struct job *job, const char *shares, const char *capped, char *d, int64_t n, int64_t head,
+                     int64_t i)
+{
+    const struct extents *e = &job->e;
+    const int64_t S = e->S, at = ((n * e->heads + head) * e->L + i) * S;
+    const char *given = job->d_out ? (const char *)job->d_out->data + (size_t)at * job->size : NULL;
+    if (given && job->mode == 3)
+        for (int64_t j = 0; j < S; j++) set(job, d, j, get(job, d, j) + get(job, given, j));
+    job->loops->softmax_grad(S, shares, d, d);
+    if (given && job->mode == 2)
+        for (int64_t j = 0; j < S; j++) set(job, d, j, get(job, d, j) + get(job, given, j));
+    if (job->d_mask) {
+        const int64_t *s = job->mask_strides, row = n * s[0] + head * s[1] + i * s[2];
+        for (int64_t j = 0; j < S && j < job->mask_end; j++)
+            set(job, job->d_mask->data, row + j * s[3], get(job, job->d_mask->data, row + j * s[3]) + get(job, d, j));
+    }
+    if (given && job->mode == 1)
+        for (int64_t j = 0; j < S; j++) set(job, d, j, get(job, d, j) + get(job, given, j));
+    for (int64_t j = 0; j < S && job->softcap > 0; j++) {
+        const double v = get(job, capped, j) / job->softcap;
+        set(job, d, j, get(job, d, j) * (1 - v * v));
+    }
+    if (given && job->mode == 0)
+        for (int64_t j = 0; j < S; j++) set(job, d, j, get(job, d, j) + get(job, given, j));
+}
+
+/* C (rows of c) = alpha op(A) op(B) + beta C, where NULL stands for a C that nobody wants. */
+static void multiply(const struct job *job, bool ta, bool tb, int64_t m, int64_t n, int64_t k, double alpha,
+                     double beta, struct rows a, struct rows b, struct rows c)
+{
+    struct mc_gemm gemm = mc_gemm_dense(job->dtype, ta, tb, m, n, k);
+    if (!c.at) return;
+    gemm.lda = a.pace;
+    gemm.ldb = b.pace;
+    gemm.ldc = c.pace;
+    gemm.alpha = alpha;
+    gemm.beta = beta;
+    mc_gemm(&gemm, a.at, b.at, c.at);
+}
+
+static struct rows rows_from(const struct job *job, struct rows rows, int64_t first)
+{
+    if (rows.at) rows.at += (size_t)(first * rows.pace) * job->size;
+    return rows;
+}
+
+static struct rows gradient_of(const struct mc_tensor *t, bool packed, int64_t n, int64_t head, int64_t heads,
+                               int64_t rows, int64_t width, size_t size)
+{
+    return t ? head_of(t, packed, n, head, heads, rows, width, size) : (struct rows){NULL, width};
+}
+
+/* A head of queries with its keys and values, to whose gradients it adds unless it is the `first_head` of them. */
+static void attend_back(const struct job *job, int64_t n, int64_t head, bool first_head)
+{
+    const struct extents *e = &job->e;
+    const int64_t kv = head / (e->heads / e->kv_heads), room = block_rows(e) * e->S;
+    const bool kv_packed = e->packed && !job->joined;
+    const struct rows q = head_of(job->q, e->packed, n, head, e->heads, e->L, e->d, job->size);
+    const struct rows k = head_of(job->keys, kv_packed, n, kv, e->kv_heads, e->S, e->d, job->size);
+    const struct rows v = head_of(job->values, kv_packed, n, kv, e->kv_heads, e->S, e->d_v, job->size);
+    const struct rows dy = gradient_of(job->dy, e->packed, n, head, e->heads, e->L, e->d_v, job->size);
+    const struct rows dq = gradient_of(job->dq, e->packed, n, head, e->heads, e->L, e->d, job->size);
+    const struct rows dk = gradient_of(job->dk, kv_packed, n, kv, e->kv_heads, e->S, e->d, job->size);
+    const struct rows dv = gradient_of(job->dv, kv_packed, n, kv, e->kv_heads, e->S, e->d_v, job->size);
+    const size_t at = (size_t)((n * e->kv_heads + kv) * room) * job->size;
+    const struct rows shares = {job->scores + at, e->S}, d = {job->d_scores + at, e->S};
+    for (int64_t first = 0; first < e->L; first += BLOCK) {
+        const int64_t m = e->L - first < BLOCK ? e->L - first : BLOCK;
+        const struct rows dy_block = rows_from(job, dy, first), q_block = rows_from(job, q, first);
+        const double beta = first_head && first == 0 ? 0 : 1;
+        multiply(job, false, true, m, e->S, e->d, job->scale, 0, q_block, k, shares);
+        for (int64_t i = 0; i < m; i++) finish_row(job, shares.at + (size_t)(i * e->S) * job->size, n, head, first + i);
+        if (dy.at) {
+            multiply(job, false, true, m, e->S, e->d_v, 1, 0, dy_block, v, d);
+            multiply(job, true, false, e->S, e->d_v, m, 1, beta, shares, dy_block, dv);
+        } else {
+            memset(d.at, 0, (size_t)(m * e->S) * job->size);
+        }
+        for (int64_t i = 0; i < m; i++) {
+            const size_t row = (size_t)(i * e->S) * job->size;
+            row_back(job, shares.at + row, job->capped ? job->capped + at + row : NULL, d.at + row, n, head, first + i);
+        }
+        multiply(job, false, false, m, e->d, e->S, job->scale, 0, d, k, rows_from(job, dq, first));
+        multiply(job, true, false, e->S, e->d, m, job->scale, beta, d, q_block, dk);
+    }
+}
+
+static void attend_range_back(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const int64_t share = job->e.heads / job->e.kv_heads;
+    for (int64_t i = begin; i < end; i++)
+        for (int64_t k = 0; k < share; k++)
+            attend_back(job, i / job->e.kv_heads, i % job->e.kv_heads * share + k, k == 0);
+}
+
+/* What came in through an output that holds the joined keys, or values, and where each part of the sum goes. */
+static void part_past(const struct extents *e, const struct mc_tensor *joined, const struct mc_tensor *given,
+                      struct mc_tensor *past, struct mc_tensor *fresh, int64_t width, size_t size)
+{
+    const int64_t count = e->N * e->kv_heads * e->S * width;
+    for (int64_t i = 0; i < count && given; i++)
+        if (size == sizeof(float))
+            ((float *)joined->data)[i] += ((const float *)given->data)[i];
+        else
+            ((double *)joined->data)[i] += ((const double *)given->data)[i];
+    for (int64_t n = 0; n < e->N; n++)
+        for (int64_t h = 0; h < e->kv_heads; h++) {
+            const char *const head = (const char *)joined->data + (size_t)((n * e->kv_heads + h) * e->S * width) * size;
+            const size_t old = (size_t)(e->past * width) * size;
+            if (past) memcpy((char *)past->data + (size_t)(n * e->kv_heads + h) * old, head, old);
+            if (!fresh) continue;
+            const struct rows rows = head_of(fresh, e->packed, n, h, e->kv_heads, e->new_S, width, size);
+            for (int64_t i = 0; i < e->new_S; i++)
+                memcpy(rows.at + (size_t)(i * rows.pace) * size, head + old + (size_t)(i * width) * size,
+                       (size_t)width * size);
+        }
+}
+
+static int attention_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_tensor keys, values, dk, dv;
+    struct job job;
+    const int rc = job_init(&job, step, err);
+    if (rc < 0) return rc;
+    const struct extents *e = &job.e;
+    const size_t joined_keys = (size_t)(e->N * e->kv_heads * e->S * e->d) * job.size;
+    const size_t joined_values = (size_t)(e->N * e->kv_heads * e->S * e->d_v) * job.size;
+    const size_t block = (size_t)(e->N * e->kv_heads * block_rows(e) * e->S) * job.size;
+    job.d_scores = job.scores + block;
+    job.capped = job.softcap > 0 ? job.d_scores + block : NULL;
+    job.dy = step->grad_out[0];
+    job.d_out = step->grad_out[3];
+    job.dq = step->grad_in[Q];
+    job.dk = step->grad_in[K];
+    job.dv = step->grad_in[V];
+    job.d_mask = step->grad_in[MASK];
+    const bool empty = e->L == 0 || e->S == 0;
+    for (int i = Q; i <= PAST_VALUE; i++)
+        if (step->grad_in[i] && (empty || i == MASK)) mc_zero(step->grad_in[i]);
+    char *room = job.scores + (job.softcap > 0 ? 3 : 2) * block;
+    if (job.joined) {
+        join_past(&job, step, room, NULL, &keys, &values);
+        room += joined_keys + joined_values;
+        dk = (struct mc_tensor){.data = memset(room, 0, joined_keys)};
+        dv = (struct mc_tensor){.data = memset(room + joined_keys, 0, joined_values)};
+        job.dk = step->grad_in[K] || step->grad_in[PAST_KEY] ? &dk : NULL;
+        job.dv = step->grad_in[V] || step->grad_in[PAST_VALUE] ? &dv : NULL;
+    }
+    /* heads add to the same mask: one after the other */
+    if (!empty) mc_parallel(e->N * e->kv_heads, job.d_mask ? e->N * e->kv_heads + 1 : 1, attend_range_back, &job);
+    if (!job.joined) return MC_OK;
+    if (job.dk) part_past(e, &dk, step->grad_out[1], step->grad_in[PAST_KEY], step->grad_in[K], e->d, job.size);
+    if (job.dv) part_past(e, &dv, step->grad_out[2], step->grad_in[PAST_VALUE], step->grad_in[V], e->d_v, job.size);
     return MC_OK;
 }
 
@@ -445,11 +645,13 @@ const struct mc_op mc_op_attention_23 = {
     .max_inputs = 7,
     .n_outputs = 4,
     .widens = true,
+    .grad_inputs = 1u << Q | 1u << K | 1u << V | 1u << MASK | 1u << PAST_KEY | 1u << PAST_VALUE,
+    .keep = MC_KEEP_IN,
     .shape = attention_shape,
     .prepare = attention_prepare,
     .forward = attention_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = attention_backward,
+    .others = "lengths",
     .coupling = mc_coupling_freeze_all,
     .cost = attention_cost,
 };

@@ -19,6 +19,7 @@
 #include "kernel/packed.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/recurrent_activation.h"
 
 enum cell { RNN, GRU, LSTM };
 enum input { X, W, R, B, LENGTHS, H_0, C_0, P };
@@ -29,6 +30,11 @@ static enum cell cell_of(const struct mc_node *node)
 }
 
 static const int gates_of[] = {[RNN] = 1, [GRU] = 3, [LSTM] = 4};
+
+/* f, or f g, or f g h. */
+static const char *const usual_activations[][3] = {
+    [RNN] = {"Tanh"}, [GRU] = {"Sigmoid", "Tanh"}, [LSTM] = {"Sigmoid", "Tanh", "Tanh"}};
+static const int activations_of[] = {[RNN] = 1, [GRU] = 2, [LSTM] = 3};
 
 struct extents {
     bool samples_first;
@@ -95,130 +101,6 @@ static int recurrent_shape(const struct mc_node *node, const struct mc_fact *con
     return MC_OK;
 }
 
-/* --- activations --- */
-
-struct activation {
-    double (*f)(double x, double alpha, double beta);
-    double alpha, beta;
-};
-
-static double affine(double x, double a, double b)
-{
-    return a * x + b;
-}
-
-static double relu(double x, double a, double b)
-{
-    (void)a, (void)b;
-    return x > 0 ? x : 0;
-}
-
-static double leaky_relu(double x, double a, double b)
-{
-    (void)b;
-    return x > 0 ? x : a * x;
-}
-
-static double thresholded_relu(double x, double a, double b)
-{
-    (void)b;
-    return x > a ? x : 0;
-}
-
-static double hyperbolic(double x, double a, double b)
-{
-    (void)a, (void)b;
-    return tanh(x);
-}
-
-static double scaled_tanh(double x, double a, double b)
-{
-    return a * tanh(b * x);
-}
-
-static double sigmoid(double x, double a, double b)
-{
-    (void)a, (void)b;
-    return 1 / (1 + exp(-x));
-}
-
-static double hard_sigmoid(double x, double a, double b)
-{
-    return fmin(fmax(a * x + b, 0), 1);
-}
-
-static double elu(double x, double a, double b)
-{
-    (void)b;
-    return x > 0 ? x : a * expm1(x);
-}
-
-static double softsign(double x, double a, double b)
-{
-    (void)a, (void)b;
-    return x / (1 + fabs(x));
-}
-
-static double softplus(double x, double a, double b)
-{
-    (void)a, (void)b;
-    return x > 0 ? x + log1p(exp(-x)) : log1p(exp(x));
-}
-
-static const struct {
-    const char *name;
-    int n; /* parameters */
-    struct activation with;
-} activations[] = {
-    {"Affine", 2, {affine, 1, 0}},
-    {"Elu", 1, {elu, 1, 0}},
-    {"HardSigmoid", 2, {hard_sigmoid, 0.2, 0.5}},
-    {"LeakyRelu", 1, {leaky_relu, 0.01, 0}},
-    {"Relu", 0, {relu, 0, 0}},
-    {"ScaledTanh", 2, {scaled_tanh, 1, 1}},
-    {"Sigmoid", 0, {sigmoid, 0, 0}},
-    {"Softplus", 0, {softplus, 0, 0}},
-    {"Softsign", 0, {softsign, 0, 0}},
-    {"Tanh", 0, {hyperbolic, 0, 0}},
-    {"ThresholdedRelu", 1, {thresholded_relu, 1, 0}},
-};
-
-static bool same_word(const char *a, const char *b)
-{
-    for (; *a && (*a | 0x20) == (*b | 0x20); a++, b++) continue;
-    return *a == *b;
-}
-
-/* The next parameter that the list has, or what `value` is. */
-static void take_parameter(const struct mc_attr *list, int *used, double *value)
-{
-    if (list && list->type == MC_ATTR_FLOATS && *used < list->n) *value = (double)list->floats[(*used)++];
-}
-
-/* All activations of all directions, in order: f, or f g, or f g h. */
-static int read_activations(const struct mc_node *node, int n, struct activation *to, struct mc_error *err)
-{
-    static const char *const usual[][3] = {
-        [RNN] = {"Tanh"}, [GRU] = {"Sigmoid", "Tanh"}, [LSTM] = {"Sigmoid", "Tanh", "Tanh"}};
-    const int each = (int[]){1, 2, 3}[cell_of(node)];
-    const struct mc_attr *names = mc_node_attr(node, "activations");
-    const struct mc_attr *alpha = mc_node_attr(node, "activation_alpha"), *beta = mc_node_attr(node, "activation_beta");
-    int alphas = 0, betas = 0;
-    if (names && (names->type != MC_ATTR_STRINGS || names->n < n))
-        return mc_error_set(err, MC_ERR_INPUT, "attribute 'activations': needs %d names", n);
-    for (int i = 0; i < n; i++) {
-        const char *name = names ? (const char *)names->strings[i].bytes : usual[cell_of(node)][i % each];
-        size_t at = 0;
-        while (at < MC_COUNT(activations) && !same_word(activations[at].name, name)) at++;
-        if (at == MC_COUNT(activations))
-            return mc_error_set(err, MC_ERR_INPUT, "attribute 'activations': '%s' is no activation", name);
-        to[i] = activations[at].with;
-        if (activations[at].n > 0) take_parameter(alpha, &alphas, &to[i].alpha);
-        if (activations[at].n > 1) take_parameter(beta, &betas, &to[i].beta);
-    }
-    return MC_OK;
-}
-
 /* --- running --- */
 
 /* The matrices of a direction that the state meets, packed: all gates; or for a GRU that resets before the product the
@@ -235,8 +117,8 @@ struct job {
     enum cell cell;
     enum mc_dtype dtype;
     bool before_reset, coupled;
-    double clip;                  /* 0: none */
-    struct activation f, g, h_of; /* h_of: of LSTM's state */
+    double clip;                     /* 0: none */
+    struct mc_activation f, g, h_of; /* h_of: of LSTM's state */
     int direction;
     bool reverse;
     struct mc_tensor *const *in;
@@ -247,7 +129,42 @@ struct job {
     char *through; /* [N, G H]: h r^T of this turn */
     char *h, *c;   /* [N, H] */
     char *masked;  /* [N, H]: GRU: r times h */
+    /* Training: all turns are kept, see struct kept. */
+    struct kept *kept;
+    const struct mc_loops *loops;
+    struct mc_tensor *const *grad_in, *const *grad_out;
+    double *d_bias, *d_peepholes;  /* [G H], [3, H] */
+    char *dh, *dc, *d_masked;      /* [N, H]: gradients by the states, and by what a GRU masks */
+    char *became, *slopes;         /* [G H]: what the gates of one sample became */
+    char *squashed, *squash_slope; /* [H]: LSTM: the same of its state */
 };
+
+/* What forward leaves for backward, of one direction: gates and `through` of every turn (of a GRU the first two gates
+ * of `through` are what they became, and of the gates what they were before if that is not the usual), and the states
+ * before each turn and after the last. Going back, the gradients by both take their places. */
+struct kept {
+    char *gates;   /* [T N, G H], as x lies */
+    char *through; /* [T, N, G H], turn by turn */
+    char *h, *c;   /* [T + 1, N, H] */
+    char *masked;  /* [T, N, H] */
+};
+
+static size_t kept_bytes(const struct extents *e, size_t size)
+{
+    return (size_t)(2 * e->T * e->G + 3 * (e->T + 1)) * (size_t)(e->N * e->H) * size;
+}
+
+static struct kept kept_of(const struct extents *e, int direction, void *saved, size_t size)
+{
+    const size_t gates = (size_t)(e->T * e->N * e->G * e->H) * size;
+    const size_t states = (size_t)((e->T + 1) * e->N * e->H) * size;
+    char *const at = (char *)saved + (size_t)direction * kept_bytes(e, size);
+    return (struct kept){.gates = at,
+                         .through = at + gates,
+                         .h = at + 2 * gates,
+                         .c = at + 2 * gates + states,
+                         .masked = at + 2 * gates + 2 * states};
+}
 
 static double get(const struct job *job, const void *data, int64_t i)
 {
@@ -262,7 +179,7 @@ static void set(const struct job *job, void *data, int64_t i, double v)
         ((double *)data)[i] = v;
 }
 
-static double act(const struct job *job, const struct activation *a, double x)
+static double act(const struct job *job, const struct mc_activation *a, double x)
 {
     if (job->clip > 0) x = fmin(fmax(x, -job->clip), job->clip);
     return a->f(x, a->alpha, a->beta);
@@ -344,9 +261,11 @@ static void lstm_unit(const struct job *job, int64_t gate, int64_t through, int6
 static void gru_gates(const struct job *job, int64_t gate, int64_t through, int64_t n)
 {
     const int64_t H = job->e.H;
-    for (int64_t j = 0; j < 2 * H; j++)
-        set(job, job->through, through + j,
-            act(job, &job->f, get(job, job->gates, gate + j) + get(job, job->through, through + j)));
+    for (int64_t j = 0; j < 2 * H; j++) {
+        const double x = get(job, job->gates, gate + j) + get(job, job->through, through + j);
+        set(job, job->through, through + j, act(job, &job->f, x));
+        if (job->kept) set(job, job->gates, gate + j, x);
+    }
     for (int64_t j = 0; j < H && !job->before_reset; j++)
         set(job, job->masked, n * H + j, get(job, job->through, through + H + j) * get(job, job->h, n * H + j));
 }
@@ -434,9 +353,25 @@ static void give_state(const struct job *job, int64_t row, int64_t n)
     memcpy((char *)job->y->data + (size_t)(at * e->H) * size, job->h + (size_t)(n * e->H) * size, (size_t)e->H * size);
 }
 
-static void take_turn(const struct job *job, int64_t turn)
+/* In training: this turn's place among those that are kept, from which the states go on. */
+static void keep_turn(struct job *job, int64_t turn)
+{
+    const size_t size = mc_element_size(job->dtype), state = (size_t)(job->e.N * job->e.H) * size;
+    const struct kept *kept = job->kept;
+    if (!kept) return;
+    memcpy(kept->h + (size_t)(turn + 1) * state, job->h, state);
+    if (job->cell == LSTM) memcpy(kept->c + (size_t)(turn + 1) * state, job->c, state);
+    job->h = kept->h + (size_t)(turn + 1) * state;
+    job->c = kept->c + (size_t)(turn + 1) * state;
+    job->masked = kept->masked + (size_t)turn * state;
+    job->through = kept->through + (size_t)turn * (size_t)job->e.G * state;
+    if (job->cell == GRU) memset(job->masked, 0, state);
+}
+
+static void take_turn(struct job *job, int64_t turn)
 {
     const struct extents *e = &job->e;
+    keep_turn(job, turn);
     const bool resets_first = job->cell == GRU && !job->before_reset;
     product(job, job->h, 0, resets_first ? 2 * e->H : e->G * e->H, job->through);
     for (int64_t n = 0; n < e->N; n++) {
@@ -495,13 +430,24 @@ static int pack(struct packed *packed, const struct mc_step *step, const struct 
     return MC_OK;
 }
 
+/* Workspace going back: sums for biases and peepholes in double, then the rest in elements of dtype. */
+static size_t room_back(const struct extents *e, size_t size)
+{
+    const int64_t doubles = e->G * e->H + 3 * e->H, elements = 3 * e->N * e->H + 3 * e->G * e->H + 2 * e->H;
+    return (size_t)doubles * sizeof(double) + (size_t)elements * size;
+}
+
 static int recurrent_prepare(struct mc_step *step, struct mc_error *err)
 {
     struct extents e = {0};
     const int rc = extents_of(step->node, &step->in[X]->shape, &step->in[R]->shape, &e, err);
     if (rc < 0) return rc;
-    step->workspace_bytes =
-        (size_t)(((e.T + 1) * e.N + 1) * e.G * e.H + 3 * e.N * e.H) * mc_element_size(step->in[X]->dtype);
+    const size_t size = mc_element_size(step->in[X]->dtype);
+    step->workspace_bytes = (size_t)(((e.T + 1) * e.N + 1) * e.G * e.H + 3 * e.N * e.H) * size;
+    if (step->training) {
+        if (step->workspace_bytes < room_back(&e, size)) step->workspace_bytes = room_back(&e, size);
+        step->saved_bytes = (size_t)e.D * kept_bytes(&e, size);
+    }
     struct packed *packed = step->state = MC_NEW(struct packed);
     return packed ? pack(packed, step, &e, err) : mc_error_memory(err);
 }
@@ -518,12 +464,13 @@ static void recurrent_release(struct mc_step *step)
 static bool is_usual(const struct job *job)
 {
     if (job->dtype != MC_FLOAT || job->clip > 0 || job->coupled || job->in[P]) return false;
-    if (job->cell == RNN) return job->f.f == hyperbolic;
-    return job->f.f == sigmoid && job->g.f == hyperbolic && (job->cell == GRU || job->h_of.f == hyperbolic);
+    if (job->cell == RNN) return job->f.f == mc_activation_tanh;
+    return job->f.f == mc_activation_sigmoid && job->g.f == mc_activation_tanh &&
+           (job->cell == GRU || job->h_of.f == mc_activation_tanh);
 }
 
 /* What a direction has of its own. */
-static void set_direction(struct job *job, const struct mc_step *step, const struct activation *own)
+static void set_direction(struct job *job, const struct mc_step *step, const struct mc_activation *own)
 {
     const int64_t width = job->e.G * job->e.H;
     const size_t size = mc_element_size(job->dtype);
@@ -536,42 +483,398 @@ static void set_direction(struct job *job, const struct mc_step *step, const str
     job->reset_bias = job->in[B] ? part(job, B, 2 * width) + (size_t)(2 * width - job->e.H) * size : job->bias;
 }
 
-static int recurrent_forward(struct mc_step *step, struct mc_error *err)
+static int job_init(struct job *job, const struct mc_step *step, struct mc_activation all[6], struct mc_error *err)
 {
     const struct mc_node *node = step->node;
-    struct activation all[6];
     struct mc_tensor *const *in = step->in;
-    struct job job = {.cell = cell_of(node),
-                      .dtype = in[X]->dtype,
-                      .before_reset = mc_node_int(node, "linear_before_reset", 0) != 0,
-                      .coupled = mc_node_int(node, "input_forget", 0) != 0,
-                      .clip = (double)mc_node_float(node, "clip", 0),
-                      .in = in,
-                      .packed = step->state,
-                      .y = step->out[0]};
-    int rc = extents_of(node, &in[X]->shape, &in[R]->shape, &job.e, err);
-    const struct extents *e = &job.e;
-    const int each = (int[]){1, 2, 3}[job.cell];
-    if (rc == MC_OK) rc = read_activations(node, each * (int)e->D, all, err);
+    *job = (struct job){.cell = cell_of(node),
+                        .dtype = in[X]->dtype,
+                        .before_reset = mc_node_int(node, "linear_before_reset", 0) != 0,
+                        .coupled = mc_node_int(node, "input_forget", 0) != 0,
+                        .clip = (double)mc_node_float(node, "clip", 0),
+                        .in = in,
+                        .packed = step->state,
+                        .y = step->out[0],
+                        .loops = step->runtime->kernels->loops,
+                        .grad_in = step->grad_in,
+                        .grad_out = step->grad_out};
+    const int rc = extents_of(node, &in[X]->shape, &in[R]->shape, &job->e, err), each = activations_of[job->cell];
     if (rc < 0) return rc;
+    return mc_activations_read(node, usual_activations[job->cell], each, each * (int)job->e.D, all, err);
+}
+
+static void begin_direction(struct job *job, const struct mc_step *step, int direction, const struct mc_activation *all)
+{
+    job->direction = direction;
+    job->reverse = direction == 1 || mc_node_string_is(step->node, "direction", "reverse", false);
+    set_direction(job, step, &all[direction * activations_of[job->cell]]);
+}
+
+static int recurrent_forward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_activation all[6];
+    struct job job;
+    const int rc = job_init(&job, step, all, err);
+    if (rc < 0) return rc;
+    const struct extents *e = &job.e;
     const size_t size = mc_element_size(job.dtype);
     job.bias = step->workspace;
     job.gates = job.bias + (size_t)(e->G * e->H) * size;
     job.through = job.gates + (size_t)(e->T * e->N * e->G * e->H) * size;
-    job.h = job.through + (size_t)(e->N * e->G * e->H) * size;
-    job.c = job.h + (size_t)(e->N * e->H) * size;
-    job.masked = job.c + (size_t)(e->N * e->H) * size;
+    char *const states = job.through + (size_t)(e->N * e->G * e->H) * size;
+    job.masked = states + (size_t)(2 * e->N * e->H) * size;
     memset(job.masked, 0, (size_t)(e->N * e->H) * size);
     if (job.y) mc_zero(job.y);
-    for (job.direction = 0; job.direction < e->D && e->N > 0; job.direction++) {
-        job.reverse = job.direction == 1 || mc_node_string_is(node, "direction", "reverse", false);
-        set_direction(&job, step, &all[job.direction * each]);
-        load_state(&job, in[H_0], job.h);
-        if (job.cell == LSTM) load_state(&job, in[C_0], job.c);
+    for (int direction = 0; direction < e->D && e->N > 0; direction++) {
+        struct kept kept;
+        begin_direction(&job, step, direction, all);
+        job.h = states;
+        job.c = states + (size_t)(e->N * e->H) * size;
+        if (step->training) {
+            kept = kept_of(e, direction, step->saved, size);
+            job.kept = &kept;
+            job.gates = kept.gates;
+            job.h = kept.h;
+            job.c = kept.c;
+        }
+        load_state(&job, step->in[H_0], job.h);
+        if (job.cell == LSTM) load_state(&job, step->in[C_0], job.c);
         if (e->T > 0) all_inputs(&job);
         for (int64_t turn = 0; turn < e->T; turn++) take_turn(&job, turn);
         store_state(&job, job.h, step->out[1]);
         if (job.cell == LSTM) store_state(&job, job.c, step->out[2]);
+    }
+    return MC_OK;
+}
+
+/* --- going back through time --- */
+
+/* y = a(x), and the slope there. */
+static void activate(const struct job *job, const struct mc_activation *a, double x, int64_t j)
+{
+    const bool cut = job->clip > 0 && fabs(x) > job->clip;
+    const double y = act(job, a, x);
+    set(job, job->became, j, y);
+    set(job, job->slopes, j, cut ? 0 : a->slope(x, y, a->alpha, a->beta));
+}
+
+/* The usual activations, of n sums that y holds. */
+static void squash(const struct job *job, enum mc_unary f, int64_t n, float *y, float *slope)
+{
+    static const double none[2];
+    job->loops->unary[MC_LOOP_F32][f](n, y, y, none);
+    for (int64_t j = 0; j < n && f == MC_UNARY_SIGMOID; j++) slope[j] = y[j] * (1 - y[j]);
+    for (int64_t j = 0; j < n && f == MC_UNARY_TANH; j++) slope[j] = 1 - y[j] * y[j];
+}
+
+/* What GRU's third gate, and LSTM's and RNN's all, add up from input and state. */
+static double sum_of_gate(const struct job *job, struct place at, int64_t j, const char *c, const char *c_new)
+{
+    const int64_t H = job->e.H, unit = j % H, gate = j / H;
+    const char *p = job->in[P] && job->cell == LSTM ? part(job, P, 3 * H) : NULL;
+    const double x = get(job, job->gates, at.gate + j), h = get(job, job->through, at.through + j);
+    if (job->cell == GRU && job->before_reset)
+        return x + (h + get(job, job->reset_bias, unit)) * get(job, job->through, at.through + H + unit);
+    if (!p || gate == 3) return x + h;
+    const double state = get(job, gate == 1 ? c_new : c, at.state + unit);
+    return x + h + get(job, p, (gate == 0 ? 0 : gate == 1 ? H : 2 * H) + unit) * state;
+}
+
+/* What the gates of one sample became in this turn, and the slopes there. */
+static void gates_again(const struct job *job, struct place at, const char *c, const char *c_new)
+{
+    const int64_t H = job->e.H, first = job->cell == GRU ? 2 * H : 0, all = job->e.G * H;
+    float *const y = (void *)job->became, *const slopes = (void *)job->slopes;
+    for (int64_t j = 0; j < first; j++) {
+        const double v = get(job, job->through, at.through + j), x = get(job, job->gates, at.gate + j);
+        const bool cut = job->clip > 0 && fabs(x) > job->clip;
+        set(job, job->became, j, v);
+        set(job, job->slopes, j, job->cells ? v * (1 - v) : cut ? 0 : job->f.slope(x, v, job->f.alpha, job->f.beta));
+    }
+    if (job->cells) {
+        const int64_t sigmoids = job->cell == LSTM ? 3 * H : first;
+        for (int64_t j = first; j < all; j++) y[j] = (float)sum_of_gate(job, at, j, c, c_new);
+        squash(job, MC_UNARY_SIGMOID, sigmoids - first, y + first, slopes + first);
+        squash(job, MC_UNARY_TANH, all - sigmoids, y + sigmoids, slopes + sigmoids);
+    } else {
+        for (int64_t j = first; j < all; j++)
+            activate(job, job->cell == RNN || (job->cell == LSTM && j < 3 * H) ? &job->f : &job->g,
+                     sum_of_gate(job, at, j, c, c_new), j);
+    }
+}
+
+/* The same of LSTM's new state. */
+static void state_again(const struct job *job, const char *c_new, int64_t at)
+{
+    const int64_t H = job->e.H;
+    const struct mc_activation *a = &job->h_of;
+    if (job->cells) {
+        memcpy(job->squashed, (const float *)(const void *)c_new + at, (size_t)H * sizeof(float));
+        squash(job, MC_UNARY_TANH, H, (void *)job->squashed, (void *)job->squash_slope);
+        return;
+    }
+    for (int64_t j = 0; j < H; j++) {
+        const double x = get(job, c_new, at + j), y = a->f(x, a->alpha, a->beta);
+        set(job, job->squashed, j, y);
+        set(job, job->squash_slope, j, a->slope(x, y, a->alpha, a->beta));
+    }
+}
+
+/* From the gradients by the states to those by the sums of the gates and by the states before. The product with the
+ * matrix of the states is still to be added. */
+#define LSTM_BACK(name, type)                                                                                          \
+    static void name(const struct job *job, struct place at, const char *c_, const char *c_new_)                       \
+    {                                                                                                                  \
+        const int64_t H = job->e.H;                                                                                    \
+        const type *const p = job->in[P] ? (const void *)part(job, P, 3 * H) : NULL;                                   \
+        const type *const y = (const void *)job->became, *const slope = (const void *)job->slopes;                     \
+        const type *const t = (const void *)job->squashed, *const t_slope = (const void *)job->squash_slope;           \
+        const type *const c = (const type *)(const void *)c_ + at.state;                                               \
+        const type *const c_new = (const type *)(const void *)c_new_ + at.state;                                       \
+        type *const dh = (type *)(void *)job->dh + at.state, *const dc = (type *)(void *)job->dc + at.state;           \
+        type *const d = (type *)(void *)job->through + at.through;                                                     \
+        for (int64_t j = 0; j < H; j++) {                                                                              \
+            const type i = y[j], o = y[H + j], f = job->coupled ? 1 - i : y[2 * H + j], g = y[3 * H + j];              \
+            const type d_o = dh[j] * t[j] * slope[H + j];                                                              \
+            const type by_c = dc[j] + dh[j] * o * t_slope[j] + (p ? d_o * p[H + j] : 0);                               \
+            const type by_f = by_c * c[j], by_i = by_c * g - (job->coupled ? by_f : 0);                                \
+            d[j] = by_i * slope[j];                                                                                    \
+            d[H + j] = d_o;                                                                                            \
+            d[2 * H + j] = job->coupled ? 0 : by_f * slope[2 * H + j];                                                 \
+            d[3 * H + j] = by_c * i * slope[3 * H + j];                                                                \
+            dc[j] = by_c * f + (p ? d[j] * p[j] + d[2 * H + j] * p[2 * H + j] : 0);                                    \
+            dh[j] = 0;                                                                                                 \
+        }                                                                                                              \
+        for (int64_t j = 0; j < H && p; j++) {                                                                         \
+            job->d_peepholes[j] += (double)d[j] * (double)c[j];                                                        \
+            job->d_peepholes[H + j] += (double)d[H + j] * (double)c_new[j];                                            \
+            job->d_peepholes[2 * H + j] += (double)d[2 * H + j] * (double)c[j];                                        \
+        }                                                                                                              \
+    }
+
+/* The second gate waits for the product of the third where that is masked before it. */
+#define GRU_BACK(name, type)                                                                                           \
+    static void name(const struct job *job, struct place at, const char *h_)                                           \
+    {                                                                                                                  \
+        const int64_t H = job->e.H;                                                                                    \
+        const type *const y = (const void *)job->became, *const slope = (const void *)job->slopes;                     \
+        const type *const h = (const type *)(const void *)h_ + at.state, *const bias = job->reset_bias;                \
+        type *const dh = (type *)(void *)job->dh + at.state;                                                           \
+        type *const d = (type *)(void *)job->through + at.through, *const dx = (type *)(void *)job->gates + at.gate;   \
+        for (int64_t j = 0; j < H; j++) {                                                                              \
+            const type z = y[j], r = y[H + j], fresh = y[2 * H + j], past = d[2 * H + j];                              \
+            const type by_sum = dh[j] * (1 - z) * slope[2 * H + j];                                                    \
+            dx[2 * H + j] = by_sum;                                                                                    \
+            dx[j] = d[j] = dh[j] * (h[j] - fresh) * slope[j];                                                          \
+            dh[j] *= z;                                                                                                \
+            d[2 * H + j] = job->before_reset ? by_sum * r : by_sum;                                                    \
+            if (job->before_reset) dx[H + j] = d[H + j] = by_sum * (past + bias[j]) * slope[H + j];                    \
+        }                                                                                                              \
+    }
+
+LSTM_BACK(lstm_back_f32, float)
+LSTM_BACK(lstm_back_f64, double)
+GRU_BACK(gru_back_f32, float)
+GRU_BACK(gru_back_f64, double)
+
+static void rnn_back(const struct job *job, struct place at)
+{
+    for (int64_t j = 0; j < job->e.H; j++) {
+        set(job, job->through, at.through + j, get(job, job->dh, at.state + j) * get(job, job->slopes, j));
+        set(job, job->dh, at.state + j, 0);
+    }
+}
+
+static void unit_back(const struct job *job, struct place at, int64_t turn)
+{
+    const size_t size = mc_element_size(job->dtype), state = (size_t)(job->e.N * job->e.H) * size;
+    const char *c = job->kept->c + (size_t)turn * state, *h = job->kept->h + (size_t)turn * state;
+    const bool f32 = job->dtype == MC_FLOAT;
+    gates_again(job, at, c, c + state);
+    if (job->cell == GRU) {
+        (f32 ? gru_back_f32 : gru_back_f64)(job, at, h);
+        return;
+    }
+    if (job->cell == LSTM) state_again(job, c + state, at.state);
+    if (job->cell == LSTM)
+        (f32 ? lstm_back_f32 : lstm_back_f64)(job, at, c, c + state);
+    else
+        rnn_back(job, at);
+    memcpy(job->gates + (size_t)at.gate * size, job->through + (size_t)at.through * size,
+           (size_t)(job->e.G * job->e.H) * size);
+}
+
+/* to += d r for rows `first` to `first + n` of r, of the gradients by the gates of all samples; `fresh`: to = d r. */
+static void product_back(const struct job *job, int64_t first, int64_t n, char *to, bool fresh)
+{
+    const struct extents *e = &job->e;
+    const size_t size = mc_element_size(job->dtype);
+    struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, false, e->N, e->H, n);
+    gemm.lda = e->G * e->H;
+    gemm.beta = fresh ? 0 : 1;
+    mc_gemm(&gemm, job->through + (size_t)first * size,
+            part(job, R, e->G * e->H * e->H) + (size_t)(first * e->H) * size, to);
+}
+
+/* What a GRU masked before the product: its share of the second gate and of the state. */
+static void mask_back(const struct job *job, int64_t turn)
+{
+    const int64_t H = job->e.H;
+    const size_t state = (size_t)(job->e.N * H) * mc_element_size(job->dtype);
+    const char *h = job->kept->h + (size_t)turn * state;
+    product_back(job, 2 * H, H, job->d_masked, true);
+    for (int64_t n = 0; n < job->e.N; n++) {
+        const int64_t row = row_of(job, turn, n);
+        if (row < 0) continue;
+        const struct place at = place_of(job, row, n);
+        for (int64_t j = 0; j < H; j++) {
+            const double by = get(job, job->d_masked, at.state + j), r = get(job, job->through, at.through + H + j);
+            const double x = get(job, job->gates, at.gate + H + j);
+            const bool cut = job->clip > 0 && fabs(x) > job->clip;
+            const double slope = job->cells ? r * (1 - r) : cut ? 0 : job->f.slope(x, r, job->f.alpha, job->f.beta);
+            const double d = by * get(job, h, at.state + j) * slope;
+            set(job, job->dh, at.state + j, get(job, job->dh, at.state + j) + by * r);
+            set(job, job->through, at.through + H + j, d);
+            set(job, job->gates, at.gate + H + j, d);
+        }
+    }
+}
+
+/* The gradient of the state that was handed out, if any was. */
+static void take_gradient(const struct job *job, int64_t row, int64_t n)
+{
+    const struct extents *e = &job->e;
+    const struct mc_tensor *dy = job->grad_out[0];
+    const int64_t t = e->samples_first ? row % e->T : row / e->N;
+    const int64_t at =
+        e->samples_first ? (n * e->T + t) * e->D + job->direction : (t * e->D + job->direction) * e->N + n;
+    for (int64_t j = 0; j < e->H && dy; j++)
+        set(job, job->dh, n * e->H + j, get(job, job->dh, n * e->H + j) + get(job, dy->data, at * e->H + j));
+}
+
+static void turn_back(struct job *job, int64_t turn)
+{
+    const struct extents *e = &job->e;
+    const size_t width = (size_t)(e->G * e->H) * mc_element_size(job->dtype);
+    const bool resets_first = job->cell == GRU && !job->before_reset;
+    job->through = job->kept->through + (size_t)(turn * e->N) * width;
+    for (int64_t n = 0; n < e->N; n++) {
+        const int64_t row = row_of(job, turn, n);
+        if (row < 0) {
+            memset(job->through + (size_t)n * width, 0, width);
+            continue;
+        }
+        take_gradient(job, row, n);
+        unit_back(job, place_of(job, row, n), turn);
+    }
+    if (resets_first) mask_back(job, turn);
+    product_back(job, 0, resets_first ? 2 * e->H : e->G * e->H, job->dh, false);
+}
+
+/* What lies behind the end of a sample has no part in anything. */
+static void clear_ends(const struct job *job)
+{
+    const struct extents *e = &job->e;
+    const size_t width = (size_t)(e->G * e->H) * mc_element_size(job->dtype);
+    for (int64_t n = 0; n < e->N; n++)
+        for (int64_t t = length_of(job, n); t < e->T; t++)
+            memset(job->kept->gates + (size_t)(e->samples_first ? n * e->T + t : t * e->N + n) * width, 0, width);
+}
+
+/* grad = d^T of, `rows` rows of `columns` from `first` on; d: [T N, G H]. */
+static void matrix_back(const struct job *job, const char *d, const char *of, int64_t first, int64_t rows,
+                        int64_t columns, char *grad)
+{
+    const struct extents *e = &job->e;
+    const size_t size = mc_element_size(job->dtype);
+    struct mc_gemm gemm = mc_gemm_dense(job->dtype, true, false, rows, columns, e->T * e->N);
+    gemm.lda = e->G * e->H;
+    mc_gemm(&gemm, d + (size_t)first * size, of, grad + (size_t)(first * columns) * size);
+}
+
+static char *grad_part(const struct job *job, int i, int64_t per_direction)
+{
+    return (char *)job->grad_in[i]->data + (size_t)(job->direction * per_direction) * mc_element_size(job->dtype);
+}
+
+static void bias_back(const struct job *job, const char *d, char *grad)
+{
+    const struct extents *e = &job->e;
+    const struct mc_row_loops *loops = &job->loops->rows[mc_loop_type(job->dtype)];
+    const int64_t width = e->G * e->H;
+    memset(job->d_bias, 0, (size_t)width * sizeof *job->d_bias);
+    for (int64_t i = 0; i < e->T * e->N; i++)
+        loops->add_to(width, d + (size_t)(i * width) * mc_element_size(job->dtype), job->d_bias);
+    loops->store(width, job->d_bias, 1, grad);
+}
+
+/* All turns are done: the gradients by the gates are there. */
+static void parameters_back(const struct job *job)
+{
+    const struct extents *e = &job->e;
+    const int64_t width = e->G * e->H;
+    const size_t size = mc_element_size(job->dtype);
+    const struct kept *k = job->kept;
+    if (job->grad_in[X]) {
+        struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, false, e->T * e->N, e->I, width);
+        gemm.beta = job->direction > 0;
+        mc_gemm(&gemm, k->gates, part(job, W, width * e->I), job->grad_in[X]->data);
+    }
+    if (job->grad_in[W]) matrix_back(job, k->gates, job->in[X]->data, 0, width, e->I, grad_part(job, W, width * e->I));
+    if (job->grad_in[R]) {
+        const bool masked = job->cell == GRU && !job->before_reset;
+        char *const grad = grad_part(job, R, width * e->H);
+        matrix_back(job, k->through, k->h, 0, masked ? 2 * e->H : width, e->H, grad);
+        if (masked) matrix_back(job, k->through, k->masked, 2 * e->H, e->H, e->H, grad);
+    }
+    if (job->grad_in[B]) {
+        bias_back(job, k->gates, grad_part(job, B, 2 * width));
+        bias_back(job, k->through, grad_part(job, B, 2 * width) + (size_t)width * size);
+    }
+    for (int64_t j = 0; j < 3 * e->H && job->cell == LSTM && job->grad_in[P]; j++)
+        set(job, grad_part(job, P, 3 * e->H), j, job->d_peepholes[j]);
+}
+
+static void lay_out_back(struct job *job, void *workspace)
+{
+    const struct extents *e = &job->e;
+    const size_t size = mc_element_size(job->dtype), state = (size_t)(e->N * e->H) * size;
+    const size_t width = (size_t)(e->G * e->H) * size, unit = (size_t)e->H * size;
+    job->d_bias = workspace;
+    job->d_peepholes = job->d_bias + e->G * e->H;
+    job->dh = (char *)(job->d_peepholes + 3 * e->H);
+    job->dc = job->dh + state;
+    job->d_masked = job->dc + state;
+    job->bias = job->d_masked + state;
+    job->became = job->bias + width;
+    job->slopes = job->became + width;
+    job->squashed = job->slopes + width;
+    job->squash_slope = job->squashed + unit;
+}
+
+static int recurrent_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_activation all[6];
+    struct job job;
+    const int rc = job_init(&job, step, all, err);
+    if (rc < 0) return rc;
+    const struct extents *e = &job.e;
+    lay_out_back(&job, step->workspace);
+    for (int i = 0; i < step->n_in && e->T * e->N == 0; i++)
+        if (step->grad_in[i]) mc_zero(step->grad_in[i]);
+    for (int direction = 0; direction < e->D && e->N > 0; direction++) {
+        struct kept kept = kept_of(e, direction, step->saved, mc_element_size(job.dtype));
+        begin_direction(&job, step, direction, all);
+        job.kept = &kept;
+        job.gates = kept.gates;
+        memset(job.d_peepholes, 0, (size_t)(3 * e->H) * sizeof *job.d_peepholes);
+        load_state(&job, step->grad_out[1], job.dh);
+        load_state(&job, job.cell == LSTM ? step->grad_out[2] : NULL, job.dc);
+        for (int64_t turn = e->T - 1; turn >= 0; turn--) turn_back(&job, turn);
+        store_state(&job, job.dh, step->grad_in[H_0]);
+        if (job.cell == LSTM) store_state(&job, job.dc, step->grad_in[C_0]);
+        clear_ends(&job);
+        if (e->T > 0) parameters_back(&job);
     }
     return MC_OK;
 }
@@ -600,9 +903,11 @@ static void recurrent_cost(const struct mc_node *node, const struct mc_fact *con
         .shape = recurrent_shape,                                                                                      \
         .prepare = recurrent_prepare,                                                                                  \
         .release = recurrent_release,                                                                                  \
+        .grad_inputs = 1u << X | 1u << W | 1u << R | 1u << B | 1u << H_0 | (most > P ? 1u << C_0 | 1u << P : 0),       \
+        .keep = MC_KEEP_IN,                                                                                            \
         .forward = recurrent_forward,                                                                                  \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = recurrent_backward,                                                                                \
+        .others = "lengths",                                                                                           \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = recurrent_cost,                                                                                        \
     };
