@@ -63,6 +63,28 @@ static int tile_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* The sum over all repeats. */
+static int tile_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[0];
+    const int rank = dx->shape.rank;
+    int64_t to[MC_MAX_RANK];
+    struct mc_walk walk;
+    mc_zero(dx);
+    if (mc_tensor_count(dy) == 0) return MC_OK;
+    const int64_t run = rank ? dx->shape.dim[rank - 1] : 1, row = rank ? dy->shape.dim[rank - 1] : 1;
+    const struct mc_shape rows = mc_shape_of(rank ? rank - 1 : 0, dy->shape.dim);
+    mc_strides(&dx->shape, to);
+    mc_walk_start(&walk, &rows, 0, NULL);
+    for (int64_t i = 0; i < mc_tensor_count(dy) / row; i++, mc_walk_next(&walk)) {
+        int64_t at = 0;
+        for (int k = 0; k < rows.rank; k++) at += walk.index[k] % dx->shape.dim[k] * to[k];
+        for (int64_t k = 0; k < row; k += run) mc_add_run(dx, at, dy, i * row + k, run);
+    }
+    return MC_OK;
+}
+
 /* --- Trilu --- */
 
 static int trilu_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -75,9 +97,8 @@ static int trilu_shape(const struct mc_node *node, const struct mc_fact *const *
 }
 
 /* Of each row what lies on the wanted side of diagonal k stays. */
-static int trilu_forward(struct mc_step *step, struct mc_error *err)
+static void trilu(const struct mc_step *step, const struct mc_tensor *x, struct mc_tensor *y)
 {
-    const struct mc_tensor *x = step->in[0];
     const bool upper = mc_node_int(step->node, "upper", 1) != 0;
     const int64_t k = step->in[1] ? mc_tensor_get_i64(step->in[1], 0) : 0;
     const int64_t rows = x->shape.dim[x->shape.rank - 2], columns = x->shape.dim[x->shape.rank - 1];
@@ -88,12 +109,23 @@ static int trilu_forward(struct mc_step *step, struct mc_error *err)
         int64_t edge = k > columns - row ? columns : k < -row ? 0 : row + k; /* first column on the diagonal */
         if (!upper) edge = edge < columns && k >= -row ? edge + 1 : edge;
         const int64_t begin = upper ? edge : 0, end = upper ? columns : edge;
-        char *to = (char *)step->out[0]->data + (size_t)(i * columns) * size;
+        char *to = (char *)y->data + (size_t)(i * columns) * size;
         const char *from = (const char *)x->data + (size_t)(i * columns) * size;
         if (to != from) memcpy(to + (size_t)begin * size, from + (size_t)begin * size, (size_t)(end - begin) * size);
         memset(to, 0, (size_t)begin * size);
         memset(to + (size_t)end * size, 0, (size_t)(columns - end) * size);
     }
+}
+
+static int trilu_forward(struct mc_step *step, struct mc_error *err)
+{
+    trilu(step, step->in[0], step->out[0]);
+    return MC_OK;
+}
+
+static int trilu_backward(struct mc_step *step, struct mc_error *err)
+{
+    trilu(step, step->grad_out[0], step->grad_in[0]);
     return MC_OK;
 }
 
@@ -141,6 +173,24 @@ static int one_hot_forward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
+/* By the two values: what is cold, and what is hot. */
+static int one_hot_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *indices = step->in[0], *dy = step->grad_out[0];
+    int axis = 0;
+    const int rc = mc_need_axis(mc_node_int(step->node, "axis", -1), dy->shape.rank, &axis, err);
+    const int64_t depth = dy->shape.dim[axis], inner = mc_shape_span(&dy->shape, axis + 1, dy->shape.rank);
+    double all = 0, hot = 0;
+    for (int64_t i = 0; i < mc_tensor_count(dy); i++) all += mc_tensor_get_f64(dy, i);
+    for (int64_t i = 0; i < mc_tensor_count(indices) && rc == MC_OK; i++) {
+        const int64_t given = mc_tensor_get_i64(indices, i), at = given < 0 ? given + depth : given;
+        if (at >= 0 && at < depth) hot += mc_tensor_get_f64(dy, (i / inner * depth + at) * inner + i % inner);
+    }
+    mc_tensor_set_f64(step->grad_in[2], 0, all - hot);
+    mc_tensor_set_f64(step->grad_in[2], 1, hot);
+    return rc;
+}
+
 /* --- ReverseSequence --- */
 
 static int reverse_sequence_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -158,9 +208,8 @@ static int reverse_sequence_shape(const struct mc_node *node, const struct mc_fa
     return mc_shape_same(node, in, out, err);
 }
 
-static int reverse_sequence_forward(struct mc_step *step, struct mc_error *err)
+static int reverse(const struct mc_step *step, const struct mc_tensor *x, struct mc_tensor *y, struct mc_error *err)
 {
-    const struct mc_tensor *x = step->in[0];
     const bool batch_first = mc_node_int(step->node, "batch_axis", 1) == 0;
     const int64_t n = x->shape.dim[0], m = x->shape.dim[1], inner = mc_shape_span(&x->shape, 2, x->shape.rank);
     const int64_t extent = batch_first ? m : n;
@@ -172,13 +221,23 @@ static int reverse_sequence_forward(struct mc_step *step, struct mc_error *err)
                 return mc_error_set(err, MC_ERR_INPUT, "input 1: needs lengths of 0 to %" PRId64 ", has %" PRId64,
                                     extent, length);
             const int64_t from = t < length ? length - 1 - t : t, at = batch_first ? b * m + from : from * m + b;
-            memcpy((char *)step->out[0]->data + (size_t)(i * m + k) * size, (const char *)x->data + (size_t)at * size,
-                   size);
+            memcpy((char *)y->data + (size_t)(i * m + k) * size, (const char *)x->data + (size_t)at * size, size);
         }
     return MC_OK;
 }
 
-#define ARRANGE_OP(name, onnx_type, version, least, most)                                                              \
+static int reverse_sequence_forward(struct mc_step *step, struct mc_error *err)
+{
+    return reverse(step, step->in[0], step->out[0], err);
+}
+
+/* Twice reversed is as it was. */
+static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
+{
+    return reverse(step, step->grad_out[0], step->grad_in[0], err);
+}
+
+#define ARRANGE_OP(name, onnx_type, version, least, most, inputs, kept, what)                                          \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -186,18 +245,20 @@ static int reverse_sequence_forward(struct mc_step *step, struct mc_error *err)
         .min_inputs = least,                                                                                           \
         .max_inputs = most,                                                                                            \
         .n_outputs = 1,                                                                                                \
+        .grad_inputs = inputs,                                                                                         \
+        .keep = kept,                                                                                                  \
         .shape = name##_shape,                                                                                         \
         .forward = name##_forward,                                                                                     \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = name##_backward,                                                                                   \
+        .others = what,                                                                                                \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_free,                                                                                          \
     };
 
-ARRANGE_OP(one_hot, "OneHot", 9, 3, 3)
-ARRANGE_OP(reverse_sequence, "ReverseSequence", 10, 2, 2)
-ARRANGE_OP(tile, "Tile", 6, 2, 2)
-ARRANGE_OP(trilu, "Trilu", 14, 1, 2)
+ARRANGE_OP(one_hot, "OneHot", 9, 3, 3, 4, MC_KEEP_IN, "indices and a depth")
+ARRANGE_OP(reverse_sequence, "ReverseSequence", 10, 2, 2, 1, MC_KEEP_IN, "lengths")
+ARRANGE_OP(tile, "Tile", 6, 2, 2, 1, MC_KEEP_NONE, "repeats")
+ARRANGE_OP(trilu, "Trilu", 14, 1, 2, 1, MC_KEEP_IN, "a diagonal")
 
 /* --- NonZero: [rank, how many] --- */
 

@@ -404,6 +404,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .prepare = norm_prepare,                                                                                       \
         .forward = norm_forward,                                                                                       \
         .backward = norm_backward,                                                                                     \
+        .others = "running statistics, which follow the batches",                                                      \
         .coupling = norm_coupling,                                                                                     \
         .cost = mc_cost_elementwise,                                                                                   \
     }

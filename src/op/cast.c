@@ -165,7 +165,7 @@ static int cast_backward(struct mc_step *step, struct mc_error *err)
         .domain = "", .type = name, .since = version, .means = MC_MEANS_CAST, .min_inputs = n_inputs,                  \
         .max_inputs = n_inputs, .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true,                \
         .shape = shape_rule, .forward = cast_forward, .evaluate = cast_evaluate, .backward = cast_backward,            \
-        .coupling = mc_coupling_first_input, .resize = NULL, .cost = mc_cost_free,                                     \
+        .others = "a type", .coupling = mc_coupling_first_input, .resize = NULL, .cost = mc_cost_free,                 \
     }
 
 /* Before version 6 the type was a name in a string. */

@@ -122,6 +122,7 @@ const struct mc_op mc_op_clip_11 = {
     .shape = clip_shape_11,
     .forward = clip_forward,
     .backward = clip_backward,
+    .others = "bounds, which are settings",
     .coupling = mc_coupling_first_input,
     .cost = mc_cost_elementwise,
 };

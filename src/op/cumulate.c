@@ -83,23 +83,80 @@ static void cumulate_range(void *context, int64_t begin, int64_t end)
         job->line(job, i / job->inner * job->n * job->inner + i % job->inner + job->first);
 }
 
-static int cumulate_forward(struct mc_step *step, struct mc_error *err)
+/* From the end if `reverse`. */
+static int job_init(struct job *job, const struct mc_step *step, bool reverse, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0];
     const struct mc_fact given = mc_fact_of(step->in[1]);
     int axis = 0;
     const int rc = find_axis(step->node, &given, x->shape.rank, &axis, err);
+    *job = (struct job){.n = x->shape.dim[axis],
+                        .inner = mc_shape_span(&x->shape, axis + 1, x->shape.rank),
+                        .exclusive = mc_node_int(step->node, "exclusive", 0) != 0};
+    job->pace = reverse ? -job->inner : job->inner;
+    job->first = reverse ? (job->n - 1) * job->inner : 0;
+    return rc;
+}
+
+static bool is_reverse(const struct mc_step *step)
+{
+    return mc_node_int(step->node, "reverse", 0) != 0;
+}
+
+static int cumulate_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[0];
+    struct job job;
+    const int rc = job_init(&job, step, is_reverse(step), err);
     if (rc < 0 || mc_tensor_count(x) == 0) return rc;
-    const bool reverse = mc_node_int(step->node, "reverse", 0) != 0;
-    struct job job = {.n = x->shape.dim[axis],
-                      .inner = mc_shape_span(&x->shape, axis + 1, x->shape.rank),
-                      .exclusive = mc_node_int(step->node, "exclusive", 0) != 0,
-                      .line = line_of(x->dtype, strcmp(step->node->op->type, "CumProd") == 0),
-                      .x = x->data,
-                      .y = step->out[0]->data};
-    job.pace = reverse ? -job.inner : job.inner;
-    job.first = reverse ? (job.n - 1) * job.inner : 0;
+    job.line = line_of(x->dtype, strcmp(step->node->op->type, "CumProd") == 0);
+    job.x = x->data;
+    job.y = step->out[0]->data;
     mc_parallel(mc_tensor_count(x) / job.n, mc_parallel_grain(4 * job.n), cumulate_range, &job);
+    return MC_OK;
+}
+
+/* An element is in every sum from its own on: the same walk, the other way. */
+static int cum_sum_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct job job;
+    const int rc = job_init(&job, step, !is_reverse(step), err);
+    if (rc < 0 || mc_tensor_count(dy) == 0) return rc;
+    job.line = line_of(dy->dtype, false);
+    job.x = dy->data;
+    job.y = step->grad_in[0]->data;
+    mc_parallel(mc_tensor_count(dy) / job.n, mc_parallel_grain(4 * job.n), cumulate_range, &job);
+    return MC_OK;
+}
+
+/* dx_k = (product of those before k) times the sum over i >= k of dy_i (product of those between k and i), which
+ * follows from the one after it without dividing by anything. */
+static void product_back(const struct job *job, const struct mc_step *step, int64_t start)
+{
+    const struct mc_tensor *x = step->in[0], *dy = step->grad_out[0];
+    double before = 1, sum = 0;
+    for (int64_t k = 0; k < job->n; k++) {
+        const int64_t at = start + k * job->pace;
+        mc_tensor_set_f64(step->grad_in[0], at, before);
+        before *= mc_tensor_get_f64(x, at);
+    }
+    for (int64_t k = job->n - 1; k >= 0; k--) {
+        const int64_t at = start + k * job->pace;
+        const double g = mc_tensor_get_f64(dy, at), v = mc_tensor_get_f64(x, at);
+        if (!job->exclusive) sum += g; /* then it is what k itself sees */
+        mc_tensor_set_f64(step->grad_in[0], at, mc_tensor_get_f64(step->grad_in[0], at) * sum);
+        sum = job->exclusive ? g + v * sum : v * sum;
+    }
+}
+
+static int cum_prod_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct job job;
+    const int rc = job_init(&job, step, is_reverse(step), err);
+    if (rc < 0 || mc_tensor_count(step->in[0]) == 0) return rc;
+    for (int64_t i = 0; i < mc_tensor_count(step->in[0]) / job.n; i++)
+        product_back(&job, step, i / job.inner * job.n * job.inner + i % job.inner + job.first);
     return MC_OK;
 }
 
@@ -112,10 +169,12 @@ static int cumulate_forward(struct mc_step *step, struct mc_error *err)
         .max_inputs = 2,                                                                                               \
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
+        .grad_inputs = 1,                                                                                              \
+        .keep = MC_KEEP_IN,                                                                                            \
         .shape = cumulate_shape,                                                                                       \
         .forward = cumulate_forward,                                                                                   \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = name##_backward,                                                                                   \
+        .others = "an axis",                                                                                           \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_elementwise,                                                                                   \
     };

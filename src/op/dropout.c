@@ -180,6 +180,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .prepare = dropout_prepare,                                                                                    \
         .forward = dropout_forward,                                                                                    \
         .backward = dropout_backward,                                                                                  \
+        .others = "settings",                                                                                          \
         .coupling = dropout_coupling,                                                                                  \
         .cost = mc_cost_elementwise,                                                                                   \
     };

@@ -255,26 +255,29 @@ struct sum {
     int64_t stride[MAX_OPERANDS][MAX_LABELS];
 };
 
-static void sum_one(const struct sum *s, int64_t at)
+/* Where term i of output `at` finds its factors. */
+static void term_places(const struct sum *s, int64_t at, int64_t i, int64_t *from)
 {
-    int64_t first[MAX_OPERANDS] = {0}, left = at;
-    double total = 0;
+    for (int j = 0; j < s->e->n; j++) from[j] = 0;
     for (int k = s->e->out.rank - 1; k >= 0; k--) {
         const int label = s->e->out.label[k];
-        const int64_t i = left % s->e->extent[label];
-        left /= s->e->extent[label];
-        for (int j = 0; j < s->e->n; j++) first[j] += i * s->stride[j][label];
+        for (int j = 0; j < s->e->n; j++) from[j] += at % s->e->extent[label] * s->stride[j][label];
+        at /= s->e->extent[label];
     }
+    for (int k = s->n - 1; k >= 0; k--) {
+        for (int j = 0; j < s->e->n; j++) from[j] += i % s->e->extent[s->label[k]] * s->stride[j][s->label[k]];
+        i /= s->e->extent[s->label[k]];
+    }
+}
+
+static void sum_one(const struct sum *s, int64_t at)
+{
+    double total = 0;
     for (int64_t i = 0; i < s->inner; i++) {
+        int64_t from[MAX_OPERANDS];
         double term = 1;
-        for (int j = 0; j < s->e->n; j++) {
-            int64_t from = first[j], rest = i;
-            for (int k = s->n - 1; k >= 0; k--) {
-                from += rest % s->e->extent[s->label[k]] * s->stride[j][s->label[k]];
-                rest /= s->e->extent[s->label[k]];
-            }
-            term *= mc_tensor_get_f64(s->in[j], from);
-        }
+        term_places(s, at, i, from);
+        for (int j = 0; j < s->e->n; j++) term *= mc_tensor_get_f64(s->in[j], from[j]);
         total += term;
     }
     mc_tensor_set_f64(s->out, at, total);
@@ -315,11 +318,12 @@ static int einsum_prepare(struct mc_step *step, struct mc_error *err)
     const int rc = read_equation(step->node, shapes, step->n_in, &plan->equation, err);
     if (rc < 0) return rc;
     plan->is_product = as_product(&plan->equation, step->in[0]->dtype, &plan->product);
-    const int64_t *x = plan->product.extent;
-    if (plan->is_product)
-        step->workspace_bytes =
-            (size_t)(x[BATCH] * (x[ROWS] * x[SUMMED] + x[SUMMED] * x[COLUMNS] + x[ROWS] * x[COLUMNS])) *
-            mc_element_size(step->in[0]->dtype);
+    const int64_t *x = plan->product.extent, a = x[ROWS] * x[SUMMED], b = x[SUMMED] * x[COLUMNS];
+    int64_t n = x[BATCH] * (a + b + x[ROWS] * x[COLUMNS]);
+    if (step->training) n += x[BATCH] * (a > b ? a : b); /* the gradient of either */
+    if (plan->is_product) step->workspace_bytes = (size_t)n * mc_element_size(step->in[0]->dtype);
+    for (int i = 0; i < step->n_in && step->training && !plan->is_product; i++)
+        step->workspace_bytes += (size_t)(mc_tensor_count(step->in[i]) + 1) * sizeof(double);
     return MC_OK;
 }
 
@@ -334,6 +338,100 @@ static int einsum_forward(struct mc_step *step, struct mc_error *err)
     const struct plan *plan = step->state;
     if (!plan->is_product) return run_sums(step, &plan->equation, err);
     run_product(step, &plan->equation, &plan->product);
+    return MC_OK;
+}
+
+/* --- derivatives --- */
+
+/* Add dense elements, in the order of three roles, to those of an operand: what it was broadcast along is summed. */
+static void add_box(struct mc_tensor *to, const void *dense, const struct mc_box *box)
+{
+    struct mc_tensor from = {.dtype = to->dtype, .data = (void *)(uintptr_t)dense};
+    int64_t index[MC_MAX_RANK] = {0}, n = 1, at = 0;
+    for (int k = 0; k < box->rank; k++) n *= box->extent[k];
+    for (int64_t i = 0; i < n; i++) {
+        mc_add_run(to, at, &from, i, 1);
+        for (int k = box->rank - 1; k >= 0; k--) {
+            at += box->from[k];
+            if (++index[k] < box->extent[k]) break;
+            at -= index[k] * box->from[k];
+            index[k] = 0;
+        }
+    }
+}
+
+/* With c = a b: da = dc b^T, db = a^T dc, batch by batch. */
+static void product_back(struct mc_step *step, const struct equation *e, const struct product *p)
+{
+    static const enum role orders[3][3] = {{BATCH, ROWS, SUMMED}, {BATCH, SUMMED, COLUMNS}, {BATCH, ROWS, COLUMNS}};
+    const enum mc_dtype dtype = step->in[0]->dtype;
+    const size_t size = mc_element_size(dtype);
+    const int64_t B = p->extent[BATCH], m = p->extent[ROWS], k = p->extent[SUMMED], n = p->extent[COLUMNS];
+    char *const a = step->workspace, *const b = a + (size_t)(B * m * k) * size,
+                *const dc = b + (size_t)(B * k * n) * size, *const to = dc + (size_t)(B * m * n) * size;
+    struct mc_box box;
+    for (int i = 0; i < 2 && B * m * n * k > 0; i++) {
+        role_box(e, p, orders[i], &e->in[i], &step->in[i]->shape, false, &box);
+        mc_copy_box(i ? b : a, step->in[i]->data, &box, size);
+    }
+    role_box(e, p, orders[2], &e->out, &step->grad_out[0]->shape, false, &box);
+    if (B * m * n > 0) mc_copy_box(dc, step->grad_out[0]->data, &box, size);
+    for (int i = 0; i < 2; i++) {
+        const struct mc_gemm gemm =
+            i ? mc_gemm_dense(dtype, true, false, k, n, m) : mc_gemm_dense(dtype, false, true, m, k, n);
+        const struct mc_gemm_batch batch = {
+            .rank = 1, .extent = {B}, .a = {i ? m * k : m * n}, .b = {i ? m * n : k * n}, .c = {i ? k * n : m * k}};
+        if (!step->grad_in[i]) continue;
+        mc_zero(step->grad_in[i]);
+        if (B * m * n * k == 0) continue;
+        mc_gemm_batched(&gemm, &batch, i ? a : dc, i ? dc : b, to);
+        role_box(e, p, orders[i], &e->in[i], &step->in[i]->shape, false, &box);
+        add_box(step->grad_in[i], to, &box);
+    }
+}
+
+/* Every term's share of every operand, in double. */
+static void term_back(const struct sum *s, double dy, const int64_t *from, double *const *sums)
+{
+    for (int j = 0; j < s->e->n; j++) {
+        double others = dy;
+        for (int i = 0; i < s->e->n; i++)
+            if (i != j) others *= mc_tensor_get_f64(s->in[i], from[i]);
+        sums[j][from[j]] += others;
+    }
+}
+
+static void sums_back(struct mc_step *step, const struct equation *e)
+{
+    struct sum s = {.e = e, .in = step->in, .inner = 1};
+    double *sums[MAX_OPERANDS], *room = step->workspace;
+    for (int i = 0; i < e->n; room += mc_tensor_count(step->in[i++])) sums[i] = room;
+    memset(step->workspace, 0, (size_t)(room - sums[0]) * sizeof *room);
+    for (int label = 0; label < MAX_LABELS; label++) {
+        if (e->extent[label] < 0) continue;
+        for (int i = 0; i < e->n; i++) s.stride[i][label] = stride_of(&e->in[i], &step->in[i]->shape, label);
+        if (names(&e->out, label)) continue;
+        s.label[s.n++] = label;
+        s.inner *= e->extent[label]; /* forward has checked it */
+    }
+    for (int64_t at = 0; at < mc_tensor_count(step->grad_out[0]); at++)
+        for (int64_t i = 0; i < s.inner; i++) {
+            int64_t from[MAX_OPERANDS];
+            term_places(&s, at, i, from);
+            term_back(&s, mc_tensor_get_f64(step->grad_out[0], at), from, sums);
+        }
+    for (int i = 0; i < e->n; i++)
+        for (int64_t k = 0; step->grad_in[i] && k < mc_tensor_count(step->in[i]); k++)
+            mc_tensor_set_f64(step->grad_in[i], k, sums[i][k]);
+}
+
+static int einsum_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct plan *plan = step->state;
+    if (plan->is_product)
+        product_back(step, &plan->equation, &plan->product);
+    else
+        sums_back(step, &plan->equation);
     return MC_OK;
 }
 
@@ -363,9 +461,10 @@ const struct mc_op mc_op_einsum_12 = {
     .shape = einsum_shape,
     .prepare = einsum_prepare,
     .release = einsum_release,
+    .grad_inputs = UINT32_MAX,
+    .keep = MC_KEEP_IN,
     .forward = einsum_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = einsum_backward,
     .coupling = mc_coupling_freeze_all,
     .cost = einsum_cost,
 };

@@ -109,6 +109,7 @@ const struct mc_op mc_op_expand_8 = {
     .shape = expand_shape,
     .forward = expand_forward,
     .backward = expand_backward,
+    .others = "a shape",
     .coupling = expand_coupling,
     .resize = expand_resize,
     .cost = mc_cost_free,

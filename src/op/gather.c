@@ -84,14 +84,6 @@ static int gather_forward(struct mc_step *step, struct mc_error *err)
     return 0;
 }
 
-static void add_run(void *to, int64_t to_at, const void *from, int64_t from_at, int64_t n, enum mc_dtype dtype)
-{
-    if (dtype == MC_DOUBLE)
-        for (int64_t i = 0; i < n; i++) ((double *)to)[to_at + i] += ((const double *)from)[from_at + i];
-    else
-        for (int64_t i = 0; i < n; i++) ((float *)to)[to_at + i] += ((const float *)from)[from_at + i];
-}
-
 /* An index that is named several times gets the sum, in the order of the naming. */
 static int gather_backward(struct mc_step *step, struct mc_error *err)
 {
@@ -105,8 +97,7 @@ static int gather_backward(struct mc_step *step, struct mc_error *err)
     for (int64_t o = 0; o < r.outer; o++)
         for (int64_t j = 0; j < r.n; j++) {
             const int64_t i = index_at(step->in[1], j, r.extent);
-            add_run(grad->data, (o * r.extent + i) * r.run, step->grad_out[0]->data, (o * r.n + j) * r.run, r.run,
-                    grad->dtype);
+            mc_add_run(grad, (o * r.extent + i) * r.run, step->grad_out[0], (o * r.n + j) * r.run, r.run);
         }
     return 0;
 }
@@ -207,6 +198,7 @@ const struct mc_op mc_op_gather_1 = {
     .shape = gather_shape,
     .forward = gather_forward,
     .backward = gather_backward,
+    .others = "indices",
     .coupling = gather_coupling,
     .resize = gather_resize,
     .cost = mc_cost_free,

@@ -118,6 +118,8 @@ struct job {
     const struct mc_tensor *in[BETA + 1];
     struct mc_tensor *y, *present; /* present: NULL if nobody asked */
     double *room;                  /* for each state: S, and a row of d_v */
+    double *kept;                  /* training: S before each token; [B, kv, T, d_k, d_v] */
+    const struct mc_step *step;
 };
 
 /* One token: what S remembers of it. */
@@ -167,6 +169,7 @@ static void walk_range(void *context, int64_t begin, int64_t end)
         const int64_t sample = at / e->kv, head = at % e->kv;
         for (int64_t i = 0; i < size; i++) S[i] = job->in[PAST] ? mc_tensor_get_f64(job->in[PAST], at * size + i) : 0;
         for (int64_t t = 0; t < e->T; t++) {
+            if (job->kept) memcpy(job->kept + (at * e->T + t) * size, S, (size_t)size * sizeof *S);
             learn(job, S, row, sample * e->T + t, head);
             for (int64_t k = 0; k < share; k++) recall(job, S, row, sample * e->T + t, head * share + k);
         }
@@ -174,11 +177,109 @@ static void walk_range(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* --- going back --- */
+
+static void add(struct mc_tensor *t, int64_t at, double v)
+{
+    if (t) mc_tensor_set_f64(t, at, mc_tensor_get_f64(t, at) + v);
+}
+
+/* y = scale S^T q of all heads of queries that share the state. */
+static void recall_back(const struct job *job, const double *S, double *dS, int64_t token, int64_t head)
+{
+    const struct extents *e = &job->e;
+    const struct mc_tensor *dy = job->step->grad_out[0];
+    const int64_t share = e->heads / e->kv;
+    for (int64_t k = 0; k < share && dy; k++) {
+        const int64_t at = token * e->heads + head * share + k;
+        for (int64_t i = 0; i < e->d_k; i++) {
+            const double q = mc_tensor_get_f64(job->in[Q], at * e->d_k + i);
+            double sum = 0;
+            for (int64_t j = 0; j < e->d_v; j++) {
+                const double g = job->scale * mc_tensor_get_f64(dy, at * e->d_v + j);
+                sum += g * S[i * e->d_v + j];
+                dS[i * e->d_v + j] += g * q;
+            }
+            add(job->step->grad_in[Q], at * e->d_k + i, sum);
+        }
+    }
+}
+
+static double decay_of(const struct job *job, int64_t token, int64_t head, int64_t i)
+{
+    const struct extents *e = &job->e;
+    const int64_t at = token * e->kv + head;
+    return e->gated ? exp(mc_tensor_get_f64(job->in[DECAY], e->decay_each ? at * e->d_k + i : at)) : 1;
+}
+
+/* S' = decay S;  u = v - S'^T k, or v;  fresh = beta u;  new S = S' + k fresh^T. `old` is S, `faded` S'; dS is by the
+ * new S and becomes that by the old one; u and du are rows. */
+static void learn_back(const struct job *job, const double *old, double *faded, double *dS, double *u, double *du,
+                       int64_t token, int64_t head)
+{
+    const struct extents *e = &job->e;
+    const int64_t at = token * e->kv + head, gate = e->beta_each ? at : token;
+    const double beta = e->delta ? mc_tensor_get_f64(job->in[BETA], gate) : 1;
+    double by_beta = 0;
+    for (int64_t i = 0; i < e->d_k * e->d_v; i++) faded[i] = decay_of(job, token, head, i / e->d_v) * old[i];
+    for (int64_t j = 0; j < e->d_v; j++) {
+        u[j] = mc_tensor_get_f64(job->in[V], at * e->d_v + j);
+        du[j] = 0;
+        for (int64_t i = 0; i < e->d_k; i++) {
+            const double k = mc_tensor_get_f64(job->in[K], at * e->d_k + i);
+            if (e->delta) u[j] -= k * faded[i * e->d_v + j];
+            du[j] += k * dS[i * e->d_v + j];
+        }
+        by_beta += du[j] * u[j];
+        du[j] *= beta;
+        add(job->step->grad_in[V], at * e->d_v + j, du[j]);
+    }
+    if (e->delta) add(job->step->grad_in[BETA], gate, by_beta);
+    for (int64_t i = 0; i < e->d_k; i++) {
+        const double k = mc_tensor_get_f64(job->in[K], at * e->d_k + i), keep = decay_of(job, token, head, i);
+        double by_k = 0, by_decay = 0;
+        for (int64_t j = 0; j < e->d_v; j++) {
+            const int64_t ij = i * e->d_v + j;
+            by_k += dS[ij] * beta * u[j] - (e->delta ? faded[ij] * du[j] : 0);
+            if (e->delta) dS[ij] -= k * du[j];
+            by_decay += dS[ij] * faded[ij];
+            dS[ij] *= keep;
+        }
+        add(job->step->grad_in[K], at * e->d_k + i, by_k);
+        if (e->gated) add(job->step->grad_in[DECAY], e->decay_each ? at * e->d_k + i : at, by_decay);
+    }
+}
+
+/* One sample to a thread: its heads may share a gate. */
+static void walk_samples_back(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const struct extents *e = &job->e;
+    const int64_t size = e->d_k * e->d_v;
+    const struct mc_tensor *d_present = job->step->grad_out[1];
+    for (int64_t at = begin * e->kv; at < end * e->kv; at++) {
+        double *const dS = job->room + at / e->kv * (3 * size + 2 * e->d_v), *const S = dS + size,
+                      *const faded = S + size;
+        double *const u = faded + size, *const du = u + e->d_v;
+        const int64_t sample = at / e->kv, head = at % e->kv;
+        for (int64_t i = 0; i < size; i++) dS[i] = d_present ? mc_tensor_get_f64(d_present, at * size + i) : 0;
+        for (int64_t t = e->T - 1; t >= 0; t--) {
+            const double *old = job->kept + (at * e->T + t) * size;
+            memcpy(S, old, (size_t)size * sizeof *S);
+            learn(job, S, u, sample * e->T + t, head);
+            recall_back(job, S, dS, sample * e->T + t, head);
+            learn_back(job, old, faded, dS, u, du, sample * e->T + t, head);
+        }
+        for (int64_t i = 0; i < size; i++) add(job->step->grad_in[PAST], at * size + i, dS[i]);
+    }
+}
+
 static int job_init(struct job *job, const struct mc_step *step, struct mc_error *err)
 {
     struct mc_fact facts[BETA + 1];
     const struct mc_fact *in[BETA + 1];
-    *job = (struct job){.y = step->out[0], .present = step->out[1], .room = step->workspace};
+    *job = (struct job){
+        .y = step->out[0], .present = step->out[1], .room = step->workspace, .kept = step->saved, .step = step};
     mc_facts_of_inputs(step, facts, in);
     for (int i = Q; i <= BETA; i++) job->in[i] = step->in[i];
     const int rc = read_facts(step->node, in, &job->e, err);
@@ -191,9 +292,12 @@ static int linear_attention_prepare(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     const int rc = job_init(&job, step, err);
-    if (rc == MC_OK)
-        step->workspace_bytes = (size_t)(job.e.B * job.e.kv * (job.e.d_k + 1) * job.e.d_v + 1) * sizeof(double);
-    return rc;
+    if (rc < 0) return rc;
+    const struct extents *e = &job.e;
+    const int64_t size = e->d_k * e->d_v, n = e->B * e->kv * (size + e->d_v), back = e->B * (3 * size + 2 * e->d_v);
+    step->workspace_bytes = (size_t)((step->training && back > n ? back : n) + 1) * sizeof(double);
+    if (step->training) step->saved_bytes = (size_t)(e->B * e->kv * e->T * size + 1) * sizeof(double);
+    return MC_OK;
 }
 
 static int linear_attention_forward(struct mc_step *step, struct mc_error *err)
@@ -201,6 +305,16 @@ static int linear_attention_forward(struct mc_step *step, struct mc_error *err)
     struct job job;
     const int rc = job_init(&job, step, err);
     if (rc == MC_OK) mc_parallel(job.e.B * job.e.kv, 1, walk_range, &job);
+    return rc;
+}
+
+static int linear_attention_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct job job;
+    const int rc = job_init(&job, step, err);
+    for (int i = Q; i <= BETA; i++)
+        if (step->grad_in[i]) mc_zero(step->grad_in[i]);
+    if (rc == MC_OK) mc_parallel(job.e.B, 1, walk_samples_back, &job);
     return rc;
 }
 
@@ -225,9 +339,10 @@ const struct mc_op mc_op_linear_attention_27 = {
     .widens = true,
     .shape = linear_attention_shape,
     .prepare = linear_attention_prepare,
+    .grad_inputs = (1u << (BETA + 1)) - 1,
+    .keep = MC_KEEP_IN,
     .forward = linear_attention_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = linear_attention_backward,
     .coupling = mc_coupling_freeze_all,
     .cost = linear_attention_cost,
 };

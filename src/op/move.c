@@ -65,6 +65,14 @@ void mc_zero(struct mc_tensor *tensor)
     if (bytes) memset(tensor->data, 0, bytes);
 }
 
+void mc_add_run(struct mc_tensor *to, int64_t at, const struct mc_tensor *from, int64_t i, int64_t n)
+{
+    if (to->dtype == MC_DOUBLE)
+        for (int64_t k = 0; k < n; k++) ((double *)to->data)[at + k] += ((const double *)from->data)[i + k];
+    else
+        for (int64_t k = 0; k < n; k++) ((float *)to->data)[at + k] += ((const float *)from->data)[i + k];
+}
+
 void mc_broadcast_strides(const struct mc_shape *small, const struct mc_shape *large, int64_t *strides)
 {
     const int missing = large->rank - small->rank;

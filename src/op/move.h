@@ -30,6 +30,8 @@ int mc_view_backward(struct mc_step *step, struct mc_error *err);
 
 /* Set every element to 0. */
 void mc_zero(struct mc_tensor *tensor);
+/* to[at + k] += from[i + k] for n elements, float32 or float64 both. */
+void mc_add_run(struct mc_tensor *to, int64_t at, const struct mc_tensor *from, int64_t i, int64_t n);
 
 /* --- broadcasting --- */
 

@@ -311,7 +311,8 @@ static int pad_coupling(struct mc_coupling *c, const struct mc_node *node, struc
     {                                                                                                                  \
         .domain = "", .type = "Pad", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,          \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = pad_shape, .prepare = pad_prepare, .forward = pad_forward,    \
-        .backward = pad_backward, .coupling = pad_coupling, .resize = NULL, .cost = mc_cost_free,                      \
+        .backward = pad_backward, .others = "pads, axes and a number that is a setting", .coupling = pad_coupling,     \
+        .resize = NULL, .cost = mc_cost_free,                                                                          \
     }
 
 const struct mc_op mc_op_pad_2 = PAD(2, 1, 1);

@@ -293,12 +293,12 @@ static enum mc_order quantize_order(const struct mc_step *step)
 
 /* ONNX Runtime's are the same, with 4 and 16 bits before the standard had them. */
 QUANTIZE_OP(dequantize_linear_10, "", 10, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here yet")
-QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative here yet")
+            "quantized numbers have no derivative here")
+QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative")
 QUANTIZE_OP(microsoft_dequantize_linear_1, "com.microsoft", 1, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here yet")
+            "quantized numbers have no derivative here")
 QUANTIZE_OP(microsoft_quantize_linear_1, "com.microsoft", 1, quantize_linear, "QuantizeLinear",
-            "rounding has no derivative here yet")
+            "rounding has no derivative")
 
 /* --- DynamicQuantizeLinear: to uint8, by the range that the data have --- */
 
@@ -352,7 +352,7 @@ const struct mc_op mc_op_dynamic_quantize_linear_11 = {
     .shape = dynamic_quantize_linear_shape,
     .forward = dynamic_quantize_linear_forward,
     .backward = NULL,
-    .no_backward = "rounding has no derivative here yet",
+    .no_backward = "rounding has no derivative",
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_elementwise,
 };

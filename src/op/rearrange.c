@@ -108,16 +108,15 @@ static int center_shape(const struct mc_node *node, const struct mc_fact *const 
     return MC_OK;
 }
 
-/* Of an odd number of elements too many or too few the end gets one more. */
-static int center_forward(struct mc_step *step, struct mc_error *err)
+/* The box that both have, from the first element of it in either. Of an odd number of elements too many or too few the
+ * end gets one more. */
+static void center(const struct mc_tensor *x, struct mc_tensor *y)
 {
-    const struct mc_tensor *x = step->in[0];
-    struct mc_tensor *y = step->out[0];
     const size_t size = mc_element_size(x->dtype);
     struct mc_box box = {.rank = x->shape.rank};
     int64_t from[MC_MAX_RANK], to[MC_MAX_RANK], first_from = 0, first_to = 0;
     mc_zero(y);
-    if (mc_tensor_count(y) == 0 || mc_tensor_count(x) == 0) return MC_OK;
+    if (mc_tensor_count(y) == 0 || mc_tensor_count(x) == 0) return;
     mc_strides(&x->shape, from);
     mc_strides(&y->shape, to);
     for (int k = 0; k < box.rank; k++) {
@@ -130,6 +129,18 @@ static int center_forward(struct mc_step *step, struct mc_error *err)
     }
     mc_copy_box((char *)y->data + (size_t)first_to * size, (const char *)x->data + (size_t)first_from * size, &box,
                 size);
+}
+
+static int center_forward(struct mc_step *step, struct mc_error *err)
+{
+    center(step->in[0], step->out[0]);
+    return MC_OK;
+}
+
+/* What was cut off gets nothing back. */
+static int center_backward(struct mc_step *step, struct mc_error *err)
+{
+    center(step->grad_out[0], step->grad_in[0]);
     return MC_OK;
 }
 
@@ -140,10 +151,11 @@ const struct mc_op mc_op_center_crop_pad_18 = {
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,
+    .grad_inputs = 1,
     .shape = center_shape,
     .forward = center_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = center_backward,
+    .others = "a shape",
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
 };

@@ -14,6 +14,7 @@
 #include "kernel/copy.h"
 #include "kernel/fold.h"
 #include "op/elementwise.h"
+#include "op/move.h"
 
 static bool axes_are_input(const struct mc_node *node)
 {
@@ -232,6 +233,81 @@ static int reduce_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* Beside each result: of a product, how many of its factors are 0 and the product of the others; of an extreme, how
+ * many elements are it. */
+static void count_beside(const struct mc_step *step, enum mc_fold fold, struct mc_walk *walk, double *zeros,
+                         double *beside)
+{
+    const struct mc_tensor *x = step->in[0], *y = step->out[0];
+    const bool product = fold == MC_FOLD_PROD;
+    for (int64_t i = 0; i < mc_tensor_count(y); i++) {
+        zeros[i] = 0;
+        beside[i] = product;
+    }
+    for (int64_t i = 0; i < mc_tensor_count(x); i++, mc_walk_next(walk)) {
+        const int64_t at = walk->offset[0];
+        const double v = mc_tensor_get_f64(x, i);
+        if (!product)
+            beside[at] += v == mc_tensor_get_f64(y, at);
+        else if (v == 0)
+            zeros[at]++;
+        else
+            beside[at] *= v;
+    }
+}
+
+/* dy / dx of one element, whose result is y. Ties share, as in PyTorch's amax. */
+static double slope(const struct kind *kind, double x, double y, double zeros, double beside)
+{
+    switch (kind->finish) {
+    case ROOT:
+        return y > 0 ? x / y : 0;
+    case LOGARITHM:
+        return exp(-y);
+    case LOG_SUM_EXP:
+        return exp(x - y);
+    case MEAN:
+    case AS_IT_IS:
+        break;
+    }
+    switch (kind->fold) {
+    case MC_FOLD_SUM_ABS:
+        return (x > 0) - (x < 0);
+    case MC_FOLD_SUM_SQUARE:
+        return 2 * x;
+    case MC_FOLD_PROD:
+        return zeros == 0 ? beside / x : zeros == 1 && x == 0 ? beside : 0;
+    default:
+        return x == y ? 1 / beside : 0;
+    }
+}
+
+static void walk_results(const struct mc_step *step, struct mc_walk *walk)
+{
+    struct mc_tensor shown = {.dtype = step->out[0]->dtype, .shape = *(const struct mc_shape *)step->state};
+    mc_walk_start(walk, &step->in[0]->shape, 1, (struct mc_tensor *const[]){&shown});
+}
+
+static int fold_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct kind *kind = kind_of(step->node);
+    const struct mc_tensor *x = step->in[0], *y = step->out[0], *dy = step->grad_out[0];
+    double *const zeros = step->workspace, *const beside = zeros + mc_tensor_count(y);
+    const bool counts = kind->fold == MC_FOLD_PROD || kind->fold == MC_FOLD_MAX || kind->fold == MC_FOLD_MIN;
+    struct mc_walk walk;
+    if (mc_tensor_count(x) == 0) return MC_OK;
+    walk_results(step, &walk);
+    if (counts) count_beside(step, kind->fold, &walk, zeros, beside);
+    walk_results(step, &walk);
+    for (int64_t i = 0; i < mc_tensor_count(x); i++, mc_walk_next(&walk)) {
+        const int64_t at = walk.offset[0];
+        const double by = slope(kind, mc_tensor_get_f64(x, i), mc_tensor_get_f64(y, at), counts ? zeros[at] : 0,
+                                counts ? beside[at] : 0);
+        mc_tensor_set_f64(step->grad_in[0], i, by * mc_tensor_get_f64(dy, at));
+    }
+    return MC_OK;
+}
+
 /* An axis that is summed away would take the constant that a removed channel leaves with it, and a mean would be over
  * fewer elements: such axes stay whole. The others pass, moved up where the summed ones are dropped. */
 static int reduce_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
@@ -276,6 +352,7 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
         .release = reduce_release,                                                                                     \
         .forward = reduce_forward,                                                                                     \
         .backward = reduce_backward,                                                                                   \
+        .others = "axes",                                                                                              \
         .coupling = reduce_coupling,                                                                                   \
         .cost = reduce_cost,                                                                                           \
     };
@@ -293,13 +370,15 @@ REDUCE_OP(reduce_sum, "ReduceSum", 13, 2, OTHER)
         .min_inputs = 1,                                                                                               \
         .max_inputs = inputs,                                                                                          \
         .n_outputs = 1,                                                                                                \
+        .grad_inputs = 1,                                                                                              \
+        .keep = MC_KEEP_IN | MC_KEEP_OUT,                                                                              \
         .widens = true,                                                                                                \
         .shape = reduce_shape,                                                                                         \
         .prepare = fold_prepare,                                                                                       \
         .release = reduce_release,                                                                                     \
         .forward = fold_forward,                                                                                       \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = fold_backward,                                                                                     \
+        .others = "axes",                                                                                              \
         .coupling = reduce_coupling,                                                                                   \
         .cost = reduce_cost,                                                                                           \
     };

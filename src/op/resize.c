@@ -390,17 +390,21 @@ static void pick(void *context, int64_t begin, int64_t end)
                (const char *)job->from + (size_t)(line / t->out * t->in + t->index[line % t->out]) * run, run);
 }
 
-/* What lies outside of the input along any axis is the value that is given for it. */
+/* Does this output lie outside of the input along any axis? */
+static bool is_outside(const struct plan *plan, const struct mc_walk *walk)
+{
+    for (int k = 0; k < plan->n; k++)
+        if (plan->taps[k].outside && plan->taps[k].outside[walk->index[plan->taps[k].axis]]) return true;
+    return false;
+}
+
+/* What does is the value that is given for it. */
 static void fill_outside(const struct plan *plan, struct mc_tensor *y)
 {
     struct mc_walk walk;
     mc_walk_start(&walk, &y->shape, 0, NULL);
-    for (int64_t i = 0; i < mc_tensor_count(y); i++, mc_walk_next(&walk)) {
-        bool outside = false;
-        for (int k = 0; k < plan->n; k++)
-            outside |= plan->taps[k].outside && plan->taps[k].outside[walk.index[plan->taps[k].axis]];
-        if (outside) mc_tensor_set_f64(y, i, plan->spec.outside);
-    }
+    for (int64_t i = 0; i < mc_tensor_count(y); i++, mc_walk_next(&walk))
+        if (is_outside(plan, &walk)) mc_tensor_set_f64(y, i, plan->spec.outside);
 }
 
 static int resize_forward(struct mc_step *step, struct mc_error *err)
@@ -439,6 +443,68 @@ static int resize_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* Each input gets what the outputs took of it. */
+#define AXIS_BACK(name, type)                                                                                          \
+    static void name(void *context, int64_t begin, int64_t end)                                                        \
+    {                                                                                                                  \
+        const struct job *job = context;                                                                               \
+        const struct taps *t = job->taps;                                                                              \
+        for (int64_t outer = begin; outer < end; outer++) {                                                            \
+            const type *const from = (const type *)job->from + outer * t->out * job->inner;                            \
+            type *const to = (type *)job->to + outer * t->in * job->inner;                                             \
+            memset(to, 0, (size_t)(t->in * job->inner) * sizeof *to);                                                  \
+            for (int64_t k = 0; k < t->out * t->n; k++) {                                                              \
+                const type w = (type)t->weight[k];                                                                     \
+                const type *const row = from + k / t->n * job->inner;                                                  \
+                type *const sum = to + t->index[k] * job->inner;                                                       \
+                for (int64_t i = 0; i < job->inner && w != 0; i++) sum[i] += w * row[i];                               \
+            }                                                                                                          \
+        }                                                                                                              \
+    }
+
+AXIS_BACK(mix_back_f32, float)
+AXIS_BACK(mix_back_f64, double)
+
+/* A copy of dy without what a given value stood for. */
+static void drop_outside(const struct plan *plan, const struct mc_tensor *dy, void *to)
+{
+    struct mc_tensor copy = *dy;
+    struct mc_walk walk;
+    copy.data = to;
+    memcpy(to, dy->data, mc_tensor_bytes(dy));
+    mc_walk_start(&walk, &dy->shape, 0, NULL);
+    for (int64_t i = 0; i < mc_tensor_count(dy); i++, mc_walk_next(&walk))
+        if (is_outside(plan, &walk)) mc_tensor_set_f64(&copy, i, 0);
+}
+
+/* The axes, last to first. */
+static int resize_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct plan *plan = step->state;
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[0];
+    struct mc_shape shape = dy->shape;
+    char *const rooms[2] = {step->workspace, (char *)step->workspace + step->workspace_bytes / 2 / 64 * 64};
+    struct job job = {.from = dy->data};
+    if (mc_tensor_count(dx) == 0 || mc_tensor_count(dy) == 0) {
+        mc_zero(dx);
+        return MC_OK;
+    }
+    if (plan->spec.coordinates == CROP) job.from = rooms[1];
+    if (plan->spec.coordinates == CROP) drop_outside(plan, dy, rooms[1]);
+    for (int k = plan->n - 1, room = 0; k >= 0; k--, room = !room) {
+        const struct taps *t = job.taps = &plan->taps[k];
+        job.inner = mc_shape_span(&shape, t->axis + 1, shape.rank);
+        job.to = k == 0 ? dx->data : rooms[room];
+        mc_parallel(mc_shape_span(&shape, 0, t->axis), mc_parallel_grain(job.inner * t->out * 2 * t->n),
+                    dx->dtype == MC_FLOAT ? mix_back_f32 : mix_back_f64, &job);
+        shape.dim[t->axis] = t->in;
+        job.from = job.to;
+    }
+    if (plan->n == 0) memcpy(dx->data, job.from, mc_tensor_bytes(dx));
+    return MC_OK;
+}
+
 static int resize_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
@@ -472,9 +538,10 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
         .shape = resize_shape,                                                                                         \
         .prepare = resize_prepare,                                                                                     \
         .release = resize_release,                                                                                     \
+        .grad_inputs = 1,                                                                                              \
         .forward = resize_forward,                                                                                     \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = resize_backward,                                                                                   \
+        .others = "regions, scales and sizes",                                                                         \
         .coupling = resize_coupling,                                                                                   \
         .resize = resize_mend,                                                                                         \
         .cost = mc_cost_elementwise,                                                                                   \

@@ -36,9 +36,10 @@ static int roi_shape(const struct mc_node *node, const struct mc_fact *const *in
 }
 
 struct job {
-    const struct mc_tensor *x, *rois;
+    const struct mc_tensor *x, *rois, *dy;
     const int64_t *samples;
-    struct mc_tensor *y;
+    struct mc_tensor *y, *dx;
+    struct mc_shape out;
     bool max, half; /* half: pixels have their centre in the middle */
     int64_t ratio;
     double scale;
@@ -61,72 +62,142 @@ struct region {
     int64_t grid_h, grid_w;
 };
 
-static double bin(const struct job *job, const struct region *r, int64_t plane, int64_t i, int64_t j)
+/* The four pixels around sample (a, b) of bin (i, j) of a plane, and their weights; false outside of the picture. */
+struct corners {
+    int64_t at[4];
+    double weight[4];
+};
+
+static bool find_corners(const struct job *job, const struct region *r, int64_t plane, int64_t bin, int64_t sample,
+                         struct corners *c)
 {
-    const int64_t H = job->x->shape.dim[2], W = job->x->shape.dim[3];
+    const int64_t H = job->x->shape.dim[2], W = job->x->shape.dim[3], w = job->out.dim[3];
+    const double down = ((double)(sample / r->grid_w) + 0.5) / (double)r->grid_h + (double)(bin / w);
+    const double right_of = ((double)(sample % r->grid_w) + 0.5) / (double)r->grid_w + (double)(bin % w);
+    int64_t top, bottom, left, right;
+    double v, u;
+    if (!between(r->y + down * r->bin_h, H, &top, &bottom, &v) ||
+        !between(r->x + right_of * r->bin_w, W, &left, &right, &u))
+        return false;
+    const int64_t at = plane * H * W;
+    *c = (struct corners){{at + top * W + left, at + top * W + right, at + bottom * W + left, at + bottom * W + right},
+                          {(1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u}};
+    return true;
+}
+
+static double bin(const struct job *job, const struct region *r, int64_t plane, int64_t bin)
+{
     double sum = 0, most = 0;
-    bool any = false;
-    for (int64_t a = 0; a < r->grid_h; a++)
-        for (int64_t b = 0; b < r->grid_w; b++) {
-            int64_t top, bottom, left, right;
-            double v = 0, u = 0, term[4] = {0};
-            if (between(r->y + ((double)i + ((double)a + 0.5) / (double)r->grid_h) * r->bin_h, H, &top, &bottom, &v) &&
-                between(r->x + ((double)j + ((double)b + 0.5) / (double)r->grid_w) * r->bin_w, W, &left, &right, &u)) {
-                const int64_t at = plane * H * W;
-                term[0] = (1 - v) * (1 - u) * mc_tensor_get_f64(job->x, at + top * W + left);
-                term[1] = (1 - v) * u * mc_tensor_get_f64(job->x, at + top * W + right);
-                term[2] = v * (1 - u) * mc_tensor_get_f64(job->x, at + bottom * W + left);
-                term[3] = v * u * mc_tensor_get_f64(job->x, at + bottom * W + right);
+    const int64_t n = r->grid_h * r->grid_w;
+    for (int64_t i = 0; i < n; i++) {
+        struct corners c;
+        double largest = 0;
+        if (find_corners(job, r, plane, bin, i, &c)) {
+            largest = -INFINITY;
+            for (int k = 0; k < 4; k++) {
+                const double term = c.weight[k] * mc_tensor_get_f64(job->x, c.at[k]);
+                sum += term;
+                largest = fmax(largest, term);
             }
-            const double largest = fmax(fmax(term[0], term[1]), fmax(term[2], term[3]));
-            sum += term[0] + term[1] + term[2] + term[3];
-            most = any ? fmax(most, largest) : largest;
-            any = true;
         }
-    const double n = (double)(r->grid_h * r->grid_w);
-    return job->max ? most : sum / (n > 0 ? n : 1);
+        most = i ? fmax(most, largest) : largest;
+    }
+    return job->max ? most : sum / (n > 0 ? (double)n : 1);
+}
+
+static void add(struct mc_tensor *t, int64_t at, double v)
+{
+    mc_tensor_set_f64(t, at, mc_tensor_get_f64(t, at) + v);
+}
+
+/* The gradient g of a bin: to all that it is the mean of, or to the pixel that was the largest. */
+static void bin_back(const struct job *job, const struct region *r, int64_t plane, int64_t bin, double g)
+{
+    const int64_t n = r->grid_h * r->grid_w;
+    int64_t winner = -1;
+    double most = 0, factor = 0;
+    for (int64_t i = 0; i < n; i++) {
+        struct corners c;
+        const bool inside = find_corners(job, r, plane, bin, i, &c);
+        if (!inside && job->max && (i == 0 || most < 0)) {
+            most = 0;
+            winner = -1;
+        }
+        for (int k = 0; k < 4 && inside; k++) {
+            const double term = c.weight[k] * mc_tensor_get_f64(job->x, c.at[k]);
+            if (!job->max) add(job->dx, c.at[k], g * c.weight[k] / (double)n);
+            if ((i > 0 || k > 0) && term <= most) continue;
+            most = term;
+            winner = c.at[k];
+            factor = c.weight[k];
+        }
+    }
+    if (job->max && winner >= 0) add(job->dx, winner, g * factor);
+}
+
+static struct region region_of(const struct job *job, int64_t k)
+{
+    const int64_t h = job->out.dim[2], w = job->out.dim[3];
+    double edge[4];
+    for (int i = 0; i < 4; i++) edge[i] = mc_tensor_get_f64(job->rois, 4 * k + i) * job->scale - (job->half ? 0.5 : 0);
+    double height = edge[3] - edge[1], width = edge[2] - edge[0];
+    if (!job->half) {
+        height = fmax(height, 1);
+        width = fmax(width, 1);
+    }
+    return (struct region){
+        .y = edge[1],
+        .x = edge[0],
+        .bin_h = height / (double)h,
+        .bin_w = width / (double)w,
+        .grid_h = job->ratio > 0 ? job->ratio : (int64_t)ceil(fmax(height, 0) / (double)h),
+        .grid_w = job->ratio > 0 ? job->ratio : (int64_t)ceil(fmax(width, 0) / (double)w),
+    };
 }
 
 static void regions(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
-    const struct mc_shape *y = &job->y->shape;
-    const int64_t C = y->dim[1], h = y->dim[2], w = y->dim[3];
+    const int64_t C = job->out.dim[1], bins = job->out.dim[2] * job->out.dim[3];
     for (int64_t k = begin; k < end; k++) {
-        double edge[4];
-        for (int i = 0; i < 4; i++)
-            edge[i] = mc_tensor_get_f64(job->rois, 4 * k + i) * job->scale - (job->half ? 0.5 : 0);
-        double height = edge[3] - edge[1], width = edge[2] - edge[0];
-        if (!job->half) {
-            height = fmax(height, 1);
-            width = fmax(width, 1);
-        }
-        const struct region r = {
-            .y = edge[1],
-            .x = edge[0],
-            .bin_h = height / (double)h,
-            .bin_w = width / (double)w,
-            .grid_h = job->ratio > 0 ? job->ratio : (int64_t)ceil(fmax(height, 0) / (double)h),
-            .grid_w = job->ratio > 0 ? job->ratio : (int64_t)ceil(fmax(width, 0) / (double)w),
-        };
-        for (int64_t c = 0; c < C; c++)
-            for (int64_t i = 0; i < h * w; i++)
-                mc_tensor_set_f64(job->y, (k * C + c) * h * w + i, bin(job, &r, job->samples[k] * C + c, i / w, i % w));
+        const struct region r = region_of(job, k);
+        for (int64_t i = 0; i < C * bins; i++)
+            mc_tensor_set_f64(job->y, k * C * bins + i, bin(job, &r, job->samples[k] * C + i / bins, i % bins));
     }
+}
+
+/* Regions overlap: one channel to a thread. */
+static void channels_back(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const int64_t C = job->out.dim[1], bins = job->out.dim[2] * job->out.dim[3];
+    for (int64_t k = 0; k < job->out.dim[0]; k++) {
+        const struct region r = region_of(job, k);
+        for (int64_t c = begin; c < end; c++)
+            for (int64_t i = 0; i < bins; i++)
+                bin_back(job, &r, job->samples[k] * C + c, i, mc_tensor_get_f64(job->dy, (k * C + c) * bins + i));
+    }
+}
+
+static struct job job_of(const struct mc_step *step)
+{
+    const struct mc_node *node = step->node;
+    return (struct job){.x = step->in[X],
+                        .rois = step->in[ROIS],
+                        .samples = step->in[BATCH]->data,
+                        .y = step->out[0],
+                        .out = step->out[0]->shape,
+                        .max = mc_node_string_is(node, "mode", "max", false),
+                        .half = node->op->since >= 16 &&
+                                mc_node_string_is(node, "coordinate_transformation_mode", "half_pixel", true),
+                        .ratio = mc_node_int(node, "sampling_ratio", 0),
+                        .scale = (double)mc_node_float(node, "spatial_scale", 1)};
 }
 
 static int roi_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_node *node = step->node;
-    const struct job job = {.x = step->in[X],
-                            .rois = step->in[ROIS],
-                            .samples = step->in[BATCH]->data,
-                            .y = step->out[0],
-                            .max = mc_node_string_is(node, "mode", "max", false),
-                            .half = node->op->since >= 16 &&
-                                    mc_node_string_is(node, "coordinate_transformation_mode", "half_pixel", true),
-                            .ratio = mc_node_int(node, "sampling_ratio", 0),
-                            .scale = (double)mc_node_float(node, "spatial_scale", 1)};
+    const struct job job = job_of(step);
     const int64_t n = step->in[ROIS]->shape.dim[0], reach = 1 << 20;
     if (job.ratio > reach) return mc_error_set(err, MC_ERR_INPUT, "attribute 'sampling_ratio': %" PRId64, job.ratio);
     for (int64_t k = 0; k < n; k++) {
@@ -146,6 +217,17 @@ static int roi_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* By x; what moves a region is no parameter of anything. */
+static int roi_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct job job = job_of(step);
+    job.dy = step->grad_out[0];
+    job.dx = step->grad_in[X];
+    mc_zero(job.dx);
+    if (mc_tensor_count(job.x) > 0) mc_parallel(job.out.dim[1], 1, channels_back, &job);
+    return MC_OK;
+}
+
 #define ROI_ALIGN(version)                                                                                             \
     const struct mc_op mc_op_roi_align_##version = {                                                                   \
         .domain = "",                                                                                                  \
@@ -155,10 +237,12 @@ static int roi_forward(struct mc_step *step, struct mc_error *err)
         .max_inputs = 3,                                                                                               \
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
+        .grad_inputs = 1u << X,                                                                                        \
+        .keep = MC_KEEP_IN,                                                                                            \
         .shape = roi_shape,                                                                                            \
         .forward = roi_forward,                                                                                        \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = roi_backward,                                                                                      \
+        .others = "regions and their samples",                                                                         \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_free,                                                                                          \
     };

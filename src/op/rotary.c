@@ -142,6 +142,7 @@ const struct mc_op mc_op_rotary_embedding_23 = {
     .shape = rotary_shape,
     .forward = rotary_forward,
     .backward = rotary_backward,
+    .others = "tables of angles and positions",
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
 };
@@ -181,6 +182,7 @@ struct causal {
     struct mc_tensor *y, *present;
     int64_t C, L, k;
     bool silu;
+    const struct mc_step *step;
 };
 
 /* Element t of a plane with its past in front. */
@@ -190,15 +192,20 @@ static double seen(const struct causal *job, int64_t plane, int64_t t)
     return job->past ? mc_tensor_get_f64(job->past, plane * (job->k - 1) + t) : 0;
 }
 
+static double causal_sum(const struct causal *job, int64_t plane, int64_t c, int64_t t)
+{
+    double sum = job->b ? mc_tensor_get_f64(job->b, c) : 0;
+    for (int64_t i = 0; i < job->k; i++) sum += mc_tensor_get_f64(job->w, c * job->k + i) * seen(job, plane, t + i);
+    return sum;
+}
+
 static void causal_planes(void *context, int64_t begin, int64_t end)
 {
     const struct causal *job = context;
     for (int64_t plane = begin; plane < end; plane++) {
         const int64_t c = plane % job->C;
         for (int64_t t = 0; t < job->L; t++) {
-            double sum = job->b ? mc_tensor_get_f64(job->b, c) : 0;
-            for (int64_t i = 0; i < job->k; i++)
-                sum += mc_tensor_get_f64(job->w, c * job->k + i) * seen(job, plane, t + i);
+            const double sum = causal_sum(job, plane, c, t);
             mc_tensor_set_f64(job->y, plane * job->L + t, job->silu ? sum / (1 + exp(-sum)) : sum);
         }
         for (int64_t i = 0; i < job->k - 1 && job->present; i++)
@@ -206,19 +213,69 @@ static void causal_planes(void *context, int64_t begin, int64_t end)
     }
 }
 
+static struct causal causal_of(const struct mc_step *step)
+{
+    return (struct causal){.x = step->in[0],
+                           .w = step->in[1],
+                           .b = step->in[2],
+                           .past = step->in[3],
+                           .y = step->out[0],
+                           .present = step->out[1],
+                           .C = step->in[0]->shape.dim[1],
+                           .L = step->in[0]->shape.dim[2],
+                           .k = step->in[1]->shape.dim[2],
+                           .silu = !mc_node_string_is(step->node, "activation", "none", true),
+                           .step = step};
+}
+
 static int causal_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct causal job = {.x = step->in[0],
-                         .w = step->in[1],
-                         .b = step->in[2],
-                         .past = step->in[3],
-                         .y = step->out[0],
-                         .present = step->out[1],
-                         .C = step->in[0]->shape.dim[1],
-                         .L = step->in[0]->shape.dim[2],
-                         .k = step->in[1]->shape.dim[2],
-                         .silu = !mc_node_string_is(step->node, "activation", "none", true)};
+    struct causal job = causal_of(step);
     mc_parallel(step->in[0]->shape.dim[0] * job.C, mc_parallel_grain(job.L * job.k * 4), causal_planes, &job);
+    return MC_OK;
+}
+
+/* The gradient of element t of a plane with its past in front. */
+static void give_seen(const struct causal *job, int64_t plane, int64_t t, double g)
+{
+    const bool old = t < job->k - 1;
+    struct mc_tensor *to = job->step->grad_in[old ? 3 : 0];
+    const int64_t at = old ? plane * (job->k - 1) + t : plane * job->L + t - (job->k - 1);
+    if (to) mc_tensor_set_f64(to, at, mc_tensor_get_f64(to, at) + g);
+}
+
+/* One channel of all samples to a thread: they share its kernel. */
+static void causal_channels_back(void *context, int64_t begin, int64_t end)
+{
+    const struct causal *job = context;
+    const struct mc_tensor *dy = job->step->grad_out[0], *d_present = job->step->grad_out[1];
+    struct mc_tensor *dw = job->step->grad_in[1], *db = job->step->grad_in[2];
+    for (int64_t c = begin; c < end; c++)
+        for (int64_t plane = c; plane < job->x->shape.dim[0] * job->C; plane += job->C) {
+            for (int64_t t = 0; t < job->L && dy; t++) {
+                double g = mc_tensor_get_f64(dy, plane * job->L + t);
+                if (job->silu) {
+                    const double sum = causal_sum(job, plane, c, t), s = 1 / (1 + exp(-sum));
+                    g *= s * (1 + sum * (1 - s));
+                }
+                if (db) mc_tensor_set_f64(db, c, mc_tensor_get_f64(db, c) + g);
+                for (int64_t i = 0; i < job->k; i++) {
+                    const int64_t at = c * job->k + i;
+                    if (dw) mc_tensor_set_f64(dw, at, mc_tensor_get_f64(dw, at) + g * seen(job, plane, t + i));
+                    give_seen(job, plane, t + i, g * mc_tensor_get_f64(job->w, at));
+                }
+            }
+            for (int64_t i = 0; i < job->k - 1 && d_present; i++)
+                give_seen(job, plane, job->L + i, mc_tensor_get_f64(d_present, plane * (job->k - 1) + i));
+        }
+}
+
+static int causal_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct causal job = causal_of(step);
+    for (int i = 0; i < 4; i++)
+        if (step->grad_in[i]) mc_zero(step->grad_in[i]);
+    mc_parallel(job.C, mc_parallel_grain(step->in[0]->shape.dim[0] * job.L * job.k * 8), causal_channels_back, &job);
     return MC_OK;
 }
 
@@ -239,10 +296,11 @@ const struct mc_op mc_op_causal_conv_27 = {
     .max_inputs = 4,
     .n_outputs = 2,
     .widens = true,
+    .grad_inputs = 15,
+    .keep = MC_KEEP_IN,
     .shape = causal_shape,
     .forward = causal_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = causal_backward,
     .coupling = mc_coupling_freeze_all,
     .cost = causal_cost,
 };

@@ -22,8 +22,8 @@ struct sampler {
     enum padding padding;
     bool corners;
     int r;
-    const struct mc_tensor *x, *grid;
-    struct mc_tensor *y;
+    const struct mc_tensor *x, *grid, *dy;
+    struct mc_tensor *y, *dx, *d_grid;
     int64_t strides[SPATIAL]; /* within a plane of x */
 };
 
@@ -113,11 +113,11 @@ static int64_t index_of(const struct sampler *s, double i, int64_t extent)
     return clamp(reflect(i, low_edge(s), high_edge(s, extent)), extent);
 }
 
-/* Along an axis: up to four elements and their weights. */
+/* Along an axis: up to four elements, their weights, and how those change with the place. */
 struct taps {
     int n;
     int64_t index[4];
-    double weight[4];
+    double weight[4], slope[4];
 };
 
 static void find_taps(const struct sampler *s, double x, int64_t extent, struct taps *t)
@@ -128,10 +128,12 @@ static void find_taps(const struct sampler *s, double x, int64_t extent, struct 
         return;
     }
     if (s->mode == LINEAR)
-        *t = (struct taps){.n = 2, .weight = {1 - f, f}};
+        *t = (struct taps){.n = 2, .weight = {1 - f, f}, .slope = {-1, 1}};
     else
         *t = (struct taps){.n = 4,
-                           .weight = {mc_cubic(f + 1, a), mc_cubic(f, a), mc_cubic(1 - f, a), mc_cubic(2 - f, a)}};
+                           .weight = {mc_cubic(f + 1, a), mc_cubic(f, a), mc_cubic(1 - f, a), mc_cubic(2 - f, a)},
+                           .slope = {mc_cubic_slope(f + 1, a), mc_cubic_slope(f, a), -mc_cubic_slope(1 - f, a),
+                                     -mc_cubic_slope(2 - f, a)}};
     for (int i = 0; i < t->n; i++) t->index[i] = index_of(s, floor_x + i - (s->mode == CUBIC), extent);
 }
 
@@ -146,6 +148,19 @@ static double blend(const struct sampler *s, const struct taps *taps, int k, int
     return sum;
 }
 
+/* Of point p, along all axes; the grid names the last one first. */
+static int64_t coordinate(const struct sampler *s, int64_t p, int k)
+{
+    return p * s->r + s->r - 1 - k;
+}
+
+static void find_all_taps(const struct sampler *s, int64_t p, struct taps *taps)
+{
+    const struct mc_shape *x = &s->x->shape;
+    for (int k = 0; k < s->r; k++)
+        find_taps(s, place(s, mc_tensor_get_f64(s->grid, coordinate(s, p, k)), x->dim[2 + k]), x->dim[2 + k], &taps[k]);
+}
+
 static void sample_range(void *context, int64_t begin, int64_t end)
 {
     const struct sampler *s = context;
@@ -155,9 +170,7 @@ static void sample_range(void *context, int64_t begin, int64_t end)
     struct taps taps[SPATIAL];
     for (int64_t p = begin; p < end; p++) {
         const int64_t n = p / points;
-        for (int k = 0; k < s->r; k++) /* the grid names the last axis first */
-            find_taps(s, place(s, mc_tensor_get_f64(s->grid, p * s->r + s->r - 1 - k), x->dim[2 + k]), x->dim[2 + k],
-                      &taps[k]);
+        find_all_taps(s, p, taps);
         for (int64_t c = 0; c < C; c++)
             mc_tensor_set_f64(s->y, (n * C + c) * points + p % points, blend(s, taps, 0, (n * C + c) * plane));
     }
@@ -175,6 +188,90 @@ static int sample_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* How far the place goes when the coordinate does: not at all where it is held at a border, backwards where it is
+ * reflected an odd number of times. */
+static double place_slope(const struct sampler *s, double v, int64_t extent)
+{
+    const double low = low_edge(s), high = high_edge(s, extent), n = (double)extent, span = high - low;
+    const double factor = (s->corners ? n - 1 : n) / 2, x = s->corners ? (v + 1) / 2 * (n - 1) : ((v + 1) * n - 1) / 2;
+    if (s->mode == NEAREST) return 0;
+    if ((x >= low && x <= high) || s->mode == CUBIC || s->padding == ZEROS) {
+        if (s->padding != BORDER || s->mode == CUBIC || (x >= 0 && x <= n - 1)) return factor;
+        return 0;
+    }
+    if (s->padding == BORDER || span <= 0 || !isfinite(x)) return 0;
+    const bool mirrored = fmod(fabs(x - low), 2 * span) > span;
+    return (x < low) != mirrored ? -factor : factor;
+}
+
+/* One output's gradient g: to every element that it is made of, and to the place along every axis. */
+static void blend_back(const struct sampler *s, const struct taps *taps, int64_t start, double g, double *by_place)
+{
+    int64_t n = 1;
+    for (int k = 0; k < s->r; k++) n *= taps[k].n;
+    for (int64_t i = 0; i < n; i++) {
+        int chosen[SPATIAL];
+        int64_t at = start, left = i;
+        double weight = 1;
+        bool inside = true;
+        for (int k = 0; k < s->r; k++) {
+            chosen[k] = (int)(left % taps[k].n);
+            left /= taps[k].n;
+            inside &= taps[k].index[chosen[k]] >= 0;
+            at += taps[k].index[chosen[k]] * s->strides[k];
+            weight *= taps[k].weight[chosen[k]];
+        }
+        if (!inside) continue;
+        if (s->dx) mc_tensor_set_f64(s->dx, at, mc_tensor_get_f64(s->dx, at) + g * weight);
+        for (int k = 0; k < s->r && s->d_grid; k++) {
+            double slope = g * mc_tensor_get_f64(s->x, at) * taps[k].slope[chosen[k]];
+            for (int j = 0; j < s->r; j++) slope *= j == k ? 1 : taps[j].weight[chosen[j]];
+            by_place[k] += slope;
+        }
+    }
+}
+
+/* Points of one sample add to the same elements. */
+static void sample_range_back(void *context, int64_t begin, int64_t end)
+{
+    const struct sampler *s = context;
+    const struct mc_shape *x = &s->x->shape;
+    const int64_t points = mc_shape_span(&s->grid->shape, 1, s->r + 1), C = x->dim[1];
+    const int64_t plane = mc_shape_span(x, 2, x->rank);
+    struct taps taps[SPATIAL];
+    for (int64_t p = begin * points; p < end * points; p++) {
+        const int64_t n = p / points;
+        double by_place[SPATIAL] = {0};
+        find_all_taps(s, p, taps);
+        for (int64_t c = 0; c < C; c++)
+            blend_back(s, taps, (n * C + c) * plane, mc_tensor_get_f64(s->dy, (n * C + c) * points + p % points),
+                       by_place);
+        for (int k = 0; k < s->r && s->d_grid; k++) {
+            const int64_t at = coordinate(s, p, k);
+            mc_tensor_set_f64(s->d_grid, at,
+                              by_place[k] * place_slope(s, mc_tensor_get_f64(s->grid, at), x->dim[2 + k]));
+        }
+    }
+}
+
+static int sample_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct sampler s = {.r = step->in[0]->shape.rank - 2,
+                        .x = step->in[0],
+                        .grid = step->in[1],
+                        .dy = step->grad_out[0],
+                        .dx = step->grad_in[0],
+                        .d_grid = step->grad_in[1]};
+    int64_t strides[MC_MAX_RANK];
+    const int rc = read_modes(step->node, &s, err);
+    if (rc < 0) return rc;
+    if (s.dx) mc_zero(s.dx);
+    mc_strides(&s.x->shape, strides);
+    for (int k = 0; k < s.r; k++) s.strides[k] = strides[2 + k];
+    mc_parallel(s.x->shape.dim[0], mc_parallel_grain(128 * mc_tensor_count(s.dy)), sample_range_back, &s);
+    return MC_OK;
+}
+
 const struct mc_op mc_op_grid_sample_16 = {
     .domain = "",
     .type = "GridSample",
@@ -183,10 +280,11 @@ const struct mc_op mc_op_grid_sample_16 = {
     .max_inputs = 2,
     .n_outputs = 1,
     .widens = true,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
     .shape = sample_shape,
     .forward = sample_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = sample_backward,
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
 };
@@ -218,29 +316,56 @@ static int affine_shape(const struct mc_node *node, const struct mc_fact *const 
     return MC_OK;
 }
 
+/* Where point p of the grid [N, extents…, r] lies, and a 1 behind. */
+static void grid_place(const struct mc_step *step, const struct mc_shape *grid, int64_t p, double place[4])
+{
+    const int r = grid->rank - 2;
+    const bool corners = mc_node_int(step->node, "align_corners", 0) != 0;
+    int64_t left = p % mc_shape_span(grid, 1, r + 1);
+    for (int k = r - 1; k >= 0; k--) { /* the last axis is x, the first coordinate */
+        const int64_t extent = grid->dim[1 + k], i = left % extent;
+        left /= extent;
+        place[r - 1 - k] = corners ? (extent > 1 ? -1 + 2 * (double)i / (double)(extent - 1) : -1)
+                                   : (2 * (double)i + 1) / (double)extent - 1;
+    }
+    place[r] = 1;
+}
+
 static int affine_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *theta = step->in[0];
     struct mc_tensor *y = step->out[0];
     const int r = y->shape.rank - 2;
-    const bool corners = mc_node_int(step->node, "align_corners", 0) != 0;
     const int64_t points = mc_shape_span(&y->shape, 0, r + 1), of_sample = mc_shape_span(&y->shape, 1, r + 1);
     for (int64_t p = 0; p < points; p++) {
-        double place[4] = {[3] = 0};
-        int64_t left = p % of_sample;
-        for (int k = r - 1; k >= 0; k--) { /* the last axis is x, the first coordinate */
-            const int64_t extent = y->shape.dim[1 + k], i = left % extent;
-            left /= extent;
-            place[r - 1 - k] = corners ? (extent > 1 ? -1 + 2 * (double)i / (double)(extent - 1) : -1)
-                                       : (2 * (double)i + 1) / (double)extent - 1;
-        }
-        place[r] = 1;
+        double at[4];
+        grid_place(step, &y->shape, p, at);
         for (int a = 0; a < r; a++) {
             double sum = 0;
-            for (int b = 0; b <= r; b++)
-                sum += place[b] * mc_tensor_get_f64(theta, (p / of_sample * r + a) * (r + 1) + b);
+            for (int b = 0; b <= r; b++) sum += at[b] * mc_tensor_get_f64(theta, (p / of_sample * r + a) * (r + 1) + b);
             mc_tensor_set_f64(y, p * r + a, sum);
         }
+    }
+    return MC_OK;
+}
+
+static int affine_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct mc_tensor *to = step->grad_in[0];
+    const int r = dy->shape.rank - 2;
+    const int64_t of_sample = mc_shape_span(&dy->shape, 1, r + 1);
+    mc_zero(to);
+    for (int64_t n = 0; n < dy->shape.dim[0]; n++) {
+        double sums[3][4] = {{0}};
+        for (int64_t p = n * of_sample; p < (n + 1) * of_sample; p++) {
+            double at[4];
+            grid_place(step, &dy->shape, p, at);
+            for (int i = 0; i < r * (r + 1); i++)
+                sums[i / (r + 1)][i % (r + 1)] += mc_tensor_get_f64(dy, p * r + i / (r + 1)) * at[i % (r + 1)];
+        }
+        for (int i = 0; i < r * (r + 1); i++)
+            mc_tensor_set_f64(to, n * r * (r + 1) + i, sums[i / (r + 1)][i % (r + 1)]);
     }
     return MC_OK;
 }
@@ -253,10 +378,11 @@ const struct mc_op mc_op_affine_grid_20 = {
     .max_inputs = 2,
     .n_outputs = 1,
     .widens = true,
+    .grad_inputs = 1,
     .shape = affine_shape,
     .forward = affine_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = affine_backward,
+    .others = "a shape",
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
 };

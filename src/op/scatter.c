@@ -383,7 +383,210 @@ static int tensor_scatter_forward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
-#define SCATTER_OP(name, onnx_type, version, least, most, rule)                                                        \
+/* --- derivatives --- */
+
+/* Where the elements or slices lie that the indices of any of these operators name. */
+struct targets {
+    const struct mc_node *node;
+    const struct mc_tensor *data, *indices;
+    int64_t n, run; /* targets, elements of one */
+    /* one index for each element */
+    int axis;
+    int64_t strides[MC_MAX_RANK];
+    /* slices */
+    bool sliced;
+    struct slices slices;
+    /* a cache: `indices` may be NULL */
+    bool cached;
+    int64_t per_sample, most, length;
+};
+
+static int elements_init(struct targets *t, struct mc_error *err)
+{
+    t->n = mc_tensor_count(t->indices);
+    t->run = 1;
+    mc_strides(&t->data->shape, t->strides);
+    return elements_axis(t->node, t->data->shape.rank, &t->axis, err);
+}
+
+static int slices_init(struct targets *t, struct mc_error *err)
+{
+    const int rc = slices_of(t->node, &t->data->shape, &t->indices->shape, &t->slices, err);
+    t->sliced = true;
+    t->n = t->slices.n;
+    t->run = t->slices.run;
+    return rc;
+}
+
+static int cache_init(struct targets *t, const struct mc_shape *update, struct mc_error *err)
+{
+    const struct mc_shape *data = &t->data->shape;
+    const int rc = cache_axis(t->node, data->rank, &t->axis, err);
+    if (rc < 0) return rc;
+    t->cached = true;
+    t->most = data->dim[t->axis];
+    t->length = update->dim[t->axis];
+    t->per_sample = mc_shape_span(data, 1, t->axis);
+    t->n = mc_shape_span(data, 0, t->axis) * t->length;
+    t->run = mc_shape_span(data, t->axis + 1, data->rank);
+    return MC_OK;
+}
+
+/* Where target i begins in the data. Forward has met every index. */
+static int find_target(const struct targets *t, int64_t i, int64_t *at, struct mc_error *err)
+{
+    if (t->sliced) return find_slice(&t->slices, t->data, t->indices, i, at, err);
+    if (t->cached) {
+        const int64_t outer = i / t->length,
+                      first = t->indices ? mc_tensor_get_i64(t->indices, outer / t->per_sample) : 0;
+        *at = (outer * t->most + (first + i % t->length) % t->most) * t->run;
+        return MC_OK;
+    }
+    int64_t index = 0, left = i;
+    const int rc = find_index(t->indices, i, t->data->shape.dim[t->axis], &index, err);
+    *at = index * t->strides[t->axis];
+    for (int k = t->indices->shape.rank - 1; k >= 0; k--) {
+        if (k != t->axis) *at += left % t->indices->shape.dim[k] * t->strides[k];
+        left /= t->indices->shape.dim[k];
+    }
+    return rc;
+}
+
+/* What is named several times gets the sum. */
+static int gather_back(struct mc_step *step, struct targets *t, struct mc_error *err)
+{
+    int rc = MC_OK;
+    mc_zero(step->grad_in[0]);
+    for (int64_t i = 0, at; i < t->n && rc == MC_OK; i++) {
+        rc = find_target(t, i, &at, err);
+        if (rc == MC_OK) mc_add_run(step->grad_in[0], at, step->grad_out[0], i * t->run, t->run);
+    }
+    return rc;
+}
+
+static int gather_elements_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct targets t = {.node = step->node, .data = step->in[0], .indices = step->in[1]};
+    const int rc = elements_init(&t, err);
+    return rc < 0 ? rc : gather_back(step, &t, err);
+}
+
+static int gather_nd_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct targets t = {.node = step->node, .data = step->in[0], .indices = step->in[1]};
+    const int rc = slices_init(&t, err);
+    return rc < 0 ? rc : gather_back(step, &t, err);
+}
+
+/* Room for a number beside each element of the data. */
+static int scatter_prepare(struct mc_step *step, struct mc_error *err)
+{
+    if (step->training) step->workspace_bytes = (size_t)(mc_tensor_count(step->in[0]) + 1) * sizeof(double);
+    return MC_OK;
+}
+
+/* Last to first: whoever came last has the gradient, what is below has none. With ADD everybody has it. */
+static int replace_back(struct mc_step *step, const struct targets *t, const struct mc_tensor *updates,
+                        struct mc_tensor *d_updates, bool adds, struct mc_error *err)
+{
+    struct mc_tensor left = *step->grad_out[0];
+    int rc = MC_OK;
+    left.data = step->grad_in[0] ? step->grad_in[0]->data : step->workspace;
+    copy(&left, 0, step->grad_out[0], 0, mc_tensor_count(&left));
+    const size_t size = mc_element_size(left.dtype), bytes = (size_t)t->run * size;
+    for (int64_t i = t->n - 1, at; i >= 0 && rc == MC_OK; i--) {
+        rc = find_target(t, i, &at, err);
+        if (rc < 0) return rc;
+        if (d_updates) copy(d_updates, i * t->run, &left, at, t->run);
+        if (!adds) memset((char *)left.data + (size_t)at * size, 0, bytes);
+    }
+    return rc;
+}
+
+/* The product of everything else that went to the same place. */
+static double others(const struct targets *t, const struct mc_tensor *updates, int64_t i, int64_t k, int64_t place)
+{
+    double product = mc_tensor_get_f64(t->data, place);
+    for (int64_t j = 0, at; j < t->n; j++)
+        if (j != i && find_target(t, j, &at, NULL) == MC_OK && at + k == place)
+            product *= mc_tensor_get_f64(updates, j * t->run + k);
+    return product;
+}
+
+/* Beside each element: the product of its updates; or how many, it and they, are the extreme that came out and share
+ * the gradient. */
+static int combine_beside(const struct mc_step *step, const struct targets *t, bool product, double *beside,
+                          struct mc_error *err)
+{
+    const struct mc_tensor *y = step->out[0], *updates = step->in[2];
+    for (int64_t i = 0; i < mc_tensor_count(y); i++)
+        beside[i] = product ? 1 : mc_tensor_get_f64(step->in[0], i) == mc_tensor_get_f64(y, i);
+    for (int64_t i = 0, at; i < t->n; i++) {
+        const int rc = find_target(t, i, &at, err);
+        if (rc < 0) return rc;
+        for (int64_t k = 0; k < t->run; k++) {
+            const double v = mc_tensor_get_f64(updates, i * t->run + k);
+            beside[at + k] = product ? beside[at + k] * v : beside[at + k] + (v == mc_tensor_get_f64(y, at + k));
+        }
+    }
+    return MC_OK;
+}
+
+static int combine_back(struct mc_step *step, const struct targets *t, bool product, struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[0], *y = step->out[0], *updates = step->in[2], *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[0], *d_updates = step->grad_in[2];
+    double *const beside = step->workspace;
+    const int rc = combine_beside(step, t, product, beside, err);
+    for (int64_t i = 0; i < mc_tensor_count(y) && rc == MC_OK && dx; i++) {
+        const bool extreme = !product && mc_tensor_get_f64(x, i) == mc_tensor_get_f64(y, i);
+        mc_tensor_set_f64(dx, i, mc_tensor_get_f64(dy, i) * (product ? beside[i] : extreme ? 1 / beside[i] : 0));
+    }
+    for (int64_t i = 0, at; i < t->n && rc == MC_OK && d_updates; i++) {
+        find_target(t, i, &at, NULL);
+        for (int64_t k = 0; k < t->run; k++) {
+            const double v = mc_tensor_get_f64(updates, i * t->run + k), whole = mc_tensor_get_f64(y, at + k);
+            const double factor = !product ? (v == whole ? 1 / beside[at + k] : 0)
+                                  : v != 0 ? whole / v
+                                           : others(t, updates, i, k, at + k);
+            mc_tensor_set_f64(d_updates, i * t->run + k, mc_tensor_get_f64(dy, at + k) * factor);
+        }
+    }
+    return rc;
+}
+
+static int scatter_back(struct mc_step *step, const struct targets *t, struct mc_error *err)
+{
+    enum reduction reduction = REPLACE;
+    const int rc = reduction_of(step->node, &reduction, err);
+    if (rc < 0) return rc;
+    if (reduction == REPLACE || reduction == ADD)
+        return replace_back(step, t, step->in[2], step->grad_in[2], reduction == ADD, err);
+    return combine_back(step, t, reduction == MULTIPLY, err);
+}
+
+static int scatter_elements_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct targets t = {.node = step->node, .data = step->in[0], .indices = step->in[1]};
+    const int rc = elements_init(&t, err);
+    return rc < 0 ? rc : scatter_back(step, &t, err);
+}
+
+static int scatter_nd_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct targets t = {.node = step->node, .data = step->in[0], .indices = step->in[1]};
+    const int rc = slices_init(&t, err);
+    return rc < 0 ? rc : scatter_back(step, &t, err);
+}
+
+static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct targets t = {.node = step->node, .data = step->in[0], .indices = step->in[2]};
+    const int rc = cache_init(&t, &step->in[1]->shape, err);
+    return rc < 0 ? rc : replace_back(step, &t, step->in[1], step->grad_in[1], false, err);
+}
+
+#define SCATTER_OP(name, onnx_type, version, least, most, rule, inputs, kept)                                          \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -391,17 +594,20 @@ static int tensor_scatter_forward(struct mc_step *step, struct mc_error *err)
         .min_inputs = least,                                                                                           \
         .max_inputs = most,                                                                                            \
         .n_outputs = 1,                                                                                                \
+        .grad_inputs = inputs,                                                                                         \
+        .keep = kept,                                                                                                  \
         .shape = rule##_shape,                                                                                         \
+        .prepare = scatter_prepare,                                                                                    \
         .forward = rule##_forward,                                                                                     \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = rule##_backward,                                                                                   \
+        .others = "indices",                                                                                           \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_free,                                                                                          \
     };
 
-SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements)
-SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd)
-SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements)
-SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements)
-SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd)
-SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter)
+SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements, 1, MC_KEEP_IN)
+SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd, 1, MC_KEEP_IN)
+SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter, 1 | 2, MC_KEEP_IN)

@@ -116,16 +116,39 @@ static int swiglu_shape(const struct mc_node *node, const struct mc_fact *const 
     return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs the shape of input 0", node->inputs[1]->name);
 }
 
+static void multiply(struct mc_step *step, const struct mc_tensor *a, const struct mc_tensor *b, struct mc_tensor *y)
+{
+    const enum mc_loop_type type = mc_loop_type(y->dtype);
+    struct mc_nest nest;
+    mc_nest_init(&nest, &y->shape, &y->shape, &y->shape);
+    mc_broadcast(&nest, mc_step_loops(step)->binary[type][MC_BINARY_MUL], type, a->data, b->data, y->data, 1);
+}
+
 static int swiglu_forward(struct mc_step *step, struct mc_error *err)
 {
     const double p[2] = {(double)mc_node_float(step->node, "alpha", 1.0f), 0};
-    struct mc_tensor *y = step->out[0];
-    const enum mc_loop_type type = mc_loop_type(y->dtype);
-    struct mc_nest nest;
     const int rc = mc_unary_forward(step, MC_UNARY_SWISH, p, 8);
-    mc_nest_init(&nest, &y->shape, &y->shape, &y->shape);
-    mc_broadcast(&nest, mc_step_loops(step)->binary[type][MC_BINARY_MUL], type, y->data, step->in[1]->data, y->data, 1);
+    multiply(step, step->out[0], step->in[1], step->out[0]);
     return rc;
+}
+
+static int swiglu_backward(struct mc_step *step, struct mc_error *err)
+{
+    const double p[2] = {(double)mc_node_float(step->node, "alpha", 1.0f), 0};
+    const struct mc_tensor *a = step->in[0], *dy = step->grad_out[0];
+    const enum mc_loop_type type = mc_loop_type(a->dtype);
+    const struct mc_loops *loops = mc_step_loops(step);
+    const int64_t n = mc_tensor_count(a);
+    struct mc_tensor *da = step->grad_in[0], *db = step->grad_in[1];
+    if (da) {
+        multiply(step, dy, step->in[1], da);
+        loops->unary_grad[type][MC_UNARY_SWISH](n, a->data, da->data, da->data, p);
+    }
+    if (db) {
+        loops->unary[type][MC_UNARY_SWISH](n, a->data, db->data, p);
+        multiply(step, dy, db, db);
+    }
+    return MC_OK;
 }
 
 const struct mc_op mc_op_swiglu_28 = {
@@ -136,10 +159,11 @@ const struct mc_op mc_op_swiglu_28 = {
     .max_inputs = 2,
     .n_outputs = 1,
     .widens = true,
+    .grad_inputs = 3,
+    .keep = MC_KEEP_IN,
     .shape = swiglu_shape,
     .forward = swiglu_forward,
-    .backward = NULL,
-    .no_backward = "its derivative is not there yet",
+    .backward = swiglu_backward,
     .coupling = mc_coupling_elementwise,
     .cost = mc_cost_elementwise,
 };

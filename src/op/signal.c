@@ -111,6 +111,15 @@ static void mirror(double *spectrum, int64_t length)
     if (length % 2 == 0) spectrum[length + 1] = 0;
 }
 
+/* What that makes of a gradient: bins that have a mirror image count twice, the others have no imaginary part, and what
+ * lies behind the half is not looked at. */
+static double mirrored(const struct dft *d, const double *back, int64_t k, int part)
+{
+    if (2 * k > d->length) return 0;
+    if (k == 0 || 2 * k == d->length) return part ? 0 : back[2 * k];
+    return 2 * back[2 * k + part];
+}
+
 static int dft_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0];
@@ -139,26 +148,54 @@ static int dft_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-#define SIGNAL_OP(name, onnx_type, version, least, most)                                                               \
-    const struct mc_op mc_op_##name##_##version = {                                                                    \
-        .domain = "",                                                                                                  \
-        .type = onnx_type,                                                                                             \
-        .since = version,                                                                                              \
-        .min_inputs = least,                                                                                           \
-        .max_inputs = most,                                                                                            \
-        .n_outputs = 1,                                                                                                \
-        .widens = true,                                                                                                \
-        .shape = name##_shape,                                                                                         \
-        .prepare = name##_prepare,                                                                                     \
-        .forward = name##_forward,                                                                                     \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
-        .coupling = mc_coupling_freeze_all,                                                                            \
-        .cost = mc_cost_free,                                                                                          \
-    };
+/* The transform is linear, and its gradient the conjugate one: of what was cut off and padded there is nothing. */
+static int dft_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[0];
+    struct dft d = {0};
+    const int rc = find_dft(step, &d, err), last = dx->shape.rank - 1;
+    if (rc < 0) return rc;
+    const int64_t parts = dx->shape.dim[last], parts_y = dy->shape.dim[last];
+    const int64_t inner = mc_shape_span(&dx->shape, d.axis + 1, last), outer = mc_shape_span(&dx->shape, 0, d.axis);
+    double *const g = step->workspace, *const back = g + 2 * d.length, *room = back + 2 * d.length;
+    const double scale = d.inverse ? 1 / (double)d.length : 1;
+    mc_fourier_init(d.length, !d.inverse, room);
+    mc_zero(dx);
+    for (int64_t line = 0; line < outer * inner; line++) {
+        const int64_t from = line / inner * d.have * inner + line % inner;
+        const int64_t to = line / inner * d.bins * inner + line % inner;
+        memset(g, 0, (size_t)(2 * d.length) * sizeof *g);
+        for (int64_t k = 0; k < 2 * d.bins; k++)
+            if (k % 2 < parts_y) g[k] = scale * mc_tensor_get_f64(dy, (to + k / 2 * inner) * parts_y + k % 2);
+        mc_fourier(d.length, g, back, room);
+        for (int64_t j = 0; j < d.have && j < d.length; j++)
+            for (int part = 0; part < parts; part++)
+                mc_tensor_set_f64(dx, (from + j * inner) * parts + part,
+                                  d.inverse && d.onesided ? mirrored(&d, back, j, part) : back[2 * j + part]);
+    }
+    return MC_OK;
+}
 
-SIGNAL_OP(dft, "DFT", 17, 1, 2)
-SIGNAL_OP(dft, "DFT", 20, 1, 3)
+#define SIGNAL_OP(name, onnx_type, version, least, most, ...)                                                          \
+    const struct mc_op mc_op_##name##_##version = {.domain = "",                                                       \
+                                                   .type = onnx_type,                                                  \
+                                                   .since = version,                                                   \
+                                                   .min_inputs = least,                                                \
+                                                   .max_inputs = most,                                                 \
+                                                   .n_outputs = 1,                                                     \
+                                                   .widens = true,                                                     \
+                                                   .shape = name##_shape,                                              \
+                                                   .prepare = name##_prepare,                                          \
+                                                   .forward = name##_forward,                                          \
+                                                   .coupling = mc_coupling_freeze_all,                                 \
+                                                   .cost = mc_cost_free,                                               \
+                                                   __VA_ARGS__};
+
+SIGNAL_OP(dft, "DFT", 17, 1, 2, .grad_inputs = 1, .keep = MC_KEEP_IN, .backward = dft_backward,
+          .others = "a length and an axis")
+SIGNAL_OP(dft, "DFT", 20, 1, 3, .grad_inputs = 1, .keep = MC_KEEP_IN, .backward = dft_backward,
+          .others = "a length and an axis")
 
 /* --- STFT: signal [N, n] or [N, n, 1 or 2], step, window [length], length to [N, frames, bins, 2] --- */
 
@@ -237,7 +274,35 @@ static int stft_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-SIGNAL_OP(stft, "STFT", 17, 2, 4)
+/* The same, frame by frame; by the signal and by the window. */
+static int stft_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[SIGNAL], *window = step->in[WINDOW], *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[SIGNAL], *d_window = step->grad_in[WINDOW];
+    const int64_t length = frame_length(step), n = x->shape.dim[1], parts = parts_of(&x->shape);
+    const int64_t frames = dy->shape.dim[1], bins = dy->shape.dim[2], pace = mc_tensor_get_i64(step->in[STEP], 0);
+    double *const g = step->workspace, *const back = g + 2 * length, *room = back + 2 * length;
+    mc_fourier_init(length, true, room);
+    if (dx) mc_zero(dx);
+    if (d_window) mc_zero(d_window);
+    for (int64_t i = 0; i < x->shape.dim[0] * frames; i++) {
+        const int64_t from = i / frames * n + i % frames * pace;
+        memset(g, 0, (size_t)(2 * length) * sizeof *g);
+        for (int64_t k = 0; k < 2 * bins; k++) g[k] = mc_tensor_get_f64(dy, i * 2 * bins + k);
+        mc_fourier(length, g, back, room);
+        for (int64_t j = 0; j < length * parts; j++) {
+            const int64_t at = from * parts + j, tap = j / parts;
+            const double w = window ? mc_tensor_get_f64(window, tap) : 1, by = back[2 * tap + j % parts];
+            if (dx) mc_tensor_set_f64(dx, at, mc_tensor_get_f64(dx, at) + w * by);
+            if (d_window)
+                mc_tensor_set_f64(d_window, tap, mc_tensor_get_f64(d_window, tap) + mc_tensor_get_f64(x, at) * by);
+        }
+    }
+    return MC_OK;
+}
+
+SIGNAL_OP(stft, "STFT", 17, 2, 4, .grad_inputs = 1u << SIGNAL | 1u << WINDOW, .keep = MC_KEEP_IN,
+          .backward = stft_backward, .others = "a step and a length")
 
 /* --- MelWeightMatrix: triangles over the bins of a spectrum [dft_length / 2 + 1, bands] --- */
 
@@ -296,4 +361,4 @@ static int mel_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-SIGNAL_OP(mel, "MelWeightMatrix", 17, 5, 5)
+SIGNAL_OP(mel, "MelWeightMatrix", 17, 5, 5, .no_backward = "its triangles begin and end on whole bins")

@@ -252,7 +252,8 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = slice_shape, .forward = slice_forward,        \
-        .backward = slice_backward, .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,          \
+        .backward = slice_backward, .others = "bounds, axes and steps", .coupling = slice_coupling,                    \
+        .resize = slice_resize, .cost = mc_cost_free,                                                                  \
     }
 
 const struct mc_op mc_op_slice_1 = SLICE(1, 1, 1);

@@ -192,7 +192,8 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
     {                                                                                                                  \
         .domain = "", .type = "Split", .since = version, .min_inputs = 1, .max_inputs = inputs, .n_outputs = -1,       \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = split_shape, .forward = split_forward,        \
-        .backward = split_backward, .coupling = split_coupling, .resize = split_resize, .cost = mc_cost_free,          \
+        .backward = split_backward, .others = "sizes", .coupling = split_coupling, .resize = split_resize,             \
+        .cost = mc_cost_free,                                                                                          \
     }
 
 const struct mc_op mc_op_split_1 = SPLIT(1, 1); /* version 1 also had the sizes as an input, which nobody wrote */

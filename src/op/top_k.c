@@ -100,6 +100,7 @@ struct job {
     int64_t n, k, inner;
     bool largest;
     struct entry *heaps; /* k for each line */
+    int64_t *chosen;     /* in training: the indices, for backward */
 };
 
 static void select_line(const struct job *job, int64_t line)
@@ -126,6 +127,7 @@ static void select_line(const struct job *job, int64_t line)
         const int64_t from = start + heap[i].index * job->inner, at = to + i * job->inner;
         memcpy((char *)job->values->data + (size_t)at * size, (const char *)job->x->data + (size_t)from * size, size);
         if (job->indices) ((int64_t *)job->indices->data)[at] = heap[i].index;
+        if (job->chosen) job->chosen[at] = heap[i].index;
     }
 }
 
@@ -137,6 +139,7 @@ static void select_range(void *context, int64_t begin, int64_t end)
 static int top_k_prepare(struct mc_step *step, struct mc_error *err)
 {
     step->workspace_bytes = (size_t)mc_tensor_count(step->out[0]) * sizeof(struct entry) + 1;
+    if (step->training) step->saved_bytes = (size_t)(mc_tensor_count(step->out[0]) + 1) * sizeof(int64_t);
     return MC_OK;
 }
 
@@ -152,10 +155,28 @@ static int top_k_forward(struct mc_step *step, struct mc_error *err)
                       .k = step->out[0]->shape.dim[axis],
                       .inner = mc_shape_span(&x->shape, axis + 1, x->shape.rank),
                       .largest = mc_node_int(step->node, "largest", 1) != 0,
-                      .heaps = step->workspace};
+                      .heaps = step->workspace,
+                      .chosen = step->saved};
     if (rc < 0 || job.k == 0) return rc;
     mc_parallel(mc_tensor_count(step->out[0]) / job.k, mc_parallel_grain(16 * job.n), select_range, &job);
     return MC_OK;
+}
+
+/* What was not chosen gets nothing. */
+static int top_k_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0];
+    struct mc_tensor *dx = step->grad_in[0];
+    const int64_t *const chosen = step->saved;
+    int axis = 0;
+    mc_zero(dx);
+    if (!dy) return MC_OK;
+    const int rc = mc_need_axis(mc_node_int(step->node, "axis", -1), dx->shape.rank, &axis, err);
+    const int64_t n = dx->shape.dim[axis], k = dy->shape.dim[axis];
+    const int64_t inner = mc_shape_span(&dx->shape, axis + 1, dx->shape.rank);
+    for (int64_t i = 0; i < mc_tensor_count(dy) && rc == MC_OK; i++)
+        mc_tensor_set_f64(dx, (i / (k * inner) * n + chosen[i]) * inner + i % inner, mc_tensor_get_f64(dy, i));
+    return rc;
 }
 
 #define TOP_K_OP(version, inputs)                                                                                      \
@@ -167,11 +188,12 @@ static int top_k_forward(struct mc_step *step, struct mc_error *err)
         .max_inputs = inputs,                                                                                          \
         .n_outputs = 2,                                                                                                \
         .widens = true,                                                                                                \
+        .grad_inputs = 1,                                                                                              \
         .shape = top_k_shape,                                                                                          \
         .prepare = top_k_prepare,                                                                                      \
         .forward = top_k_forward,                                                                                      \
-        .backward = NULL,                                                                                              \
-        .no_backward = "its derivative is not there yet",                                                              \
+        .backward = top_k_backward,                                                                                    \
+        .others = "how many",                                                                                          \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_elementwise,                                                                                   \
     };

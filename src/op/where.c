@@ -128,6 +128,7 @@ const struct mc_op mc_op_where_9 = {
     .prepare = where_prepare,
     .forward = where_forward,
     .backward = where_backward,
+    .others = "a condition",
     .coupling = mc_coupling_elementwise,
     .resize = NULL, /* no extent is written down */
     .cost = mc_cost_free,
