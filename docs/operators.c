@@ -32,7 +32,7 @@ static void print_count(int low, int high)
 static void print_gradients(const struct mc_op *op)
 {
     if (!op->backward) {
-        printf("no: %s", op->no_backward);
+        printf("no: %s", op->no_backward ? op->no_backward : "the output does not depend on the contents");
         return;
     }
     if (op->max_inputs < 0) {
@@ -40,11 +40,25 @@ static void print_gradients(const struct mc_op *op)
         return;
     }
     const char *separator = "input ";
+    bool all = true;
     for (int i = 0; i < op->max_inputs; i++) {
-        if (!(op->grad_inputs >> (i < 31 ? i : 31) & 1)) continue;
+        if (!(op->grad_inputs >> (i < 31 ? i : 31) & 1)) {
+            all = false;
+            continue;
+        }
         printf("%s%d", separator, i);
         separator = ", ";
     }
+    if (!all) printf(" (others: %s)", op->others);
+}
+
+/* How it is run. */
+static const char *run_text(const struct mc_op *op)
+{
+    if (op->shape_only) return "from shapes alone";
+    if (op->view) return "a view";
+    if (op->evaluate) return op->forward ? "planned, or by itself" : "by itself";
+    return "planned";
 }
 
 static const char *coupling_text(const struct mc_op *op)
@@ -63,12 +77,17 @@ int main(void)
         "# Operators\n\n"
         "Made by `build/docs/operators` from the table in `src/op/op_list.h`; a test holds that it is up to date.\n\n"
         "- **opset**: the versions of the operator set whose semantics are implemented; others are refused by name.\n"
-        "- **gradient**: the inputs that training can reach through the operator.\n"
+        "- **runs**: *planned* with everything else, as *a view* of its input, or *by itself* once its inputs are "
+        "there.\n"
+        "- **gradient**: the inputs that training can reach through the operator, and what the others are; or why "
+        "there is "
+        "no\n"
+        "  derivative. A test holds each against differences.\n"
         "- **channels**: what becomes of removable channels at the operator. *Frozen*: none that it touches is "
         "removed;\n"
         "  *element by element*, *axis by axis*: they pass as they are; *own rule*: as its file in `src/op` says.\n\n"
-        "| operator | opset | inputs | outputs | gradient | channels |\n"
-        "| --- | --- | --- | --- | --- | --- |\n");
+        "| operator | opset | inputs | outputs | runs | gradient | channels |\n"
+        "| --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; i < mc_ops_count; i++) {
         const struct mc_op *const op = mc_ops[i];
         printf("| %s%s%s | ", op->domain, *op->domain ? "." : "", op->type);
@@ -77,7 +96,7 @@ int main(void)
         print_count(op->min_inputs, op->max_inputs);
         printf(" | ");
         print_count(op->n_outputs < 0 ? 1 : op->n_outputs > 1 ? 1 : op->n_outputs, op->n_outputs);
-        printf(" | ");
+        printf(" | %s | ", run_text(op));
         print_gradients(op);
         printf(" | %s |\n", coupling_text(op));
     }

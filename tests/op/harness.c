@@ -76,6 +76,9 @@ static void add_attr(const struct op_case *c, struct mc_node *node, const struct
     case MC_ATTR_FLOATS:
         assert_ok(mc_node_set_floats(node, a->name, a->floats, a->n, &err), err);
         break;
+    case MC_ATTR_STRINGS:
+        assert_ok(mc_node_set_strings(node, a->name, a->strings, a->n, &err), err);
+        break;
     case MC_ATTR_TENSOR:
         assert_ok(mc_node_set_tensor(node, a->name, make_tensor(c, a->t, type_of(a->t, MC_FLOAT), 99), &err), err);
         break;

@@ -19,7 +19,7 @@
 #include "kernel/runtime.h"
 #include "test.h"
 
-enum { OP_MAX_INPUTS = 8, OP_MAX_OUTPUTS = 8, OP_MAX_ATTRS = 12, OP_MAX_RANK = 6 };
+enum { OP_MAX_INPUTS = 12, OP_MAX_OUTPUTS = 8, OP_MAX_ATTRS = 12, OP_MAX_RANK = 6 };
 
 struct op_tensor {
     enum mc_dtype dtype; /* 0: MC_FLOAT */
@@ -54,6 +54,7 @@ struct op_attr {
     int64_t n;
     const int64_t *ints;
     const float *floats;
+    const char *const *strings;
     const struct op_tensor *t; /* of type float32 unless it says otherwise */
 };
 
@@ -79,6 +80,14 @@ struct op_attr {
 #define OP_FLOATS(key, ...)                                                                                            \
     {                                                                                                                  \
         .name = (key), .type = MC_ATTR_FLOATS, .n = OP_COUNT(float, __VA_ARGS__), .floats = (const float[])            \
+        {                                                                                                              \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
+#define OP_STRINGS(key, ...)                                                                                           \
+    {                                                                                                                  \
+        .name = (key), .type = MC_ATTR_STRINGS,                                                                        \
+        .n = (int)(sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *)), .strings = (const char *const[])      \
         {                                                                                                              \
             __VA_ARGS__                                                                                                \
         }                                                                                                              \

@@ -38,6 +38,21 @@ static void test_every_operator_has_its_rules_or_a_reason(void **state)
     }
 }
 
+/* A derivative that is missing is missing for good: by what is no parameter of a float type, or because there is none.
+ */
+static void test_every_missing_derivative_has_a_reason(void **state)
+{
+    for (size_t i = 0; i < mc_ops_count; i++) {
+        const struct mc_op *op = mc_ops[i];
+        bool all = true;
+        for (int k = 0; k < op->max_inputs; k++) all &= op->grad_inputs >> (k < 31 ? k : 31) & 1;
+        if (op->backward && !all && !op->others)
+            fail_msg("%s-%d gives no gradient by some inputs and does not say what they are", op->type, op->since);
+        if (op->no_backward && strstr(op->no_backward, "yet"))
+            fail_msg("%s-%d: '%s' is no reason", op->type, op->since, op->no_backward);
+    }
+}
+
 static void test_numbers_of_inputs_and_versions_make_sense(void **state)
 {
     for (size_t i = 0; i < mc_ops_count; i++) {
@@ -156,9 +171,8 @@ static void test_harness_sees_refusals(void **state)
 {
     op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .in = {{OP_DIMS(2), .dtype = MC_BOOL}}},
                      MC_ERR_UNSUPPORTED, "node 'node' (Relu): input 0 'in0'");
-    op_check_refused(
-        &(struct op_case){.type = "Elu", .opset = 6, .attrs = {OP_FLOAT("alph", 2)}, .in = {{OP_DIMS(2)}}},
-        MC_ERR_UNSUPPORTED, "'node' (Elu): attribute 'alph' is none of the operator's");
+    op_check_refused(&(struct op_case){.type = "Elu", .opset = 6, .attrs = {OP_FLOAT("alph", 2)}, .in = {{OP_DIMS(2)}}},
+                     MC_ERR_UNSUPPORTED, "'node' (Elu): attribute 'alph' is none of the operator's");
     op_check_refused(&(struct op_case){.type = "Nonsense", .opset = 14, .in = {{OP_DIMS(2)}}}, MC_ERR_UNSUPPORTED,
                      "'node' (Nonsense of ai.onnx 14)");
     op_check_refused(&(struct op_case){.type = "Relu", .opset = 14, .n_in = 2, .in = {{OP_DIMS(2)}, {OP_DIMS(2)}}},
@@ -189,6 +203,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table_is_sorted),
         cmocka_unit_test(test_every_operator_has_its_rules_or_a_reason),
+        cmocka_unit_test(test_every_missing_derivative_has_a_reason),
         cmocka_unit_test(test_numbers_of_inputs_and_versions_make_sense),
         cmocka_unit_test(test_find_takes_the_newest_that_is_old_enough),
         cmocka_unit_test(test_find_knows_no_strangers),
