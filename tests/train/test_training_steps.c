@@ -1,0 +1,108 @@
+/* test_training_steps.c - ten steps of small models against PyTorch (tests/reference/training_steps.py): a residual
+ * net, inverted residuals, a transformer, LSTM and GRU of two layers both ways, all as PyTorch exports them. */
+#include "test.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "onnx/onnx.h"
+#include "op/ops.h"
+#include "train/optimizer.h"
+#include "train/parameters.h"
+#include "train/pass.h"
+
+enum { BATCH = 8, CLASSES = 10, STEPS = 10 };
+
+static const struct steps {
+    const char *name;
+    double rate, losses[STEPS];
+} all[] = {
+#include "steps/training_steps.inc"
+};
+
+/* As noise() of the script. */
+static void fill(float *out, int64_t n, uint32_t t)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t h = (uint32_t)i * 2654435769U + t * 40503U;
+        h = (h ^ h >> 15) * 2246822519U;
+        h = (h ^ h >> 13) * 3266489917U;
+        out[i] = (float)((h ^ h >> 16) / 2147483648.0 - 1);
+    }
+}
+
+static struct mc_model *load(const char *name)
+{
+    struct mc_error err = {0};
+    struct mc_model *model;
+    char file[64];
+    snprintf(file, sizeof file, "%s.onnx", name);
+    char *path = mc_path_join(MC_TRAINING_STEPS, file);
+    assert_ok(mc_onnx_load(&model, path, &err), err);
+    mc_free(path);
+    mc_ops_bind(model);
+    assert_ok(mc_parameters_untie(model, &err), err);
+    assert_ok(mc_parameters_own(model, &err), err);
+    return model;
+}
+
+static void follow(const struct steps *steps, int n_threads, bool use_onednn)
+{
+    struct mc_error err = {0};
+    struct mc_fit_options o = {.loss = MC_LOSS_CROSS_ENTROPY, .optimizer = MC_MOMENTUM, .momentum = 0.9};
+    struct mc_model *model = load(steps->name);
+    struct mc_binding binding;
+    struct mc_pass pass;
+    struct mc_loss loss;
+    struct mc_optimizer optimizer;
+    struct mc_value **parameters;
+    int n;
+    mc_runtime_init(&o.runtime, n_threads, MC_CPU_AVX512);
+    o.runtime.use_onednn = use_onednn && o.runtime.use_onednn;
+    assert_ok(mc_trainable(model, &parameters, &n, &err), err);
+    assert_ok(mc_binding_init(&binding, model, NULL, o.loss, NULL, &err), err);
+    assert_ok(mc_pass_init(&pass, &binding, model, BATCH, parameters, n, &o.runtime, &err), err);
+    assert_ok(mc_loss_init(&loss, &o, binding.loss, CLASSES, NULL, false, &err), err);
+    assert_ok(mc_optimizer_init(&optimizer, &o, parameters, n, &err), err);
+    int64_t labels[BATCH];
+    for (int i = 0; i < BATCH; i++) labels[i] = (3 * i + 1) % CLASSES;
+    const struct mc_targets targets = {.labels = labels};
+    for (int k = 0; k < STEPS; k++) {
+        double sum;
+        fill(mc_pass_input(&pass), mc_tensor_count(mc_plan_input(pass.plan, 0)), 100);
+        assert_ok(mc_pass_run(&pass, &loss, &targets, 1.0 / BATCH, k, &sum, &err), err);
+        if (!(fabs(sum / BATCH - steps->losses[k]) <= 1e-4 * steps->losses[k]))
+            fail_msg("%s: the loss of step %d is %.9g, not %.9g", steps->name, k + 1, sum / BATCH, steps->losses[k]);
+        mc_optimizer_step(&optimizer, steps->rate, pass.gradients);
+    }
+    mc_optimizer_finish(&optimizer);
+    mc_loss_finish(&loss);
+    mc_pass_finish(&pass);
+    mc_model_destroy(model);
+}
+
+static void test_ten_steps_follow_pytorch(void **state)
+{
+    for (size_t i = 0; i < MC_COUNT(all); i++) follow(&all[i], 1, true);
+}
+
+static void test_ten_steps_follow_pytorch_on_two_threads(void **state)
+{
+    for (size_t i = 0; i < MC_COUNT(all); i++) follow(&all[i], 2, true);
+}
+
+static void test_ten_steps_follow_pytorch_without_onednn(void **state)
+{
+    for (size_t i = 0; i < MC_COUNT(all); i++) follow(&all[i], 1, false);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ten_steps_follow_pytorch),
+        cmocka_unit_test(test_ten_steps_follow_pytorch_on_two_threads),
+        cmocka_unit_test(test_ten_steps_follow_pytorch_without_onednn),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
