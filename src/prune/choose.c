@@ -1,10 +1,10 @@
 /* choose.c - from importance to the groups that go.
  *
- * With a target of multiply-accumulates the families compete. Let R_f be the share of a family's importance that is
- * still there; the product of all R_f is to stay large. Removing a group of share s costs log(R / (R - s)) and
- * frees some multiply-accumulates; the groups with the least cost for what they free go first. Within a family the cost
- * rises with every removal and has no bound, so no layer is emptied for another's sake, and scores of families are
- * comparable whatever the scale of their weights.
+ * With a target of multiply-accumulates the families compete, by default balanced. Let R_f be the share of a family's
+ * importance that is still there; the product of all R_f is to stay large. Removing a group of share s costs log(R / (R
+ * - s)) and frees some multiply-accumulates; the groups with the least cost for what they free go first. Within a
+ * family the cost rises with every removal and has no bound, so no layer is emptied for another's sake, and scores of
+ * families are comparable whatever the scale of their weights.
  */
 #include "prune/choose.h"
 
@@ -15,6 +15,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/rng.h"
 #include "prune/exclude.h"
 
 #define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
@@ -236,8 +237,11 @@ static void choose_by_ratio(struct chooser *k)
 
 /* Neighbouring groups of a family that go together, so that what stays is a multiple of its unit. */
 struct block {
-    double score;
+    double score; /* within its class; then the share of the class that is gone with it */
+    uint64_t class;
     int family;
+    int n;       /* groups in it */
+    int n_free;  /* of the first of a family: groups of it that may go; else 0 */
     int n_after; /* groups of the family that are gone with it */
 };
 
@@ -247,6 +251,13 @@ static int by_score(const void *p, const void *q)
     if (a->score != b->score) return a->score < b->score ? -1 : 1;
     if (a->family != b->family) return a->family < b->family ? -1 : 1;
     return (a->n_after > b->n_after) - (a->n_after < b->n_after);
+}
+
+static int by_class(const void *p, const void *q)
+{
+    const struct block *a = p, *b = q;
+    if (a->class != b->class) return a->class < b->class ? -1 : 1;
+    return by_score(p, q);
 }
 
 static void mark_going(struct mc_choice *choice, int n_groups)
@@ -262,12 +273,82 @@ static int count_macs(struct chooser *k, int64_t *macs)
     return mc_choice_macs(macs, k->model, k->facts, k->coupling, k->choice->goes, k->err);
 }
 
+/* --- who competes, and by what --- */
+
+static enum mc_ranking ranking_of(const struct mc_shrink_options *o)
+{
+    if (o->ranking != MC_RANKING_AUTO) return o->ranking;
+    return o->macs > 0 ? MC_RANKING_BALANCED : MC_RANKING_LAYER;
+}
+
+static enum mc_normalization normalization_of(const struct mc_shrink_options *o)
+{
+    if (o->normalization != MC_NORMALIZE_AUTO) return o->normalization;
+    const bool comparable = o->criterion == MC_CRITERION_LAMP || o->criterion == MC_CRITERION_TAYLOR ||
+                            o->criterion == MC_CRITERION_HESSIAN;
+    return comparable ? MC_NORMALIZE_NONE : MC_NORMALIZE_MEAN;
+}
+
+/* Importance as families compare: (x - *least) / *divisor. */
+static void normalize(const struct chooser *k, const struct mc_family *family, double *least, double *divisor)
+{
+    double sum = 0, squares = 0;
+    const int n = family->n_free;
+    for (int i = 0; i < n; i++) sum += k->importance[family->free[i]];
+    for (int i = 0; i < n; i++) {
+        const double d = k->importance[family->free[i]] - sum / n;
+        squares += d * d;
+    }
+    *least = 0;
+    *divisor = 1;
+    switch (normalization_of(k->options)) {
+    case MC_NORMALIZE_AUTO:
+    case MC_NORMALIZE_NONE:
+        return;
+    case MC_NORMALIZE_MEAN:
+        *divisor = sum / n;
+        break;
+    case MC_NORMALIZE_MAX:
+        *divisor = k->importance[family->free[n - 1]];
+        break;
+    case MC_NORMALIZE_SUM:
+        *divisor = sum;
+        break;
+    case MC_NORMALIZE_DEVIATION:
+        *least = k->importance[family->free[0]];
+        *divisor = sqrt(squares / n);
+        break;
+    }
+    if (!(*divisor > 0)) *divisor = 1;
+}
+
+/* Families of one class have parameters and activations tied in the same way, whatever their extents (FNV-1a). */
+static uint64_t class_of(const struct chooser *k, int f)
+{
+    const enum mc_ranking ranking = ranking_of(k->options);
+    if (ranking == MC_RANKING_LAYER) return (uint64_t)f;
+    if (ranking != MC_RANKING_ISOMORPHIC) return 0;
+    const struct mc_group *group = mc_coupling_group(k->coupling, k->choice->families[f].free[0]);
+    uint64_t h = UINT64_C(14695981039346656037);
+    for (int s = 0; s < group->n_slices; s++) {
+        const struct mc_slice *slice = &group->slices[s];
+        const int words[] = {(int)mc_coupling_role(k->coupling, slice->value, slice->axis), slice->axis,
+                             mc_coupling_fact(k->coupling, slice->value)->shape.rank,
+                             slice->value->producer ? (int)(mc_hash(slice->value->producer->type) >> 33) : 0};
+        for (size_t i = 0; i < MC_COUNT(words); i++) h = (h ^ (uint64_t)words[i]) * UINT64_C(1099511628211);
+    }
+    return h;
+}
+
 /* Append the blocks of a family; *n grows. Its groups free `freed` multiply-accumulates each. */
 static void list_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
 {
     const struct mc_family *family = &k->choice->families[f];
+    const bool balanced = ranking_of(k->options) == MC_RANKING_BALANCED;
     const int most = good_number(family, k->options->minimum, family->n_free);
-    double left = 0;
+    const uint64_t class = class_of(k, f);
+    double left = 0, least, divisor;
+    normalize(k, family, &least, &divisor);
     for (int i = 0; i < family->n_free; i++) left += k->importance[family->free[i]];
     for (int from = 0, to; from < most; from = to) {
         const int surplus = (family->n_groups - from) % family->unit;
@@ -275,24 +356,45 @@ static void list_blocks(const struct chooser *k, int f, double freed, struct blo
         const double before = left;
         for (int i = from; i < to; i++) left -= k->importance[family->free[i]];
         const double cost = before > 0 ? left > 0 ? log(before / left) : HUGE_VAL : 0;
-        blocks[(*n)++] = (struct block){cost / (freed * (to - from)), f, to};
+        const double mean = ((before - left) / (to - from) - least) / divisor;
+        blocks[(*n)++] = (struct block){
+            balanced ? cost / (freed * (to - from)) : mean, class, f, to - from, from == 0 ? family->n_free : 0, to};
     }
 }
 
-static int rank_blocks(struct chooser *k, struct block *blocks, int *n)
+/* In each class the least important first; the score becomes the share of the class that has gone by then. Several
+ * classes go in step. */
+static void take_shares(struct block *blocks, int n)
+{
+    qsort(blocks, (size_t)n, sizeof(*blocks), by_class);
+    for (int from = 0, to; from < n; from = to) {
+        double total = 0, gone = 0;
+        for (to = from; to < n && blocks[to].class == blocks[from].class; to++) total += blocks[to].n_free;
+        for (int i = from; i < to; i++) {
+            gone += blocks[i].n;
+            blocks[i].score = gone / total;
+        }
+    }
+    qsort(blocks, (size_t)n, sizeof(*blocks), by_score);
+}
+
+/* `by_macs`: of those families alone whose groups cost any. */
+static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_macs)
 {
     *n = 0;
     for (int f = 0; f < k->choice->n_families; f++) {
         struct mc_family *family = &k->choice->families[f];
         if (family->n_free == 0) continue;
-        int64_t macs;
-        family->n_removed = 1;
-        const int rc = count_macs(k, &macs);
-        family->n_removed = 0;
-        if (rc < 0) return rc;
+        int64_t macs = k->choice->macs_before - 1;
+        if (by_macs) {
+            family->n_removed = 1;
+            const int rc = count_macs(k, &macs);
+            family->n_removed = 0;
+            if (rc < 0) return rc;
+        }
         if (macs < k->choice->macs_before) list_blocks(k, f, (double)(k->choice->macs_before - macs), blocks, n);
     }
-    qsort(blocks, (size_t)*n, sizeof(*blocks), by_score);
+    take_shares(blocks, *n);
     return 0;
 }
 
@@ -355,12 +457,26 @@ static int meet_target(struct chooser *k, const struct block *blocks, int n_bloc
     return enough > 0 ? replace_last(k, blocks, enough, n_blocks, target) : try_blocks(k, blocks, 0, &macs);
 }
 
+/* Families compete for which groups are the share that goes. */
+static int choose_by_share(struct chooser *k)
+{
+    struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
+    if (!blocks) return mc_error_memory(k->err);
+    int n = 0, n_going = 0;
+    int64_t macs;
+    int rc = rank_blocks(k, blocks, &n, false);
+    while (n_going < n && blocks[n_going].score <= k->options->ratio + 1e-9) n_going++;
+    if (rc == 0) rc = try_blocks(k, blocks, n_going, &macs);
+    mc_free(blocks);
+    return rc;
+}
+
 static int choose_by_macs(struct chooser *k)
 {
     struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
     if (!blocks) return mc_error_memory(k->err);
     int n = 0;
-    int rc = rank_blocks(k, blocks, &n);
+    int rc = rank_blocks(k, blocks, &n, true);
     if (rc == 0) rc = meet_target(k, blocks, n, k->options->macs * (double)k->choice->macs_before);
     mc_free(blocks);
     return rc;
@@ -419,7 +535,8 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     if (rc == 0) rc = rank_families(&k);
     if (rc == 0) rc = mc_choice_macs(&choice->macs_before, model, facts, coupling, NULL, err);
     if (rc == 0 && options->macs > 0) rc = choose_by_macs(&k);
-    if (rc == 0 && options->macs == 0) choose_by_ratio(&k);
+    if (rc == 0 && options->macs == 0 && ranking_of(options) == MC_RANKING_LAYER) choose_by_ratio(&k);
+    if (rc == 0 && options->macs == 0 && ranking_of(options) != MC_RANKING_LAYER) rc = choose_by_share(&k);
     if (rc == 0) rc = count_macs(&k, &choice->macs_after);
     for (int g = 0; rc == 0 && g < mc_coupling_n_groups(coupling); g++)
         if (choice->goes[g]) choice->groups[choice->n_groups++] = g;

@@ -1,12 +1,15 @@
-/* importance.c - norms of the slices of coupled groups. */
+/* importance.c - norms of the slices of coupled groups, and the way to whoever judges by more. */
 #include "prune/importance.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "prune/evidence.h"
+#include "prune/geometric.h"
 
 /* sums[i] += sum of |w| or w*w over all weights at index i of an axis. */
 static void add_slices(const struct mc_tensor *t, int axis, enum mc_criterion criterion, double *sums)
@@ -100,25 +103,114 @@ static void draw(uint64_t seed, int n, double *importance)
     for (int g = 0; g < n; g++) importance[g] = mc_rng_uniform(&rng);
 }
 
-int mc_importance(const struct mc_model *model, const struct mc_coupling *coupling, enum mc_criterion criterion,
-                  uint64_t seed, double *importance, struct mc_error *err)
+static int add_norms(const struct mc_model *model, const struct mc_coupling *coupling, const bool *produced,
+                     enum mc_criterion criterion, double *importance, struct mc_error *err)
 {
-    const int n = mc_coupling_n_groups(coupling);
-    memset(importance, 0, (size_t)n * sizeof(*importance));
-    if (criterion == MC_CRITERION_RANDOM) {
-        draw(seed, n, importance);
-        return 0;
-    }
-    bool *produced = MC_NEW_ARRAY(bool, n);
-    if (!produced) return mc_error_memory(err);
-    mark_produced(coupling, produced);
     int rc = 0;
     for (int id = 0; id < model->n_values && rc == 0; id++) {
         const struct mc_value *v = model->values[id];
         if (v && mc_coupling_is_parameter(coupling, v) && mc_dtype_is_float(mc_coupling_fact(coupling, v)->dtype))
             rc = score_value(coupling, v, produced, criterion, importance, err);
     }
-    for (int g = 0; g < n && criterion == MC_CRITERION_L2; g++) importance[g] = sqrt(importance[g]);
+    for (int g = 0; g < mc_coupling_n_groups(coupling) && criterion == MC_CRITERION_L2; g++)
+        importance[g] = sqrt(importance[g]);
+    return rc;
+}
+
+static int norms(const struct mc_model *model, const struct mc_coupling *coupling, enum mc_criterion criterion,
+                 double *importance, struct mc_error *err)
+{
+    bool *produced = MC_NEW_ARRAY(bool, mc_coupling_n_groups(coupling));
+    if (!produced) return mc_error_memory(err);
+    mark_produced(coupling, produced);
+    const int rc = add_norms(model, coupling, produced, criterion, importance, err);
     mc_free(produced);
     return rc;
+}
+
+/* --- factors of normalizations --- */
+
+/* Of a family either all groups have such a factor or none. */
+static void replace_by_scales(const struct mc_coupling *c, double *importance)
+{
+    for (int g = 0; g < mc_coupling_n_groups(c); g++) {
+        const struct mc_group *group = mc_coupling_group(c, g);
+        double sum = 0;
+        bool any = false;
+        for (int s = 0; s < group->n_slices; s++) {
+            const struct mc_slice *slice = &group->slices[s];
+            const struct mc_tensor *t =
+                mc_coupling_is_parameter(c, slice->value) ? mc_coupling_fact(c, slice->value)->constant : NULL;
+            if (!t || mc_coupling_role(c, slice->value, slice->axis) != MC_ROLE_SCALE) continue;
+            if (mc_tensor_count(t) != t->shape.dim[slice->axis]) continue;
+            for (int64_t i = 0; i < slice->n; i++) sum += fabs(mc_tensor_get_f64(t, slice->indices[i]));
+            any = true;
+        }
+        if (any) importance[g] = sum;
+    }
+}
+
+/* --- shares of what is not smaller --- */
+
+struct ranked {
+    double square;
+    int family, group;
+};
+
+/* By family, the largest first. */
+static int by_square(const void *p, const void *q)
+{
+    const struct ranked *a = p, *b = q;
+    if (a->family != b->family) return a->family < b->family ? -1 : 1;
+    if (a->square != b->square) return a->square > b->square ? -1 : 1;
+    return (a->group > b->group) - (a->group < b->group);
+}
+
+static int take_shares(const struct mc_coupling *c, double *importance, struct mc_error *err)
+{
+    const int n = mc_coupling_n_groups(c);
+    struct ranked *list = MC_NEW_ARRAY(struct ranked, n);
+    if (!list) return mc_error_memory(err);
+    for (int g = 0; g < n; g++)
+        list[g] = (struct ranked){importance[g] * importance[g], mc_coupling_group(c, g)->family, g};
+    qsort(list, (size_t)n, sizeof(*list), by_square);
+    double sum = 0;
+    for (int i = 0; i < n; i++) {
+        if (i == 0 || list[i].family != list[i - 1].family) sum = 0;
+        sum += list[i].square;
+        importance[list[i].group] = sum > 0 ? list[i].square / sum : 0;
+    }
+    mc_free(list);
+    return 0;
+}
+
+int mc_importance(const struct mc_model *model, const struct mc_coupling *coupling,
+                  const struct mc_shrink_options *options, double *importance, struct mc_error *err)
+{
+    const int n = mc_coupling_n_groups(coupling);
+    int rc = 0;
+    memset(importance, 0, (size_t)n * sizeof(*importance));
+    switch (options->criterion) {
+    case MC_CRITERION_RANDOM:
+        draw(options->seed, n, importance);
+        return 0;
+    case MC_CRITERION_L1:
+    case MC_CRITERION_L2:
+        return norms(model, coupling, options->criterion, importance, err);
+    case MC_CRITERION_LAMP:
+        rc = norms(model, coupling, MC_CRITERION_L2, importance, err);
+        return rc < 0 ? rc : take_shares(coupling, importance, err);
+    case MC_CRITERION_SCALE:
+        rc = norms(model, coupling, MC_CRITERION_L2, importance, err);
+        if (rc == 0) replace_by_scales(coupling, importance);
+        return rc;
+    case MC_CRITERION_GEOMETRIC:
+        return mc_geometric(coupling, importance, err);
+    case MC_CRITERION_TAYLOR:
+    case MC_CRITERION_HESSIAN:
+    case MC_CRITERION_ACTIVATION:
+    case MC_CRITERION_APOZ:
+        break;
+    }
+    return mc_evidence(model, coupling, options->criterion, &options->samples, &options->runtime, importance, err);
 }

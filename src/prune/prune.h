@@ -2,6 +2,7 @@
 #ifndef MC_PRUNE_PRUNE_H
 #define MC_PRUNE_PRUNE_H
 
+#include "data/data.h"
 #include "graph/coupling.h"
 #include "kernel/runtime.h"
 #include "report/record.h"
@@ -43,19 +44,65 @@ double mc_sparsity_cubic(double initial, double final, double progress);
 
 /* ---- structured pruning: neurons and channels ---- */
 
-enum mc_criterion { MC_CRITERION_L1, MC_CRITERION_L2, MC_CRITERION_RANDOM };
+/* How groups are judged (importance.h); from TAYLOR on by samples. */
+enum mc_criterion {
+    MC_CRITERION_L1,
+    MC_CRITERION_L2,
+    MC_CRITERION_RANDOM,
+    MC_CRITERION_SCALE,
+    MC_CRITERION_LAMP,
+    MC_CRITERION_GEOMETRIC,
+    MC_CRITERION_TAYLOR,
+    MC_CRITERION_HESSIAN,
+    MC_CRITERION_ACTIVATION,
+    MC_CRITERION_APOZ,
+};
+
+/* Which groups compete. */
+enum mc_ranking {
+    MC_RANKING_AUTO,       /* LAYER for a ratio, BALANCED for a share of multiply-accumulates */
+    MC_RANKING_LAYER,      /* those of one family: the same share of each */
+    MC_RANKING_GLOBAL,     /* all */
+    MC_RANKING_ISOMORPHIC, /* families whose parameters are tied in the same way (Fang et al. 2024): the same share of
+                              each such class */
+    MC_RANKING_BALANCED,   /* all, but what is left of each family's importance counts, and what a removal frees
+                              (choose.c) */
+};
+
+/* What scores of a family are divided by where families compete. */
+enum mc_normalization {
+    MC_NORMALIZE_AUTO, /* MEAN, or NONE for scores that compare as they are (LAMP, TAYLOR, HESSIAN) */
+    MC_NORMALIZE_NONE,
+    MC_NORMALIZE_MEAN,
+    MC_NORMALIZE_MAX,
+    MC_NORMALIZE_SUM,
+    MC_NORMALIZE_DEVIATION, /* standard deviation, after the least was taken off */
+};
+
+/* Samples of a data set to look at. */
+struct mc_samples {
+    const struct mc_dataset *data; /* NULL: none */
+    enum mc_role_of_data role;
+    int64_t n; /* at most */
+    /* As in struct mc_context; NULL: not. */
+    bool (*progress)(void *context, const char *what, int64_t done, int64_t total, double loss);
+    void *progress_context;
+};
 
 struct mc_shrink_options {
     double
         ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `macs` > 0; default 0.5 */
     double
         macs; /* share of multiply-accumulates that stays, (0, 1]; families compete by importance for what they cost */
-    enum mc_criterion criterion; /* default L2 */
-    int64_t round;               /* widths that are cut become multiples of it; default 1: any */
-    int64_t minimum;             /* groups of a family that stay at least; default 1 */
-    const char *exclude;         /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
-    uint64_t seed;               /* of the random criterion and of the inputs of the checks */
-    struct mc_dims dims;         /* shapes for analysis and checks; default: 2 for an unknown batch */
+    enum mc_criterion criterion;         /* default L2 */
+    enum mc_ranking ranking;             /* default AUTO */
+    enum mc_normalization normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
+    struct mc_samples samples;           /* for criteria that judge by samples; default: none */
+    int64_t round;                       /* widths that are cut become multiples of it; default 1: any */
+    int64_t minimum;                     /* groups of a family that stay at least; default 1 */
+    const char *exclude; /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
+    uint64_t seed;       /* of the random criterion and of the inputs of the checks */
+    struct mc_dims dims; /* shapes for analysis and checks; default: 2 for an unknown batch */
     struct mc_runtime runtime;
     bool keep_constants; /* default true: what a removed channel still produced goes into the next bias; false: it is 0
                           */

@@ -11,6 +11,7 @@
 #include "prune/explain.h"
 #include "prune/importance.h"
 #include "run/plan.h"
+#include "train/binding.h"
 
 void mc_shrink_options_init(struct mc_shrink_options *options)
 {
@@ -33,6 +34,7 @@ struct shrink {
     struct mc_choice choice;
     struct mc_residues residues;
     struct mc_twin twin;
+    int64_t fixed_batch; /* mc_batch_open: samples are run at other batches */
     int64_t n_moved;
     char unmeasured[256]; /* why constants could not be found */
 };
@@ -66,6 +68,7 @@ static int need_shapes(const struct shrink *s, struct mc_error *err)
 static int analyse(struct shrink *s, const struct mc_model *model, struct mc_error *err)
 {
     int rc = mc_model_clone(&s->work, model, true, err);
+    if (rc == 0 && s->options->samples.data) s->fixed_batch = mc_batch_open(s->work, 2);
     if (rc == 0) rc = mc_unshare(&s->unshared, s->work, err);
     if (rc == 0) rc = mc_model_facts(&s->facts, s->work, &s->options->dims, true, err);
     if (rc == 0) rc = need_shapes(s, err);
@@ -77,7 +80,7 @@ static int choose(struct shrink *s, struct mc_error *err)
 {
     s->importance = MC_NEW_ARRAY(double, mc_coupling_n_groups(s->coupling));
     if (!s->importance) return mc_error_memory(err);
-    const int rc = mc_importance(s->work, s->coupling, s->options->criterion, s->options->seed, s->importance, err);
+    const int rc = mc_importance(s->work, s->coupling, s->options, s->importance, err);
     return rc < 0 ? rc : mc_choose(&s->choice, s->work, &s->facts, s->coupling, s->importance, s->options, err);
 }
 
@@ -153,7 +156,10 @@ int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, s
     if (rc == 0) record(&s, section, explain);
     if (rc == 0 && section) rc = mc_record_check(section, err);
     if (rc == 0 && explain) rc = mc_record_check(explain, err);
-    if (rc == 0) mc_model_swap(model, s.small);
+    if (rc == 0) {
+        mc_batch_close(s.small, s.fixed_batch);
+        mc_model_swap(model, s.small);
+    }
     finish(&s);
     return rc;
 }

@@ -11,9 +11,21 @@
 /* The sparsity rises in this many moves: each costs a pass over all weights. */
 enum { SCHEDULE_MOVES = 100 };
 
-static bool needs_data(const struct mc_settings *settings)
+static bool trains(const struct mc_settings *settings)
 {
     return mc_settings_integer(settings, "epochs") > 0;
+}
+
+static bool is_channel(const struct mc_settings *settings)
+{
+    return strcmp(mc_settings_text(settings, "method"), "channel") == 0;
+}
+
+/* Channels can be judged by samples. */
+static bool needs_data(const struct mc_settings *settings)
+{
+    return trains(settings) ||
+           (is_channel(settings) && mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR);
 }
 
 /* "2:4" into n and m. */
@@ -99,10 +111,10 @@ static int prune_magnitude(struct mc_job *job, const struct mc_settings *setting
                               .options = &options,
                               .initial = fmin(mc_zeros_share(&masks), options.sparsity),
                               .ramp = mc_settings_number(settings, "ramp")};
-    const bool trains = needs_data(settings);
-    const bool rises = trains && strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
+    const bool fits = trains(settings);
+    const bool rises = fits && strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
     if (!rises) rc = prune_once(job, &masks, &options, err);
-    if (rc == MC_OK && trains) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
+    if (rc == MC_OK && fits) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
     /* Training that stopped early, or was short, may not have come to the end of the schedule. */
     if (rc == MC_OK && rises) rc = prune_once(job, &masks, &options, err);
     if (rc == MC_OK) {
@@ -123,6 +135,15 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.ratio = mc_settings_number(settings, "ratio");
     options.macs = mc_settings_number(settings, "macs");
     options.criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    options.ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
+    options.normalization = (enum mc_normalization)mc_settings_integer(settings, "normalize");
+    options.samples = (struct mc_samples){.data = needs_data(settings) ? job->data : NULL,
+                                          .role = MC_DATA_CALIBRATION,
+                                          .n = mc_settings_integer(settings, "samples")};
+    if (job->context) {
+        options.samples.progress = job->context->progress;
+        options.samples.progress_context = job->context->progress_context;
+    }
     options.round = mc_settings_integer(settings, "round");
     options.minimum = mc_settings_integer(settings, "minimum");
     options.keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
@@ -130,18 +151,13 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.seed = job->seed;
     options.runtime = job->runtime;
     int rc = mc_shrink(job->model, &options, section, job->explain, err);
-    if (rc < 0 || !needs_data(settings)) return rc;
+    if (rc < 0 || !trains(settings)) return rc;
     struct mc_fit_options fit;
     mc_fit_settings(settings, job, &fit);
     return mc_fit_job(settings, job, &fit, section, err);
 }
 
 /* --- the step --- */
-
-static bool is_channel(const struct mc_settings *settings)
-{
-    return strcmp(mc_settings_text(settings, "method"), "channel") == 0;
-}
 
 static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
 {
@@ -160,7 +176,7 @@ static int check(const struct mc_settings *settings, const char **option, struct
     if (!pattern && !mc_settings_present(settings, "sparsity"))
         return mc_error_set(err, MC_ERR_USAGE, "method magnitude needs 'sparsity' or 'pattern'");
     *option = "schedule";
-    if (mc_settings_find(settings, "schedule")->given && !needs_data(settings))
+    if (mc_settings_find(settings, "schedule")->given && !trains(settings))
         return mc_error_set(err, MC_ERR_USAGE, "a schedule needs 'epochs' to rise in");
     return MC_OK;
 }
@@ -172,7 +188,7 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
 
 static bool keeps_graph(const struct mc_settings *settings)
 {
-    return !is_channel(settings) && !needs_data(settings);
+    return !is_channel(settings) && !trains(settings);
 }
 
 #define MAGNITUDE "method=magnitude"
@@ -192,7 +208,18 @@ static const struct mc_option options[] = {
      "share of the epochs in which the sparsity rises"},
     {"ratio", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, CHANNEL, "share of each group that goes"},
     {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
-    {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random", CHANNEL, "norm by which channels are ranked"},
+    {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz",
+     CHANNEL,
+     "by what channels are judged: norms of weights, batch-norm factors, shares of norms, distances; from taylor on by "
+     "samples"},
+    {"ranking", MC_OPTION_CHOICE, "WHO", "auto", NULL, "auto|layer|global|isomorphic|balanced", CHANNEL,
+     "which channels compete: those of a layer, all, those of layers tied alike, or all by what a layer has left; "
+     "auto: "
+     "layer for ratio, balanced for macs"},
+    {"normalize", MC_OPTION_CHOICE, "HOW", "auto", NULL, "auto|none|mean|max|sum|deviation", CHANNEL,
+     "what scores of a layer are divided by where layers compete; auto: mean, or none for lamp, taylor and obd"},
+    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, CHANNEL,
+     "samples of the calibration role to look at, at most"},
     {"round", MC_OPTION_INTEGER, "N", "1", "[1, 4096]", NULL, CHANNEL, "widths that stay are multiples of N"},
     {"minimum", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, CHANNEL, "channels that stay at least"},
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,
