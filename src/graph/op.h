@@ -202,6 +202,13 @@ struct mc_op {
 
     /* Tie the labels of the axes of inputs and outputs (graph/coupling.h). */
     int (*coupling)(struct mc_coupling *coupling, const struct mc_node *node, struct mc_error *err);
+    /* Of an operator that sums in[0] against a weight in[1] in one piece: the terms of sums at n places of the output,
+     * as rows [n, K] of float32, so that row r times the weight, seen as [K, outputs], is the output there, but for a
+     * bias. A place counts row-major over the axes of the output other than that of its channels, K over those of the
+     * weight likewise. x: float32, row-major. MC_ERR_UNSUPPORTED for a node that does not sum like that. NULL: none
+     * does. */
+    int (*terms)(const struct mc_node *node, const struct mc_tensor *x, const struct mc_shape *w, const int64_t *places,
+                 int64_t n, float *rows, struct mc_error *err);
     /* After surgery on the tensors: mend attributes and shape constants (Reshape's shape, Split's sizes,
      * Conv's group) to the new extents. NULL when nothing can need it. */
     int (*resize)(struct mc_resize *resize, struct mc_node *node, struct mc_error *err);

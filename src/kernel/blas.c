@@ -162,6 +162,20 @@ static void run_range(void *context, int64_t begin, int64_t end)
     }
 }
 
+/* Of LAPACK, which OpenBLAS holds; its header has no prototype. Fortran passes the length of `uplo` last. */
+void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b, const int *ldb,
+            int *info, size_t uplo_length);
+
+/* Row-major rows are Fortran's columns: the lower triangle of one is the upper of the other. */
+bool mc_solve_definite(int64_t n, int64_t m, double *a, double *b)
+{
+    assert(n < INT_MAX && m < INT_MAX);
+    const int order = (int)n, sides = (int)m, leading = n > 0 ? (int)n : 1;
+    int info = 0;
+    dposv_("U", &order, &sides, a, &leading, b, &leading, &info, 1);
+    return info == 0;
+}
+
 static void append_axis(struct mc_gemm_batch *to, const struct mc_gemm_batch *from, int k)
 {
     to->extent[to->rank] = from->extent[k];

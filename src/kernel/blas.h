@@ -26,6 +26,11 @@ bool mc_gemm_fits(int64_t m, int64_t n, int64_t k);
 
 void mc_gemm(const struct mc_gemm *gemm, const void *a, const void *b, void *c);
 
+/* Solve a x = b for `m` right-hand sides by Cholesky's decomposition (LAPACK's dposv). a: [n,n], symmetric and positive
+ * definite, its lower triangle is read and written over; b: [m,n], a right-hand side a row, becomes x. False: a is not
+ * positive definite. n and m fit mc_gemm_fits. */
+bool mc_solve_definite(int64_t n, int64_t m, double *a, double *b);
+
 /* One product for every index of extent[0] x … x extent[rank-1], operands at these strides (in elements). Along an axis
  * where c does not move its products are added up, in the order of the indices; elsewhere they must not overlap. */
 struct mc_gemm_batch {

@@ -204,6 +204,37 @@ static int conv_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     return rc < 0 || groups_go_whole(d) ? rc : record_contraction(c, node, d, err);
 }
 
+/* What one output position sees of all channels. */
+static void copy_terms(const struct mc_window *w, const float *image, int64_t C, int64_t position, float *row)
+{
+    int64_t out[MC_MAX_SPATIAL];
+    for (int a = 2; a >= 0; position /= w->out[a--]) out[a] = position % w->out[a];
+    for (int64_t c = 0; c < C; c++, image += mc_window_inputs(w))
+        for (int64_t i = 0; i < w->kernel[0]; i++)
+            for (int64_t j = 0; j < w->kernel[1]; j++)
+                for (int64_t k = 0; k < w->kernel[2]; k++) {
+                    const int64_t d = mc_window_at(w, 0, out[0], i), h = mc_window_at(w, 1, out[1], j);
+                    const int64_t v = mc_window_at(w, 2, out[2], k);
+                    const bool inside = d >= 0 && d < w->in[0] && h >= 0 && h < w->in[1] && v >= 0 && v < w->in[2];
+                    *row++ = inside ? image[(d * w->in[1] + h) * w->in[2] + v] : 0;
+                }
+}
+
+static int conv_terms(const struct mc_node *node, const struct mc_tensor *x, const struct mc_shape *w,
+                      const int64_t *places, int64_t n, float *rows, struct mc_error *err)
+{
+    if (divide(node, w).groups != 1) return mc_error_set(err, MC_ERR_UNSUPPORTED, "its channels divide into groups");
+    const struct mc_fact fact = mc_fact_of(x);
+    struct mc_window window;
+    const int rc = mc_sliding_window(node, &fact, &w->dim[2], false, &window, err);
+    if (rc < 0) return rc;
+    const struct mc_window flat = mc_window_as_3d(&window);
+    const int64_t C = x->shape.dim[1], outputs = mc_window_outputs(&flat), size = C * mc_window_inputs(&flat);
+    for (int64_t i = 0; i < n; i++, rows += C * mc_window_taps(&flat))
+        copy_terms(&flat, (const float *)x->data + places[i] / outputs * size, C, places[i] % outputs, rows);
+    return MC_OK;
+}
+
 /* Whole groups may have gone. */
 static int conv_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
 {
@@ -240,6 +271,7 @@ const struct mc_op mc_op_conv_1 = {
     .forward = conv_forward,
     .backward = conv_backward,
     .coupling = conv_coupling,
+    .terms = conv_terms,
     .resize = conv_resize,
     .cost = conv_cost,
 };

@@ -171,6 +171,17 @@ static int gemm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
 }
 
+static int gemm_terms(const struct mc_node *node, const struct mc_tensor *x, const struct mc_shape *w,
+                      const int64_t *places, int64_t n, float *rows, struct mc_error *err)
+{
+    const struct mc_gemm g = product_of(node, MC_FLOAT, &x->shape, w);
+    if (g.alpha != 1 || g.beta != 1) return mc_error_set(err, MC_ERR_UNSUPPORTED, "alpha or beta is not 1");
+    const float *a = x->data;
+    for (int64_t i = 0; i < n; i++, rows += g.k)
+        for (int64_t k = 0; k < g.k; k++) rows[k] = g.trans_a ? a[k * g.m + places[i]] : a[places[i] * g.k + k];
+    return MC_OK;
+}
+
 static void gemm_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                       struct mc_cost *cost)
 {
@@ -197,5 +208,6 @@ const struct mc_op mc_op_gemm_7 = {
     .forward = gemm_forward,
     .backward = gemm_backward,
     .coupling = gemm_coupling,
+    .terms = gemm_terms,
     .cost = gemm_cost,
 };

@@ -5,6 +5,7 @@
  * float32 and float64; the integer forms are refused.
  */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "kernel/blas.h"
@@ -233,6 +234,18 @@ static int matmul_coupling(struct mc_coupling *c, const struct mc_node *node, st
     return couple_computed(c, node, ra - 1, k_of_b, err);
 }
 
+static int matmul_terms(const struct mc_node *node, const struct mc_tensor *x, const struct mc_shape *w,
+                        const int64_t *places, int64_t n, float *rows, struct mc_error *err)
+{
+    (void)node;
+    if (w->rank != 2 || x->shape.dim[x->shape.rank - 1] != w->dim[0])
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "the weight is no matrix on the right");
+    const size_t K = (size_t)w->dim[0];
+    for (int64_t i = 0; i < n; i++)
+        memcpy(rows + (size_t)i * K, (const float *)x->data + (size_t)places[i] * K, K * sizeof *rows);
+    return MC_OK;
+}
+
 static void matmul_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                         struct mc_cost *cost)
 {
@@ -259,5 +272,6 @@ const struct mc_op mc_op_matmul_1 = {
     .forward = matmul_forward,
     .backward = matmul_backward,
     .coupling = matmul_coupling,
+    .terms = matmul_terms,
     .cost = matmul_cost,
 };

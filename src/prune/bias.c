@@ -27,6 +27,14 @@ static bool is_vector(const struct mc_shape *shape, int64_t n, int from_right)
     return count == 1 || (count == n && axis >= 0 && shape->dim[axis] == n);
 }
 
+bool mc_bias_can_shift(const struct mc_coupling *c, const struct mc_contraction *k)
+{
+    const struct mc_value *bias = input_of(k->node, k->bias_input);
+    if (!bias) return true;
+    return bias->data &&
+           is_vector(&mc_coupling_fact(c, bias)->shape, mc_coupling_extent(c, k->node->outputs[0], k->out_axis), 0);
+}
+
 bool mc_bias_can_take(const struct mc_coupling *c, const struct mc_contraction *k)
 {
     const struct mc_fact *weight = mc_coupling_fact(c, k->weight);
@@ -36,10 +44,7 @@ bool mc_bias_can_take(const struct mc_coupling *c, const struct mc_contraction *
     const bool in_split = n_in * k->groups == mc_coupling_extent(c, k->data, k->data_axis);
     const bool out_split = n_out * k->groups == mc_coupling_extent(c, k->node->outputs[0], k->out_axis);
     if (k->groups > 1 && in_split == out_split) return false; /* one side of a grouped weight is whole */
-    const struct mc_value *bias = input_of(k->node, k->bias_input);
-    if (!bias) return true;
-    return bias->data &&
-           is_vector(&mc_coupling_fact(c, bias)->shape, mc_coupling_extent(c, k->node->outputs[0], k->out_axis), 0);
+    return mc_bias_can_shift(c, k);
 }
 
 /* Where the sum over one (weight index along its input axis, along its output axis) belongs. */
@@ -180,25 +185,40 @@ static struct mc_node *node_by_id(const struct mc_model *model, int id)
     return NULL;
 }
 
-int mc_bias_add(struct mc_model *small, const struct mc_coupling *c, const struct mc_contraction *k,
-                const struct mc_residue *residue, const bool *goes, struct mc_error *err)
+int mc_bias_shift(struct mc_model *small, const struct mc_coupling *c, const struct mc_contraction *k,
+                  const double *shift, int64_t n, struct mc_error *err)
 {
     struct mc_node *node = node_by_id(small, k->node->id);
     if (!node) return mc_error_set(err, MC_ERR_INTERNAL, "a node is gone after the cut");
     const struct mc_fact *y = mc_coupling_fact(c, k->node->outputs[0]);
     const int from_right = y->shape.rank - 1 - k->out_axis;
+    if (k->bias_input >= 0) return shift_input(small, node, k->bias_input, 0, y->dtype, shift, n, err);
+    int input = 1, rc = 0;
+    struct mc_node *add = following_add(small, node->outputs[0], n, from_right, &input);
+    if (!add) rc = insert_add(small, node, &add, err);
+    if (rc == 0) rc = shift_input(small, add, input, from_right, y->dtype, shift, n, err);
+    if (rc == 0) mc_ops_bind(small);
+    return rc;
+}
+
+const struct mc_value *mc_bias_output(const struct mc_model *model, const struct mc_coupling *c,
+                                      const struct mc_contraction *k)
+{
+    const struct mc_value *y = k->node->outputs[0];
+    const int from_right = mc_coupling_fact(c, y)->shape.rank - 1 - k->out_axis;
+    int input;
+    const struct mc_node *add =
+        k->bias_input < 0 ? following_add(model, y, mc_coupling_extent(c, y, k->out_axis), from_right, &input) : NULL;
+    return add ? add->outputs[0] : y;
+}
+
+int mc_bias_add(struct mc_model *small, const struct mc_coupling *c, const struct mc_contraction *k,
+                const struct mc_residue *residue, const bool *goes, struct mc_error *err)
+{
     double *shift = NULL;
     int64_t n = 0;
     int rc = shift_of(&shift, &n, c, k, residue, goes, err);
-    if (rc == 0 && k->bias_input >= 0) {
-        rc = shift_input(small, node, k->bias_input, 0, y->dtype, shift, n, err);
-    } else if (rc == 0) {
-        int input = 1;
-        struct mc_node *add = following_add(small, node->outputs[0], n, from_right, &input);
-        if (!add) rc = insert_add(small, node, &add, err);
-        if (rc == 0) rc = shift_input(small, add, input, from_right, y->dtype, shift, n, err);
-        if (rc == 0) mc_ops_bind(small);
-    }
+    if (rc == 0) rc = mc_bias_shift(small, c, k, shift, n, err);
     mc_free(shift);
     return rc;
 }

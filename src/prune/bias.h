@@ -12,4 +12,14 @@ bool mc_bias_can_take(const struct mc_coupling *coupling, const struct mc_contra
 int mc_bias_add(struct mc_model *small, const struct mc_coupling *coupling, const struct mc_contraction *contraction,
                 const struct mc_residue *residue, const bool *goes, struct mc_error *err);
 
+/* Can a shift of its outputs be added? Its bias, if it has one, is a stored vector. */
+bool mc_bias_can_shift(const struct mc_coupling *coupling, const struct mc_contraction *contraction);
+/* The output with the bias on: the node's own, or that of the Add behind it that mc_bias_shift adds to. `model`: the
+ * analysed one. */
+const struct mc_value *mc_bias_output(const struct mc_model *model, const struct mc_coupling *coupling,
+                                      const struct mc_contraction *contraction);
+/* Add shift[n], one number for each output that is left, to the bias of the contraction's node in `small`. */
+int mc_bias_shift(struct mc_model *small, const struct mc_coupling *coupling, const struct mc_contraction *contraction,
+                  const double *shift, int64_t n, struct mc_error *err);
+
 #endif

@@ -281,12 +281,12 @@ static enum mc_ranking ranking_of(const struct mc_shrink_options *o)
     return o->macs > 0 ? MC_RANKING_BALANCED : MC_RANKING_LAYER;
 }
 
-static enum mc_normalization normalization_of(const struct mc_shrink_options *o)
+static enum mc_score_norm normalization_of(const struct mc_shrink_options *o)
 {
-    if (o->normalization != MC_NORMALIZE_AUTO) return o->normalization;
+    if (o->normalization != MC_SCORES_BY_AUTO) return o->normalization;
     const bool comparable = o->criterion == MC_CRITERION_LAMP || o->criterion == MC_CRITERION_TAYLOR ||
                             o->criterion == MC_CRITERION_HESSIAN;
-    return comparable ? MC_NORMALIZE_NONE : MC_NORMALIZE_MEAN;
+    return comparable ? MC_SCORES_BY_NONE : MC_SCORES_BY_MEAN;
 }
 
 /* Importance as families compare: (x - *least) / *divisor. */
@@ -302,19 +302,19 @@ static void normalize(const struct chooser *k, const struct mc_family *family, d
     *least = 0;
     *divisor = 1;
     switch (normalization_of(k->options)) {
-    case MC_NORMALIZE_AUTO:
-    case MC_NORMALIZE_NONE:
+    case MC_SCORES_BY_AUTO:
+    case MC_SCORES_BY_NONE:
         return;
-    case MC_NORMALIZE_MEAN:
+    case MC_SCORES_BY_MEAN:
         *divisor = sum / n;
         break;
-    case MC_NORMALIZE_MAX:
+    case MC_SCORES_BY_MAX:
         *divisor = k->importance[family->free[n - 1]];
         break;
-    case MC_NORMALIZE_SUM:
+    case MC_SCORES_BY_SUM:
         *divisor = sum;
         break;
-    case MC_NORMALIZE_DEVIATION:
+    case MC_SCORES_BY_DEVIATION:
         *least = k->importance[family->free[0]];
         *divisor = sqrt(squares / n);
         break;

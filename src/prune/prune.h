@@ -70,13 +70,13 @@ enum mc_ranking {
 };
 
 /* What scores of a family are divided by where families compete. */
-enum mc_normalization {
-    MC_NORMALIZE_AUTO, /* MEAN, or NONE for scores that compare as they are (LAMP, TAYLOR, HESSIAN) */
-    MC_NORMALIZE_NONE,
-    MC_NORMALIZE_MEAN,
-    MC_NORMALIZE_MAX,
-    MC_NORMALIZE_SUM,
-    MC_NORMALIZE_DEVIATION, /* standard deviation, after the least was taken off */
+enum mc_score_norm {
+    MC_SCORES_BY_AUTO, /* MEAN, or NONE for scores that compare as they are (LAMP, TAYLOR, HESSIAN) */
+    MC_SCORES_BY_NONE,
+    MC_SCORES_BY_MEAN,
+    MC_SCORES_BY_MAX,
+    MC_SCORES_BY_SUM,
+    MC_SCORES_BY_DEVIATION, /* standard deviation, after the least was taken off */
 };
 
 /* Samples of a data set to look at. */
@@ -94,16 +94,19 @@ struct mc_shrink_options {
         ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `macs` > 0; default 0.5 */
     double
         macs; /* share of multiply-accumulates that stays, (0, 1]; families compete by importance for what they cost */
-    enum mc_criterion criterion;         /* default L2 */
-    enum mc_ranking ranking;             /* default AUTO */
-    enum mc_normalization normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
-    struct mc_samples samples;           /* for criteria that judge by samples; default: none */
-    int64_t round;                       /* widths that are cut become multiples of it; default 1: any */
-    int64_t minimum;                     /* groups of a family that stay at least; default 1 */
+    enum mc_criterion criterion;      /* default L2 */
+    enum mc_ranking ranking;          /* default AUTO */
+    enum mc_score_norm normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
+    struct mc_samples samples;        /* for criteria that judge by samples; default: none */
+    int64_t round;                    /* widths that are cut become multiples of it; default 1: any */
+    int64_t minimum;                  /* groups of a family that stay at least; default 1 */
     const char *exclude; /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
     uint64_t seed;       /* of the random criterion and of the inputs of the checks */
     struct mc_dims dims; /* shapes for analysis and checks; default: 2 for an unknown batch */
     struct mc_runtime runtime;
+    bool reconstruct; /* fit the weights that read removed channels to `samples` by least squares; default false */
+    double ridge;     /* how firmly they are held to what they were, relative to the terms' mean square; default 1e-3 */
+    bool reestimate;  /* take running statistics of batch normalizations anew from `samples`; default false */
     bool keep_constants; /* default true: what a removed channel still produced goes into the next bias; false: it is 0
                           */
 };
@@ -121,6 +124,8 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  *   the criterion's: least and largest of the groups that may go, and the largest of those that went
  * - frozen: [{tensor, axis, width, why, node}]: what had to stay
  * - twin: {checked, max_difference, max_output}, or {checked: false, why} where the model cannot be run here
+ * - reconstruction: [{tensor, rows, error_before, error_after} or {tensor, why}] (prune/reconstruct.h), and
+ *   batch_norm_statistics, how many were taken anew: both after that comparison, and if they were asked for
  *
  * `explain` (may be NULL) gets groups: [{family, verdict: "removed", score, slices: [{tensor, axis, indices}]}], in
  * terms of the original model; kept: the same of groups that stay, with why and node where they have to; frozen, as

@@ -13,7 +13,7 @@ static int start(struct mc_sampler *s, const struct mc_samples *samples, const s
     *s = (struct mc_sampler){.samples = samples, .n = samples->n};
     const int64_t available = samples->data->n[samples->role];
     if (s->n > available) s->n = available;
-    int rc = mc_binding_init(&s->binding, model, samples->data, MC_LOSS_AUTO, err);
+    int rc = mc_binding_init(&s->binding, model, samples->data, MC_LOSS_AUTO, NULL, err);
     if (rc < 0) return rc;
     const int64_t fixed = mc_binding_fixed_batch(&s->binding);
     s->batch = fixed ? fixed : batch < s->n ? batch : s->n;
@@ -24,9 +24,9 @@ static int start(struct mc_sampler *s, const struct mc_samples *samples, const s
     struct mc_fit_options options;
     mc_fit_options_init(&options);
     options.runtime = *runtime;
-    rc = mc_loss_init(&s->loss, &options, samples->data->task, s->binding.columns, false, err);
+    rc = mc_loss_init(&s->loss, &options, s->binding.loss, s->binding.columns, samples->data, false, err);
     if (rc < 0) return rc;
-    return mc_feed_init(&s->feed, samples->data, samples->role, s->loss.kind, s->binding.columns, s->batch, &options,
+    return mc_feed_init(&s->feed, samples->data, samples->role, s->binding.loss, s->binding.columns, s->batch, &options,
                         err);
 }
 

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "prune/explain.h"
 #include "prune/importance.h"
+#include "prune/reconstruct.h"
 #include "run/plan.h"
 #include "train/binding.h"
 
@@ -20,6 +21,7 @@ void mc_shrink_options_init(struct mc_shrink_options *options)
                                           .round = 1,
                                           .minimum = 1,
                                           .dims = {.batch = 2},
+                                          .ridge = 1e-3,
                                           .keep_constants = true};
     mc_runtime_init(&options->runtime, 0, MC_CPU_AVX512);
 }
@@ -127,6 +129,23 @@ static int cut(struct shrink *s, struct mc_error *err)
     return rc;
 }
 
+/* What samples can mend. The twin was compared before: from here on the small model computes something better. */
+static int mend(struct shrink *s, struct mc_record *section, struct mc_error *err)
+{
+    const struct mc_shrink_options *o = s->options;
+    int64_t n = 0;
+    int rc = 0;
+    if ((o->reconstruct || o->reestimate) && !o->samples.data)
+        return mc_error_set(err, MC_ERR_USAGE, "%s needs samples, and there is no data",
+                            o->reconstruct ? "reconstruction" : "batch normalization");
+    if (o->reconstruct)
+        rc = mc_reconstruct(s->small, s->work, s->coupling, s->choice.goes, o,
+                            section ? mc_record_array(section, "reconstruction") : NULL, err);
+    if (rc == 0 && o->reestimate) rc = mc_reestimate(s->small, s->coupling, o, &n, err);
+    if (rc == 0 && o->reestimate && section) mc_record_set_int(section, "batch_norm_statistics", n);
+    return rc;
+}
+
 static void record(const struct shrink *s, struct mc_record *section, struct mc_record *explain)
 {
     const struct mc_account account = {
@@ -152,8 +171,9 @@ int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, s
     if (rc == 0) rc = find_constants(&s, err);
     if (rc == 0) rc = cut(&s, err);
     if (rc == 0) rc = mc_twin_check(&s.twin, s.work, s.small, &s.residues, options, err);
-    if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
     if (rc == 0) record(&s, section, explain);
+    if (rc == 0) rc = mend(&s, section, err);
+    if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
     if (rc == 0 && section) rc = mc_record_check(section, err);
     if (rc == 0 && explain) rc = mc_record_check(explain, err);
     if (rc == 0) {

@@ -21,7 +21,18 @@ static bool is_channel(const struct mc_settings *settings)
     return strcmp(mc_settings_text(settings, "method"), "channel") == 0;
 }
 
-/* Channels can be judged by samples. */
+static bool estimates(const struct mc_settings *settings)
+{
+    return strcmp(mc_settings_text(settings, "batch_norm"), "estimate") == 0;
+}
+
+/* Channels can be judged by samples, and what reads them fitted to samples. */
+static bool looks_at_samples(const struct mc_settings *settings)
+{
+    return mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR ||
+           mc_settings_flag(settings, "reconstruct") || estimates(settings);
+}
+
 static bool needs_data(const struct mc_settings *settings)
 {
     return trains(settings) ||
@@ -136,14 +147,17 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.macs = mc_settings_number(settings, "macs");
     options.criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
     options.ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
-    options.normalization = (enum mc_normalization)mc_settings_integer(settings, "normalize");
-    options.samples = (struct mc_samples){.data = needs_data(settings) ? job->data : NULL,
+    options.normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
+    options.samples = (struct mc_samples){.data = looks_at_samples(settings) ? job->data : NULL,
                                           .role = MC_DATA_CALIBRATION,
                                           .n = mc_settings_integer(settings, "samples")};
     if (job->context) {
         options.samples.progress = job->context->progress;
         options.samples.progress_context = job->context->progress_context;
     }
+    options.reconstruct = mc_settings_flag(settings, "reconstruct");
+    options.ridge = mc_settings_number(settings, "ridge");
+    options.reestimate = estimates(settings);
     options.round = mc_settings_integer(settings, "round");
     options.minimum = mc_settings_integer(settings, "minimum");
     options.keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
@@ -220,6 +234,13 @@ static const struct mc_option options[] = {
      "what scores of a layer are divided by where layers compete; auto: mean, or none for lamp, taylor and obd"},
     {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, CHANNEL,
      "samples of the calibration role to look at, at most"},
+    {"reconstruct", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, CHANNEL,
+     "fit the weights that read removed channels to the original's outputs by least squares, on samples without "
+     "labels"},
+    {"ridge", MC_OPTION_NUMBER, "X", "0.001", "[0, inf)", NULL, CHANNEL,
+     "reconstruct: how firmly weights are held to what they were"},
+    {"batch_norm", MC_OPTION_CHOICE, "WHAT", "keep", NULL, "keep|estimate", CHANNEL,
+     "running statistics stay, or are taken anew from samples"},
     {"round", MC_OPTION_INTEGER, "N", "1", "[1, 4096]", NULL, CHANNEL, "widths that stay are multiples of N"},
     {"minimum", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, CHANNEL, "channels that stay at least"},
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,

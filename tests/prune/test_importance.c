@@ -125,7 +125,7 @@ static double loss_with(const struct mc_model *model, const struct mc_dataset *d
     float *w = reader->data->data;
     const int64_t M = reader->data->shape.dim[0], K = reader->data->shape.dim[1];
     for (int64_t m = 0; m < M; m++) w[m * K + column] *= factor;
-    assert_ok(mc_evaluate(model, data, MC_DATA_CALIBRATION, 0, MC_LOSS_AUTO, &runtime, &metrics, &err), err);
+    assert_ok(mc_evaluate(model, data, MC_DATA_CALIBRATION, 0, MC_LOSS_AUTO, NULL, &runtime, &metrics, &err), err);
     for (int64_t m = 0; m < M; m++) w[m * K + column] /= factor;
     return metrics.loss;
 }
@@ -209,7 +209,7 @@ static void test_samples_are_asked_for(void **state)
 /* --- who competes --- */
 
 /* Two layers of 8, the weights of the second a hundredth as large. */
-static void check_ranking(enum mc_ranking ranking, enum mc_normalization normalization, int64_t first, int64_t second)
+static void check_ranking(enum mc_ranking ranking, enum mc_score_norm normalization, int64_t first, int64_t second)
 {
     struct net net;
     struct mc_error err = {0};
@@ -235,13 +235,13 @@ static void check_ranking(enum mc_ranking ranking, enum mc_normalization normali
 
 static void test_rankings_say_who_competes(void **state)
 {
-    check_ranking(MC_RANKING_AUTO, MC_NORMALIZE_AUTO, 5, 5);
-    check_ranking(MC_RANKING_GLOBAL, MC_NORMALIZE_NONE, 8, 2);
-    check_ranking(MC_RANKING_GLOBAL, MC_NORMALIZE_MEAN, 5, 5);
-    check_ranking(MC_RANKING_GLOBAL, MC_NORMALIZE_MAX, 5, 5);
-    check_ranking(MC_RANKING_GLOBAL, MC_NORMALIZE_SUM, 5, 5);
-    check_ranking(MC_RANKING_GLOBAL, MC_NORMALIZE_DEVIATION, 5, 5);
-    check_ranking(MC_RANKING_ISOMORPHIC, MC_NORMALIZE_NONE, 8, 2);
+    check_ranking(MC_RANKING_AUTO, MC_SCORES_BY_AUTO, 5, 5);
+    check_ranking(MC_RANKING_GLOBAL, MC_SCORES_BY_NONE, 8, 2);
+    check_ranking(MC_RANKING_GLOBAL, MC_SCORES_BY_MEAN, 5, 5);
+    check_ranking(MC_RANKING_GLOBAL, MC_SCORES_BY_MAX, 5, 5);
+    check_ranking(MC_RANKING_GLOBAL, MC_SCORES_BY_SUM, 5, 5);
+    check_ranking(MC_RANKING_GLOBAL, MC_SCORES_BY_DEVIATION, 5, 5);
+    check_ranking(MC_RANKING_ISOMORPHIC, MC_SCORES_BY_NONE, 8, 2);
 }
 
 int main(void)
