@@ -36,29 +36,58 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void draw(const char *what, int64_t done, int64_t total, double loss)
+/* What a line of progress is drawn from: when the work it tells of began, and when it was drawn last. */
+struct drawing {
+    bool on;
+    double last, began;
+    int64_t first, first_samples; /* done when it was told first: not all of it in this process */
+    char what[32];
+};
+
+/* "1:02:03", "2:03" */
+static void draw_time(double seconds)
 {
-    enum { WIDTH = 30 };
+    const long long s = (long long)(seconds + 0.5);
+    if (s >= 3600)
+        fprintf(stderr, "  %lld:%02lld:%02lld left", s / 3600, s / 60 % 60, s % 60);
+    else
+        fprintf(stderr, "  %lld:%02lld left", s / 60, s % 60);
+}
+
+static void draw(const struct drawing *d, const struct mc_progress *at)
+{
+    enum { WIDTH = 24 };
     char bar[WIDTH + 1];
-    const int filled = total > 0 ? (int)((double)done / (double)total * WIDTH) : 0;
+    const int filled = at->total > 0 ? (int)((double)at->done / (double)at->total * WIDTH) : 0;
     for (int i = 0; i < WIDTH; i++) bar[i] = i < filled ? '#' : '.';
     bar[WIDTH] = '\0';
-    fprintf(stderr, "\r\033[K%-10.10s [%s] %lld", what, bar, (long long)done);
-    if (total > 0) fprintf(stderr, "/%lld", (long long)total);
-    if (!isnan(loss)) fprintf(stderr, "  loss %.4f", loss);
+    fprintf(stderr, "\r\033[K%-10.10s [%s] %lld", at->what, bar, (long long)at->done);
+    if (at->total > 0) fprintf(stderr, "/%lld", (long long)at->total);
+    if (!isnan(at->loss)) fprintf(stderr, "  loss %.4f", at->loss);
+    if (at->metric) fprintf(stderr, "  %s %.4f", at->metric, at->value);
+    const double elapsed = now() - d->began;
+    if (elapsed > 1 && at->samples > d->first_samples)
+        fprintf(stderr, "  %.0f/s", (double)(at->samples - d->first_samples) / elapsed);
+    if (elapsed > 1 && at->total > at->done && at->done > d->first)
+        draw_time(elapsed * (double)(at->total - at->done) / (double)(at->done - d->first));
     fflush(stderr);
     line_on_screen = true;
 }
 
 /* At most ten times a second: drawing is not to cost time. */
-static bool report(void *context, const char *what, int64_t done, int64_t total, double loss)
+static bool report(void *context, const struct mc_progress *at)
 {
-    static double last;
-    const bool *drawing = context;
+    struct drawing *d = context;
     const double t = now();
-    if (*drawing && t - last > 0.1) {
-        last = t;
-        draw(what, done, total, loss);
+    if (d->on && (strcmp(d->what, at->what) != 0 || at->done < d->first)) {
+        snprintf(d->what, sizeof d->what, "%s", at->what);
+        d->began = t;
+        d->first = at->done;
+        d->first_samples = at->samples;
+    }
+    if (d->on && t - d->last > 0.1) {
+        d->last = t;
+        draw(d, at);
     }
     return !interrupted;
 }
@@ -71,8 +100,8 @@ void session_clear_progress(void)
 
 void session_context(const struct arguments *args, struct mc_context *context)
 {
-    static bool drawing;
-    drawing = isatty(STDERR_FILENO) && !argument_flag(args, "quiet");
+    static struct drawing drawing;
+    drawing.on = isatty(STDERR_FILENO) && !argument_flag(args, "quiet");
     mc_context_init(context);
     context->threads = (int)argument_integer(args, "threads");
     context->cpu = argument_text(args, "cpu");

@@ -64,6 +64,16 @@ MC_API const char *mc_suggest(const char *word, const char *const *candidates, s
 
 /* --- context ----------------------------------------------------------------------------------- */
 
+/* How far work is. */
+struct mc_progress {
+    const char *what;    /* "training", "teacher", or the name of a step */
+    int64_t done, total; /* steps; total 0: unknown */
+    double loss;         /* the present one, or NaN */
+    const char *metric;  /* "accuracy" or "R2" on the validation samples after the last epoch; NULL: none yet */
+    double value;        /* of the metric */
+    int64_t samples;     /* seen by training so far; 0 elsewhere */
+};
+
 /* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
  * defaults wherever one is asked for. */
 struct mc_context {
@@ -71,10 +81,9 @@ struct mc_context {
     const char *cpu; /* "portable", "avx2" or "avx512": the most to use; NULL: the best there is */
     uint64_t seed;   /* of whatever is random and not given a seed by a recipe; default 0 */
 
-    /* Called as work goes on, from the calling thread; NULL: not. `what` names the work ("train", "evaluate", …),
-     * `done` of `total` steps are behind (total 0: unknown), `loss` is the present one or NaN. Returns true to go on;
-     * false stops the call with MC_INTERRUPTED and leaves nothing half-written. */
-    bool (*progress)(void *progress_context, const char *what, int64_t done, int64_t total, double loss);
+    /* Called as work goes on, from the calling thread; NULL: not. Returns true to go on; false stops the call with
+     * MC_INTERRUPTED and leaves nothing half-written. */
+    bool (*progress)(void *progress_context, const struct mc_progress *at);
     void *progress_context;
 };
 

@@ -85,7 +85,7 @@ struct mc_samples {
     enum mc_role_of_data role;
     int64_t n; /* at most */
     /* As in struct mc_context; NULL: not. */
-    bool (*progress)(void *context, const char *what, int64_t done, int64_t total, double loss);
+    bool (*progress)(void *context, const struct mc_progress *at);
     void *progress_context;
 };
 

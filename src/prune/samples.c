@@ -90,7 +90,8 @@ int mc_sampler_next(struct mc_sampler *s, const char *what, struct mc_error *err
 {
     if (s->done + s->batch > s->n) return 0;
     const struct mc_samples *samples = s->samples;
-    if (samples->progress && !samples->progress(samples->progress_context, what, s->done, s->n, NAN))
+    const struct mc_progress at = {.what = what, .done = s->done, .total = s->n, .loss = NAN, .value = NAN};
+    if (samples->progress && !samples->progress(samples->progress_context, &at))
         return mc_error_set(err, MC_INTERRUPTED, "interrupted");
     int rc = mc_feed_read(&s->feed, s->done, s->batch, mc_plan_input(s->taken, 0)->data, err);
     if (rc == 0) rc = s->plan ? mc_plan_run(s->plan, err) : run_pass(s, err);

@@ -36,8 +36,8 @@ int mc_context_runtime(const struct mc_context *context, struct mc_runtime *runt
 int mc_context_report(const struct mc_context *context, const char *what, int64_t done, int64_t total,
                       struct mc_error *err)
 {
-    if (!context || !context->progress || context->progress(context->progress_context, what, done, total, NAN))
-        return MC_OK;
+    const struct mc_progress at = {.what = what, .done = done, .total = total, .loss = NAN, .value = NAN};
+    if (!context || !context->progress || context->progress(context->progress_context, &at)) return MC_OK;
     return mc_error_set(err, MC_INTERRUPTED, "interrupted");
 }
 

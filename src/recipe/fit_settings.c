@@ -34,12 +34,26 @@ void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *jo
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");
     fit->augment_shift = strcmp(mc_settings_text(settings, "augment"), "shift") == 0;
     fit->freeze_batch_norm = mc_settings_flag(settings, "freeze_batch_norm");
+    fit->checkpoint = job->checkpoint;
+    fit->checkpoint_seconds = mc_settings_number(settings, "checkpoint_seconds");
+    fit->resume = mc_settings_flag(settings, "resume");
     fit->seed = job->seed;
     fit->runtime = job->runtime;
     if (job->context) {
         fit->progress = job->context->progress;
         fit->progress_context = job->context->progress_context;
     }
+}
+
+/* A resumed run has found it already and sweeps the same again: the model is that of the start. */
+static int find_rate(struct mc_job *job, struct mc_fit_options *fit, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_fit_options plain = *fit;
+    plain.before_step = NULL;
+    const int rc =
+        mc_rate_find(job->model, job->data, &plain, &fit->rate.first, mc_record_object(section, "rate_finder"), err);
+    if (rc == MC_OK && fit->rate.last > fit->rate.first) fit->rate.last = fit->rate.first;
+    return rc;
 }
 
 int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit,
@@ -53,6 +67,7 @@ int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc
         fit->masked = zeros.values;
         fit->masks = (const unsigned char *const *)zeros.keep;
     }
+    if (rc == MC_OK && mc_settings_flag(settings, "find_rate")) rc = find_rate(job, fit, section, err);
     if (rc == MC_OK) rc = mc_fit(job->model, job->data, fit, mc_record_object(section, "training"), err);
     mc_masks_finish(&zeros);
     return rc;

@@ -134,6 +134,29 @@
          NULL,                                                                                                         \
          NULL,                                                                                                         \
          "least improvement of the validation loss that counts"},                                                      \
+        {"find_rate",                                                                                                  \
+         MC_OPTION_FLAG,                                                                                               \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "sweep the rate first, show how the loss goes, and begin with the one at which it falls fastest; with "       \
+         "epochs 0 that is all"},                                                                                      \
+        {"checkpoint", MC_OPTION_TEXT, "FILE", NULL,                                                                   \
+         NULL,         NULL,           NULL,   "a file that gets the whole state of the run, relative to --out"},      \
+        {"checkpoint_seconds",                                                                                         \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "10",                                                                                                         \
+         "[0, inf)",                                                                                                   \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "write it when so many seconds have passed since it was written last, and at the end"},                       \
+        {"resume", MC_OPTION_FLAG,                                                                                     \
+         NULL,     NULL,                                                                                               \
+         NULL,     NULL,                                                                                               \
+         NULL,     "go on from the checkpoint if there is one, to the same bytes as a run that nothing disturbed"},    \
         {"augment", MC_OPTION_CHOICE, "NAME", "none",                                                                  \
          NULL,      "none|shift",     NULL,   "change training samples; shift: move images by up to 2 pixels"},        \
         {"freeze_batch_norm",                                                                                          \

@@ -112,6 +112,32 @@ static const char *explain_path(const struct mc_work_step *step)
     return mc_settings_has(&step->settings, "explain") ? mc_settings_text(&step->settings, "explain") : NULL;
 }
 
+/* Where a step saves its state, or NULL. */
+static const char *checkpoint_name(const struct mc_work_step *step)
+{
+    return mc_settings_has(&step->settings, "checkpoint") ? mc_settings_text(&step->settings, "checkpoint") : NULL;
+}
+
+/* A checkpoint that exists is gone on from or begun anew, but only if somebody says so; and no two steps share one. */
+static int allow_checkpoint(const struct run *run, int i, struct mc_error *err)
+{
+    const struct mc_work_step *step = &run->work.steps[i];
+    const char *name = checkpoint_name(step);
+    if (!name) return MC_OK;
+    for (int k = 0; k < i; k++) {
+        const char *other = checkpoint_name(&run->work.steps[k]);
+        if (other && strcmp(other, name) == 0)
+            return mc_error_set(err, MC_ERR_USAGE,
+                                "checkpoint '%s': needs to be one step's alone, is that of steps %d "
+                                "and %d",
+                                name, k + 1, i + 1);
+    }
+    if (mc_settings_flag(&step->settings, "resume")) return MC_OK;
+    const int rc = mc_outputs_allow(&run->outputs, name, err);
+    if (rc == MC_ERR_USAGE) mc_error_hint(err, "--resume goes on from it, -f begins anew");
+    return rc;
+}
+
 static int allow_outputs(const struct run *run, struct mc_error *err)
 {
     const char *model = mc_settings_text(&run->work.output, "model");
@@ -121,6 +147,7 @@ static int allow_outputs(const struct run *run, struct mc_error *err)
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         if (explain_path(&run->work.steps[i]))
             rc = mc_outputs_allow(&run->outputs, explain_path(&run->work.steps[i]), err);
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) rc = allow_checkpoint(run, i, err);
     if (rc == MC_OK && run->work.n_steps > MC_MOST_OUTPUTS - 4)
         rc = mc_error_set(err, MC_ERR_USAGE, "%d steps are more than the %d that are taken", run->work.n_steps,
                           MC_MOST_OUTPUTS - 4);
@@ -204,7 +231,11 @@ static int do_step(struct run *run, int i, struct mc_record *section, struct mc_
     }
     mc_record_set_text(section, "step", step->kind->name);
     record_settings(&step->settings, mc_record_object(section, "options"));
+    char *checkpoint = checkpoint_name(step) ? mc_outputs_path(&run->outputs, checkpoint_name(step)) : NULL;
+    if (checkpoint_name(step) && !checkpoint) return mc_error_memory(err);
+    run->job.checkpoint = checkpoint;
     int rc = step->kind->run(&run->job, &step->settings, section, err);
+    mc_free(checkpoint);
     mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
     if (rc == MC_OK) rc = mc_context_report(run->job.context, step->kind->name, i + 1, run->work.n_steps, err);
     if (rc == MC_OK) rc = measure(run, true, mc_record_object(section, "result"), err);

@@ -95,6 +95,8 @@ static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings
     if (gradual) {
         fit.before_step = move_masks;
         fit.context = gradual;
+        fit.kept = &gradual->moves;
+        fit.kept_bytes = sizeof gradual->moves;
     }
     return mc_fit_job(settings, job, &fit, section, err);
 }

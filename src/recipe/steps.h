@@ -19,6 +19,7 @@ struct mc_job {
     const struct mc_context *context;
     struct mc_runtime runtime;
     uint64_t seed;             /* of this step */
+    const char *checkpoint;    /* where this step saves its state; NULL: nowhere */
     struct mc_record *explain; /* of this step, for what its option "explain" asks for; NULL: nothing */
 };
 

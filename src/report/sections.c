@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/curve.h"
 
 enum { NUMBER_TEXT = 48 };
 
@@ -384,13 +385,15 @@ static void show_nodes(struct printing *p)
 
 static void show_epochs(struct printing *p, const struct mc_record *step, const char *title)
 {
-    static const struct figure columns[] = {{"epoch", "epoch", COUNT},
-                                            {"rate", "rate", FINE},
-                                            {"train_loss", "training loss", REAL},
-                                            {"validation_loss", "validation loss", REAL},
-                                            {"validation_accuracy", "validation accuracy", SHARE},
-                                            {"seconds", "seconds", TIME}};
     const struct mc_record *epochs = mc_record_get(step, "training.epochs");
+    const bool numbers = mc_record_get(step, "training.epochs.0.validation_r2") != NULL;
+    const struct figure columns[] = {{"epoch", "epoch", COUNT},
+                                     {"rate", "rate", FINE},
+                                     {"train_loss", "training loss", REAL},
+                                     {"validation_loss", "validation loss", REAL},
+                                     {numbers ? "validation_r2" : "validation_accuracy",
+                                      numbers ? "validation R2" : "validation accuracy", numbers ? REAL : SHARE},
+                                     {"seconds", "seconds", TIME}};
     struct mc_grid grid;
     mc_grid_init(&grid, title, (int)MC_COUNT(columns), 0, true);
     for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
@@ -462,14 +465,102 @@ static void show_families(struct printing *p)
     }
 }
 
+/* A drawing keeps its columns only in a block of code. */
+static void show_curves(struct printing *p, const char *title, const struct mc_curve *curves, int n, bool logarithmic,
+                        const char *under)
+{
+    const bool markdown = p->print == mc_grid_print_markdown;
+    if (p->begun) mc_buf_puts(p->out, "\n");
+    p->begun = true;
+    mc_buf_printf(p->out, "%s%s\n%s", markdown ? "## " : "", title, markdown ? "\n```\n" : "");
+    mc_curves_draw(curves, n, logarithmic, under, p->out);
+    if (markdown) mc_buf_puts(p->out, "```\n");
+}
+
+/* The numbers under `key` of the entries of an array, in fresh memory; NaN where there is none. */
+static double *column_of(const struct mc_record *array, const char *key, bool *any)
+{
+    const size_t n = mc_record_size(array);
+    double *column = MC_NEW_ARRAY(double, n);
+    *any = false;
+    for (size_t i = 0; column && i < n; i++) {
+        column[i] = mc_record_get_num(mc_record_at(array, i), key, NAN);
+        *any = *any || !isnan(column[i]);
+    }
+    return column;
+}
+
+static void show_learning_curves(struct printing *p, const struct mc_record *step, const char *title)
+{
+    const struct mc_record *epochs = mc_record_get(step, "training.epochs");
+    const int n = (int)mc_record_size(epochs);
+    bool trained, validated;
+    double *training = column_of(epochs, "train_loss", &trained);
+    double *validation = column_of(epochs, "validation_loss", &validated);
+    char under[48];
+    snprintf(under, sizeof under, "loss, epochs 1 to %d", n);
+    const struct mc_curve curves[] = {{'v', "validation", validated ? n : 0, validation},
+                                      {'t', "training", n, training}};
+    if (!training || !validation)
+        p->out->failed = true;
+    else if (n > 1)
+        show_curves(p, title, curves, 2, false, under);
+    mc_free(training);
+    mc_free(validation);
+}
+
+/* What the curves say, and what a parameter costs. */
+static void show_verdict(struct printing *p, const struct mc_record *step, const char *title)
+{
+    const struct mc_record *verdict = mc_record_get(step, "training.verdict");
+    struct mc_grid grid;
+    if (!verdict || mc_record_size(mc_record_get(step, "training.epochs")) == 0) return;
+    mc_grid_init(&grid, title, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
+    mc_grid_add(&grid, "fit");
+    mc_grid_add(&grid, "%s: %s", mc_record_get_text(verdict, "fit", "?"), mc_record_get_text(verdict, "why", ""));
+    mc_grid_add(&grid, "size");
+    char parameters[NUMBER_TEXT];
+    mc_grid_add(&grid, "%s parameters, %.3g for each training sample; %.3g s an epoch, %.4g samples a second",
+                count_text(mc_record_get_int(verdict, "parameters", 0), parameters),
+                mc_record_get_num(verdict, "parameters_per_sample", NAN), mc_record_get_num(verdict, "epoch_s", NAN),
+                mc_record_get_num(verdict, "samples_per_s", NAN));
+    show(p, &grid);
+}
+
+static void show_rates(struct printing *p, const struct mc_record *step, const char *title)
+{
+    const struct mc_record *finder = mc_record_get(step, "rate_finder"), *curve = mc_record_get(finder, "curve");
+    const int n = (int)mc_record_size(curve);
+    bool any;
+    if (!finder || n == 0) return;
+    double *loss = column_of(curve, "loss", &any);
+    char under[96];
+    snprintf(under, sizeof under, "rates %.3g to %.3g; suggested %.3g", mc_record_get_num(finder, "curve.0.rate", NAN),
+             mc_record_get_num(mc_record_at(curve, (size_t)n - 1), "rate", NAN),
+             mc_record_get_num(finder, "suggested", NAN));
+    const struct mc_curve curves[] = {{'*', "loss", n, loss}};
+    if (loss)
+        show_curves(p, title, curves, 1, true, under);
+    else
+        p->out->failed = true;
+    mc_free(loss);
+}
+
 static void show_training(struct printing *p)
 {
     const struct mc_record *steps = mc_record_get(p->record, "steps");
-    for (size_t i = 0; p->details && i < mc_record_size(steps); i++) {
-        char title[64];
+    for (size_t i = 0; i < mc_record_size(steps); i++) {
+        char title[96];
         const struct mc_record *step = mc_record_at(steps, i);
-        snprintf(title, sizeof title, "Training in step %zu, %s", i + 1, mc_record_get_text(step, "step", "?"));
-        show_epochs(p, step, title);
+        const char *name = mc_record_get_text(step, "step", "?");
+        snprintf(title, sizeof title, "Rates before step %zu, %s", i + 1, name);
+        show_rates(p, step, title);
+        snprintf(title, sizeof title, "Training in step %zu, %s", i + 1, name);
+        if (p->details) show_epochs(p, step, title);
+        snprintf(title, sizeof title, "Curves of step %zu, %s", i + 1, name);
+        if (p->details) show_learning_curves(p, step, title);
+        snprintf(title, sizeof title, "Verdict on step %zu, %s", i + 1, name);
+        show_verdict(p, step, p->details ? title : NULL);
     }
 }
 

@@ -11,51 +11,14 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "kernel/kernels.h"
 #include "kernel/update.h"
-#include "train/average.h"
-#include "train/early_stop.h"
-#include "train/evaluator.h"
-#include "train/optimizer.h"
+#include "train/checkpoint.h"
+#include "train/fit_state.h"
 #include "train/parameters.h"
-#include "train/pass.h"
-#include "train/rate.h"
-#include "train/teacher.h"
 
-enum { PASS = 1024, MAX_PASSES = 3 };
-
-struct fit {
-    struct mc_model *model;
-    const struct mc_fit_options *options;
-    struct mc_binding binding;
-    struct mc_value **parameters; /* lent by the model */
-    int n_parameters;
-    int64_t n_samples, batch, steps_per_epoch;
-    int n_passes;
-    int64_t n_runs;                    /* of passes: operators that draw never draw the same twice */
-    struct mc_pass passes[MAX_PASSES]; /* by length: whole, rest of a batch, rest of the epoch's last */
-    float **sums;                      /* gradients added over the passes of a step; NULL while one pass will do */
-    const float **gradients;           /* `sums` of the parameters that have gradients */
-    struct mc_feed feed;
-    struct mc_loss loss;
-    struct mc_teacher teacher;
-    struct mc_optimizer optimizer;
-    struct mc_average average;
-    struct mc_evaluator validation;
-    struct mc_early_stop stop;
-    struct mc_plateau plateau;
-    struct mc_snapshot good, best; /* after the last whole epoch; of the lowest loss (early stopping alone) */
-    int64_t fixed_batch;           /* see mc_batch_open */
-};
-
-/* What an epoch came to. */
-struct epoch {
-    int64_t number;
-    double rate; /* of its first step */
-    double train_loss;
-    struct mc_metrics validation;
-    double seconds;
-};
+enum { PASS = 1024 };
 
 void mc_fit_options_init(struct mc_fit_options *options)
 {
@@ -68,6 +31,7 @@ void mc_fit_options_init(struct mc_fit_options *options)
         .beta2 = 0.999,
         .epsilon = 1e-8,
         .huber_delta = 1,
+        .checkpoint_seconds = 10,
         .batch = 64,
         .epochs = 20,
         .min_delta = 0.001,
@@ -157,7 +121,7 @@ static int check_masks(const struct mc_fit_options *o, struct mc_error *err)
 }
 
 /* A pass for `n` samples, unless there is one. */
-static int add_pass(struct fit *f, int64_t n, struct mc_error *err)
+static int add_pass(struct mc_fit *f, int64_t n, struct mc_error *err)
 {
     for (int i = 0; i < f->n_passes; i++)
         if (f->passes[i].batch == n) return MC_OK;
@@ -172,7 +136,7 @@ static int64_t smaller(int64_t a, int64_t b)
 }
 
 /* A graph with a batch of its own trains at that; what does not fill one is left out. */
-static int init_passes(struct fit *f, struct mc_error *err)
+static int init_passes(struct mc_fit *f, struct mc_error *err)
 {
     const int64_t fixed = mc_binding_fixed_batch(&f->binding);
     if (fixed) {
@@ -189,7 +153,7 @@ static int init_passes(struct fit *f, struct mc_error *err)
     return rc;
 }
 
-static int init_sums(struct fit *f, struct mc_error *err)
+static int init_sums(struct mc_fit *f, struct mc_error *err)
 {
     if (f->batch == f->passes[0].batch) return MC_OK;
     f->sums = MC_NEW_ARRAY(float *, f->n_parameters);
@@ -202,7 +166,7 @@ static int init_sums(struct fit *f, struct mc_error *err)
     return MC_OK;
 }
 
-static int init_data(struct fit *f, const struct mc_dataset *data, struct mc_error *err)
+static int init_data(struct mc_fit *f, const struct mc_dataset *data, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
     const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
@@ -213,7 +177,7 @@ static int init_data(struct fit *f, const struct mc_dataset *data, struct mc_err
     return rc;
 }
 
-static int find_parameters(struct fit *f, struct mc_error *err)
+static int find_parameters(struct mc_fit *f, struct mc_error *err)
 {
     const int rc = mc_trainable(f->model, &f->parameters, &f->n_parameters, err);
     if (rc < 0 || f->n_parameters > 0) return rc;
@@ -222,10 +186,10 @@ static int find_parameters(struct fit *f, struct mc_error *err)
                         "that have a derivative");
 }
 
-static int init(struct fit *f, struct mc_model *model, const struct mc_dataset *data,
+int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_dataset *data,
                 const struct mc_fit_options *options, struct mc_error *err)
 {
-    *f = (struct fit){.model = model, .options = options, .n_samples = data->n[MC_DATA_TRAIN]};
+    *f = (struct mc_fit){.model = model, .options = options, .data = data, .n_samples = data->n[MC_DATA_TRAIN]};
     f->batch = options->batch ? smaller(options->batch, f->n_samples) : f->n_samples;
     int rc = check_options(options, err);
     if (rc == MC_OK) rc = check_masks(options, err);
@@ -244,11 +208,13 @@ static int init(struct fit *f, struct mc_model *model, const struct mc_dataset *
     if (rc == MC_OK && options->patience > 0) rc = mc_snapshot_init(&f->best, model, err);
     mc_early_stop_init(&f->stop, options->patience, options->min_delta);
     mc_plateau_init(&f->plateau);
+    f->saved_ns = mc_clock_ns();
     return rc;
 }
 
-static void finish(struct fit *f)
+void mc_fit_finish(struct mc_fit *f)
 {
+    mc_free(f->lines);
     mc_snapshot_finish(&f->best);
     mc_snapshot_finish(&f->good);
     mc_average_finish(&f->average);
@@ -266,7 +232,7 @@ static void finish(struct fit *f)
 
 /* --- a step --- */
 
-static struct mc_pass *pass_of(struct fit *f, int64_t n)
+static struct mc_pass *pass_of(struct mc_fit *f, int64_t n)
 {
     int i = 0;
     while (f->passes[i].batch != n) i++;
@@ -274,7 +240,7 @@ static struct mc_pass *pass_of(struct fit *f, int64_t n)
 }
 
 /* Gradients of `n` samples from `begin` on, of a step of n_step; the sum of their losses. */
-static int run_pass(struct fit *f, struct mc_pass *pass, int64_t begin, int64_t n_step, double *sum,
+static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64_t n_step, double *sum,
                     struct mc_error *err)
 {
     float *x = mc_pass_input(pass);
@@ -286,7 +252,7 @@ static int run_pass(struct fit *f, struct mc_pass *pass, int64_t begin, int64_t 
     return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->n_runs++, sum, err);
 }
 
-static void add_gradients(struct fit *f, const struct mc_pass *pass, bool first)
+static void add_gradients(struct mc_fit *f, const struct mc_pass *pass, bool first)
 {
     const struct mc_updates *updates = f->options->runtime.kernels->updates;
     for (int i = 0; i < f->n_parameters; i++) {
@@ -301,7 +267,7 @@ static void add_gradients(struct fit *f, const struct mc_pass *pass, bool first)
 }
 
 /* All passes of the samples begin … begin+n; *gradients are those of the step's mean loss. */
-static int run_passes(struct fit *f, int64_t begin, int64_t n, double *sum, const float *const **gradients,
+static int run_passes(struct mc_fit *f, int64_t begin, int64_t n, double *sum, const float *const **gradients,
                       struct mc_error *err)
 {
     *sum = 0;
@@ -320,7 +286,19 @@ static int run_passes(struct fit *f, int64_t begin, int64_t n, double *sum, cons
     return MC_OK;
 }
 
-static int before_step(struct fit *f, int64_t step, double progress, struct mc_error *err)
+int mc_fit_step(struct mc_fit *f, int64_t begin, double rate, double *loss, struct mc_error *err)
+{
+    const float *const *gradients = NULL;
+    const int rc = run_passes(f, begin, smaller(f->batch, f->n_samples - begin), loss, &gradients, err);
+    if (rc < 0 || !isfinite(*loss)) return rc;
+    mc_optimizer_step(&f->optimizer, rate, gradients);
+    mc_average_step(&f->average, f->optimizer.n_steps - 1);
+    return MC_OK;
+}
+
+/* --- steps of an epoch --- */
+
+static int before_step(struct mc_fit *f, int64_t step, double progress, struct mc_error *err)
 {
     if (!f->options->before_step) return MC_OK;
     const int rc = f->options->before_step(f->options->context, step, progress, err);
@@ -330,137 +308,200 @@ static int before_step(struct fit *f, int64_t step, double progress, struct mc_e
     return MC_OK;
 }
 
-static double rate_now(const struct fit *f, int64_t epoch)
+static int64_t all_steps(const struct mc_fit *f)
+{
+    return f->steps_per_epoch * f->options->epochs;
+}
+
+static double rate_now(const struct mc_fit *f)
 {
     const struct mc_moment now = {
-        .epoch = epoch,
+        .epoch = f->epoch,
         .step = f->optimizer.n_steps,
         .steps_per_epoch = f->steps_per_epoch,
-        .n_steps = f->steps_per_epoch * f->options->epochs,
+        .n_steps = all_steps(f),
     };
     return mc_rate_at(&f->options->rate, &f->plateau, &now);
 }
 
-/* *loss: summed over the samples of the step. */
-static int run_step(struct fit *f, int64_t epoch, int64_t begin, double *loss, struct mc_error *err)
+static int refuse_loss(const struct mc_fit *f, double rate, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
-    const int64_t step = f->optimizer.n_steps, total = f->steps_per_epoch * o->epochs;
-    const int64_t n = smaller(f->batch, f->n_samples - begin);
-    const double progress = (double)step / (double)total;
-    const double rate = rate_now(f, epoch);
-    const float *const *gradients = NULL;
-    int rc = before_step(f, step, progress, err);
-    if (rc == MC_OK) rc = run_passes(f, begin, n, loss, &gradients, err);
-    if (rc < 0) return rc;
-    if (!isfinite(*loss)) {
-        mc_error_set(err, MC_ERR_INPUT, "the loss is not finite at step %" PRId64 " (epoch %" PRId64 ", rate %g)",
-                     step + 1, epoch + 1, rate);
+    mc_error_set(err, MC_ERR_INPUT, "the loss is not finite at step %" PRId64 " (epoch %" PRId64 ", rate %g)",
+                 f->optimizer.n_steps + 1, f->epoch + 1, rate);
+    if (o->checkpoint && mc_file_size(o->checkpoint) >= 0)
+        mc_error_hint(err, "a smaller rate may help; '%s' has the last good state", o->checkpoint);
+    else
         mc_error_hint(err, "a smaller rate may help");
-        return MC_ERR_INPUT;
-    }
-    mc_optimizer_step(&f->optimizer, rate, gradients);
-    mc_average_step(&f->average, step);
-    if (o->progress && !o->progress(o->progress_context, "training", step + 1, total, *loss / (double)n))
-        return mc_error_set(err, MC_INTERRUPTED, "interrupted");
-    return MC_OK;
+    return MC_ERR_INPUT;
+}
+
+/* Tell how far it is; MC_INTERRUPTED if somebody wants to stop. */
+static int report(const struct mc_fit *f, double loss, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    const struct mc_epoch_line *last = f->n_lines > 0 ? &f->lines[f->n_lines - 1] : NULL;
+    const struct mc_progress at = {
+        .what = "training",
+        .done = f->optimizer.n_steps,
+        .total = all_steps(f),
+        .loss = loss,
+        .metric = !last || isnan(last->metric)              ? NULL
+                  : f->data->task == MC_TASK_CLASSIFICATION ? "accuracy"
+                                                            : "R2",
+        .value = last ? last->metric : NAN,
+        .samples = f->epoch * f->n_samples + f->begin,
+    };
+    if (!o->progress || o->progress(o->progress_context, &at)) return MC_OK;
+    mc_error_set(err, MC_INTERRUPTED, "interrupted");
+    if (o->checkpoint) mc_error_hint(err, "'%s' has the state: --resume goes on", o->checkpoint);
+    return MC_INTERRUPTED;
+}
+
+/* Write the state if there is a file for it and it is time; at once if `now`. */
+static int save_state(struct mc_fit *f, bool now, struct mc_error *err)
+{
+    if (!f->options->checkpoint) return MC_OK;
+    const double waited = (double)(mc_clock_ns() - f->saved_ns) * 1e-9;
+    if (!now && waited < f->options->checkpoint_seconds) return MC_OK;
+    const int rc = mc_checkpoint_save(f, err);
+    f->saved_ns = mc_clock_ns();
+    return rc;
+}
+
+static int run_step(struct mc_fit *f, struct mc_error *err)
+{
+    const int64_t step = f->optimizer.n_steps, n = smaller(f->batch, f->n_samples - f->begin);
+    double loss = 0;
+    int rc = before_step(f, step, (double)step / (double)all_steps(f), err);
+    const double rate = rate_now(f);
+    if (f->begin == 0) f->rate = rate;
+    if (rc == MC_OK) rc = mc_fit_step(f, f->begin, rate, &loss, err);
+    if (rc < 0) return rc;
+    if (!isfinite(loss)) return refuse_loss(f, rate, err);
+    f->begin += n;
+    f->sum += loss;
+    rc = report(f, loss / (double)n, err);
+    const int saved = save_state(f, rc < 0, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : saved;
 }
 
 /* --- epochs --- */
 
-static int train_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
-{
-    double sum = 0;
-    e->rate = rate_now(f, e->number);
-    mc_feed_shuffle(&f->feed, e->number);
-    for (int64_t begin = 0; begin < f->n_samples; begin += f->batch) {
-        double loss;
-        const int rc = run_step(f, e->number, begin, &loss, err);
-        if (rc < 0) return rc;
-        sum += loss;
-    }
-    e->train_loss = sum / (double)f->n_samples;
-    return MC_OK;
-}
-
-static void record_epoch(struct mc_record *epochs, const struct epoch *e)
-{
-    if (!epochs) return;
-    struct mc_record *record = mc_record_append_object(epochs);
-    mc_record_set_int(record, "epoch", e->number + 1);
-    mc_record_set_num(record, "rate", e->rate);
-    mc_record_set_num(record, "train_loss", e->train_loss);
-    if (e->validation.n_samples > 0) {
-        mc_record_set_num(record, "validation_loss", e->validation.loss);
-        if (e->validation.classification) mc_record_set_num(record, "validation_accuracy", e->validation.accuracy);
-    }
-    mc_record_set_num(record, "seconds", e->seconds);
-}
-
 /* The weights are good, perhaps the best. Without validation samples the training loss decides. */
-static void note_epoch(struct fit *f, const struct epoch *e)
+static void note_epoch(struct mc_fit *f, const struct mc_metrics *validation, double seconds)
 {
-    const double loss = e->validation.n_samples > 0 ? e->validation.loss : e->train_loss;
+    struct mc_epoch_line *line = &f->lines[f->n_lines++];
+    const bool validated = validation->n_samples > 0;
+    *line = (struct mc_epoch_line){
+        .number = f->epoch,
+        .rate = f->rate,
+        .train_loss = f->sum / (double)f->n_samples,
+        .validation_loss = validated ? validation->loss : NAN,
+        .metric = !validated                   ? NAN
+                  : validation->classification ? validation->accuracy
+                                               : validation->r2,
+        .seconds = seconds,
+    };
+    const double loss = validated ? line->validation_loss : line->train_loss;
     mc_snapshot_take(&f->good);
     mc_plateau_observe(&f->plateau, &f->options->rate, loss);
-    if (mc_early_stop_observe(&f->stop, e->number, loss) && f->options->patience > 0) mc_snapshot_take(&f->best);
+    if (mc_early_stop_observe(&f->stop, f->epoch, loss) && f->options->patience > 0) mc_snapshot_take(&f->best);
 }
 
 /* Train, and look at what came of it: at the average, where there is one. */
-static int run_epoch(struct fit *f, struct epoch *e, struct mc_error *err)
+static int run_epoch(struct mc_fit *f, struct mc_error *err)
 {
     const int64_t start = mc_clock_ns();
-    int rc = train_epoch(f, e, err);
-    if (rc < 0) return rc;
+    struct mc_metrics validation;
+    mc_feed_shuffle(&f->feed, f->epoch);
+    while (f->begin < f->n_samples) {
+        const int rc = run_step(f, err);
+        if (rc < 0) return rc;
+    }
+    if (!mc_grow((void **)&f->lines, (size_t)f->n_lines, &f->lines_capacity, sizeof *f->lines))
+        return mc_error_memory(err);
     mc_average_swap(&f->average);
-    rc = mc_evaluator_run(&f->validation, &e->validation, err);
-    e->seconds = (double)(mc_clock_ns() - start) * 1e-9;
-    if (rc == MC_OK) note_epoch(f, e);
+    const int rc = mc_evaluator_run(&f->validation, &validation, err);
+    if (rc == MC_OK) note_epoch(f, &validation, f->seconds + (double)(mc_clock_ns() - start) * 1e-9);
     mc_average_swap(&f->average);
+    f->epoch++;
+    f->begin = 0;
+    f->sum = f->seconds = 0;
     return rc;
 }
 
 /* What the model is left with: the best weights if somebody asked for them, else those of the last good epoch. After
  * training without an average they are in place already. */
-static void settle(struct fit *f, int rc)
+static void settle(struct mc_fit *f, int rc)
 {
     const bool best = rc == MC_OK && f->options->patience > 0 && f->stop.best_epoch >= 0;
     mc_snapshot_restore(best ? &f->best : &f->good);
 }
 
-static int run_epochs(struct fit *f, struct mc_record *section, struct mc_error *err)
+static int run_epochs(struct mc_fit *f, struct mc_error *err)
 {
-    struct mc_record *epochs = section ? mc_record_array(section, "epochs") : NULL;
-    const int64_t start = mc_clock_ns();
-    struct epoch e = {0};
     int rc = MC_OK;
+    if (f->done) return MC_OK;
     apply_masks(f->options);
-    for (; e.number < f->options->epochs && !mc_early_stop_now(&f->stop); e.number++) {
-        rc = run_epoch(f, &e, err);
-        if (rc < 0) break;
-        record_epoch(epochs, &e);
+    while (rc == MC_OK && f->epoch < f->options->epochs && !mc_early_stop_now(&f->stop)) {
+        rc = run_epoch(f, err);
+        if (rc == MC_OK) rc = save_state(f, false, err);
     }
-    if (rc < 0 || e.number > 0) settle(f, rc);
-    if (section) {
-        mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);
-        mc_record_set_bool(section, "stopped_early", mc_early_stop_now(&f->stop));
-        mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
-    }
-    return rc;
+    if (rc < 0 || f->epoch > 0) settle(f, rc);
+    f->done = rc == MC_OK;
+    return rc == MC_OK ? save_state(f, true, err) : rc;
 }
 
-int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
-           struct mc_record *section, struct mc_error *err)
+static void record_epochs(const struct mc_fit *f, struct mc_record *epochs)
+{
+    const bool classes = f->data->task == MC_TASK_CLASSIFICATION;
+    for (int i = 0; i < f->n_lines; i++) {
+        const struct mc_epoch_line *line = &f->lines[i];
+        struct mc_record *record = mc_record_append_object(epochs);
+        mc_record_set_int(record, "epoch", line->number + 1);
+        mc_record_set_num(record, "rate", line->rate);
+        mc_record_set_num(record, "train_loss", line->train_loss);
+        if (!isnan(line->validation_loss)) mc_record_set_num(record, "validation_loss", line->validation_loss);
+        if (!isnan(line->metric))
+            mc_record_set_num(record, classes ? "validation_accuracy" : "validation_r2", line->metric);
+        mc_record_set_num(record, "seconds", line->seconds);
+    }
+}
+
+static void record_run(const struct mc_fit *f, double seconds, struct mc_record *section)
+{
+    int64_t parameters = 0;
+    for (int i = 0; i < f->n_parameters; i++) parameters += mc_tensor_count(f->parameters[i]->data);
+    record_epochs(f, mc_record_array(section, "epochs"));
+    mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);
+    mc_record_set_bool(section, "stopped_early", mc_early_stop_now(&f->stop));
+    mc_record_set_num(section, "seconds", seconds);
+    mc_verdict(f->lines, f->n_lines, f->n_samples, parameters, mc_record_object(section, "verdict"));
+}
+
+/* What the caller left open, settled. */
+static struct mc_fit_options settled(const struct mc_fit_options *options)
 {
     struct mc_fit_options own = *options;
     if (own.rate.first == 0) own.rate.first = mc_rate_usual(own.optimizer);
     own.runtime.seed = options->seed;
     own.runtime.freeze_batch_norm = options->freeze_batch_norm;
+    return own;
+}
+
+int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
+           struct mc_record *section, struct mc_error *err)
+{
+    const struct mc_fit_options own = settled(options);
     const int width = mc_runtime_enter(&own.runtime);
-    struct fit f;
-    int rc = init(&f, model, data, &own, err);
-    if (rc == MC_OK) rc = run_epochs(&f, section, err);
-    finish(&f);
+    const int64_t start = mc_clock_ns();
+    struct mc_fit f;
+    int rc = mc_fit_init(&f, model, data, &own, err);
+    if (rc == MC_OK && own.checkpoint && own.resume) rc = mc_checkpoint_load(&f, err);
+    if (rc == MC_OK) rc = run_epochs(&f, err);
+    if (rc == MC_OK && section) record_run(&f, (double)(mc_clock_ns() - start) * 1e-9, section);
+    mc_fit_finish(&f);
     mc_runtime_leave(width);
     return rc;
 }

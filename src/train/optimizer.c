@@ -288,6 +288,12 @@ void mc_optimizer_step(struct mc_optimizer *o, double rate, const float *const *
     }
 }
 
+void mc_optimizer_memory(const struct mc_optimizer *o, int i, float **first, float **second)
+{
+    *first = o->slots[i].m;
+    *second = o->slots[i].v;
+}
+
 double mc_optimizer_penalty(const struct mc_optimizer *o)
 {
     const struct mc_updates *updates = o->runtime->kernels->updates;

@@ -36,6 +36,9 @@ void mc_optimizer_finish(struct mc_optimizer *optimizer);
  * together, those of masked weights left out (Pascanu, Mikolov, Bengio 2013). Allocates nothing. */
 void mc_optimizer_step(struct mc_optimizer *optimizer, double rate, const float *const *gradients);
 
+/* What is kept of parameter i, lent: sums or means of its gradients and of their squares; NULL where there is none. */
+void mc_optimizer_memory(const struct mc_optimizer *optimizer, int i, float **first, float **second);
+
 /* The penalty at the present weights: l1 sum |w| + l2/2 sum w^2. */
 double mc_optimizer_penalty(const struct mc_optimizer *optimizer);
 

@@ -2,6 +2,7 @@
 #include "train/teacher.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -26,7 +27,8 @@ static int know_all(struct mc_teacher *t, const struct mc_fit_options *options, 
         if (rc == MC_OK) rc = mc_predictor_run(&t->predictor, now, &scores, err);
         if (rc < 0) return rc;
         memcpy(t->known + begin * K, scores, (size_t)(now * K) * sizeof *scores);
-        if (options->progress && !options->progress(options->progress_context, "teacher", begin + now, n, 0))
+        const struct mc_progress at = {.what = "teacher", .done = begin + now, .total = n, .loss = NAN};
+        if (options->progress && !options->progress(options->progress_context, &at))
             return mc_error_set(err, MC_INTERRUPTED, "interrupted");
     }
     return MC_OK;

@@ -82,7 +82,7 @@ struct mc_fit_options {
     bool freeze_batch_norm;
     bool augment_shift; /* shift images [C, H, W] by up to 2 pixels, their edges repeated */
 
-    /* masks: n_masks values with a byte per element, 0: held at zero */
+    /* masks: n_masks values with a byte per element, 0: held at zero. A resumed run writes to them what they were */
     int n_masks;
     const struct mc_value *const *masked;
     const unsigned char *const *masks;
@@ -97,8 +97,19 @@ struct mc_fit_options {
     int (*before_step)(void *context, int64_t step, double progress, struct mc_error *err);
     void *context;
 
+    /* What the caller's before_step keeps between calls, saved with a checkpoint as the masks are; NULL: nothing. */
+    void *kept;
+    size_t kept_bytes;
+
+    /* A file that gets the whole state of the run: once `checkpoint_seconds` have passed since it did last, at the end,
+     * and when progress asks to stop. NULL: none. With `resume` a run goes on from there, if the file exists, and ends
+     * with the same bytes as one that nothing disturbed (same threads, same CPU). train/checkpoint.h */
+    const char *checkpoint;
+    double checkpoint_seconds; /* [10] */
+    bool resume;
+
     /* Called as work goes on; returns true to go on, false to stop with MC_INTERRUPTED. May be NULL. */
-    bool (*progress)(void *context, const char *what, int64_t done, int64_t total, double loss);
+    bool (*progress)(void *context, const struct mc_progress *at);
     void *progress_context;
 
     struct mc_runtime runtime;
@@ -118,10 +129,18 @@ double mc_beta2_usual(enum mc_optimizer_kind optimizer);
  * Same seed, same number of threads, same CPU: same bytes.
  *
  * `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
- * validation_accuracy, seconds; and "best_epoch", "stopped_early", "seconds". On failure the parameters are as they
- * were after the last good epoch. A loss that is not finite is MC_ERR_INPUT naming step and rate. */
+ * validation_accuracy or validation_r2, seconds; "best_epoch", "stopped_early", "seconds", and "verdict"
+ * (train/verdict.h). On failure the parameters are as they were after the last good epoch. A loss that is not finite is
+ * MC_ERR_INPUT naming step, rate and checkpoint. */
 int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
            struct mc_record *section, struct mc_error *err);
+
+/* The rate at which a run of these options may begin: the rates from 1e-7 to 10 are swept in at most 200 steps on the
+ * training samples, and the one is taken at which the smoothed loss falls fastest (Smith 2017, "Cyclical learning rates
+ * for training neural networks", section 3.3). The model is left as it was. `section` (may be NULL) gets "suggested",
+ * "lowest" (the rate of the lowest loss) and "curve" of {rate, loss}. MC_ERR_INPUT if the loss never falls. */
+int mc_rate_find(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
+                 double *rate, struct mc_record *section, struct mc_error *err);
 
 /* Loss and metrics of a model over one role. batch 0: a good one is chosen. Binary and single-output heads included:
  * outputs [n, classes] are scores or probabilities. `head`: name of the output to look at; NULL: the first of

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/file.h"
+#include "checkpoint_run.h"
 #include "graph/item.h"
 #include "onnx/item_file.h"
 #include "onnx/npy.h"
@@ -149,6 +150,43 @@ static void make_items(const char *folder)
     save_item(folder, "optional", 2, tensor_item(MC_INT64, 3));
 }
 
+static bool stop_at(void *context, const struct mc_progress *at)
+{
+    const int64_t *last = context;
+    return at->done < *last;
+}
+
+/* States after some steps, as they are and without the end that the fuzzer puts there. */
+static void make_checkpoints(const char *folder)
+{
+    struct mc_error err = {0};
+    for (int64_t last = 1; last <= 6; last += 2) {
+        char path[4096], name[32];
+        struct mc_file_view view;
+        struct mc_buf buf;
+        struct toy toy;
+        snprintf(path, sizeof path, "%s/checkpoint.tmp", folder);
+        toy_two_sides(&toy, 10);
+        struct mc_model *model = toy_model("mlp:2-3-2", &toy);
+        struct mc_fit_options o = checkpoint_options(path);
+        o.progress = stop_at;
+        o.progress_context = &last;
+        mc_fit(model, &toy.data, &o, NULL, &err);
+        if (mc_file_open(&view, path, 1 << 20, &err) < 0) exit(1);
+        mc_buf_init(&buf, 1 << 20);
+        mc_buf_append(&buf, "\1", 1);
+        mc_buf_append(&buf, view.data, view.length - 6);
+        snprintf(name, sizeof name, "step_%d", (int)last);
+        save(folder, "checkpoint", name, buf.data, buf.length);
+        mc_buf_finish(&buf);
+        mc_file_close(&view);
+        remove(path);
+        mc_model_destroy(model);
+        toy_destroy(&toy);
+    }
+    save(folder, "checkpoint", "empty", "\1MCARCHV1", 9);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -159,5 +197,6 @@ int main(int argc, char **argv)
     make_tensors(argv[1]);
     make_items(argv[1]);
     make_arrays(argv[1]);
+    make_checkpoints(argv[1]);
     return 0;
 }

@@ -175,9 +175,9 @@ static void test_a_student_of_another_architecture_takes_the_place_of_the_model(
     mc_recipe_destroy(recipe);
 }
 
-static bool stop(void *context, const char *what, int64_t done, int64_t total, double loss)
+static bool stop(void *context, const struct mc_progress *at)
 {
-    (void)what, (void)done, (void)total, (void)loss;
+    (void)at;
     int *left = context;
     return --*left > 0;
 }

@@ -42,12 +42,14 @@ struct stop {
     int64_t calls;
 };
 
-static bool stop_at(void *context, const char *what, int64_t done, int64_t total, double loss)
+static bool stop_at(void *context, const struct mc_progress *at)
 {
     struct stop *s = context;
     s->calls++;
-    assert_true(done <= total && isfinite(loss));
-    return strcmp(what, "training") != 0 || done < s->at;
+    assert_true(at->done <= at->total);
+    if (strcmp(at->what, "training") != 0) return true;
+    assert_true(isfinite(at->loss) && at->samples > 0);
+    return at->done < s->at;
 }
 
 /* --- it learns --- */
