@@ -141,6 +141,20 @@ int mc_model_cost_create(struct mc_model_cost *cost, const struct mc_model *mode
     return mc_error_memory(err);
 }
 
+int mc_node_cost(struct mc_cost *cost, const struct mc_node *node, const struct mc_facts *facts, struct mc_error *err)
+{
+    struct mc_node_cost sum = {0};
+    struct counter c = {.facts = facts,
+                        .in = MC_NEW_ARRAY(const struct mc_fact *, mc_node_room_in(node) + 1),
+                        .out = MC_NEW_ARRAY(struct mc_fact, node->n_outputs + 1)};
+    const bool ok = c.in && c.out;
+    if (ok) count_work(&c, &sum, node);
+    *cost = sum.cost;
+    mc_free(c.out);
+    mc_free(c.in);
+    return ok ? MC_OK : mc_error_memory(err);
+}
+
 void mc_model_cost_finish(struct mc_model_cost *cost)
 {
     mc_free(cost->nodes);

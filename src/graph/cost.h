@@ -28,6 +28,8 @@ struct mc_model_cost {
 /* `facts` may be NULL or partial: parameters are then counted all the same. */
 int mc_model_cost_create(struct mc_model_cost *cost, const struct mc_model *model, const struct mc_facts *facts,
                          struct mc_error *err);
+/* Of one run of one node, which need not be in a graph. 0 where that is not known. */
+int mc_node_cost(struct mc_cost *cost, const struct mc_node *node, const struct mc_facts *facts, struct mc_error *err);
 void mc_model_cost_finish(struct mc_model_cost *cost);
 
 /* Elements that are not zero. */

@@ -100,6 +100,7 @@ enum mc_order {
     MC_ORDER_SAME,  /* either, but in[0], out[0] and further inputs of out[0]'s shape all alike; the rest row-major */
     MC_ORDER_ANY,   /* in[0] and out[0] either way, each for itself; the rest row-major */
     MC_ORDER_LAST,  /* as ANY, and faster where they lie last */
+    MC_ORDER_LAST_SUM, /* as LAST, and the last input lies as out[0] does */
 };
 
 /* What an operator computes, for those who rewrite graphs: they know none by name. Versions that broadcast or count
@@ -128,21 +129,26 @@ enum mc_meaning {
 
 /* Several nodes that one operator does, for a merge rule to find. Whether anybody else reads what the inner ones make
  * is not its business. */
-enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 3 };
+enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 4, MC_MERGE_NUMBERS = 2 };
 
 struct mc_merge {
     /* Contents of a value that are known; NULL: they are not. */
     const struct mc_tensor *(*constant)(const struct mc_merge *merge, const struct mc_value *v);
     const void *context; /* of that */
+    const struct mc_facts *facts;
     /* found */
     int n_inner;
     const struct mc_node *inner[MC_MERGE_MOST]; /* all but the last */
     int n_inputs;
-    const struct mc_value *inputs[MC_MERGE_INPUTS]; /* what the operator is given */
+    const struct mc_value *inputs[MC_MERGE_INPUTS]; /* what the operator is given; NULL: left out */
     const struct mc_op *op;                         /* what does it; need not be registered */
-    int opset;                                      /* from which on the standard has it */
-    bool is_norm;                                   /* over the last axis, with this */
-    float epsilon;
+    int opset;                                      /* from which on the standard has it; INT_MAX: never */
+    const struct mc_node *like;                     /* whose attributes it has; NULL: none */
+    struct {
+        const char *name;
+        float value;
+    } numbers[MC_MERGE_NUMBERS]; /* and attributes of its own */
+    int n_numbers;
 };
 
 /* How many inputs of all these nodes v is. */
@@ -156,7 +162,8 @@ struct mc_op {
     int min_inputs, max_inputs, n_outputs; /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
     uint32_t grad_inputs;                  /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
     enum mc_keep keep;                     /* for backward */
-    bool inplace;                          /* out[0] may share memory with in[0] when shapes and types agree */
+    bool inplace; /* out[0] may share memory with in[inplace_input] when shapes and types agree */
+    int inplace_input;
     enum mc_link link;
     /* For inference on float32: does this node, the last of several, finish what one operator makes? */
     bool (*merge)(const struct mc_node *last, struct mc_merge *merge);

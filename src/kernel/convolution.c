@@ -1,20 +1,26 @@
 /* convolution.c - chooses the backend of a convolution; see convolution.h. */
 #include "kernel/convolution.h"
 
+#include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "config.h"
 #include "kernel/copy.h"
+#include "kernel/parallel.h"
 
 struct mc_convolver {
     const struct mc_convolver_backend *backend;
     void *state;
     struct mc_convolution conv;
+    struct mc_runtime runtime;
     bool empty;                /* no output at all: nothing to compute, gradients are zero */
     bool turns_x, turns_y;     /* for a backend that knows channels first only */
     size_t x_offset, y_offset; /* of the turned ones in the workspace */
+    bool finishes;             /* for a backend that does not */
+    size_t sum_offset;         /* of what it makes, where y is what is added */
     size_t workspace_bytes;
     size_t size, x_bytes, w_bytes, b_bytes, y_bytes;
 };
@@ -62,6 +68,7 @@ int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolu
     struct mc_convolver *c = MC_NEW(struct mc_convolver);
     if (!c) return mc_error_memory(err);
     c->conv = *convolution;
+    c->runtime = *runtime;
     c->conv.window = mc_window_without_ones(&convolution->window); /* SIMD code runs along the last axis */
     const struct mc_window *w = &c->conv.window;
     c->size = c->conv.dtype == MC_FLOAT ? sizeof(float) : sizeof(double);
@@ -70,6 +77,7 @@ int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolu
     c->b_bytes = (size_t)c->conv.M * c->size;
     c->y_bytes = (size_t)(c->conv.N * c->conv.M * mc_window_outputs(w)) * c->size;
     c->empty = c->y_bytes == 0;
+    assert(c->conv.dtype == MC_FLOAT || (!c->conv.adds && !c->conv.bounded));
     const int rc = choose_backend(c, runtime, err);
     if (rc < 0) {
         mc_convolver_destroy(c);
@@ -79,6 +87,8 @@ int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolu
     c->turns_y = c->backend->channels_first && c->conv.y_last;
     if (c->turns_x) c->x_offset = reserve(c, c->x_bytes);
     if (c->turns_y) c->y_offset = reserve(c, c->y_bytes);
+    c->finishes = !c->backend->finishes && (c->conv.adds || c->conv.bounded);
+    if (c->finishes && c->conv.adds) c->sum_offset = reserve(c, c->y_bytes);
     *convolver = c;
     return MC_OK;
 }
@@ -128,13 +138,41 @@ static const void *turned_dy(const struct mc_convolver *c, const void *dy, char 
     return workspace + c->y_offset;
 }
 
-int mc_convolver_forward(struct mc_convolver *c, const void *x, const void *w, const void *b, void *y, void *workspace,
-                         struct mc_error *err)
+struct finishing {
+    const struct mc_convolution *conv;
+    const float *from, *z;
+    float *y;
+};
+
+static void finish_range(void *context, int64_t begin, int64_t end)
+{
+    const struct finishing *f = context;
+    const float low = f->conv->bounded ? f->conv->low : -INFINITY, high = f->conv->bounded ? f->conv->high : INFINITY;
+    for (int64_t i = begin; i < end; i++) {
+        const float sum = f->z ? f->from[i] + f->z[i] : f->from[i], most = sum < low ? low : sum;
+        f->y[i] = most > high ? high : most;
+    }
+}
+
+/* In double precision nothing is merged (op/fused.h), and so there is nothing to finish. */
+static void finish(const struct mc_convolver *c, const void *from, const void *z, void *y)
+{
+    struct finishing f = {.conv = &c->conv, .from = from, .z = z, .y = y};
+    const int before = mc_runtime_enter(&c->runtime);
+    mc_parallel((int64_t)(c->y_bytes / c->size), MC_PARALLEL_GRAIN, finish_range, &f);
+    mc_runtime_leave(before);
+}
+
+int mc_convolver_forward(struct mc_convolver *c, const void *x, const void *w, const void *b, const void *z, void *y,
+                         void *workspace, struct mc_error *err)
 {
     if (c->empty) return MC_OK;
-    void *to = c->turns_y ? (char *)workspace + c->y_offset : y;
-    const int rc = c->backend->forward(c->state, turned_x(c, x, workspace), w, b, to, workspace, err);
-    if (to != y) turn(c, y, to, c->conv.M, mc_window_outputs(&c->conv.window), true);
+    if (!c->conv.adds) z = NULL;
+    void *sum = c->finishes && z == y ? (char *)workspace + c->sum_offset : y;
+    void *to = c->turns_y ? (char *)workspace + c->y_offset : sum;
+    const int rc = c->backend->forward(c->state, turned_x(c, x, workspace), w, b, z, to, workspace, err);
+    if (to != sum) turn(c, sum, to, c->conv.M, mc_window_outputs(&c->conv.window), true);
+    if (c->finishes) finish(c, sum, z, y);
     return rc;
 }
 

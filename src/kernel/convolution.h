@@ -24,6 +24,10 @@ struct mc_convolution {
     bool has_bias;
     bool x_last, y_last; /* x and dx, y and dy lie channels last: [N, in..., C] */
     bool backward;       /* will be asked for gradients */
+    /* Of what is computed: y = min(max(y + z, low), high), NaN stays. Not with `backward` */
+    bool adds; /* z, which lies as y does */
+    bool bounded;
+    float low, high;
     const void *weights; /* w, if it never changes while the convolver lives: packed once. NULL: read in each call */
 };
 
@@ -45,8 +49,9 @@ bool mc_convolver_has_packed(const struct mc_convolver *convolver);
 /* Scratch that every call below needs, 64-byte aligned. */
 size_t mc_convolver_workspace_bytes(const struct mc_convolver *convolver);
 
-int mc_convolver_forward(struct mc_convolver *convolver, const void *x, const void *w, const void *b, void *y,
-                         void *workspace, struct mc_error *err);
+/* z may be y; it is not read without mc_convolution.adds. */
+int mc_convolver_forward(struct mc_convolver *convolver, const void *x, const void *w, const void *b, const void *z,
+                         void *y, void *workspace, struct mc_error *err);
 /* dx is written, not added to; so are dw and db (NULL: not wanted). */
 int mc_convolver_backward_data(struct mc_convolver *convolver, const void *dy, const void *w, void *dx, void *workspace,
                                struct mc_error *err);
@@ -58,12 +63,13 @@ int mc_convolver_backward_weights(struct mc_convolver *convolver, const void *x,
 struct mc_convolver_backend {
     const char *name;
     bool channels_first; /* knows no other order: the convolver reorders */
+    bool finishes;       /* adds z and heeds bounds: else the convolver does */
     /* Make `*state`, owned by the caller. *state NULL with MC_OK: it does not have this convolution. */
     int (*create)(void **state, const struct mc_convolution *convolution, const struct mc_runtime *runtime,
                   size_t *workspace_bytes, struct mc_error *err);
     void (*destroy)(void *state);
     bool (*has_packed)(const void *state); /* the weights; NULL: never */
-    int (*forward)(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
+    int (*forward)(void *state, const void *x, const void *w, const void *b, const void *z, void *y, void *workspace,
                    struct mc_error *err);
     int (*backward_data)(void *state, const void *dy, const void *w, void *dx, void *workspace, struct mc_error *err);
     int (*backward_weights)(void *state, const void *x, const void *dy, void *dw, void *db, void *workspace,

@@ -308,8 +308,8 @@ static void share_out(struct call *c, int64_t n_items, void (*item)(const struct
 
 /* --- the three passes --- */
 
-static int im2col_forward(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
-                          struct mc_error *err)
+static int im2col_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
+                          void *workspace, struct mc_error *err)
 {
     const struct im2col *s = state;
     struct call c = {.s = s, .x = x, .w = w, .b = b, .y = y, .columns = workspace};

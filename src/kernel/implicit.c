@@ -25,6 +25,7 @@ enum {
 
 struct implicit {
     struct mc_convolution conv; /* of two axes */
+    struct mc_bounds bounds;
     struct mc_packed *packed;
     struct mc_runtime runtime;
     bool in_place; /* x is read where it lies, else in a patch */
@@ -175,6 +176,7 @@ static int implicit_create(void **state, const struct mc_convolution *conv, cons
     struct implicit *s = MC_NEW(struct implicit);
     if (!s) return mc_error_memory(err);
     s->conv = with_two_axes(conv);
+    s->bounds = (struct mc_bounds){conv->low, conv->high};
     s->runtime = *runtime;
     const int rc = set_up(s, err);
     if (rc < 0) {
@@ -266,17 +268,20 @@ static void gather(const struct implicit *s, const struct mc_packed_rows *from, 
 }
 
 /* What the product takes for a block. */
-static struct mc_packed_rows rows_of(const struct implicit *s, const float *x, float *y, const struct block *b,
-                                     float *room)
+static struct mc_packed_rows rows_of(const struct implicit *s, const float *x, const float *z, float *y,
+                                     const struct block *b, float *room)
 {
     static const int64_t from_the_start = 0;
     const struct mc_window *w = &s->conv.window;
     const int64_t C = s->conv.C, M = s->conv.M;
     const float *image = x + b->image * mc_window_inputs(w) * C;
+    const int64_t first = (b->image * mc_window_outputs(w) + b->first[0] * w->out[1] + b->first[1]) * M;
     if (!s->in_place) fill_patch(s, image, b, room);
     struct mc_packed_rows rows = {
         .x = s->in_place ? image + (b->first[0] * w->stride[0] * w->in[1] + b->first[1] * w->stride[1]) * C : room,
-        .y = y + (b->image * mc_window_outputs(w) + b->first[0] * w->out[1] + b->first[1]) * M,
+        .z = z ? z + first : NULL,
+        .bounds = s->conv.bounded ? &s->bounds : NULL,
+        .y = y + first,
         .n_lines = b->n[0],
         .line = w->stride[0] * s->row_floats,
         .y_line = w->out[1] * M,
@@ -301,7 +306,7 @@ static struct mc_packed_rows rows_of(const struct implicit *s, const float *x, f
 
 struct running {
     const struct implicit *s;
-    const float *x, *b;
+    const float *x, *b, *z;
     float *y, *room;
 };
 
@@ -318,7 +323,7 @@ static void run_parts(void *context, int64_t begin, int64_t end)
         for (int64_t i = n * part / s->n_parts; i < n * (part + 1) / s->n_parts; i++) {
             const int64_t share = i % s->n_shares;
             const struct block block = block_at(s, i / s->n_shares);
-            if (filled != i / s->n_shares) rows = rows_of(s, r->x, r->y, &block, room);
+            if (filled != i / s->n_shares) rows = rows_of(s, r->x, r->z, r->y, &block, room);
             filled = i / s->n_shares;
             mc_packed_run_panels(s->packed, &rows, r->b, n_panels * share / s->n_shares,
                                  n_panels * (share + 1) / s->n_shares);
@@ -326,11 +331,11 @@ static void run_parts(void *context, int64_t begin, int64_t end)
     }
 }
 
-static int implicit_forward(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
-                            struct mc_error *err)
+static int implicit_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
+                            void *workspace, struct mc_error *err)
 {
     const struct implicit *s = state;
-    struct running r = {.s = s, .x = x, .b = b, .y = y, .room = workspace};
+    struct running r = {.s = s, .x = x, .b = b, .z = z, .y = y, .room = workspace};
     const int before = mc_runtime_enter(&s->runtime);
     mc_parallel(s->n_parts, 1, run_parts, &r);
     mc_runtime_leave(before);
@@ -339,6 +344,7 @@ static int implicit_forward(void *state, const void *x, const void *w, const voi
 
 const struct mc_convolver_backend mc_implicit_backend = {
     .name = "implicit GEMM",
+    .finishes = true,
     .create = implicit_create,
     .destroy = implicit_destroy,
     .has_packed = implicit_has_packed,

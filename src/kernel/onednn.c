@@ -390,8 +390,8 @@ static int onednn_create(void **state, const struct mc_convolution *conv, const 
     return MC_OK;
 }
 
-static int onednn_forward(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
-                          struct mc_error *err)
+static int onednn_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
+                          void *workspace, struct mc_error *err)
 {
     return run(state, FORWARD, (const void *const[]){[X] = x, [W] = w, [B] = b, [Y] = y}, workspace, err);
 }

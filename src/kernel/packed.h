@@ -19,10 +19,16 @@ struct mc_unpacked {
     int64_t inner, inner_step;
 };
 
+struct mc_bounds {
+    float low, high;
+};
+
 /* The first factor as it lies, in lines of rows. A row is n_runs runs of K / n_runs floats; run r of row i of line j
  * begins at j line + i row + runs[r]. Its row of y is at j y_line + i y_row. */
 struct mc_packed_rows {
     const float *x;
+    const float *z;                 /* lies as y, and is added to the product; may be y. NULL: nothing is */
+    const struct mc_bounds *bounds; /* of the sum. NULL: none */
     float *y;
     int64_t n_lines, line, y_line;
     int64_t n, row, y_row; /* rows of a line */

@@ -72,6 +72,8 @@ static void run(const struct mc_panels *panels, const struct mc_packed_rows *row
                 .b = panels->packed + start * panels->K,
                 .next = panels->packed + (range.first + range.n) * LANES * panels->K,
                 .bias = b ? b + start : NULL,
+                .z = rows->z ? rows->z + line * rows->y_line + start : NULL,
+                .bounds = rows->bounds,
                 .y = rows->y + line * rows->y_line + start,
                 .y_row = rows->y_row,
                 .last = start_of(panels, range.first + range.n - 1) - start,

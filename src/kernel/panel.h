@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "kernel/packed.h"
+
 /* Rows of a product at a time: WIDE_ROWS of MOST_VECTORS; NARROW_ROWS of half as many or fewer. */
 #if defined(__AVX512F__)
 enum { LANES = 16, MOST_VECTORS = 4, WIDE_ROWS = 6, NARROW_ROWS = 12 };
@@ -25,6 +27,7 @@ enum { LINE = 16, IN_CACHE = 1 << 18 };
 /* gcc and clang: vectors of floats, loaded from anywhere; loops of constant count written out. */
 typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef float loose __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
+typedef int32_t lanes_mask __attribute__((vector_size(LANES * sizeof(float))));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 36")
 
@@ -36,6 +39,20 @@ INLINE vector load(const float *from)
 INLINE void store(float *to, vector v)
 {
     *(loose *)to = v;
+}
+
+/* Lanes of a where the mask is set, of b elsewhere. */
+INLINE vector choose(lanes_mask mask, vector a, vector b)
+{
+    return (vector)((mask & (lanes_mask)a) | (~mask & (lanes_mask)b));
+}
+
+/* min(max(v, low), high); NaN stays. */
+INLINE vector bound(vector v, const struct mc_bounds *bounds)
+{
+    const vector low = (vector){0} + bounds->low, high = (vector){0} + bounds->high;
+    v = choose(v < low, low, v);
+    return choose(v > high, high, v);
 }
 
 static inline int64_t round_up(int64_t n, int64_t to)
@@ -51,8 +68,10 @@ struct product {
     const int64_t *runs; /* where the runs of the first row begin */
     int64_t n_runs;
     const float *b;
-    const float *next; /* the panel after this one; with `far` it is asked for while this is used */
-    const float *bias; /* as a row of y, or NULL: none */
+    const float *next;              /* the panel after this one; with `far` it is asked for while this is used */
+    const float *bias;              /* as a row of y, or NULL: none */
+    const float *z;                 /* as y, or NULL: what is added to the sums; may be y */
+    const struct mc_bounds *bounds; /* of what is stored, or NULL */
     float *y;
     int64_t y_row;
     int64_t last;  /* floats from a row's first vector to its last, which may overlap the one before */
@@ -90,6 +109,16 @@ INLINE void multiply_rows(const int R, const int V, const bool far, const struct
             b += V * LANES;
             if (far) next += V * LANES;
         }
+    }
+    if (p->z) { /* all of it before anything is stored: vectors may overlap */
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
+        {
+            const float *const row = p->z + (i + r) * p->y_row;
+            sum[r][v] += load(v == V - 1 ? row + p->last : row + v * LANES);
+        }
+    }
+    if (p->bounds) {
+        UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++) sum[r][v] = bound(sum[r][v], p->bounds);
     }
     UNROLL for (int r = 0; r < R; r++) UNROLL for (int v = 0; v < V; v++)
     {

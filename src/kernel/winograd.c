@@ -148,6 +148,8 @@ static int winograd_create(void **state, const struct mc_convolution *conv, cons
         .in = {w->in[0], w->in[1]},
         .out = {w->out[0], w->out[1]},
         .begin = {w->begin[0], w->begin[1]},
+        .bounded = conv->bounded,
+        .bounds = {conv->low, conv->high},
     };
     if (!pays(&job, runtime->n_threads)) return MC_OK;
     struct winograd *s = MC_NEW(struct winograd);
@@ -167,7 +169,7 @@ static int winograd_create(void **state, const struct mc_convolution *conv, cons
 
 struct running {
     const struct winograd *s;
-    const float *x, *b;
+    const float *x, *b, *z;
     float *y, *room;
     int64_t n_parts;
 };
@@ -181,16 +183,16 @@ static void run_parts(void *context, int64_t begin, int64_t end)
     for (int64_t part = begin; part < end; part++)
         for (int64_t i = n * part / r->n_parts; i < n * (part + 1) / r->n_parts; i++) {
             const int64_t share = i % s->n_shares;
-            s->loops->run(&s->job, r->x, r->b, r->y, i / s->n_shares, s->n_panels * share / s->n_shares,
+            s->loops->run(&s->job, r->x, r->b, r->z, r->y, i / s->n_shares, s->n_panels * share / s->n_shares,
                           s->n_panels * (share + 1) / s->n_shares, r->room + part * (int64_t)s->room);
         }
 }
 
-static int winograd_forward(void *state, const void *x, const void *w, const void *b, void *y, void *workspace,
-                            struct mc_error *err)
+static int winograd_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
+                            void *workspace, struct mc_error *err)
 {
     const struct winograd *s = state;
-    struct running r = {.s = s, .x = x, .b = b, .y = y, .room = workspace, .n_parts = s->runtime.n_threads};
+    struct running r = {.s = s, .x = x, .b = b, .z = z, .y = y, .room = workspace, .n_parts = s->runtime.n_threads};
     const int before = mc_runtime_enter(&s->runtime);
     mc_parallel(r.n_parts, 1, run_parts, &r);
     mc_runtime_leave(before);
@@ -199,6 +201,7 @@ static int winograd_forward(void *state, const void *x, const void *w, const voi
 
 const struct mc_convolver_backend mc_winograd_backend = {
     .name = "Winograd",
+    .finishes = true,
     .create = winograd_create,
     .destroy = winograd_destroy,
     .has_packed = winograd_has_packed,

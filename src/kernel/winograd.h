@@ -16,8 +16,11 @@
 #ifndef MC_KERNEL_WINOGRAD_H
 #define MC_KERNEL_WINOGRAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "kernel/packed.h"
 
 struct mc_winograd {
     int tile; /* T: 2 or 4 */
@@ -27,6 +30,8 @@ struct mc_winograd {
     int64_t block;                   /* tiles of a block; the last may have fewer */
     int64_t panel;                   /* outputs of a panel: one, two or four times `lanes`; the last may have fewer */
     const float *weights;            /* packed */
+    bool bounded;                    /* outputs, z included */
+    struct mc_bounds bounds;
 };
 
 struct mc_winograd_loops {
@@ -37,9 +42,9 @@ struct mc_winograd_loops {
     size_t (*room_floats)(const struct mc_winograd *job);
     /* w [M, C, 3, 3] to one panel of `packed`, which is 64-byte aligned. */
     void (*pack)(const struct mc_winograd *job, const float *w, int64_t panel, float *packed);
-    /* Panels [from, to) of one block of y. b: [M] or NULL; room is 64-byte aligned. */
-    void (*run)(const struct mc_winograd *job, const float *x, const float *b, float *y, int64_t block, int64_t from,
-                int64_t to, float *room);
+    /* Panels [from, to) of one block of y. b: [M] or NULL; z: as y, or NULL; room is 64-byte aligned. */
+    void (*run)(const struct mc_winograd *job, const float *x, const float *b, const float *z, float *y, int64_t block,
+                int64_t from, int64_t to, float *room);
 };
 
 #endif

@@ -277,6 +277,25 @@ INLINE void transform_output(const int T, const float *from, int64_t step, vecto
     }
 }
 
+/* z is added to what there is of the T x T positions, then the bounds hold. */
+INLINE void finish_output(const int T, const struct mc_winograd *job, vector *v, const float *z, int64_t height,
+                          int64_t width, int64_t count)
+{
+    const int64_t row = job->out[1] * job->M;
+    for (int i = 0; z && i < T && i < height; i++)
+        for (int j = 0; j < T && j < width; j++) {
+            vector summand = {0};
+            if (count == LANES)
+                summand = load(z + i * row + j * job->M);
+            else
+                memcpy(&summand, z + i * row + j * job->M, (size_t)count * sizeof(float));
+            v[T * i + j] += summand;
+        }
+    if (job->bounded) {
+        UNROLL for (int i = 0; i < T * T; i++) v[i] = bound(v[i], &job->bounds);
+    }
+}
+
 /* The `count` outputs of a vector that there are, of the T x T positions that there are. */
 INLINE void write_output(const int T, const struct mc_winograd *job, const vector *v, float *y, int64_t height,
                          int64_t width, int64_t count)
@@ -292,19 +311,20 @@ INLINE void write_output(const int T, const struct mc_winograd *job, const vecto
 }
 
 INLINE void transform_outputs(const int T, const struct mc_winograd *job, const float *points_, const float *b,
-                              float *y, int64_t first, int64_t n, int64_t panel)
+                              const float *z, float *y, int64_t first, int64_t n, int64_t panel)
 {
     struct place tile = place_of(job, first);
     for (int64_t i = 0; i < n; i++, place_step(job, &tile)) {
         const int64_t top = tile.row * T, left = tile.column * T;
-        float *const to = y + ((tile.image * job->out[0] + top) * job->out[1] + left) * job->M;
+        const int64_t at = ((tile.image * job->out[0] + top) * job->out[1] + left) * job->M;
         for (int64_t k = 0; k < job->panel; k += LANES) {
             const int64_t m = panel * job->panel + k, count = job->M - m < LANES ? job->M - m : LANES;
             if (count <= 0) break;
             vector v[16], bias = {0};
             if (b) memcpy(&bias, b + m, (size_t)count * sizeof(float));
             transform_output(T, points_ + i * job->panel + k, output_step(job), bias, v);
-            write_output(T, job, v, to + m, job->out[0] - top, job->out[1] - left, count);
+            finish_output(T, job, v, z ? z + at + m : NULL, job->out[0] - top, job->out[1] - left, count);
+            write_output(T, job, v, y + at + m, job->out[0] - top, job->out[1] - left, count);
         }
     }
 }
@@ -316,8 +336,8 @@ static size_t room_floats(const struct mc_winograd *job)
     return (size_t)(round_up(job->C, LANES) + points(job) * (input_step(job) + output_step(job)));
 }
 
-static void run(const struct mc_winograd *job, const float *x, const float *b, float *y, int64_t block, int64_t from,
-                int64_t to, float *room)
+static void run(const struct mc_winograd *job, const float *x, const float *b, const float *z, float *y, int64_t block,
+                int64_t from, int64_t to, float *room)
 {
     const int64_t first = block * job->block, left = job->n_tiles - first, n = left < job->block ? left : job->block;
     const int64_t zeros = round_up(job->C, LANES);
@@ -330,9 +350,9 @@ static void run(const struct mc_winograd *job, const float *x, const float *b, f
     for (int64_t panel = from; panel < to; panel++) {
         multiply_points(job, n, inputs, job->weights + panel * points(job) * job->C * job->panel, outputs);
         if (job->tile == 2)
-            transform_outputs(2, job, outputs, b, y, first, n, panel);
+            transform_outputs(2, job, outputs, b, z, y, first, n, panel);
         else
-            transform_outputs(4, job, outputs, b, y, first, n, panel);
+            transform_outputs(4, job, outputs, b, z, y, first, n, panel);
     }
 }
 

@@ -6,8 +6,11 @@
  *
  * Gradients at kinks are PyTorch's: Relu, Abs and HardSigmoid give 0, LeakyRelu and Elu the slope of the negative side.
  */
+#include <math.h>
+
 #include "base/error.h"
 #include "op/elementwise.h"
+#include "op/fused.h"
 
 /* Cost of an element in cheap ones: a polynomial with an exponential takes about eight. */
 #define CHEAP 1
@@ -71,7 +74,11 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
 /* clang-format off */
 /* One operator: its constant mc_op_<name>_<since>, ONNX type and version, loop, the side whose values its gradient reads,
  * its attributes, the types it takes, its cost, its link, its meaning. */
-#define UNARY_OP(name, onnx_type, version, loop, side, attributes, types, work, to_link, meaning)                               \
+#define UNARY_OP(name, onnx_type, version, loop, side, attributes, types, work, to_link, meaning)                      \
+    UNARY_OP_THAT_ENDS(name, onnx_type, version, loop, side, attributes, types, work, to_link, meaning, NULL)
+
+/* With a merge rule. */
+#define UNARY_OP_THAT_ENDS(name, onnx_type, version, loop, side, attributes, types, work, to_link, meaning, rule)      \
     static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
     {                                                                                                                  \
         double p[2];                                                                                                   \
@@ -98,6 +105,7 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
         .widens_integers = true,                                                                                       \
         .link = MC_LINK_##to_link,                                                                                     \
         .means = MC_MEANS_##meaning,                                                                                   \
+        .merge = rule,                                                                                                 \
         .widens = true,                                                                                                \
         .shape = types##_shape,                                                                                        \
         .forward = name##_forward,                                                                                     \
@@ -105,6 +113,11 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
         .coupling = mc_coupling_first_input,                                                                           \
         .cost = mc_cost_elementwise,                                                                                   \
     };
+
+static bool merge_relu(const struct mc_node *last, struct mc_merge *merge)
+{
+    return mc_merge_bounded(last, merge, 0, INFINITY);
+}
 
 #define KEPT_IN(step) ((step)->in[0])
 #define KEPT_OUT(step) ((step)->out[0])
@@ -144,7 +157,7 @@ UNARY_OP(hard_swish,   "HardSwish",   14, HARD_SWISH,   IN,   no,           floa
 UNARY_OP(leaky_relu,   "LeakyRelu",   1,  LEAKY_RELU,   IN,   leaky_relu,   float,  CHEAP,  NONE, OTHER)
 UNARY_OP(log,          "Log",         1,  LOG,          IN,   no,           float,  COSTLY, NONE, OTHER)
 UNARY_OP(neg,          "Neg",         1,  NEG,          NONE, no,           signed, CHEAP,  NONE, OTHER)
-UNARY_OP(relu,         "Relu",        1,  RELU,         OUT,  no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP_THAT_ENDS(relu, "Relu",      1,  RELU,         OUT,  no,           float,  CHEAP,  NONE, OTHER, merge_relu)
 UNARY_OP(sigmoid,      "Sigmoid",     1,  SIGMOID,      OUT,  no,           float,  COSTLY, LOGISTIC, OTHER)
 UNARY_OP(sqrt,         "Sqrt",        1,  SQRT,         OUT,  no,           float,  CHEAP,  NONE, SQRT)
 UNARY_OP(tanh,         "Tanh",        1,  TANH,         OUT,  no,           float,  COSTLY, NONE, OTHER)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernel/broadcast.h"
 #include "op/elementwise.h"
+#include "op/fused.h"
 
 static int clip_shape_6(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
@@ -30,6 +31,22 @@ static int clip_shape_11(const struct mc_node *node, const struct mc_fact *const
         }
     }
     return rc < 0 ? rc : mc_shape_same(node, in, out, err);
+}
+
+static bool merge_6(const struct mc_node *last, struct mc_merge *merge)
+{
+    return mc_merge_bounded(last, merge, mc_node_float(last, "min", -FLT_MAX), mc_node_float(last, "max", FLT_MAX));
+}
+
+static bool merge_11(const struct mc_node *last, struct mc_merge *merge)
+{
+    float bounds[2] = {-FLT_MAX, FLT_MAX};
+    for (int i = 1; i < 3 && i < last->n_inputs; i++) {
+        const struct mc_tensor *t = merge->constant(merge, last->inputs[i]);
+        if (last->inputs[i] && (!t || t->dtype != MC_FLOAT || mc_tensor_count(t) != 1)) return false;
+        if (t) bounds[i - 1] = (float)mc_tensor_get_f64(t, 0);
+    }
+    return mc_merge_bounded(last, merge, bounds[0], bounds[1]);
 }
 
 /* The bounds of a float clip. */
@@ -97,6 +114,7 @@ const struct mc_op mc_op_clip_6 = {
     .keep = MC_KEEP_IN,
     .inplace = true,
     .order = mc_order_elementwise,
+    .merge = merge_6,
     .widens = true,
     .widens_integers = true,
     .shape = clip_shape_6,
@@ -117,6 +135,7 @@ const struct mc_op mc_op_clip_11 = {
     .keep = MC_KEEP_IN,
     .inplace = true,
     .order = mc_order_elementwise,
+    .merge = merge_11,
     .widens = true,
     .widens_integers = true,
     .shape = clip_shape_11,

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "kernel/convolution.h"
+#include "op/fused.h"
 #include "op/ops.h"
 #include "op/sliding.h"
 
@@ -69,6 +70,7 @@ static enum mc_order conv_order(const struct mc_step *step)
 static int conv_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0], *w = step->in[1];
+    const struct mc_attr *low = mc_node_attr(step->node, "low"), *high = mc_node_attr(step->node, "high");
     struct mc_convolution conv = {
         .dtype = x->dtype,
         .N = x->shape.dim[0],
@@ -80,6 +82,10 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
         .y_last = step->out[0]->channels_last,
         .backward = step->training,
         .weights = step->in_constant[1] && !step->training ? w->data : NULL,
+        .adds = step->n_in > 3 && step->in[3],
+        .bounded = low && high,
+        .low = low ? low->f : 0,
+        .high = high ? high->f : 0,
     };
     const struct mc_fact fact = {.dtype = x->dtype, .shape = x->shape};
     int rc = mc_sliding_window(step->node, &fact, &w->shape.dim[2], false, &conv.window, err);
@@ -105,7 +111,7 @@ static const void *data_of(const struct mc_tensor *tensor)
 static int conv_forward(struct mc_step *step, struct mc_error *err)
 {
     return mc_convolver_forward(step->state, step->in[0]->data, step->in[1]->data, data_of(step->in[2]),
-                                step->out[0]->data, step->workspace, err);
+                                step->n_in > 3 ? data_of(step->in[3]) : NULL, step->out[0]->data, step->workspace, err);
 }
 
 static int conv_backward(struct mc_step *step, struct mc_error *err)
@@ -274,4 +280,49 @@ const struct mc_op mc_op_conv_1 = {
     .terms = conv_terms,
     .resize = conv_resize,
     .cost = conv_cost,
+};
+
+/* --- with what follows, in plans for inference --- */
+
+static int fused_conv_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                            struct mc_error *err)
+{
+    int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_FLOAT), err);
+    if (rc == MC_OK) rc = conv_shape(node, in, out, err);
+    if (rc == MC_OK && in[3] && !mc_shape_equal(&in[3]->shape, &out[0].shape))
+        rc = mc_error_set(err, MC_ERR_INTERNAL, "input 3 '%s': needs the shape of the output", node->inputs[3]->name);
+    return rc;
+}
+
+static enum mc_order fused_conv_order(const struct mc_step *step)
+{
+    const enum mc_order order = conv_order(step);
+    if (!step->in[3]) return order;
+    return order == MC_ORDER_LAST ? MC_ORDER_LAST_SUM : MC_ORDER_FIRST;
+}
+
+static void fused_conv_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                            struct mc_cost *cost)
+{
+    conv_cost(node, in, out, cost);
+    cost->flops += mc_shape_count(&out[0].shape) * ((in[3] != NULL) + (mc_node_attr(node, "low") != NULL));
+}
+
+const struct mc_op mc_op_fused_conv = {
+    .domain = "",
+    .type = "Conv",
+    .since = 1,
+    .min_inputs = 2,
+    .max_inputs = 4,
+    .n_outputs = 1,
+    .no_backward = "it runs in inference only",
+    .inplace = true,
+    .inplace_input = 3,
+    .shape = fused_conv_shape,
+    .order = fused_conv_order,
+    .prepare = conv_prepare,
+    .release = conv_release,
+    .forward = conv_forward,
+    .coupling = conv_coupling,
+    .cost = fused_conv_cost,
 };

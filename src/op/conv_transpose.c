@@ -102,7 +102,7 @@ static int transpose_backward(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *dy = step->grad_out[0];
     int rc = MC_OK;
     if (step->grad_in[0])
-        rc = mc_convolver_forward(step->state, dy->data, step->in[1]->data, NULL, step->grad_in[0]->data,
+        rc = mc_convolver_forward(step->state, dy->data, step->in[1]->data, NULL, NULL, step->grad_in[0]->data,
                                   step->workspace, err);
     if (rc == MC_OK && step->grad_in[1])
         rc = mc_convolver_backward_weights(step->state, dy->data, step->in[0]->data, step->grad_in[1]->data, NULL,

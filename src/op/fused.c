@@ -1,9 +1,11 @@
 /* fused.c - what nodes make together: SiLU, GELU and layer normalization, as exporters write them where the opset
- * has none. See mc_op.merge. */
+ * has none; convolutions with a residual addition and an activation. See mc_op.merge. */
 #include "op/fused.h"
 
+#include <limits.h>
 #include <math.h>
 
+#include "graph/facts.h"
 #include "op/elementwise.h"
 #include "op/op_list.h"
 
@@ -130,7 +132,9 @@ static bool match_normalized(struct mc_merge *m, const struct mc_node *div)
         const struct mc_node *all[] = {div, sqrt, add, variance, square, sub, mean};
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) take(m, all[i]);
         m->inputs[0] = sub->inputs[0];
-        m->epsilon = (float)mc_tensor_get_f64(epsilon, 0);
+        m->numbers[0].name = "epsilon";
+        m->numbers[0].value = (float)mc_tensor_get_f64(epsilon, 0);
+        m->n_numbers = 1;
         return true;
     }
     return false;
@@ -141,6 +145,47 @@ static bool is_row(const struct mc_merge *m, const struct mc_value *v)
     const struct mc_tensor *t = m->constant(m, v);
     return t && t->dtype == MC_FLOAT && t->shape.rank == 1;
 }
+
+/* --- convolutions and what follows them --- */
+
+/* With constant weights and all its channels in one group: those for which what follows costs no pass of its own. */
+static bool match_conv(struct mc_merge *m, const struct mc_value *v)
+{
+    const struct mc_node *conv = maker(v, MC_MEANS_CONV);
+    if (!conv || mc_node_int(conv, "group", 1) != 1 || !m->constant(m, conv->inputs[1])) return false;
+    m->n_inner = 0;
+    take(m, conv);
+    m->n_inputs = 3;
+    m->inputs[0] = conv->inputs[0];
+    m->inputs[1] = conv->inputs[1];
+    m->inputs[2] = conv->n_inputs > 2 ? conv->inputs[2] : NULL;
+    m->like = conv;
+    m->op = &mc_op_fused_conv;
+    m->opset = INT_MAX;
+    return true;
+}
+
+static const struct mc_fact *fact_of(const struct mc_merge *m, const struct mc_value *v)
+{
+    const bool known = v->id < m->facts->n_values && m->facts->of[v->id].dtype == MC_FLOAT;
+    return known ? &m->facts->of[v->id] : NULL;
+}
+
+/* A convolution and something of its shape that is not constant. */
+static bool match_residual(struct mc_merge *m, const struct mc_node *sum)
+{
+    const struct mc_fact *a = fact_of(m, sum->inputs[0]), *b = fact_of(m, sum->inputs[1]);
+    if (!a || !b || a == b || !mc_shape_equal(&a->shape, &b->shape)) return false;
+    for (int side = 0; side < 2; side++) {
+        const struct mc_value *other = sum->inputs[1 - side];
+        if (m->constant(m, other) || !match_conv(m, sum->inputs[side])) continue;
+        m->inputs[m->n_inputs++] = other;
+        return true;
+    }
+    return false;
+}
+
+/* --- sums --- */
 
 bool mc_merge_sum(const struct mc_node *last, struct mc_merge *m)
 {
@@ -158,10 +203,22 @@ bool mc_merge_sum(const struct mc_node *last, struct mc_merge *m)
         m->inputs[2] = shift;
         m->op = &mc_op_layer_normalization_1; /* which ONNX Runtime writes anywhere */
         m->opset = 17;
-        m->is_norm = true;
         return true;
     }
-    return false;
+    return match_residual(m, last);
+}
+
+bool mc_merge_bounded(const struct mc_node *last, struct mc_merge *m, float low, float high)
+{
+    const struct mc_node *sum = maker(last->inputs[0], MC_MEANS_ADD);
+    if (!(low <= high) || (sum ? !match_residual(m, sum) : !match_conv(m, last->inputs[0]))) return false;
+    if (sum) take(m, sum);
+    m->numbers[0].name = "low";
+    m->numbers[0].value = low;
+    m->numbers[1].name = "high";
+    m->numbers[1].value = high;
+    m->n_numbers = 2;
+    return true;
 }
 
 /* --- what products become --- */

@@ -69,7 +69,7 @@ static void put_node(const struct mc_bench_node *node, double total_ms, const st
                  bytes = (double)node->cost.bytes_read + (double)node->cost.bytes_written;
     char text[256];
     mc_record_set_text(entry, "node", *node->node->name || !output ? node->node->name : output->name);
-    mc_record_set_text(entry, "operator", node->node->type);
+    mc_record_set_text(entry, "operator", node->type);
     if (node->shape.rank >= 0) mc_record_set_text(entry, "shape", mc_shape_text(&node->shape, text, sizeof text));
     mc_record_set_num(entry, "time_ms", node->best_ms);
     mc_record_set_num(entry, "time_share", total_ms > 0 ? node->best_ms / total_ms : 0);

@@ -18,7 +18,7 @@ static bool is_hidden(const struct mc_rewrite *r, const struct mc_merge *merge, 
 
 static bool find(const struct mc_rewrite *r, const struct mc_node *last, struct mc_merge *merge)
 {
-    *merge = (struct mc_merge){.constant = constant_of, .context = r};
+    *merge = (struct mc_merge){.constant = constant_of, .context = r, .facts = &r->facts};
     if (!last->op || !last->op->merge || last->outputs[0]->id >= r->facts.n_values) return false;
     if (r->facts.of[last->outputs[0]->id].dtype != MC_FLOAT || !last->op->merge(last, merge)) return false;
     if (mc_model_opset(r->model, merge->op->domain) < merge->opset) return false;
@@ -38,7 +38,10 @@ static int put(struct mc_rewrite *r, struct mc_node *last, const struct mc_merge
     struct mc_node *node =
         mc_node_create(r->model->graph, at, merge->op->domain, merge->op->type, name, merge->n_inputs, inputs, 1, &y);
     if (!node) return mc_error_memory(err);
-    return merge->is_norm ? mc_node_set_float(node, "epsilon", merge->epsilon, err) : MC_OK;
+    int rc = MC_OK;
+    for (int i = 0; i < merge->n_numbers && rc == MC_OK; i++)
+        rc = mc_node_set_float(node, merge->numbers[i].name, merge->numbers[i].value, err);
+    return rc;
 }
 
 static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)

@@ -94,26 +94,22 @@ static int infer(void *context, struct mc_error *err)
 
 /* --- node by node --- */
 
-static int list_nodes(struct mc_bench_nodes *nodes, struct mc_plan *plan, const struct mc_model *model,
-                      struct mc_error *err)
+static int list_nodes(struct mc_bench_nodes *nodes, struct mc_plan *plan, struct mc_error *err)
 {
     const struct mc_facts *facts = mc_plan_facts(plan);
-    struct mc_model_cost cost;
-    int rc = mc_model_cost_create(&cost, model, facts, err);
-    if (rc < 0) return rc;
     const int n = mc_plan_n_steps(plan);
+    int rc = MC_OK;
     nodes->of = MC_NEW_ARRAY(struct mc_bench_node, n > 0 ? n : 1);
     if (!nodes->of) rc = mc_error_memory(err);
-    for (int i = 0, k = 0; i < n && rc == MC_OK; i++) {
-        const struct mc_node *node = mc_plan_step_node(plan, i);
+    for (int i = 0; i < n && rc == MC_OK; i++) {
+        const struct mc_node *node = mc_plan_step_node(plan, i), *call = mc_plan_step_call(plan, i);
         struct mc_bench_node *to = &nodes->of[nodes->n++];
         to->node = node;
-        while (k < cost.n_nodes && cost.nodes[k].node != node) k++; /* both are in the graph's order */
-        if (k < cost.n_nodes) to->cost = cost.nodes[k].cost;
+        to->type = call->op->type;
+        rc = mc_node_cost(&to->cost, call, facts, err);
         const struct mc_fact *made = node->outputs[0] ? &facts->of[node->outputs[0]->id] : NULL;
         to->shape = made && !made->open ? made->shape : (struct mc_shape){.rank = -1};
     }
-    mc_model_cost_finish(&cost);
     return rc;
 }
 
@@ -146,7 +142,7 @@ int mc_bench_infer(const struct mc_model *model, const struct mc_dims *dims, dou
     int rc = mc_plan_create(&f.plan, model, &options, err);
     if (rc == MC_OK) rc = create_inputs(&f, mc_plan_runtime(f.plan)->seed, err);
     if (rc == MC_OK) rc = mc_bench_repeat(infer, &f, seconds, times, err);
-    if (rc == MC_OK && nodes) rc = list_nodes(nodes, f.plan, model, err);
+    if (rc == MC_OK && nodes) rc = list_nodes(nodes, f.plan, err);
     if (rc == MC_OK && nodes) rc = time_nodes(&f, nodes, err);
     for (int i = 0; i < f.n_inputs; i++) mc_tensor_destroy(f.inputs[i]);
     mc_free(f.inputs);

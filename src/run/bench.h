@@ -16,7 +16,8 @@ int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *cont
 
 /* One step of a plan. What was absorbed by another step has none of its own. */
 struct mc_bench_node {
-    const struct mc_node *node;
+    const struct mc_node *node; /* of the model; the last of several that are one step */
+    const char *type;           /* of the operator that computes it */
     struct mc_shape shape; /* of output 0; rank -1 where it is only known at run time */
     double best_ms;        /* of the runs that were timed one by one */
     struct mc_cost cost;

@@ -33,16 +33,17 @@ static int add_buffer(struct mc_plan *plan, const struct mc_tensor *tensor, int 
     return *buffer < 0 ? mc_error_memory(err) : MC_OK;
 }
 
-/* May output 0 be written over input 0? Only if this is the last that anyone sees of that. */
+/* May output 0 be written over an input? Only if this is the last that anyone sees of that. */
 static bool works_in_place(const struct mc_plan *plan, const struct mc_plan_step *step, int k)
 {
     const struct mc_node *node = step->call.node;
-    if (!step->op->inplace || step->dynamic || node->n_inputs < 1 || !node->inputs[0]) return false;
-    const int buffer = mc_plan_root(plan, node->inputs[0])->buffer;
+    const int input = step->op->inplace_input;
+    if (!step->op->inplace || step->dynamic || node->n_inputs <= input || !node->inputs[input]) return false;
+    const int buffer = mc_plan_root(plan, node->inputs[input])->buffer;
     if (buffer == MC_NO_BUFFER || plan->extents.at[buffer].last != k) return false;
-    for (int i = 1; i < node->n_inputs; i++)
-        if (node->inputs[i] && mc_plan_root(plan, node->inputs[i])->buffer == buffer) return false;
-    const struct mc_tensor *from = &mc_plan_value(plan, node->inputs[0])->tensor, /* not as the step may see them */
+    for (int i = 0; i < node->n_inputs; i++)
+        if (i != input && node->inputs[i] && mc_plan_root(plan, node->inputs[i])->buffer == buffer) return false;
+    const struct mc_tensor *from = &mc_plan_value(plan, node->inputs[input])->tensor, /* not as the step may see them */
         *to = &mc_plan_value(plan, node->outputs[0])->tensor;
     return from->dtype == to->dtype && mc_shape_equal(&from->shape, &to->shape);
 }
@@ -57,7 +58,7 @@ static int lay_out_step(struct mc_plan *plan, struct mc_plan_step *step, int k, 
         struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
         if (v->held) continue;
         if (i == 0 && works_in_place(plan, step, k)) {
-            v->buffer = mc_plan_root(plan, node->inputs[0])->buffer;
+            v->buffer = mc_plan_root(plan, node->inputs[step->op->inplace_input])->buffer;
             plan->extents.at[v->buffer].last = v->last;
         } else {
             rc = add_buffer(plan, &v->tensor, k, v->last, &v->buffer, err);

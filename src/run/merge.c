@@ -27,18 +27,24 @@ static struct mc_plan_step *step_of(const struct mc_plan *plan, int before, cons
 
 static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_merge *merge, struct mc_error *err)
 {
+    const int n_like = merge->like ? merge->like->n_attrs : 0;
     struct mc_node *node = MC_PLAN_ARRAY(plan, struct mc_node, 1);
     struct mc_value **inputs = MC_PLAN_ARRAY(plan, struct mc_value *, MC_MERGE_INPUTS);
-    struct mc_attr *epsilon = MC_PLAN_ARRAY(plan, struct mc_attr, 1);
-    if (!node || !inputs || !epsilon) return mc_error_memory(err);
-    for (int i = 0; i < merge->n_inputs; i++) inputs[i] = plan->model->values[merge->inputs[i]->id];
-    *epsilon = (struct mc_attr){.name = "epsilon", .type = MC_ATTR_FLOAT, .f = merge->epsilon};
+    struct mc_attr *attrs = MC_PLAN_ARRAY(plan, struct mc_attr, n_like + MC_MERGE_NUMBERS);
+    if (!node || !inputs || !attrs) return mc_error_memory(err);
+    for (int i = 0; i < merge->n_inputs; i++)
+        if (merge->inputs[i]) inputs[i] = plan->model->values[merge->inputs[i]->id];
+    for (int i = 0; i < n_like; i++) attrs[i] = merge->like->attrs[i];
+    for (int i = 0; i < merge->n_numbers; i++)
+        attrs[n_like + i] =
+            (struct mc_attr){.name = merge->numbers[i].name, .type = MC_ATTR_FLOAT, .f = merge->numbers[i].value};
     *node = *step->call.node;
     node->op = merge->op;
+    node->type = merge->op->type;
     node->inputs = inputs;
     node->n_inputs = merge->n_inputs;
-    node->attrs = epsilon;
-    node->n_attrs = merge->is_norm ? 1 : 0;
+    node->attrs = attrs;
+    node->n_attrs = n_like + merge->n_numbers;
     step->call.node = node;
     return MC_OK;
 }
@@ -47,7 +53,7 @@ static int try_merge(struct mc_plan *plan, int k, const int *uses, struct mc_err
 {
     const struct mc_node *last = plan->steps[k].call.node;
     struct mc_plan_step *inner[MC_MERGE_MOST];
-    struct mc_merge merge = {.constant = constant_of, .context = plan};
+    struct mc_merge merge = {.constant = constant_of, .context = plan, .facts = &plan->facts};
     if (!last || !last->op->merge || mc_plan_value(plan, last->outputs[0])->tensor.dtype != MC_FLOAT) return MC_OK;
     if (!last->op->merge(last, &merge)) return MC_OK;
     for (int i = 0; i < merge.n_inner; i++) {
@@ -62,7 +68,9 @@ int mc_plan_merge(struct mc_plan *plan, const int *uses, struct mc_error *err)
 {
     if (plan->options.training || plan->options.no_fold) return MC_OK;
     int rc = MC_OK, kept = 0;
-    for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = try_merge(plan, k, uses, err);
+    /* What ends later may be the larger whole. */
+    for (int k = plan->n_steps - 1; k >= 0 && rc == MC_OK; k--)
+        if (plan->steps[k].call.node) rc = try_merge(plan, k, uses, err);
     for (int k = 0; k < plan->n_steps; k++)
         if (plan->steps[k].call.node) plan->steps[kept++] = plan->steps[k];
     plan->n_steps = kept;

@@ -87,6 +87,18 @@ static void hold_all_but_first(const struct groups *g, const struct mc_node *nod
     for (int i = first; i < node->n_outputs; i++) hold(g, node->outputs[i]);
 }
 
+/* All inputs but the first and the last. */
+static void hold_inner_inputs(const struct groups *g, const struct mc_node *node)
+{
+    for (int i = 1; i < node->n_inputs - 1; i++) hold(g, node->inputs[i]);
+}
+
+static void tie_sum(const struct groups *g, const struct mc_node *node)
+{
+    const int out = id_of(g, node->outputs[0]), in = id_of(g, node->inputs[node->n_inputs - 1]);
+    if (out >= 0 && in >= 0) tie(g, out, in);
+}
+
 static void heed_step(const struct groups *g, const struct mc_plan_step *step)
 {
     const struct mc_node *node = step->call.node;
@@ -104,6 +116,12 @@ static void heed_step(const struct groups *g, const struct mc_plan_step *step)
         wish(g, node->inputs[0]);
         wish(g, node->outputs[0]);
         hold_all_but_first(g, node, 1);
+        break;
+    case MC_ORDER_LAST_SUM:
+        wish(g, node->inputs[0]);
+        wish(g, node->outputs[0]);
+        hold_inner_inputs(g, node);
+        tie_sum(g, node);
         break;
     case MC_ORDER_ANY:
         hold_all_but_first(g, node, 1);

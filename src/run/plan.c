@@ -150,6 +150,12 @@ const struct mc_node *mc_plan_step_node(const struct mc_plan *plan, int i)
     return plan->steps[i].last;
 }
 
+const struct mc_node *mc_plan_step_call(const struct mc_plan *plan, int i)
+{
+    assert(i >= 0 && i < plan->n_steps);
+    return plan->steps[i].call.node;
+}
+
 void mc_plan_time(struct mc_plan *plan, bool on)
 {
     plan->timed = on;

@@ -77,7 +77,10 @@ struct mc_runtime *mc_plan_runtime(struct mc_plan *plan);
 const struct mc_facts *mc_plan_facts(const struct mc_plan *plan);
 size_t mc_plan_bytes(const struct mc_plan *plan); /* activation, gradient and work memory */
 int mc_plan_n_steps(const struct mc_plan *plan);
+/* The model's node that a step is, the last of several. */
 const struct mc_node *mc_plan_step_node(const struct mc_plan *plan, int i);
+/* What it computes: that node, or one that stands for several; it lives as long as the plan. */
+const struct mc_node *mc_plan_step_call(const struct mc_plan *plan, int i);
 /* Nanoseconds that step i took in the last run; 0 unless mc_plan_time(plan, true). */
 void mc_plan_time(struct mc_plan *plan, bool on);
 int64_t mc_plan_step_ns(const struct mc_plan *plan, int i);

@@ -182,7 +182,7 @@ static void run_passes(const struct geometry *g, const struct mc_convolution *co
     memset(workspace, 0xff, mc_convolver_workspace_bytes(convolver));
     const void *bias = c.has_bias ? b : NULL;
     for (int repeat = 0; repeat < 2; repeat++)
-        assert_ok(mc_convolver_forward(convolver, x, w, bias, y, workspace, &err), err);
+        assert_ok(mc_convolver_forward(convolver, x, w, bias, NULL, y, workspace, &err), err);
     expect(g, "y", a->y, y, c.dtype, a->ny, c.M, out, c.y_last);
     if (c.backward) {
         void *grad_b = c.has_bias ? db : NULL;
@@ -198,6 +198,45 @@ static void run_passes(const struct geometry *g, const struct mc_convolution *co
     mc_convolver_destroy(convolver);
     void *all[] = {x, w, b, dy, y, dx, dw, db, workspace};
     for (size_t i = 0; i < MC_COUNT(all); i++) mc_free(all[i]);
+}
+
+/* y = min(max(y + z, low), high), with z apart from y and in its place. */
+static void run_finished(const struct geometry *g, const struct mc_convolution *conv, const struct arrays *a,
+                         const struct mc_runtime *runtime, const char *backend)
+{
+    struct mc_error err = {0};
+    const int64_t in = mc_window_inputs(&conv->window), out = mc_window_outputs(&conv->window);
+    double *finished = MC_NEW_ARRAY(double, a->ny), most = 1;
+    for (int64_t i = 0; i < a->ny; i++) most = fmax(most, fabs(a->y[i]));
+    for (int adds = 0; adds < 2; adds++)
+        for (int bounded = !adds; bounded < 2; bounded++) {
+            struct mc_convolution c = *conv;
+            void *x = to_backend(a->x, c.dtype, a->nx, c.C, in, c.x_last);
+            void *w = to_backend(a->w, c.dtype, a->nw, 1, 1, false), *b = to_backend(a->b, c.dtype, a->nb, 1, 1, false);
+            void *z = to_backend(a->dy, c.dtype, a->ny, c.M, out, c.y_last), *y = nan_array(a->ny);
+            c.weights = w;
+            c.adds = adds;
+            c.bounded = bounded;
+            c.low = (float)(-0.25 * most);
+            c.high = (float)(0.9 * most);
+            for (int64_t i = 0; i < a->ny; i++) {
+                finished[i] = a->y[i] + (adds ? a->dy[i] : 0);
+                if (bounded) finished[i] = fmin(fmax(finished[i], (double)c.low), (double)c.high);
+            }
+            struct mc_convolver *convolver;
+            assert_ok(mc_convolver_create(&convolver, &c, runtime, &err), err);
+            if (backend) assert_string_equal(mc_convolver_name(convolver), backend);
+            void *workspace = mc_alloc_aligned(mc_convolver_workspace_bytes(convolver), 1);
+            const void *bias = c.has_bias ? b : NULL;
+            assert_ok(mc_convolver_forward(convolver, x, w, bias, z, y, workspace, &err), err);
+            expect(g, "finished y", finished, y, c.dtype, a->ny, c.M, out, c.y_last);
+            assert_ok(mc_convolver_forward(convolver, x, w, bias, z, z, workspace, &err), err);
+            expect(g, "finished y in the place of z", finished, z, c.dtype, a->ny, c.M, out, c.y_last);
+            mc_convolver_destroy(convolver);
+            void *all[] = {x, w, b, z, y, workspace};
+            for (size_t i = 0; i < MC_COUNT(all); i++) mc_free(all[i]);
+        }
+    mc_free(finished);
 }
 
 static struct mc_convolution convolution_of(const struct geometry *g)
@@ -228,6 +267,7 @@ static void check_one(const struct geometry *g, const struct mc_convolution *lik
     arrays_init(&a, &c);
     arrays_compute(&a, &c);
     run_passes(g, &c, &a, runtime, backend);
+    if (c.dtype == MC_FLOAT && !c.backward) run_finished(g, &c, &a, runtime, backend);
     arrays_finish(&a);
 }
 
@@ -325,7 +365,9 @@ static void check_on_every_instruction_set(const struct geometry *g, size_t n, i
             struct mc_runtime runtime;
             mc_runtime_init(&runtime, 1 + k % 3, (enum mc_cpu)(k / 3 % 3));
             c.x_last = k < 9;
-            if (sides & (c.x_last ? 1 : 2)) run_passes(&g[i], &c, &a, &runtime, backend);
+            if (!(sides & (c.x_last ? 1 : 2))) continue;
+            run_passes(&g[i], &c, &a, &runtime, backend);
+            run_finished(&g[i], &c, &a, &runtime, backend);
         }
         arrays_finish(&a);
     }

@@ -160,6 +160,78 @@ static void test_layer_normalization_is_one_step(void **state)
     mc_model_destroy(net);
 }
 
+/* x -> Conv -> + other -> Relu or Clip. */
+enum { NET_GROUPS = 1, NET_SCALAR = 2, NET_SELF = 4, NET_SEEN = 8, NET_CLIP = 16 };
+
+static struct mc_value *floats(struct mc_model *net, const char *name, int rank, const int64_t *dims, double scale)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t;
+    const struct mc_shape shape = mc_shape_of(rank, dims);
+    assert_ok(mc_tensor_create(&t, MC_FLOAT, &shape, &err), err);
+    for (int64_t j = 0; j < mc_tensor_count(t); j++) mc_tensor_set_f64(t, j, scale * sin(1.5 * (double)j + 0.5));
+    return mc_graph_add_initializer(net->graph, name, t);
+}
+
+static struct mc_model *residual(int how)
+{
+    struct mc_model *net = net_create();
+    struct mc_error err = {0};
+    const int64_t groups = how & NET_GROUPS ? 2 : 1, pads[] = {1, 1, 1, 1};
+    struct mc_value *x = net_input(net, "x", DIMS(2, 18, 5, 6)), *other;
+    x->type.dtype = MC_FLOAT;
+    struct mc_value *w = floats(net, "w", DIMS(18, 18 / groups, 3, 3), 0.2);
+    struct mc_value *c = net_node(net, "Conv", "c", x, w);
+    assert_ok(mc_node_set_ints(c->producer, "pads", pads, 4, &err), err);
+    assert_ok(mc_node_set_int(c->producer, "group", groups, &err), err);
+    if (how & NET_SCALAR)
+        other = net_input(net, "other", DIMS(2, 18, 1, 1));
+    else
+        other = net_node(net, "Neg", "other", x, NULL);
+    other->type.dtype = MC_FLOAT;
+    struct mc_value *s = net_node(net, "Add", "s", how & NET_SELF ? c : other, c);
+    if (how & NET_SEEN) net_output(net, s);
+    struct mc_value *y = how & NET_CLIP ? net_node(net, "Clip", "y", s, floats(net, "low", 0, NULL, -1))
+                                        : net_node(net, "Relu", "y", s, NULL);
+    net_output(net, y);
+    return net;
+}
+
+/* As many steps, and what the nodes compute one by one. */
+static void check_residual(int how, int n_steps)
+{
+    struct mc_model *net = residual(how);
+    struct mc_plan *plans[2];
+    for (int i = 0; i < 2; i++) {
+        plans[i] = net_plan(net, &(struct mc_plan_options){.no_fold = i});
+        for (int k = 0; k < mc_plan_n_inputs(plans[i]); k++)
+            for (int64_t j = 0; j < mc_tensor_count(mc_plan_input(plans[i], k)); j++)
+                mc_tensor_set_f64(mc_plan_input(plans[i], k), j, sin((double)j));
+        net_run(plans[i]);
+    }
+    assert_int_equal(mc_plan_n_steps(plans[0]), n_steps);
+    const int last = how & NET_SEEN ? 1 : 0;
+    const struct mc_tensor *merged = mc_plan_output(plans[0], last), *alone = mc_plan_output(plans[1], last);
+    for (int64_t j = 0; j < mc_tensor_count(alone); j++)
+        assert_true(fabs(mc_tensor_get_f64(merged, j) - mc_tensor_get_f64(alone, j)) <= 4e-6);
+    for (int i = 0; i < 2; i++) mc_plan_destroy(plans[i]);
+    mc_model_destroy(net);
+}
+
+static void test_a_convolution_takes_the_sum_and_the_activation_after_it(void **state)
+{
+    check_residual(0, 2);
+    check_residual(NET_CLIP, 2);
+}
+
+static void test_a_convolution_takes_no_sum_that_is_seen_broadcast_or_of_itself(void **state)
+{
+    check_residual(NET_SEEN, 3); /* with the sum, which is an output, and not with what follows */
+    check_residual(NET_SCALAR, 3);
+    check_residual(NET_SELF, 3);
+    check_residual(NET_GROUPS, 4);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +239,8 @@ int main(void)
         cmocka_unit_test(test_gelu_is_one_step_in_every_spelling),
         cmocka_unit_test(test_what_is_nearly_gelu_is_not),
         cmocka_unit_test(test_layer_normalization_is_one_step),
+        cmocka_unit_test(test_a_convolution_takes_the_sum_and_the_activation_after_it),
+        cmocka_unit_test(test_a_convolution_takes_no_sum_that_is_seen_broadcast_or_of_itself),
         cmocka_unit_test(test_other_products_stay_two),
         cmocka_unit_test(test_plans_that_train_or_do_not_fold_stay_as_the_model_is),
         cmocka_unit_test(test_what_somebody_sees_stays),
