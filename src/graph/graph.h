@@ -97,7 +97,8 @@ struct mc_node {
     const struct mc_op *op;  /* set by mc_ops_bind (op/ops.h); NULL: unknown operator */
     const char *known_attrs; /* names of all attributes that it has, separated by spaces; set along with it */
     struct mc_graph *graph;
-    const void *origin; /* NodeProto */
+    const void *origin;         /* NodeProto */
+    const struct mc_node *does; /* a plan's own node: the one whose attributes it has */
 };
 
 struct mc_graph {

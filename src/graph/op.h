@@ -125,20 +125,25 @@ enum mc_meaning {
     MC_MEANS_POW,
     MC_MEANS_SQRT,
     MC_MEANS_REDUCE_MEAN,
+    MC_MEANS_DEQUANTIZE,
 };
 
 /* Several nodes that one operator does, for a merge rule to find. Whether anybody else reads what the inner ones make
  * is not its business. */
-enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 4, MC_MERGE_NUMBERS = 2 };
+enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 12, MC_MERGE_NUMBERS = 2 };
 
 struct mc_merge {
     /* Contents of a value that are known; NULL: they are not. */
     const struct mc_tensor *(*constant)(const struct mc_merge *merge, const struct mc_value *v);
-    const void *context; /* of that */
+    /* Is it a constant, whether its contents are at hand already or not? */
+    bool (*is_fixed)(const struct mc_merge *merge, const struct mc_value *v);
+    const void *context; /* of these */
     const struct mc_facts *facts;
     /* found */
     int n_inner;
     const struct mc_node *inner[MC_MERGE_MOST]; /* all but the last */
+    int n_through;
+    const struct mc_node *through[MC_MERGE_MOST]; /* looked through: others may read what they make */
     int n_inputs;
     const struct mc_value *inputs[MC_MERGE_INPUTS]; /* what the operator is given; NULL: left out */
     const struct mc_op *op;                         /* what does it; need not be registered */
@@ -167,6 +172,9 @@ struct mc_op {
     enum mc_link link;
     /* For inference on float32: does this node, the last of several, finish what one operator makes? */
     bool (*merge)(const struct mc_node *last, struct mc_merge *merge);
+    /* The same for this node between numbers that DequantizeLinear makes and the `quantize` that alone reads it: does
+     * one operator make the same of 8 bits, or what is one step apart where rounding decides? */
+    bool (*on_bytes)(const struct mc_node *node, const struct mc_node *quantize, struct mc_merge *merge);
     bool random;          /* draws random numbers: never folded, never merged */
     bool view;            /* out[0] is in[0] under another shape: same elements, same order. The plan
                            * may let the two (and their gradients) share storage and call no rule */

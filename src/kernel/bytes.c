@@ -151,6 +151,7 @@ struct mc_byte_convolver {
     size_t packed_bytes;
     int32_t *sums, *zeros, *add; /* of each filter: of its weights; its zero point; what is added to its products */
     int16_t *wide;               /* depthwise: [taps, C] less the zero points */
+    bool constant;               /* weights are packed for good */
     bool any_zero;               /* a filter has a zero point other than 0 */
     /* room of a thread */
     size_t gathered, widened, products, rows8, pointers, room;
@@ -219,7 +220,13 @@ int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct 
         mc_byte_convolver_destroy(s);
         return mc_error_memory(err);
     }
-    if (s->conv.weights) set_weights(s, s->conv.weights, s->conv.w_zero);
+    s->constant = s->conv.weights != NULL;
+    if (s->constant) {
+        set_weights(s, s->conv.weights, s->conv.w_zero);
+        s->conv.weights = s->conv.w_zero = NULL; /* may go */
+        mc_free(s->ordered);
+        s->ordered = NULL;
+    }
     *convolver = s;
     return MC_OK;
 }
@@ -344,7 +351,7 @@ static void put_bytes(const struct running *r, int64_t first, int64_t rows, cons
     const struct mc_byte_output *output = r->output;
     const int64_t M = s->conv.M, P = s->outputs;
     for (int64_t i = 0; i < rows; i++)
-        s->loops->requantize(M, c + i * M, s->add, output->factor, &output->how,
+        s->loops->requantize(M, c + i * M, s->add, output->factor, output->offset, &output->how,
                              s->conv.y_last ? output->y + (first + i) * M : bytes + i * M);
     for (int64_t at = first, n; at < first + rows && !s->conv.y_last; at += n) { /* image by image */
         n = P - at % P;
@@ -430,7 +437,7 @@ void mc_byte_convolve(struct mc_byte_convolver *s, const void *x, const void *x_
                         .n_parts = s->runtime.n_threads};
     r.n_blocks = (r.rows + BLOCK - 1) / BLOCK;
     if (r.rows * s->conv.M * s->K / 32 < MC_PARALLEL_GRAIN) r.n_parts = 1;
-    if (!s->conv.weights) set_weights(s, w, w_zero);
+    if (!s->constant) set_weights(s, w, w_zero);
     set_addends(s, r.x_zero, output->bias);
     if (turns_x(s)) {
         mc_parallel(s->conv.N * s->inputs, mc_parallel_grain(s->conv.C), turn_range, &r);

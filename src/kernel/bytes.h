@@ -16,9 +16,17 @@
 
 /* --- loops of one instruction set --- */
 
-/* Rounded numbers of 8 bits: y = saturate(round((c + add[n]) factor[n]) + zero). */
+/* Rounded numbers of 8 bits: y = saturate(round((c + add[n]) factor[n] + offset[n]) + zero). */
 struct mc_requantization {
     int low, high, zero; /* low and high: of y; the bits are stored, whatever its sign */
+};
+
+/* Two operands of 8 bits: (a - a_zero) a_factor and the like for b, or for a product all of it times a_factor. */
+struct mc_byte_pair {
+    bool a_signed, b_signed;
+    int a_zero, b_zero;
+    float a_factor, b_factor;
+    struct mc_requantization how;
 };
 
 struct mc_byte_loops {
@@ -40,8 +48,19 @@ struct mc_byte_loops {
     /* y = saturate(round(x / scale) + zero); NaN gives the least. And (x - zero) scale. */
     void (*quantize)(int64_t n, const float *x, float scale, const struct mc_requantization *how, uint8_t *y);
     void (*dequantize)(int64_t n, const uint8_t *x, bool is_signed, float scale, float zero, float *y);
-    void (*requantize)(int64_t n, const int32_t *c, const int32_t *add, const float *factor,
+    /* offset: NULL is 0 */
+    void (*requantize)(int64_t n, const int32_t *c, const int32_t *add, const float *factor, const float *offset,
                        const struct mc_requantization *how, uint8_t *y);
+    /* y = saturate(round(the sum, the product) + zero). Steps are 1, or 0 for one byte for all. */
+    void (*add)(int64_t n, const uint8_t *a, int64_t a_step, const uint8_t *b, int64_t b_step,
+                const struct mc_byte_pair *pair, uint8_t *y);
+    void (*mul)(int64_t n, const uint8_t *a, int64_t a_step, const uint8_t *b, int64_t b_step,
+                const struct mc_byte_pair *pair, uint8_t *y);
+    void (*lookup)(int64_t n, const uint8_t *x, const uint8_t *table, uint8_t *y);
+    /* sums[i] += x[i] ^ flip */
+    void (*accumulate)(int64_t n, const uint8_t *x, uint8_t flip, int32_t *sums);
+    /* the least and the largest of n numbers and 0; NaN is neither */
+    void (*range)(int64_t n, const float *x, float *low, float *high);
 };
 
 /* Variant i of those that this machine can run, the portable one first; NULL after the last. */
@@ -95,6 +114,7 @@ struct mc_byte_output {
     uint8_t *y;
     const int32_t *bias; /* [M] or NULL */
     const float *factor; /* [M] */
+    const float *offset; /* [M], added after it, or NULL */
     struct mc_requantization how;
 };
 

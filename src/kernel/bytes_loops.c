@@ -204,36 +204,98 @@ static int32_t sum(int64_t n, const uint8_t *a, uint8_t flip)
     return total;
 }
 
+static void accumulate(int64_t n, const uint8_t *x, uint8_t flip, int32_t *restrict sums)
+{
+    for (int64_t i = 0; i < n; i++) sums[i] += x[i] ^ flip;
+}
+
+/* --- between numbers and bytes: what is written overlaps nothing that is read --- */
+
 /* Cut off before it is rounded: what is left fits integers, and the bounds are whole. */
-static void requantize(int64_t n, const int32_t *c, const int32_t *add, const float *factor,
-                       const struct mc_requantization *how, uint8_t *y)
+INLINE uint8_t rounded(float v, const struct mc_requantization *how)
 {
     const float low = (float)(how->low - how->zero), high = (float)(how->high - how->zero);
-    const int zero = how->zero;
-    for (int64_t i = 0; i < n; i++) {
-        float v = (float)(int32_t)((uint32_t)c[i] + (uint32_t)add[i]) * factor[i];
-        v = v > low ? v : low;
-        v = v < high ? v : high;
-        y[i] = (uint8_t)((int)rintf(v) + zero);
-    }
+    v = v > low ? v : low;
+    v = v < high ? v : high;
+    return (uint8_t)((int)rintf(v) + how->zero);
 }
 
-static void quantize(int64_t n, const float *x, float scale, const struct mc_requantization *how, uint8_t *y)
+static void requantize(int64_t n, const int32_t *restrict c, const int32_t *restrict add, const float *restrict factor,
+                       const float *restrict offset, const struct mc_requantization *how, uint8_t *restrict y)
 {
-    const float low = (float)(how->low - how->zero), high = (float)(how->high - how->zero);
-    const int zero = how->zero;
-    for (int64_t i = 0; i < n; i++) {
-        float v = x[i] / scale;
-        v = v > low ? v : low;
-        v = v < high ? v : high;
-        y[i] = (uint8_t)((int)rintf(v) + zero);
-    }
+    const struct mc_requantization h = *how;
+    for (int64_t i = 0; i < n && !offset; i++)
+        y[i] = rounded((float)(int32_t)((uint32_t)c[i] + (uint32_t)add[i]) * factor[i], &h);
+    for (int64_t i = 0; i < n && offset; i++)
+        y[i] = rounded((float)(int32_t)((uint32_t)c[i] + (uint32_t)add[i]) * factor[i] + offset[i], &h);
 }
 
-static void dequantize(int64_t n, const uint8_t *x, bool is_signed, float scale, float zero, float *y)
+static void quantize(int64_t n, const float *restrict x, float scale, const struct mc_requantization *how,
+                     uint8_t *restrict y)
+{
+    const struct mc_requantization h = *how;
+    for (int64_t i = 0; i < n; i++) y[i] = rounded(x[i] / scale, &h);
+}
+
+static void dequantize(int64_t n, const uint8_t *restrict x, bool is_signed, float scale, float zero, float *restrict y)
 {
     for (int64_t i = 0; i < n && is_signed; i++) y[i] = ((float)(int8_t)x[i] - zero) * scale;
     for (int64_t i = 0; i < n && !is_signed; i++) y[i] = ((float)x[i] - zero) * scale;
+}
+
+/* a and b without their zero points. */
+INLINE void pair_up(int64_t n, const uint8_t *restrict a, int64_t a_step, const uint8_t *restrict b, int64_t b_step,
+                    const struct mc_byte_pair *pair, bool product, uint8_t *restrict y)
+{
+    const struct mc_byte_pair p = *pair;
+    const uint8_t a_flip = p.a_signed ? 0x80 : 0, b_flip = p.b_signed ? 0x80 : 0;
+    const int a_zero = p.a_zero + a_flip, b_zero = p.b_zero + b_flip;
+    for (int64_t i = 0; i < n; i++) {
+        const int l = (a[i * a_step] ^ a_flip) - a_zero, r = (b[i * b_step] ^ b_flip) - b_zero;
+        y[i] = rounded(product ? (float)(l * r) * p.a_factor : (float)l * p.a_factor + (float)r * p.b_factor, &p.how);
+    }
+}
+
+#define PAIRED(name, product)                                                                                          \
+    static void name(int64_t n, const uint8_t *a, int64_t a_step, const uint8_t *b, int64_t b_step,                    \
+                     const struct mc_byte_pair *pair, uint8_t *y)                                                      \
+    {                                                                                                                  \
+        if (a_step && b_step)                                                                                          \
+            pair_up(n, a, 1, b, 1, pair, product, y);                                                                  \
+        else if (a_step)                                                                                               \
+            pair_up(n, a, 1, b, 0, pair, product, y);                                                                  \
+        else                                                                                                           \
+            pair_up(n, a, 0, b, b_step, pair, product, y);                                                             \
+    }
+
+PAIRED(add, false)
+PAIRED(mul, true)
+
+static void lookup(int64_t n, const uint8_t *x, const uint8_t *table, uint8_t *y)
+{
+    for (int64_t i = 0; i < n; i++) y[i] = table[x[i]];
+}
+
+static void range(int64_t n, const float *x, float *low, float *high)
+{
+    float least[LANES] = {0}, most[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int k = 0; k < LANES; k++) {
+            const float v = x[i + k];
+            least[k] = v < least[k] ? v : least[k];
+            most[k] = v > most[k] ? v : most[k];
+        }
+    for (; i < n; i++) {
+        least[0] = x[i] < least[0] ? x[i] : least[0];
+        most[0] = x[i] > most[0] ? x[i] : most[0];
+    }
+    *low = least[0];
+    *high = most[0];
+    for (int k = 1; k < LANES; k++) {
+        *low = least[k] < *low ? least[k] : *low;
+        *high = most[k] > *high ? most[k] : *high;
+    }
 }
 
 const struct mc_byte_loops MC_VARIANT(mc_byte_loops) = {
@@ -248,4 +310,9 @@ const struct mc_byte_loops MC_VARIANT(mc_byte_loops) = {
     .quantize = quantize,
     .dequantize = dequantize,
     .requantize = requantize,
+    .add = add,
+    .mul = mul,
+    .lookup = lookup,
+    .accumulate = accumulate,
+    .range = range,
 };

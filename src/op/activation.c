@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
 
@@ -104,6 +105,7 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
         .order = mc_order_elementwise,                                                                                 \
         .widens_integers = true,                                                                                       \
         .link = MC_LINK_##to_link,                                                                                     \
+        .on_bytes = MC_UNARY_##loop == MC_UNARY_RELU ? mc_bytes_relu : mc_bytes_table,                                 \
         .means = MC_MEANS_##meaning,                                                                                   \
         .merge = rule,                                                                                                 \
         .widens = true,                                                                                                \
@@ -191,6 +193,7 @@ static int gelu_backward(struct mc_step *step, struct mc_error *err)
 const struct mc_op mc_op_gelu_20 = {
     .domain = "",
     .type = "Gelu",
+    .on_bytes = mc_bytes_table,
     .since = 20,
     .min_inputs = 1,
     .max_inputs = 1,

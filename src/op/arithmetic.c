@@ -4,6 +4,7 @@
  * operand is summed over the axes along which it was broadcast.
  */
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
 
@@ -43,6 +44,7 @@ const struct mc_op mc_op_add_7 = {
     .type = "Add",
     .since = 7,
     .means = MC_MEANS_ADD,
+    .on_bytes = mc_bytes_add,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,
@@ -77,6 +79,7 @@ const struct mc_op mc_op_sub_7 = {
     .type = "Sub",
     .since = 7,
     .means = MC_MEANS_SUB,
+    .on_bytes = mc_bytes_table,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,
@@ -110,6 +113,7 @@ const struct mc_op mc_op_mul_7 = {
     .type = "Mul",
     .since = 7,
     .means = MC_MEANS_MUL,
+    .on_bytes = mc_bytes_mul,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,
@@ -146,6 +150,7 @@ const struct mc_op mc_op_div_7 = {
     .type = "Div",
     .since = 7,
     .means = MC_MEANS_DIV,
+    .on_bytes = mc_bytes_table,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "kernel/broadcast.h"
+#include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
 
@@ -106,6 +107,7 @@ static int clip_backward(struct mc_step *step, struct mc_error *err)
 const struct mc_op mc_op_clip_6 = {
     .domain = "",
     .type = "Clip",
+    .on_bytes = mc_bytes_clip,
     .since = 6,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -127,6 +129,7 @@ const struct mc_op mc_op_clip_6 = {
 const struct mc_op mc_op_clip_11 = {
     .domain = "",
     .type = "Clip",
+    .on_bytes = mc_bytes_clip,
     .since = 11,
     .min_inputs = 1,
     .max_inputs = 3,

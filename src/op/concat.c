@@ -1,6 +1,7 @@
 /* concat.c - Concat: tensors one after the other along an axis. */
 #include "base/alloc.h"
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
@@ -106,6 +107,7 @@ const struct mc_op mc_op_concat_1 = {
     .grad_inputs = UINT32_MAX,
     .keep = MC_KEEP_NONE,
     .opaque = true,
+    .on_bytes = mc_bytes_move_all,
     .shape = concat_shape,
     .forward = concat_forward,
     .backward = concat_backward,

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "kernel/convolution.h"
+#include "op/byte_rules.h"
 #include "op/fused.h"
 #include "op/ops.h"
 #include "op/sliding.h"
@@ -264,6 +265,7 @@ const struct mc_op mc_op_conv_1 = {
     .type = "Conv",
     .since = 1,
     .means = MC_MEANS_CONV,
+    .on_bytes = mc_bytes_conv,
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 1,

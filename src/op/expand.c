@@ -1,5 +1,6 @@
 /* expand.c - Expand: Numpy broadcasting of a tensor to a shape. */
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 static int read_target(const struct mc_node *node, const struct mc_fact *const *in, struct mc_shape *target,
@@ -106,6 +107,7 @@ const struct mc_op mc_op_expand_8 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_NONE,
     .opaque = true,
+    .on_bytes = mc_bytes_move,
     .shape = expand_shape,
     .forward = expand_forward,
     .backward = expand_backward,

@@ -152,7 +152,7 @@ static bool is_row(const struct mc_merge *m, const struct mc_value *v)
 static bool match_conv(struct mc_merge *m, const struct mc_value *v)
 {
     const struct mc_node *conv = maker(v, MC_MEANS_CONV);
-    if (!conv || mc_node_int(conv, "group", 1) != 1 || !m->constant(m, conv->inputs[1])) return false;
+    if (!conv || mc_node_int(conv, "group", 1) != 1 || !m->is_fixed(m, conv->inputs[1])) return false;
     m->n_inner = 0;
     take(m, conv);
     m->n_inputs = 3;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
@@ -195,6 +196,7 @@ const struct mc_op mc_op_gather_1 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
     .opaque = true,
+    .on_bytes = mc_bytes_move,
     .shape = gather_shape,
     .forward = gather_forward,
     .backward = gather_backward,

@@ -12,6 +12,7 @@
 #include "kernel/copy.h"
 #include "kernel/kernels.h"
 #include "kernel/packed.h"
+#include "op/byte_rules.h"
 #include "op/ops.h"
 
 /* The node's product for these shapes of A and B; beta is C's factor. */
@@ -196,6 +197,7 @@ const struct mc_op mc_op_gemm_7 = {
     .type = "Gemm",
     .since = 7,
     .means = MC_MEANS_GEMM,
+    .on_bytes = mc_bytes_gemm,
     .min_inputs = 2,
     .max_inputs = 3,
     .n_outputs = 1,

@@ -7,6 +7,7 @@
 #include "kernel/channel.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "op/byte_rules.h"
 #include "op/elementwise.h"
 
 static int global_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -208,7 +209,7 @@ static int global_coupling(struct mc_coupling *c, const struct mc_node *node, st
     .shape = global_shape, .order = mc_order_same, .coupling = global_coupling, .cost = mc_cost_elementwise
 
 const struct mc_op mc_op_global_average_pool_1 = {
-    GLOBAL_POOL, .type = "GlobalAveragePool", .keep = MC_KEEP_NONE, .forward = mean_forward, .backward = mean_backward,
+    GLOBAL_POOL, .type = "GlobalAveragePool", .on_bytes = mc_bytes_global_average_pool, .keep = MC_KEEP_NONE, .forward = mean_forward, .backward = mean_backward,
 };
 
 const struct mc_op mc_op_global_max_pool_1 = {

@@ -1,4 +1,5 @@
 /* identity.c - Identity: the input under another name. */
+#include "op/byte_rules.h"
 #include "op/items.h"
 #include "op/move.h"
 
@@ -29,6 +30,7 @@ const struct mc_op mc_op_identity_1 = {
     .order = mc_order_elementwise,
     .view = true,
     .opaque = true,
+    .on_bytes = mc_bytes_move,
     .shape = identity_shape,
     .forward = mc_view_forward,
     .evaluate = identity_evaluate,

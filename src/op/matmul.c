@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "kernel/blas.h"
 #include "kernel/packed.h"
+#include "op/byte_rules.h"
 #include "op/ops.h"
 
 /* Operands as stacks of matrices. `y` is dense; offsets of a and b are 0 along what they broadcast. */
@@ -260,6 +261,7 @@ const struct mc_op mc_op_matmul_1 = {
     .type = "MatMul",
     .since = 1,
     .means = MC_MEANS_MATMUL,
+    .on_bytes = mc_bytes_matmul,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,

@@ -22,24 +22,6 @@ static int quantized(struct mc_composite *c, int x, int scale, int zero, int lik
 
 /* --- element by element --- */
 
-static void binary_compose(struct mc_composite *c, const struct mc_op *op)
-{
-    const int a = numbers(c, 0, mc_compose_in(c, 1), mc_compose_in(c, 2));
-    const int b = numbers(c, mc_compose_in(c, 3), mc_compose_in(c, 4), mc_compose_in(c, 5));
-    const int y = mc_compose(c, op, 1, MC_NO_ATTRS, MC_LIST(a, b));
-    mc_compose_out(c, 0, quantized(c, y, mc_compose_in(c, 6), mc_compose_in(c, 7), 0));
-}
-
-static void microsoft_qlinear_add_compose(struct mc_composite *c)
-{
-    binary_compose(c, &mc_op_add_7);
-}
-
-static void microsoft_qlinear_mul_compose(struct mc_composite *c)
-{
-    binary_compose(c, &mc_op_mul_7);
-}
-
 static void unary_compose(struct mc_composite *c, const struct mc_op *op)
 {
     const struct mc_node *node = mc_compose_node(c);
@@ -48,43 +30,12 @@ static void unary_compose(struct mc_composite *c, const struct mc_op *op)
     mc_compose_out(c, 0, quantized(c, y, mc_compose_in(c, 3), mc_compose_in(c, 4), 0));
 }
 
-static void microsoft_qlinear_sigmoid_compose(struct mc_composite *c)
-{
-    unary_compose(c, &mc_op_sigmoid_1);
-}
-
-static void microsoft_qlinear_leaky_relu_compose(struct mc_composite *c)
-{
-    unary_compose(c, &mc_op_leaky_relu_1);
-}
-
 /* The axis means what it meant in the version of Softmax that it was made of. */
 static void microsoft_qlinear_softmax_compose(struct mc_composite *c)
 {
     unary_compose(c, mc_node_int(mc_compose_node(c), "opset", 13) < 13 ? &mc_op_softmax_1 : &mc_op_softmax_13);
 }
 
-/* Element by element, however they lie; scales are single numbers. */
-static enum mc_order binary_order(const struct mc_step *step)
-{
-    const bool alike = mc_shape_equal(&step->in[0]->shape, &step->out[0]->shape) && step->in[3] &&
-                       mc_shape_equal(&step->in[3]->shape, &step->out[0]->shape);
-    return alike ? MC_ORDER_SAME : MC_ORDER_FIRST;
-}
-
-static enum mc_order unary_order(const struct mc_step *step)
-{
-    return MC_ORDER_SAME;
-}
-
-MC_COMPOSITE_OP(microsoft_qlinear_add, "com.microsoft", "QLinearAdd", 1, 2, 8, 1, .order = binary_order,
-                .no_backward = "quantized numbers have no derivative here")
-MC_COMPOSITE_OP(microsoft_qlinear_mul, "com.microsoft", "QLinearMul", 1, 2, 8, 1, .order = binary_order,
-                .no_backward = "quantized numbers have no derivative here")
-MC_COMPOSITE_OP(microsoft_qlinear_sigmoid, "com.microsoft", "QLinearSigmoid", 1, 2, 5, 1, .order = unary_order,
-                .no_backward = "quantized numbers have no derivative here")
-MC_COMPOSITE_OP(microsoft_qlinear_leaky_relu, "com.microsoft", "QLinearLeakyRelu", 1, 2, 5, 1, .order = unary_order,
-                .no_backward = "quantized numbers have no derivative here")
 MC_COMPOSITE_OP(microsoft_qlinear_softmax, "com.microsoft", "QLinearSoftmax", 1, 2, 5, 1,
                 .no_backward = "quantized numbers have no derivative here")
 
@@ -150,14 +101,7 @@ static void microsoft_qlinear_average_pool_compose(struct mc_composite *c)
     pool_compose(c, &mc_op_average_pool_1);
 }
 
-static void microsoft_qlinear_global_average_pool_compose(struct mc_composite *c)
-{
-    pool_compose(c, &mc_op_global_average_pool_1);
-}
-
 MC_COMPOSITE_OP(microsoft_qlinear_average_pool, "com.microsoft", "QLinearAveragePool", 1, 2, 5, 1,
-                .no_backward = "quantized numbers have no derivative here")
-MC_COMPOSITE_OP(microsoft_qlinear_global_average_pool, "com.microsoft", "QLinearGlobalAveragePool", 1, 2, 5, 1,
                 .no_backward = "quantized numbers have no derivative here")
 
 static void microsoft_nhwc_max_pool_compose(struct mc_composite *c)

@@ -8,6 +8,7 @@
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "kernel/pooling.h"
+#include "op/byte_rules.h"
 #include "op/ops.h"
 #include "op/sliding.h"
 
@@ -358,6 +359,7 @@ static int pool_coupling(struct mc_coupling *c, const struct mc_node *node, stru
 const struct mc_op mc_op_max_pool_1 = {
     POOL_RULES,
     .type = "MaxPool",
+    .on_bytes = mc_bytes_move,
     .since = 1,
     .n_outputs = 2,
     .widens = true,

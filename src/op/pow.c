@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "kernel/broadcast.h"
 #include "kernel/parallel.h"
+#include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/move.h"
 
@@ -110,6 +111,7 @@ const struct mc_op mc_op_pow_7 = {
     .type = "Pow",
     .since = 7,
     .means = MC_MEANS_POW,
+    .on_bytes = mc_bytes_table,
     .min_inputs = 2,
     .max_inputs = 2,
     .n_outputs = 1,

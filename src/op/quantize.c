@@ -11,9 +11,9 @@
 
 #include "base/error.h"
 #include "kernel/bytes.h"
-#include "kernel/fold.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 #include "op/ops.h"
 
@@ -274,31 +274,31 @@ static enum mc_order quantize_order(const struct mc_step *step)
     return mc_tensor_count(step->in[1]) == 1 ? MC_ORDER_SAME : MC_ORDER_FIRST;
 }
 
-#define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, why)                                                \
-    const struct mc_op mc_op_##constant = {                                                                            \
-        .domain = op_domain,                                                                                           \
-        .type = onnx_type,                                                                                             \
-        .since = version,                                                                                              \
-        .min_inputs = 2,                                                                                               \
-        .max_inputs = 3,                                                                                               \
-        .n_outputs = 1,                                                                                                \
-        .order = quantize_order,                                                                                       \
-        .shape = name##_shape,                                                                                         \
-        .forward = name##_forward,                                                                                     \
-        .backward = NULL,                                                                                              \
-        .no_backward = why,                                                                                            \
-        .coupling = mc_coupling_freeze_all,                                                                            \
-        .cost = mc_cost_elementwise,                                                                                   \
-    };
+#define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, why, ...)                                           \
+    const struct mc_op mc_op_##constant = {.domain = op_domain,                                                        \
+                                           .type = onnx_type,                                                          \
+                                           .since = version,                                                           \
+                                           .min_inputs = 2,                                                            \
+                                           .max_inputs = 3,                                                            \
+                                           .n_outputs = 1,                                                             \
+                                           .order = quantize_order,                                                    \
+                                           .shape = name##_shape,                                                      \
+                                           .forward = name##_forward,                                                  \
+                                           .backward = NULL,                                                           \
+                                           .no_backward = why,                                                         \
+                                           .coupling = mc_coupling_freeze_all,                                         \
+                                           .cost = mc_cost_elementwise,                                                \
+                                           __VA_ARGS__};
 
 /* ONNX Runtime's are the same, with 4 and 16 bits before the standard had them. */
 QUANTIZE_OP(dequantize_linear_10, "", 10, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here")
-QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative")
+            "quantized numbers have no derivative here", .means = MC_MEANS_DEQUANTIZE)
+QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative",
+            .merge = mc_merge_quantize)
 QUANTIZE_OP(microsoft_dequantize_linear_1, "com.microsoft", 1, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here")
+            "quantized numbers have no derivative here", .means = MC_MEANS_DEQUANTIZE)
 QUANTIZE_OP(microsoft_quantize_linear_1, "com.microsoft", 1, quantize_linear, "QuantizeLinear",
-            "rounding has no derivative")
+            "rounding has no derivative", .merge = mc_merge_quantize)
 
 /* --- DynamicQuantizeLinear: to uint8, by the range that the data have --- */
 
@@ -312,17 +312,43 @@ static int dynamic_quantize_linear_shape(const struct mc_node *node, const struc
     return rc;
 }
 
+enum { RANGE_PARTS = 16 };
+
+/* The least and the largest, 0 among them, of parts that threads go through. */
+struct range {
+    const struct mc_byte_loops *loops;
+    const float *x;
+    int64_t n, n_parts;
+    float low[RANGE_PARTS], high[RANGE_PARTS];
+};
+
+static void range_parts(void *context, int64_t begin, int64_t end)
+{
+    struct range *r = context;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t first = r->n * i / r->n_parts, last = r->n * (i + 1) / r->n_parts;
+        r->loops->range(last - first, r->x + first, &r->low[i], &r->high[i]);
+    }
+}
+
+static void range_of(const struct mc_byte_loops *loops, int64_t n, const float *x, float *low, float *high)
+{
+    struct range r = {.loops = loops, .x = x, .n = n, .n_parts = RANGE_PARTS};
+    mc_parallel(r.n_parts, mc_parallel_grain(n / r.n_parts / 8), range_parts, &r);
+    *low = *high = 0;
+    for (int i = 0; i < RANGE_PARTS; i++) {
+        *low = r.low[i] < *low ? r.low[i] : *low;
+        *high = r.high[i] > *high ? r.high[i] : *high;
+    }
+}
+
 static int dynamic_quantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0];
-    const struct mc_shape flat = {.rank = 1, .dim = {mc_tensor_count(x)}}, one = {.rank = 1, .dim = {1}};
-    double low, high;
-    mc_fold(MC_FOLD_MIN, MC_FLOAT, x->data, &flat, &one, NULL, &low);
-    mc_fold(MC_FOLD_MAX, MC_FLOAT, x->data, &flat, &one, NULL, &high);
-    low = low < 0 ? low : 0;
-    high = high > 0 ? high : 0;
-    float scale = ((float)high - (float)low) / 255.0f;
-    const float at = scale > 0 ? rintf(-(float)low / scale) : 0;
+    float low, high;
+    range_of(step->runtime->kernels->bytes, mc_tensor_count(x), x->data, &low, &high);
+    float scale = (high - low) / 255.0f;
+    const float at = scale > 0 ? rintf(-low / scale) : 0;
     uint8_t zero = (uint8_t)(at < 0 ? 0 : at > 255 ? 255 : at);
     if (step->out[1]) *(float *)step->out[1]->data = scale;
     if (step->out[2]) *(uint8_t *)step->out[2]->data = zero;

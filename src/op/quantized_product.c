@@ -10,6 +10,7 @@
 #include "kernel/bytes.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 #include "op/ops.h"
 #include "op/sliding.h"
@@ -237,7 +238,7 @@ static struct mc_requantization requantization_of(const struct mc_tensor *y, con
 {
     const bool is_signed = y->dtype == MC_INT8;
     return (struct mc_requantization){
-        .low = is_signed ? -128 : 0, .high = is_signed ? 127 : 255, .zero = (int)mc_tensor_get_i64(zero, 0)};
+        .low = is_signed ? -128 : 0, .high = is_signed ? 127 : 255, .zero = zero ? (int)mc_tensor_get_i64(zero, 0) : 0};
 }
 
 static int qlinear_mat_mul_forward(struct mc_step *step, struct mc_error *err)
@@ -266,12 +267,12 @@ static int qlinear_mat_mul_forward(struct mc_step *step, struct mc_error *err)
     walk.n = 2;
     memcpy(walk.strides[0], strides[0], sizeof walk.strides[0]);
     memcpy(walk.strides[1], strides[1], sizeof walk.strides[1]);
-    const bool alike = mc_tensor_count(a_scale) == 1 && walk.strides[1][rows.rank - 1] == 0;
+    const bool alike = mc_tensor_count(a_scale) == 1 && b_scale->shape.rank <= 1; /* in all rows */
     for (int64_t row = 0; row < mc_shape_count(&rows); row++, mc_walk_next(&walk)) {
-        for (int64_t n = 0; n < e.n && (row == 0 || !alike || rows.rank > 1); n++)
+        for (int64_t n = 0; n < e.n && (row == 0 || !alike); n++)
             factor[n] = (float)mc_tensor_get_f64(a_scale, walk.offset[0] + n * step_a) *
                         (float)mc_tensor_get_f64(b_scale, walk.offset[1] + n * step_b) / y_scale;
-        step->runtime->kernels->bytes->requantize(e.n, sums + row * e.n, none, factor, &how,
+        step->runtime->kernels->bytes->requantize(e.n, sums + row * e.n, none, factor, NULL, &how,
                                                   (uint8_t *)y->data + row * e.n);
     }
     return MC_OK;
@@ -342,27 +343,35 @@ static enum mc_order qconv_order(const struct mc_step *step)
     return MC_ORDER_LAST;
 }
 
+static int convolution_of(const struct mc_step *step, const struct places *p, struct mc_byte_convolution *conv,
+                          struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[p->a], *w = step->in[p->b], *w_zero = step->in[p->b_zero];
+    const bool constant = step->in_constant[p->b] && (!w_zero || step->in_constant[p->b_zero]);
+    *conv = (struct mc_byte_convolution){.N = x->shape.dim[0],
+                                         .C = x->shape.dim[1],
+                                         .M = w->shape.dim[0],
+                                         .groups = mc_node_int(step->node, "group", 1),
+                                         .x_signed = x->dtype == MC_INT8,
+                                         .w_signed = w->dtype == MC_INT8,
+                                         .x_last = x->channels_last,
+                                         .y_last = step->out[0]->channels_last,
+                                         .weights = constant ? w->data : NULL,
+                                         .w_zero = constant && w_zero ? w_zero->data : NULL,
+                                         .w_zero_each = w_zero && mc_tensor_count(w_zero) > 1};
+    return qconv_window(step->node, &x->shape, &w->shape, &conv->window, err);
+}
+
 static int qconv_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct places *p = places_of(step->node);
-    const struct mc_tensor *x = step->in[p->a], *w = step->in[p->b], *w_zero = step->in[p->b_zero];
-    const bool constant = step->in_constant[p->b] && (!w_zero || step->in_constant[p->b_zero]);
-    struct mc_byte_convolution conv = {.N = x->shape.dim[0],
-                                       .C = x->shape.dim[1],
-                                       .M = w->shape.dim[0],
-                                       .groups = mc_node_int(step->node, "group", 1),
-                                       .x_signed = x->dtype == MC_INT8,
-                                       .w_signed = w->dtype == MC_INT8,
-                                       .x_last = x->channels_last,
-                                       .y_last = step->out[0]->channels_last,
-                                       .weights = constant ? w->data : NULL,
-                                       .w_zero = constant && w_zero ? w_zero->data : NULL,
-                                       .w_zero_each = w_zero && mc_tensor_count(w_zero) > 1};
+    struct mc_byte_convolution conv;
     struct mc_byte_convolver *convolver = NULL;
-    int rc = qconv_window(step->node, &x->shape, &w->shape, &conv.window, err);
+    int rc = convolution_of(step, p, &conv, err);
     if (rc == MC_OK) rc = mc_byte_convolver_create(&convolver, &conv, step->runtime, err);
     if (rc < 0) return rc;
     step->state = convolver;
+    if (conv.weights) step->packed = UINT32_C(1) << p->b;
     step->workspace_bytes = mc_byte_convolver_room(convolver) + mc_align((size_t)conv.M * sizeof(float));
     return MC_OK;
 }
@@ -436,3 +445,151 @@ PRODUCT_OP(conv_integer, "ConvInteger", 2, 4, qconv, qconv_order)
 PRODUCT_OP(mat_mul_integer, "MatMulInteger", 2, 4, product, NULL)
 PRODUCT_OP(qlinear_conv, "QLinearConv", 8, 9, qconv, qconv_order)
 PRODUCT_OP(qlinear_mat_mul, "QLinearMatMul", 8, 8, product, NULL)
+
+/* --- between DequantizeLinear and QuantizeLinear: see byte_rules.h --- */
+
+enum { X, X_SCALE, X_ZERO, W, W_SCALE, W_ZERO, Y_SCALE, Y_ZERO, BIAS };
+
+/* What becomes of the sums of each of M: all of it is constant. */
+struct held {
+    struct mc_byte_convolver *convolver;
+    float *factor, *offset; /* [M] */
+    struct mc_requantization how;
+};
+
+static void held_release(struct mc_step *step)
+{
+    struct held *held = step->state;
+    if (!held) return;
+    mc_byte_convolver_destroy(held->convolver);
+    mc_free(held->factor);
+    mc_free(held->offset);
+    mc_free(held);
+}
+
+/* As the nearest byte, within the type's range. */
+static int bound_of(float v, float scale, const struct mc_requantization *how)
+{
+    const float at = rintf(v / scale) + (float)how->zero;
+    return at < (float)how->low ? how->low : at > (float)how->high ? how->high : (int)at;
+}
+
+static int held_prepare(struct mc_step *step, const struct mc_byte_convolution *conv, struct mc_error *err)
+{
+    const struct mc_tensor *w_scale = step->in[W_SCALE], *bias = step->in[BIAS];
+    const float x_scale = (float)mc_tensor_get_f64(step->in[X_SCALE], 0);
+    const float y_scale = (float)mc_tensor_get_f64(step->in[Y_SCALE], 0);
+    struct held *held = MC_NEW(struct held);
+    step->state = held;
+    if (!held) return mc_error_memory(err);
+    held->factor = MC_NEW_ARRAY(float, conv->M);
+    held->offset = bias ? MC_NEW_ARRAY(float, conv->M) : NULL;
+    if (!held->factor || (bias && !held->offset)) return mc_error_memory(err);
+    for (int64_t m = 0; m < conv->M; m++) {
+        held->factor[m] = x_scale * (float)mc_tensor_get_f64(w_scale, mc_tensor_count(w_scale) > 1 ? m : 0) / y_scale;
+        if (bias) held->offset[m] = (float)mc_tensor_get_f64(bias, m) / y_scale;
+    }
+    held->how = requantization_of(step->out[0], step->in[Y_ZERO]);
+    const int low = bound_of(mc_node_float(step->node, "low", -INFINITY), y_scale, &held->how);
+    held->how.high = bound_of(mc_node_float(step->node, "high", INFINITY), y_scale, &held->how);
+    held->how.low = low;
+    const int rc = mc_byte_convolver_create(&held->convolver, conv, step->runtime, err);
+    if (rc < 0) return rc;
+    step->packed = UINT32_C(1) << W;
+    step->workspace_bytes = mc_byte_convolver_room(held->convolver);
+    return MC_OK;
+}
+
+static int held_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct held *held = step->state;
+    const struct mc_byte_output output = {
+        .y = step->out[0]->data, .factor = held->factor, .offset = held->offset, .how = held->how};
+    mc_byte_convolve(held->convolver, step->in[X]->data, data_of(step->in[X_ZERO]), NULL, NULL, &output,
+                     step->workspace);
+    return MC_OK;
+}
+
+static int byte_conv_prepare(struct mc_step *step, struct mc_error *err)
+{
+    struct mc_byte_convolution conv;
+    const int rc = convolution_of(step, &linear_places, &conv, err);
+    return rc < 0 ? rc : held_prepare(step, &conv, err);
+}
+
+/* Rows of matrices are the pixels of a convolution that looks at one. */
+static int byte_gemm_prepare(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *x = step->in[X], *w = step->in[W], *w_zero = step->in[W_ZERO];
+    const bool turned = mc_node_int(step->node, "transB", 0) != 0;
+    const int64_t K = w->shape.dim[turned], M = w->shape.dim[!turned];
+    const int64_t rows = mc_shape_span(&x->shape, 0, x->shape.rank - 1);
+    const struct mc_window pixel = {
+        .rank = 1, .in = {rows}, .out = {rows}, .kernel = {1}, .stride = {1}, .dilation = {1}};
+    struct mc_byte_convolution conv = {.N = 1,
+                                       .C = K,
+                                       .M = M,
+                                       .groups = 1,
+                                       .window = pixel,
+                                       .x_signed = x->dtype == MC_INT8,
+                                       .w_signed = w->dtype == MC_INT8,
+                                       .x_last = true,
+                                       .y_last = true,
+                                       .weights = w->data,
+                                       .w_zero = data_of(w_zero),
+                                       .w_zero_each = w_zero && mc_tensor_count(w_zero) > 1};
+    uint8_t *turned_w = NULL;
+    if (!turned) {
+        turned_w = mc_alloc_aligned((size_t)(M * K) + 1, 1);
+        if (!turned_w) return mc_error_memory(err);
+        for (int64_t m = 0; m < M; m++)
+            for (int64_t k = 0; k < K; k++) turned_w[m * K + k] = ((const uint8_t *)w->data)[k * M + m];
+        conv.weights = turned_w;
+    }
+    const int rc = held_prepare(step, &conv, err);
+    mc_free(turned_w);
+    return rc;
+}
+
+/* A plan makes these nodes of others whose shapes are known. */
+static int held_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_error *err)
+{
+    return mc_error_set(err, MC_ERR_UNSUPPORTED, "only plans make such nodes");
+}
+
+static void byte_conv_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                           struct mc_cost *cost)
+{
+    qconv_cost(node, in, out, cost);
+}
+
+static void byte_gemm_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
+                           struct mc_cost *cost)
+{
+    mc_cost_free(node, in, out, cost);
+    const int64_t macs = mc_shape_count(&out[0].shape) * in[W]->shape.dim[mc_node_int(node, "transB", 0) != 0];
+    cost->macs += macs;
+    cost->flops += 2 * macs;
+}
+
+#define HELD_OP(name, onnx_type, how_lying)                                                                            \
+    const struct mc_op mc_op_##name = {                                                                                \
+        .domain = "",                                                                                                  \
+        .type = onnx_type,                                                                                             \
+        .since = 1,                                                                                                    \
+        .min_inputs = 8,                                                                                               \
+        .max_inputs = 9,                                                                                               \
+        .n_outputs = 1,                                                                                                \
+        .shape = held_shape,                                                                                           \
+        .order = how_lying,                                                                                            \
+        .prepare = name##_prepare,                                                                                     \
+        .release = held_release,                                                                                       \
+        .forward = held_forward,                                                                                       \
+        .no_backward = "it runs in inference only",                                                                    \
+        .coupling = mc_coupling_freeze_all,                                                                            \
+        .cost = name##_cost,                                                                                           \
+    };
+
+HELD_OP(byte_conv, "QLinearConv", qconv_order)
+HELD_OP(byte_gemm, "QGemm", NULL)

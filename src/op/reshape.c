@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 /* --- shapes --- */
@@ -322,8 +323,9 @@ static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .means = MC_MEANS_##meaning, .min_inputs = inputs_low,           \
         .max_inputs = inputs_high, .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .inplace = true,            \
-        .view = true, .opaque = true, .shape = shape_rule, .forward = mc_view_forward, .backward = mc_view_backward,   \
-        .others = "a shape or axes", .coupling = view_coupling, .resize = resize_rule, .cost = mc_cost_free,           \
+        .view = true, .opaque = true, .on_bytes = mc_bytes_move, .shape = shape_rule, .forward = mc_view_forward,      \
+        .backward = mc_view_backward, .others = "a shape or axes", .coupling = view_coupling, .resize = resize_rule,   \
+        .cost = mc_cost_free,                                                                                          \
     }
 
 const struct mc_op mc_op_reshape_1 = VIEW("Reshape", 1, OTHER, 1, 1, reshape_shape, reshape_resize);

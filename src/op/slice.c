@@ -3,6 +3,7 @@
  * Starts, ends and axes are attributes before version 10; since then they are inputs, and steps come with them.
  */
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 /* What is taken along each axis of the input: begin, begin + step, … n times. */
@@ -251,9 +252,9 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SLICE(version, low, high)                                                                                      \
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = slice_shape, .forward = slice_forward,        \
-        .backward = slice_backward, .others = "bounds, axes and steps", .coupling = slice_coupling,                    \
-        .resize = slice_resize, .cost = mc_cost_free,                                                                  \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .on_bytes = mc_bytes_move, .shape = slice_shape,       \
+        .forward = slice_forward, .backward = slice_backward, .others = "bounds, axes and steps",                      \
+        .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,                                      \
     }
 
 const struct mc_op mc_op_slice_1 = SLICE(1, 1, 1);

@@ -1,5 +1,6 @@
 /* transpose.c - Transpose: axes in another order. */
 #include "base/error.h"
+#include "op/byte_rules.h"
 #include "op/move.h"
 
 /* perm[k]: the axis of the input that becomes axis k of the output. Reversed by default. */
@@ -83,6 +84,7 @@ const struct mc_op mc_op_transpose_1 = {
     .type = "Transpose",
     .since = 1,
     .means = MC_MEANS_TRANSPOSE,
+    .on_bytes = mc_bytes_move,
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = 1,

@@ -7,6 +7,11 @@ static const struct mc_tensor *constant_of(const struct mc_merge *merge, const s
     return mc_rewrite_constant(merge->context, v);
 }
 
+static bool is_fixed(const struct mc_merge *merge, const struct mc_value *v)
+{
+    return constant_of(merge, v) != NULL;
+}
+
 /* Is what an inner node makes read inside alone? */
 static bool is_hidden(const struct mc_rewrite *r, const struct mc_merge *merge, const struct mc_node *last,
                       const struct mc_node *inner)
@@ -18,7 +23,7 @@ static bool is_hidden(const struct mc_rewrite *r, const struct mc_merge *merge, 
 
 static bool find(const struct mc_rewrite *r, const struct mc_node *last, struct mc_merge *merge)
 {
-    *merge = (struct mc_merge){.constant = constant_of, .context = r, .facts = &r->facts};
+    *merge = (struct mc_merge){.constant = constant_of, .is_fixed = is_fixed, .context = r, .facts = &r->facts};
     if (!last->op || !last->op->merge || last->outputs[0]->id >= r->facts.n_values) return false;
     if (r->facts.of[last->outputs[0]->id].dtype != MC_FLOAT || !last->op->merge(last, merge)) return false;
     if (mc_model_opset(r->model, merge->op->domain) < merge->opset) return false;

@@ -195,13 +195,12 @@ done:
     return rc;
 }
 
-/* Settle which values are constant and have them at hand. */
-static int fold(struct mc_plan *plan, struct mc_error *err)
+/* Settle which values are constant. */
+static void mark_varying(struct mc_plan *plan)
 {
     const struct mc_graph *graph = plan->graph;
     for (int i = 0; i < graph->n_nodes; i++) {
         const struct mc_node *node = graph->nodes[i];
-        char text[128];
         if (!is_needed(plan, node)) continue;
         const bool varies = node_varies(plan, node);
         for (int k = 0; k < node->n_outputs; k++)
@@ -210,7 +209,45 @@ static int fold(struct mc_plan *plan, struct mc_error *err)
                 v->varies = varies;
                 v->held = is_held(plan, v);
             }
-        if (varies) continue;
+    }
+}
+
+static bool folds(const struct mc_plan *plan, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && mc_plan_value(plan, node->outputs[i])->folds) return true;
+    return false;
+}
+
+static void mark_folding(struct mc_plan *plan, const struct mc_value *v)
+{
+    if (v) mc_plan_value(plan, v)->folds = !mc_plan_value(plan, v)->varies;
+}
+
+/* Which constants have to be at hand: those that somebody reads, and what they are made of. */
+static void find_folding(struct mc_plan *plan)
+{
+    const struct mc_graph *graph = plan->graph;
+    for (int k = 0; k < plan->n_steps; k++) {
+        const struct mc_plan_step *step = &plan->steps[k];
+        for (int i = 0; i < step->call.node->n_inputs; i++) mark_folding(plan, step->call.node->inputs[i]);
+        for (int i = 0; i < step->n_uses; i++) mark_folding(plan, step->uses[i]);
+    }
+    for (int i = 0; i < plan->n_outputs; i++) plan->outputs[i].value->folds = !plan->outputs[i].value->varies;
+    for (int i = graph->n_nodes - 1; i >= 0; i--) {
+        const struct mc_node *node = graph->nodes[i];
+        for (int k = 0; k < node->n_inputs && folds(plan, node); k++) mark_folding(plan, node->inputs[k]);
+    }
+}
+
+/* Have them at hand. */
+static int fold(struct mc_plan *plan, struct mc_error *err)
+{
+    const struct mc_graph *graph = plan->graph;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        char text[128];
+        if (!folds(plan, node)) continue;
         const int rc = fold_node(plan, node, err);
         if (rc < 0) return mc_error_wrap(err, rc, "node %s", mc_node_text(node, text, sizeof text));
     }
@@ -289,7 +326,7 @@ static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
     return rc == MC_OK && plan->n_clamps ? list_clamps(plan, step, err) : rc;
 }
 
-static int create_steps(struct mc_plan *plan, const int *uses, struct mc_error *err)
+static int create_steps(struct mc_plan *plan, int *uses, struct mc_error *err)
 {
     const struct mc_graph *graph = plan->graph;
     int n = 0;
@@ -344,6 +381,8 @@ static int make_steps(struct mc_plan *plan, struct mc_error *err)
     if (rc < 0) return rc;
     for (int i = 0; i < plan->options.n_taps; i++) uses.n[plan->options.taps[i]->id]++;
     rc = create_steps(plan, uses.n, err);
+    if (rc == MC_OK) find_folding(plan);
+    if (rc == MC_OK) rc = fold(plan, err);
     if (rc == MC_OK) rc = mc_narrow_create(plan, err);
     if (rc == MC_OK) rc = mc_plan_choose_order(plan, err);
     mc_plan_point_constants(plan);
@@ -402,8 +441,8 @@ static int create_all(struct mc_plan *plan, struct mc_error *err)
     mark_initializers(plan);
     mark_needed(plan, false);
     rc = refuse_unrunnable(plan, err);
-    if (rc == MC_OK) rc = fold(plan, err);
     if (rc < 0) return rc;
+    mark_varying(plan);
     mark_needed(plan, true);
     rc = make_steps(plan, err);
     if (rc < 0) return rc;

@@ -1,11 +1,19 @@
 /* merge.c - several nodes that one operator computes (mc_op.merge): found before steps are made of nodes. */
+#include "base/alloc.h"
 #include "base/error.h"
 #include "run/plan_state.h"
 
+/* Rules ask for a few numbers. What is large is folded once it is known that somebody still reads it. */
 static const struct mc_tensor *constant_of(const struct mc_merge *merge, const struct mc_value *v)
 {
     const struct mc_plan *plan = merge->context;
-    return v && !mc_plan_value(plan, v)->varies ? plan->facts.of[v->id].constant : NULL;
+    if (!v || mc_plan_value(plan, v)->varies) return NULL;
+    return plan->facts.of[v->id].constant;
+}
+
+static bool is_fixed(const struct mc_merge *merge, const struct mc_value *v)
+{
+    return !mc_plan_value(merge->context, v)->varies;
 }
 
 /* Does nobody else read what an inner node makes? */
@@ -45,32 +53,74 @@ static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_
     node->n_inputs = merge->n_inputs;
     node->attrs = attrs;
     node->n_attrs = n_like + merge->n_numbers;
+    node->does = merge->like;
     step->call.node = node;
     return MC_OK;
 }
 
-static int try_merge(struct mc_plan *plan, int k, const int *uses, struct mc_error *err)
+static void count(const struct mc_node *node, int by, int *uses)
+{
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i]) uses[node->inputs[i]->id] += by;
+}
+
+static int try_merge(struct mc_plan *plan, int k, int *uses, struct mc_error *err)
 {
     const struct mc_node *last = plan->steps[k].call.node;
     struct mc_plan_step *inner[MC_MERGE_MOST];
-    struct mc_merge merge = {.constant = constant_of, .context = plan, .facts = &plan->facts};
-    if (!last || !last->op->merge || mc_plan_value(plan, last->outputs[0])->tensor.dtype != MC_FLOAT) return MC_OK;
-    if (!last->op->merge(last, &merge)) return MC_OK;
+    struct mc_merge merge = {.constant = constant_of, .is_fixed = is_fixed, .context = plan, .facts = &plan->facts};
+    if (!last || !last->op->merge || last->n_inputs < 1 || !last->inputs[0]) return MC_OK;
+    if (mc_plan_value(plan, last->inputs[0])->tensor.dtype != MC_FLOAT || !last->op->merge(last, &merge)) return MC_OK;
+    for (int i = 0; i < merge.n_through; i++)
+        if (mc_plan_value(plan, merge.through[i]->outputs[0])->clamped) return MC_OK;
     for (int i = 0; i < merge.n_inner; i++) {
         inner[i] = step_of(plan, k, merge.inner[i]);
         if (!inner[i] || !is_hidden(plan, &merge, last, merge.inner[i], uses)) return MC_OK;
     }
-    for (int i = 0; i < merge.n_inner; i++) inner[i]->call.node = NULL;
-    return put(plan, &plan->steps[k], &merge, err);
+    for (int i = 0; i < merge.n_inner; i++) {
+        count(merge.inner[i], -1, uses);
+        inner[i]->call.node = NULL;
+    }
+    count(last, -1, uses);
+    const int rc = put(plan, &plan->steps[k], &merge, err);
+    count(plan->steps[k].call.node, 1, uses);
+    return rc;
 }
 
-int mc_plan_merge(struct mc_plan *plan, const int *uses, struct mc_error *err)
+static bool is_read(const struct mc_node *node, const int *uses)
+{
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && uses[node->outputs[i]->id] > 0) return true;
+    return false;
+}
+
+/* What made the inputs of merged nodes and is read by nobody any more goes, nodes of constants too. */
+static int drop_unread(struct mc_plan *plan, int *uses, struct mc_error *err)
+{
+    const struct mc_graph *graph = plan->graph;
+    struct mc_plan_step **of = MC_NEW_ARRAY(struct mc_plan_step *, graph->n_nodes); /* still the model's own */
+    if (!of) return mc_error_memory(err);
+    for (int i = 0, k = 0; i < graph->n_nodes && k < plan->n_steps; i++)
+        if (plan->steps[k].last == graph->nodes[i]) of[i] = &plan->steps[k++];
+    for (int i = graph->n_nodes - 1; i >= 0; i--) {
+        const struct mc_node *node = graph->nodes[i];
+        if (is_read(node, uses) || mc_node_n_subgraphs(node)) continue;
+        if (of[i] && of[i]->call.node != node) continue; /* counted when it was merged */
+        if (of[i]) of[i]->call.node = NULL;
+        count(node, -1, uses);
+    }
+    mc_free(of);
+    return MC_OK;
+}
+
+int mc_plan_merge(struct mc_plan *plan, int *uses, struct mc_error *err)
 {
     if (plan->options.training || plan->options.no_fold) return MC_OK;
     int rc = MC_OK, kept = 0;
     /* What ends later may be the larger whole. */
     for (int k = plan->n_steps - 1; k >= 0 && rc == MC_OK; k--)
         if (plan->steps[k].call.node) rc = try_merge(plan, k, uses, err);
+    if (rc == MC_OK) rc = drop_unread(plan, uses, err);
     for (int k = 0; k < plan->n_steps; k++)
         if (plan->steps[k].call.node) plan->steps[kept++] = plan->steps[k];
     plan->n_steps = kept;

@@ -26,6 +26,7 @@ struct mc_plan_value {
     int buffer;
     bool needed; /* some output depends on it */
     bool varies; /* may change between runs, or during one */
+    bool folds;  /* it does not vary, and a step or the caller reads it, or what makes such a constant */
     bool clamped;
     bool is_wrt;
     bool held;            /* it varies and no buffer can be laid out for it: it is, at run time, */
@@ -141,7 +142,7 @@ int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
 
 /* By value id, `uses` has how many read a value: struct mc_uses, and who taps it.
  * merge.c: before steps are filled in. */
-int mc_plan_merge(struct mc_plan *plan, const int *uses, struct mc_error *err);
+int mc_plan_merge(struct mc_plan *plan, int *uses, struct mc_error *err);
 /* shed.c: after the step is prepared. Counts down who still reads a value. */
 void mc_plan_shed(struct mc_plan *plan, struct mc_plan_step *step, int *uses);
 

@@ -24,8 +24,10 @@ static void test_rules_of_parts_are_rules_of_the_whole(void **state)
 static void test_left_out_inputs_are_refused(void **state)
 {
     const struct op_tensor byte = {OP_DIMS(2, 2), .dtype = MC_UINT8, OP_DATA(1, 2, 3, 4)};
+    op_check_refused(&(struct op_case){MICROSOFT("QLinearSoftmax"), .in = {byte, {OP_SCALAR, OP_DATA(1)}}},
+                     MC_ERR_INPUT, "(QLinearSoftmax): an input that it needs is left out");
     op_check_refused(&(struct op_case){MICROSOFT("QLinearAdd"), .in = {byte, {OP_SCALAR, OP_DATA(1)}}}, MC_ERR_INPUT,
-                     "(QLinearAdd): an input that it needs is left out");
+                     "(QLinearAdd): needs at least 7 inputs, has 2");
 }
 
 static void test_attention_refuses_what_is_missing(void **state)
