@@ -8,8 +8,9 @@
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 
-/* Rows that are multiplied at a time: they and their sums stay in the second-level cache. */
-enum { BLOCK = 48 };
+/* Rows that are multiplied at a time: they and their sums stay in the second-level cache. BEYOND: what may be read of
+ * arrays behind their end. */
+enum { BLOCK = 48, BEYOND = 64 };
 
 static const struct mc_byte_loops *loops_of(const struct mc_runtime *runtime)
 {
@@ -150,10 +151,13 @@ struct mc_byte_convolver {
     char *packed;                           /* of each group */
     size_t packed_bytes;
     int32_t *sums, *zeros, *add; /* of each filter: of its weights; its zero point; what is added to its products */
+    float *factor, *offset;      /* of this run; like `add` to whole vectors */
     int16_t *wide;               /* depthwise: [taps, C] less the zero points */
+    void *quads;                 /* or as the loops want them, where there are no zero points; NULL: they do not */
     bool constant;               /* weights are packed for good */
     bool any_zero;               /* a filter has a zero point other than 0 */
     /* room of a thread */
+    int64_t pitch; /* of a gathered row: whole groups */
     size_t gathered, widened, products, rows8, pointers, room;
 };
 
@@ -172,6 +176,11 @@ static void set_weights(struct mc_byte_convolver *s, const uint8_t *w, const voi
         for (int64_t i = 0; i < conv->M * s->taps; i++)
             s->wide[i] =
                 (int16_t)((int8_t)(s->ordered[i % conv->M * s->taps + i / conv->M] ^ flip) - s->zeros[i % conv->M]);
+        for (int64_t i = 0; i < conv->M; i++) {
+            s->sums[i] = 0;
+            for (int64_t k = 0; k < s->taps; k++) s->sums[i] += (int8_t)(s->ordered[i * s->taps + k] ^ flip);
+        }
+        if (s->quads) s->loops->pack_quads(conv->M, s->taps, s->ordered, flip, s->quads);
         return;
     }
     for (int64_t g = 0; g < conv->groups; g++)
@@ -191,11 +200,12 @@ static void set_geometry(struct mc_byte_convolver *s)
     s->K = s->c * s->taps;
     s->depthwise = s->c == 1 && s->m == 1 && conv->groups > 1;
     s->in_place = mc_window_is_identity(&conv->window);
-    s->gathered = s->in_place || s->depthwise ? 0 : mc_align((size_t)(BLOCK * s->K));
+    s->pitch = (s->K + s->loops->group - 1) / s->loops->group * s->loops->group;
+    s->gathered = s->in_place || s->depthwise ? 0 : mc_align((size_t)(BLOCK * s->pitch));
     s->widened = mc_align(s->loops->room_bytes(BLOCK, s->K));
     s->products = mc_align((size_t)(BLOCK * conv->M) * sizeof(int32_t));
     s->rows8 = mc_align((size_t)(BLOCK * conv->M));
-    s->pointers = mc_align((size_t)s->taps * sizeof(void *));
+    s->pointers = mc_align((size_t)s->taps * (sizeof(void *) + sizeof(int64_t)));
     s->room = s->gathered + s->widened + s->products + s->rows8 + s->pointers;
 }
 
@@ -213,10 +223,14 @@ int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct 
     s->ordered = mc_alloc_aligned(count + 1, 1);
     s->packed = mc_alloc_aligned(s->depthwise ? 1 : (size_t)s->conv.groups, s->packed_bytes);
     s->wide = mc_alloc_aligned(s->depthwise ? count : 1, sizeof *s->wide);
+    if (s->depthwise && s->loops->depthwise_quads && M >= 16)
+        s->quads = mc_alloc_aligned(s->loops->quads_bytes(s->conv.M, s->taps), 1);
     s->sums = mc_alloc_aligned(M + 1, sizeof *s->sums);
     s->zeros = mc_alloc_aligned(M + 1, sizeof *s->zeros);
-    s->add = mc_alloc_aligned(M + 1, sizeof *s->add);
-    if (!s->ordered || !s->packed || !s->wide || !s->sums || !s->zeros || !s->add) {
+    s->add = mc_alloc_aligned(M + BEYOND, sizeof *s->add);
+    s->factor = mc_alloc_aligned(M + BEYOND, sizeof *s->factor);
+    s->offset = mc_alloc_aligned(M + BEYOND, sizeof *s->offset);
+    if (!s->ordered || !s->packed || !s->wide || !s->sums || !s->zeros || !s->add || !s->factor || !s->offset) {
         mc_byte_convolver_destroy(s);
         return mc_error_memory(err);
     }
@@ -237,9 +251,12 @@ void mc_byte_convolver_destroy(struct mc_byte_convolver *s)
     mc_free(s->ordered);
     mc_free(s->packed);
     mc_free(s->wide);
+    mc_free(s->quads);
     mc_free(s->sums);
     mc_free(s->zeros);
     mc_free(s->add);
+    mc_free(s->factor);
+    mc_free(s->offset);
     mc_free(s);
 }
 
@@ -253,18 +270,26 @@ static size_t turned_bytes(const struct mc_byte_convolver *s)
     return turns_x(s) ? mc_align((size_t)(s->conv.N * s->conv.C * s->inputs)) : 0;
 }
 
+/* What padding looks like: all channels of a pixel. */
+static size_t outside_bytes(const struct mc_byte_convolver *s)
+{
+    return mc_align((size_t)s->conv.C);
+}
+
 size_t mc_byte_convolver_room(const struct mc_byte_convolver *s)
 {
-    return turned_bytes(s) + (size_t)s->runtime.n_threads * s->room;
+    return turned_bytes(s) + outside_bytes(s) + (size_t)s->runtime.n_threads * s->room;
 }
 
 struct running {
     const struct mc_byte_convolver *s;
     const struct mc_byte_output *output;
+    struct mc_byte_rounding rounding;
+    bool by_quads;    /* depthwise */
     const uint8_t *x; /* channels last */
     uint8_t *turned;
     const uint8_t *given;
-    uint8_t pad; /* as x has it */
+    const uint8_t *outside;
     int32_t x_zero;
     char *room;
     int64_t rows, n_blocks, n_parts;
@@ -287,49 +312,106 @@ static void turn_range(void *context, int64_t begin, int64_t end)
     }
 }
 
-/* Where tap 0 of an output lies along each axis. */
-static void place_of(const struct mc_window *w, int64_t output, int64_t *at)
+/* An output: its image, and where it lies along each axis. */
+struct place {
+    int64_t image, at[3];
+};
+
+static struct place place_of(const struct running *r, int64_t row)
+{
+    struct place p;
+    for (int k = 2; k >= 0; k--) {
+        p.at[k] = row % r->s->window.out[k];
+        row /= r->s->window.out[k];
+    }
+    p.image = row;
+    return p;
+}
+
+static void next_place(const struct running *r, struct place *p)
 {
     for (int k = 2; k >= 0; k--) {
-        at[k] = output % w->out[k] * w->stride[k] - w->begin[k];
-        output /= w->out[k];
+        if (++p->at[k] < r->s->window.out[k]) return;
+        p->at[k] = 0;
+    }
+    p->image++;
+}
+
+/* The pixels that lie along the last axis where taps i and j along the first two are; NULL outside. */
+static const uint8_t *line(const struct running *r, const struct place *p, int64_t i, int64_t j)
+{
+    const struct mc_window *w = &r->s->window;
+    const int64_t z = mc_window_at(w, 0, p->at[0], i), y = mc_window_at(w, 1, p->at[1], j);
+    if (z < 0 || z >= w->in[0] || y < 0 || y >= w->in[1]) return NULL;
+    return r->x + ((p->image * w->in[0] + z) * w->in[1] + y) * w->in[2] * r->s->conv.C;
+}
+
+/* What the taps of an output see, in the order of taps, and how far from what they see at the next along the last
+ * axis. True if all of them are inside along that axis. */
+static bool find_taps(const struct running *r, const struct place *p, const uint8_t **taps, int64_t *steps)
+{
+    const struct mc_window *w = &r->s->window;
+    const int64_t C = r->s->conv.C, first = mc_window_at(w, 2, p->at[2], 0);
+    for (int64_t i = 0; i < w->kernel[0]; i++)
+        for (int64_t j = 0; j < w->kernel[1]; j++) {
+            const uint8_t *const from = line(r, p, i, j);
+            for (int64_t k = 0; k < w->kernel[2]; k++) {
+                const int64_t x = first + k * w->dilation[2];
+                const bool inside = from && x >= 0 && x < w->in[2];
+                *taps++ = inside ? from + x * C : r->outside;
+                *steps++ = inside ? w->stride[2] * C : 0;
+            }
+        }
+    return first >= 0 && first + mc_window_reach(w, 2) <= w->in[2];
+}
+
+/* Few bytes are copied as two halves that overlap. */
+static inline void copy_bytes(uint8_t *to, const uint8_t *from, int64_t n)
+{
+    if (n >= 16 && n <= 32) {
+        memcpy(to, from, 16);
+        memcpy(to + n - 16, from + n - 16, 16);
+    } else if (n >= 8 && n < 16) {
+        memcpy(to, from, 8);
+        memcpy(to + n - 8, from + n - 8, 8);
+    } else {
+        memcpy(to, from, (size_t)n);
     }
 }
 
-/* The pixel at a position of an image; NULL outside. */
-static const uint8_t *pixel(const struct running *r, int64_t image, int64_t z, int64_t y, int64_t x)
-{
-    const struct mc_window *w = &r->s->window;
-    if (z < 0 || z >= w->in[0] || y < 0 || y >= w->in[1] || x < 0 || x >= w->in[2]) return NULL;
-    return r->x + (((image * w->in[0] + z) * w->in[1] + y) * w->in[2] + x) * r->s->conv.C;
-}
-
-/* What the taps of output `row` see, in the order of taps. */
-static void find_taps(const struct running *r, int64_t row, const uint8_t **taps)
-{
-    const struct mc_window *w = &r->s->window;
-    int64_t at[3];
-    place_of(w, row % r->s->outputs, at);
-    for (int64_t i = 0; i < w->kernel[0]; i++)
-        for (int64_t j = 0; j < w->kernel[1]; j++)
-            for (int64_t k = 0; k < w->kernel[2]; k++)
-                *taps++ = pixel(r, row / r->s->outputs, at[0] + i * w->dilation[0], at[1] + j * w->dilation[1],
-                                at[2] + k * w->dilation[2]);
-}
-
-/* Channels of group g under the window of `row`, tap after tap. Taps that are neighbours in x are copied at once. */
-static void gather(const struct running *r, const uint8_t *const *taps, int64_t g, uint8_t *to)
+/* Channels of group g under the window of an output, tap after tap; neighbours along the last axis at once. */
+static void gather(const struct running *r, const struct place *p, const uint8_t *const *lines, int64_t g, uint8_t *to)
 {
     const struct mc_byte_convolver *s = r->s;
-    const int64_t c = s->c, C = s->conv.C;
-    for (int64_t tap = 0, n; tap < s->taps; tap += n) {
-        n = 1;
-        if (!taps[tap]) {
-            memset(to + tap * c, r->pad, (size_t)c);
+    const struct mc_window *w = &s->window;
+    const int64_t c = s->c, C = s->conv.C, first = mc_window_at(w, 2, p->at[2], 0), taps = w->kernel[2];
+    const bool whole = c == C && w->dilation[2] == 1 && first >= 0 && first + taps <= w->in[2];
+    uint8_t *const end = to + s->pitch;
+    for (int64_t i = 0; i < w->kernel[0] * w->kernel[1]; i++) {
+        const uint8_t *const from = lines[i];
+        if (from && whole) {
+            copy_bytes(to, from + first * C, taps * c);
+            to += taps * c;
             continue;
         }
-        while (c == C && tap + n < s->taps && taps[tap + n] == taps[tap] + n * C) n++;
-        memcpy(to + tap * c, taps[tap] + g * c, (size_t)(n * c));
+        for (int64_t k = 0; k < taps; k++, to += c) {
+            const int64_t x = first + k * w->dilation[2];
+            memcpy(to, from && x >= 0 && x < w->in[2] ? from + x * C + g * c : r->outside, (size_t)c);
+        }
+    }
+    while (to < end) *to++ = 0;
+}
+
+/* All rows of a block. */
+static void gather_block(const struct running *r, int64_t first, int64_t rows, int64_t g, const uint8_t **lines,
+                         uint8_t *to)
+{
+    const struct mc_window *w = &r->s->window;
+    struct place place = place_of(r, first);
+    for (int64_t m = 0; m < rows; m++, next_place(r, &place), to += r->s->pitch) {
+        for (int64_t i = 0; i < w->kernel[0] * w->kernel[1] && (m == 0 || place.at[2] == 0); i++)
+            lines[i] = line(r, &place, i / w->kernel[1], i % w->kernel[1]);
+        gather(r, &place, lines, g, to);
     }
 }
 
@@ -345,35 +427,95 @@ static void put_sums(const struct running *r, int64_t first, int64_t rows, const
     }
 }
 
-static void put_bytes(const struct running *r, int64_t first, int64_t rows, const int32_t *c, uint8_t *bytes)
+/* Bytes of a block, [rows, M], to where y has channels first: image by image. */
+static void turn_bytes(const struct running *r, int64_t first, int64_t rows, const uint8_t *bytes)
 {
-    const struct mc_byte_convolver *s = r->s;
-    const struct mc_byte_output *output = r->output;
-    const int64_t M = s->conv.M, P = s->outputs;
-    for (int64_t i = 0; i < rows; i++)
-        s->loops->requantize(M, c + i * M, s->add, output->factor, output->offset, &output->how,
-                             s->conv.y_last ? output->y + (first + i) * M : bytes + i * M);
-    for (int64_t at = first, n; at < first + rows && !s->conv.y_last; at += n) { /* image by image */
+    const int64_t M = r->s->conv.M, P = r->s->outputs;
+    for (int64_t at = first, n; at < first + rows; at += n) {
         n = P - at % P;
         if (n > first + rows - at) n = first + rows - at;
-        uint8_t *const to = output->y + at / P * M * P + at % P;
+        uint8_t *const to = r->output->y + at / P * M * P + at % P;
         for (int64_t m = 0; m < M; m++)
             for (int64_t i = 0; i < n; i++) to[m * P + i] = bytes[(at - first + i) * M + m];
     }
 }
 
-static void multiply_group(const struct running *r, int64_t g, int64_t rows, const uint8_t *a, int64_t lda, int32_t *c,
-                           void *widened)
+static void put_bytes(const struct running *r, int64_t first, int64_t rows, const int32_t *c, uint8_t *bytes)
+{
+    const struct mc_byte_convolver *s = r->s;
+    const int64_t M = s->conv.M;
+    for (int64_t i = 0; i < rows; i++)
+        s->loops->requantize(M, c + i * M, s->add, s->factor, r->rounding.offset, &r->rounding.how,
+                             s->conv.y_last ? r->output->y + (first + i) * M : bytes + i * M);
+    if (!s->conv.y_last) turn_bytes(r, first, rows, bytes);
+}
+
+static void multiply_group(const struct running *r, int64_t g, int64_t rows, int64_t K, const uint8_t *a, int64_t lda,
+                           int32_t *c, void *widened)
 {
     const struct mc_byte_convolver *s = r->s;
     const uint8_t flip = flip_a(s->conv.x_signed);
     const int64_t M = s->conv.M;
-    s->loops->multiply(rows, s->K, 0, s->m, a, lda, flip, s->packed + (size_t)g * s->packed_bytes, c + g * s->m, M,
+    s->loops->multiply(rows, K, 0, s->m, a, lda, flip, s->packed + (size_t)g * s->packed_bytes, c + g * s->m, M,
                        widened);
     for (int64_t i = 0; i < rows && s->any_zero; i++) {
         const int64_t sum = s->loops->sum(s->K, a + i * lda, flip);
         for (int64_t m = g * s->m; m < (g + 1) * s->m; m++) c[i * M + m] = wrap(c[i * M + m] - sum * s->zeros[m]);
     }
+}
+
+static void multiply_rounded(const struct running *r, int64_t g, int64_t rows, int64_t K, const uint8_t *a, int64_t lda,
+                             uint8_t *y, void *widened)
+{
+    const struct mc_byte_convolver *s = r->s;
+    const int64_t at = g * s->m;
+    const struct mc_byte_rounding rounding = {.add = s->add + at,
+                                              .factor = s->factor + at,
+                                              .offset = r->rounding.offset ? s->offset + at : NULL,
+                                              .how = r->rounding.how};
+    s->loops->multiply_rounded(rows, K, 0, s->m, a, lda, flip_a(s->conv.x_signed),
+                               s->packed + (size_t)g * s->packed_bytes, &rounding, y + at, s->conv.M, widened);
+}
+
+static void put(const struct running *r, int64_t first, int64_t rows, const int32_t *c, uint8_t *bytes)
+{
+    if (r->output->sums)
+        put_sums(r, first, rows, c);
+    else
+        put_bytes(r, first, rows, c, bytes);
+}
+
+/* How many outputs there are from this one on, at most `most`, along the last axis with all taps inside along it. */
+static int64_t run_of(const struct mc_window *w, const struct place *p, int64_t most)
+{
+    const int64_t line = w->out[2] - p->at[2];
+    const int64_t room = w->in[2] - mc_window_at(w, 2, p->at[2], 0) - mc_window_reach(w, 2);
+    const int64_t n = room / w->stride[2] + 1;
+    return n < most ? (n < line ? n : line) : most < line ? most : line;
+}
+
+static void run_depthwise(const struct running *r, int64_t first, int64_t rows, int32_t *c, uint8_t *bytes, void *room)
+{
+    const struct mc_byte_convolver *s = r->s;
+    const uint8_t flip = flip_a(s->conv.x_signed);
+    const int64_t M = s->conv.M;
+    const uint8_t **const taps = room;
+    int64_t *const steps = (int64_t *)room + s->taps;
+    uint8_t *const y = s->conv.y_last ? r->output->y + first * M : bytes;
+    struct place place = place_of(r, first);
+    for (int64_t i = 0, n; i < rows; i += n) {
+        n = find_taps(r, &place, taps, steps) ? run_of(&s->window, &place, rows - i) : 1;
+        if (r->by_quads) {
+            s->loops->depthwise_quads(n, M, s->taps, taps, steps, flip, s->quads, &r->rounding, y + i * M, M);
+        } else {
+            n = 1;
+            s->loops->depthwise(M, s->taps, taps, flip, r->x_zero, s->wide, c);
+            put(r, first + i, 1, c, bytes);
+        }
+        place.at[2] += n - 1;
+        next_place(r, &place);
+    }
+    if (r->by_quads && !s->conv.y_last) turn_bytes(r, first, rows, bytes);
 }
 
 static void run_block(const struct running *r, int64_t first, int64_t rows, char *room)
@@ -383,25 +525,25 @@ static void run_block(const struct running *r, int64_t first, int64_t rows, char
     char *const widened = room + s->gathered;
     int32_t *const c = (int32_t *)(void *)(widened + s->widened);
     uint8_t *const bytes = (uint8_t *)widened + s->widened + s->products;
-    const uint8_t **const taps = (const uint8_t **)(void *)(bytes + s->rows8);
-    for (int64_t i = 0; i < rows && s->depthwise; i++) {
-        find_taps(r, first + i, taps);
-        s->loops->depthwise(s->conv.M, s->taps, taps, flip_a(s->conv.x_signed), r->x_zero, s->wide, c + i * s->conv.M);
+    if (s->depthwise) {
+        run_depthwise(r, first, rows, c, bytes, bytes + s->rows8);
+        return;
     }
-    for (int64_t g = 0; g < s->conv.groups && !s->depthwise; g++) {
-        for (int64_t i = 0; i < rows && !s->in_place; i++) {
-            find_taps(r, first + i, taps);
-            gather(r, taps, g, gathered + i * s->K);
-        }
-        if (s->in_place)
-            multiply_group(r, g, rows, r->x + first * s->conv.C + g * s->c, s->conv.C, c, widened);
+    const bool rounds = !r->output->sums && !s->any_zero;
+    uint8_t *const y = s->conv.y_last && rounds ? r->output->y + first * s->conv.M : bytes;
+    for (int64_t g = 0; g < s->conv.groups; g++) {
+        if (!s->in_place) gather_block(r, first, rows, g, (const uint8_t **)(void *)(bytes + s->rows8), gathered);
+        const int64_t K = s->in_place ? s->K : s->pitch, lda = s->in_place ? s->conv.C : s->pitch;
+        const uint8_t *const a = s->in_place ? r->x + first * s->conv.C + g * s->c : gathered;
+        if (rounds)
+            multiply_rounded(r, g, rows, K, a, lda, y, widened);
         else
-            multiply_group(r, g, rows, gathered, s->K, c, widened);
+            multiply_group(r, g, rows, K, a, lda, c, widened);
     }
-    if (r->output->sums)
-        put_sums(r, first, rows, c);
-    else
-        put_bytes(r, first, rows, c, bytes);
+    if (!rounds)
+        put(r, first, rows, c, bytes);
+    else if (!s->conv.y_last)
+        turn_bytes(r, first, rows, bytes);
 }
 
 static void run_parts(void *context, int64_t begin, int64_t end)
@@ -414,31 +556,45 @@ static void run_parts(void *context, int64_t begin, int64_t end)
 }
 
 /* What each filter's products lack: what zero points take away, and the bias. */
-static void set_addends(struct mc_byte_convolver *s, int64_t x_zero, const int32_t *bias)
+static void set_addends(struct mc_byte_convolver *s, bool by_quads, int64_t x_zero, const int32_t *bias)
 {
     for (int64_t m = 0; m < s->conv.M; m++) {
         const int64_t b = bias ? bias[m] : 0;
-        s->add[m] = wrap(s->depthwise ? b : b - x_zero * s->sums[m] + s->K * x_zero * s->zeros[m]);
+        s->add[m] = wrap(s->depthwise && !by_quads ? b : b - x_zero * s->sums[m] + s->K * x_zero * s->zeros[m]);
     }
+}
+
+static void set_rounding(struct mc_byte_convolver *s, const struct mc_byte_output *output,
+                         struct mc_byte_rounding *rounding)
+{
+    const size_t bytes = (size_t)s->conv.M * sizeof(float);
+    memcpy(s->factor, output->factor, bytes);
+    if (output->offset) memcpy(s->offset, output->offset, bytes);
+    *rounding = (struct mc_byte_rounding){
+        .add = s->add, .factor = s->factor, .offset = output->offset ? s->offset : NULL, .how = output->how};
 }
 
 void mc_byte_convolve(struct mc_byte_convolver *s, const void *x, const void *x_zero, const void *w, const void *w_zero,
                       const struct mc_byte_output *output, void *room)
 {
+    uint8_t *const outside = (uint8_t *)room + turned_bytes(s);
     struct running r = {.s = s,
                         .output = output,
                         .x = x,
                         .given = x,
                         .turned = room,
-                        .pad = x_zero ? *(const uint8_t *)x_zero : 0,
+                        .outside = outside,
                         .x_zero = zero_of_a(x_zero, 0, s->conv.x_signed),
-                        .room = (char *)room + turned_bytes(s),
+                        .room = (char *)outside + outside_bytes(s),
                         .rows = s->conv.N * s->outputs,
                         .n_parts = s->runtime.n_threads};
+    memset(outside, x_zero ? *(const uint8_t *)x_zero : 0, (size_t)s->conv.C);
     r.n_blocks = (r.rows + BLOCK - 1) / BLOCK;
     if (r.rows * s->conv.M * s->K / 32 < MC_PARALLEL_GRAIN) r.n_parts = 1;
     if (!s->constant) set_weights(s, w, w_zero);
-    set_addends(s, r.x_zero, output->bias);
+    r.by_quads = s->quads && !s->any_zero && !output->sums;
+    set_addends(s, r.by_quads, r.x_zero, output->bias);
+    if (!output->sums) set_rounding(s, output, &r.rounding);
     if (turns_x(s)) {
         mc_parallel(s->conv.N * s->inputs, mc_parallel_grain(s->conv.C), turn_range, &r);
         r.x = r.turned;

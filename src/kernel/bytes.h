@@ -21,6 +21,13 @@ struct mc_requantization {
     int low, high, zero; /* low and high: of y; the bits are stored, whatever its sign */
 };
 
+/* What becomes of columns of sums; the arrays can be read to whole vectors. */
+struct mc_byte_rounding {
+    const int32_t *add;
+    const float *factor, *offset; /* offset: NULL is 0 */
+    struct mc_requantization how;
+};
+
 /* Two operands of 8 bits: (a - a_zero) a_factor and the like for b, or for a product all of it times a_factor. */
 struct mc_byte_pair {
     bool a_signed, b_signed;
@@ -31,7 +38,7 @@ struct mc_byte_pair {
 
 struct mc_byte_loops {
     const char *name;
-    int64_t lanes;
+    int64_t lanes, group;
     size_t (*packed_bytes)(int64_t K, int64_t N);
     /* b[k, n] lies at b[k k_step + n n_step]; `flip` (0 or 0x80) is applied to it. sums[n]: of column n. */
     void (*pack)(int64_t K, int64_t N, const uint8_t *b, int64_t k_step, int64_t n_step, uint8_t flip, void *packed,
@@ -41,9 +48,20 @@ struct mc_byte_loops {
     /* c = a b, without zero points. Columns from `first`, a multiple of lanes, on; c is where column `first` goes. */
     void (*multiply)(int64_t rows, int64_t K, int64_t first, int64_t n, const uint8_t *a, int64_t lda, uint8_t flip,
                      const void *packed, int32_t *c, int64_t ldc, void *room);
-    /* c[n] = sum over taps of (a[tap][n] - a_zero) b[tap, n]; a tap that is NULL adds nothing. */
+    /* The same, rounded; y is where column `first` goes, and what rounds begins with column 0. */
+    void (*multiply_rounded)(int64_t rows, int64_t K, int64_t first, int64_t n, const uint8_t *a, int64_t lda,
+                             uint8_t flip, const void *packed, const struct mc_byte_rounding *rounding, uint8_t *y,
+                             int64_t ldy, void *room);
+    /* c[n] = sum over taps of (a[tap][n] - a_zero) b[tap, n] */
     void (*depthwise)(int64_t N, int64_t n_taps, const uint8_t *const *a, uint8_t flip, int a_zero, const int16_t *b,
                       int32_t *c);
+    /* y[m, n] = the sum over taps of (a[tap][m steps[tap] + n] ^ flip) b[n, tap], rounded, by four taps at a time; NULL
+     * where the CPU has no such instruction. For at least 16 channels. quads: made of b, [N, taps] of signed bytes. */
+    size_t (*quads_bytes)(int64_t N, int64_t n_taps);
+    void (*pack_quads)(int64_t N, int64_t n_taps, const uint8_t *b, uint8_t flip, void *quads);
+    void (*depthwise_quads)(int64_t rows, int64_t N, int64_t n_taps, const uint8_t *const *a, const int64_t *steps,
+                            uint8_t flip, const void *quads, const struct mc_byte_rounding *rounding, uint8_t *y,
+                            int64_t ldy);
     int32_t (*sum)(int64_t n, const uint8_t *a, uint8_t flip);
     /* y = saturate(round(x / scale) + zero); NaN gives the least. And (x - zero) scale. */
     void (*quantize)(int64_t n, const float *x, float scale, const struct mc_requantization *how, uint8_t *y);

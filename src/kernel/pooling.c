@@ -88,6 +88,7 @@ static inline struct taps taps_of_row(const struct mc_window *w, int64_t row)
 
 #define IS_NAN(x) ((x) != (x))
 #define LEAST (-INFINITY)
+#define WIDE LANES
 #define T float
 #define NAME(name) name##_f32
 #include "kernel/pooling_loops.inc"
@@ -102,6 +103,8 @@ static inline struct taps taps_of_row(const struct mc_window *w, int64_t row)
 #undef NAME
 #undef LEAST
 #undef IS_NAN
+#undef WIDE
+#define WIDE 64
 #define IS_NAN(x) 0
 #define LEAST 0
 #define T uint8_t

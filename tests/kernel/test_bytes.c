@@ -115,6 +115,8 @@ static const struct conv_case convs[] = {
     {1, 8, 6, 1, {2, {5, 6}, {0}, {1, 1}, {2, 2}, {1, 1}, {0, 0}, {0, 0}}},
     {2, 6, 9, 3, {2, {5, 5}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
     {2, 37, 37, 37, {2, {6, 7}, {0}, {3, 3}, {2, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {1, 117, 117, 117, {2, {4, 9}, {0}, {3, 3}, {1, 2}, {1, 1}, {1, 1}, {1, 1}}},
+    {1, 48, 48, 48, {1, {9}, {0}, {5}, {1}, {1}, {2}, {1}}},
     {1, 3, 6, 3, {2, {6, 7}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
     {2, 4, 4, 2, {1, {17}, {0}, {3}, {1}, {4}, {0}, {3}}},
     {1, 3, 4, 1, {3, {4, 5, 6}, {0}, {2, 3, 3}, {1, 2, 1}, {1, 1, 2}, {1, 1, 0}, {0, 1, 2}}},
@@ -176,6 +178,7 @@ static void check_conv(const struct mc_runtime *runtime, const struct conv_case 
     const int64_t P = mc_window_outputs(v), count = t->N * t->M * P;
     uint8_t *x = draw(t->N * t->C * mc_window_inputs(v), 1), *w = draw(t->M * t->C / t->groups * mc_window_taps(v), 2);
     uint8_t *w_zero = draw(t->M, 3), *y = MC_NEW_ARRAY(uint8_t, count + 1);
+    if (kind & 64) memset(w_zero, conv.w_signed ? 0 : 128, (size_t)t->M); /* none, that is */
     const uint8_t x_zero = 130;
     int32_t *sums = MC_NEW_ARRAY(int32_t, count + 1), *bias = MC_NEW_ARRAY(int32_t, t->M);
     float *factor = MC_NEW_ARRAY(float, t->M);
@@ -210,7 +213,7 @@ static void check_conv(const struct mc_runtime *runtime, const struct conv_case 
 static void all_convs(const struct mc_runtime *runtime)
 {
     for (size_t i = 0; i < MC_COUNT(convs); i++)
-        for (int kind = 0; kind < 64; kind++) check_conv(runtime, &convs[i], kind);
+        for (int kind = 0; kind < 128; kind++) check_conv(runtime, &convs[i], kind);
 }
 
 static void test_convolutions_are_exact(void **state)
@@ -218,11 +221,85 @@ static void test_convolutions_are_exact(void **state)
     on_each_variant(all_convs);
 }
 
+/* --- element by element --- */
+
+static uint8_t nearest(double v, const struct mc_requantization *how)
+{
+    v = rint(v) + how->zero;
+    return (uint8_t)(int)(v < how->low ? how->low : v > how->high ? how->high : v);
+}
+
+/* Sums and products of pairs, whose exact values are of few bits, so that nothing but ties could differ. */
+static void check_pairs(const struct mc_byte_loops *loops, int64_t n, int kind)
+{
+    const bool is_signed = kind & 1;
+    const int64_t a_step = kind & 2 ? 0 : 1, b_step = kind & 4 ? 0 : 1;
+    const struct mc_byte_pair pair = {.a_signed = is_signed,
+                                      .b_signed = !is_signed,
+                                      .a_zero = 3,
+                                      .b_zero = -7,
+                                      .a_factor = 0.3125f,
+                                      .b_factor = 0.6875f,
+                                      .how = {.low = is_signed ? -128 : 0, .high = is_signed ? 127 : 255, .zero = 9}};
+    uint8_t *a = draw(n, 1), *b = draw(n, 2), *sum = draw(n, 3), *product = draw(n, 4);
+    loops->add(n, a, a_step, b, b_step, &pair, sum);
+    loops->mul(n, a, a_step, b, b_step, &pair, product);
+    for (int64_t i = 0; i < n; i++) {
+        const double l = (double)(number(a, i * a_step, is_signed) - 3),
+                     r = (double)(number(b, i * b_step, !is_signed) + 7);
+        assert_int_equal(sum[i], nearest(l * 0.3125 + r * 0.6875, &pair.how));
+        assert_int_equal(product[i], nearest(l * r * 0.3125, &pair.how));
+    }
+    mc_free(product);
+    mc_free(sum);
+    mc_free(b);
+    mc_free(a);
+}
+
+static void check_numbers(const struct mc_byte_loops *loops, int64_t n)
+{
+    uint8_t *bytes = draw(n, 1), *table = draw(256, 2), *y = draw(n, 3);
+    float *x = MC_NEW_ARRAY(float, n + 1), low, high, least = 0, most = 0;
+    int32_t *sums = MC_NEW_ARRAY(int32_t, n + 1);
+    for (int64_t i = 0; i < n; i++) {
+        x[i] = (float)(int8_t)bytes[i] * 0.75f;
+        least = fminf(least, x[i]);
+        most = fmaxf(most, x[i]);
+        sums[i] = (int32_t)i;
+    }
+    if (n > 3) x[2] = NAN;
+    if (n > 3) least = fminf(least, x[3] = -1000);
+    loops->range(n, x, &low, &high);
+    assert_true(low == least && (n > 3 || high == most) && high <= most);
+    loops->lookup(n, bytes, table, y);
+    loops->accumulate(n, bytes, 0x80, sums);
+    for (int64_t i = 0; i < n; i++) {
+        assert_int_equal(y[i], table[bytes[i]]);
+        assert_int_equal(sums[i], i + (bytes[i] ^ 0x80));
+    }
+    mc_free(sums);
+    mc_free(x);
+    mc_free(y);
+    mc_free(table);
+    mc_free(bytes);
+}
+
+static void test_elements_are_as_defined(void **state)
+{
+    const struct mc_byte_loops *loops;
+    for (int i = 0; (loops = mc_byte_loops_variant(i)); i++)
+        for (int64_t n = 0; n < 150; n = n * 3 / 2 + 1) {
+            check_numbers(loops, n);
+            for (int kind = 0; kind < 8; kind++) check_pairs(loops, n, kind);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_are_exact),
         cmocka_unit_test(test_convolutions_are_exact),
+        cmocka_unit_test(test_elements_are_as_defined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
