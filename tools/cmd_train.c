@@ -15,8 +15,10 @@ const struct verb verb_train = {
     .name = "train",
     .operands = "ARCHITECTURE|MODEL --data DATA -o OUT",
     .summary = "fit a named architecture, or an ONNX file as it is, to data",
-    .about = "Architectures: mlp:784-300-10 (any widths), lenet-300-100, lenet-5, linear, logistic. Weights are drawn "
-             "by --seed.",
+    .about =
+        "Architectures: mlp:784-300-10 (any widths), linear, logistic, lenet-300-100, lenet-5, vgg-11-bn, resnet-20, "
+        "resnet-32, resnet-56, mobilenet-v2:FACTOR (of its widths), conv-1d, transformer:WIDTH-HEADS-LAYERS. Weights "
+        "are drawn by --seed.",
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "recipe/gates.h"
 #include "recipe/steps.h"
+#include "train/train.h"
 
 const struct mc_option mc_recipe_top_options[] = {
     {"model", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL,
-     "ONNX file, relative to the recipe, or a named architecture: mlp:784-300-10, lenet-300-100, lenet-5, linear, "
-     "logistic"},
+     "ONNX file, relative to the recipe, or a named architecture: " MC_ARCHITECTURES},
     {"data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL, "data set, its path relative to the recipe"},
     {"dims", MC_OPTION_TEXT, "NAME=N,...", NULL, NULL, NULL, NULL,
      "what open dimensions of the inputs are to be while it is worked on: height=48,x.3=320"},

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "op/ops.h"
 #include "recipe/fit_settings.h"
 
@@ -17,12 +18,37 @@ static bool needs_original(const struct mc_settings *settings)
     return strcmp(mc_settings_text(settings, "teacher"), "original") == 0;
 }
 
+/* The teacher with only a share of its channels, the strongest by their weights, in the place of the job's model. */
+static int thin(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
+{
+    const struct mc_model *teacher = mc_settings_model(settings, "teacher");
+    struct mc_model *copy;
+    int rc = mc_model_clone(&copy, teacher ? teacher : job->original, false, err);
+    if (rc < 0) return rc;
+    mc_ops_bind(copy);
+    struct mc_shrink_options options;
+    mc_shrink_options_init(&options);
+    options.ratio = 1 - mc_settings_number(settings, "width");
+    options.seed = job->seed;
+    options.runtime = job->runtime;
+    rc = mc_shrink(copy, &options, mc_record_object(section, "thinned"), NULL, err);
+    if (rc < 0) {
+        mc_model_destroy(copy);
+        return mc_error_wrap(err, rc, "student 'thinned'");
+    }
+    mc_model_destroy(job->model);
+    job->model = copy;
+    return MC_OK;
+}
+
 /* Put the student of the settings in the place of the job's model, unless it is that itself. */
-static int place_student(struct mc_job *job, const struct mc_settings *settings, struct mc_error *err)
+static int place_student(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
+                         struct mc_error *err)
 {
     const struct mc_model *student = mc_settings_model(settings, "student");
-    if (!student) return MC_OK;
     struct mc_model *copy;
+    if (strcmp(mc_settings_text(settings, "student"), "thinned") == 0) return thin(job, settings, section, err);
+    if (!student) return MC_OK;
     const int rc = mc_model_clone(&copy, student, false, err);
     if (rc < 0) return rc;
     mc_ops_bind(copy);
@@ -31,27 +57,65 @@ static int place_student(struct mc_job *job, const struct mc_settings *settings,
     return MC_OK;
 }
 
+static void add_teachers(const struct mc_settings *settings, struct mc_fit_options *fit)
+{
+    static const char *const names[] = {"teacher_2", "teacher_3", "teacher_4"};
+    for (size_t i = 0; i < MC_COUNT(names); i++)
+        if (mc_settings_model(settings, names[i]))
+            fit->more_teachers[fit->n_more_teachers++] = mc_settings_model(settings, names[i]);
+}
+
 static int run(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
 {
     const struct mc_model *teacher = mc_settings_model(settings, "teacher");
     struct mc_fit_options fit;
-    const int rc = place_student(job, settings, err);
+    const int rc = place_student(job, settings, section, err);
     if (rc < 0) return rc;
     mc_fit_settings(settings, job, &fit);
     fit.teacher = teacher ? teacher : job->original;
     fit.alpha = mc_settings_number(settings, "alpha");
     fit.temperature = mc_settings_number(settings, "temperature");
+    fit.last_temperature = mc_settings_number(settings, "last_temperature");
+    fit.teacher_cache = mc_settings_text(settings, "teacher_cache");
+    fit.hints = mc_settings_text(settings, "hints");
+    fit.attention = mc_settings_text(settings, "attention");
+    fit.relation = mc_settings_text(settings, "relation");
+    fit.hint_weight = mc_settings_number(settings, "hint_weight");
+    fit.attention_weight = mc_settings_number(settings, "attention_weight");
+    fit.distance_weight = mc_settings_number(settings, "distance_weight");
+    fit.angle_weight = mc_settings_number(settings, "angle_weight");
+    add_teachers(settings, &fit);
     return mc_fit_job(settings, job, &fit, section, err);
 }
 
 static const struct mc_option options[] = {
     {"teacher", MC_OPTION_MODEL, "MODEL", "original", NULL, "original", NULL,
      "the model as it was before the first step, or an ONNX file"},
-    {"student", MC_OPTION_MODEL, "MODEL", "current", NULL, "current", NULL,
-     "the model that is being shrunk, another ONNX file, or a named architecture"},
+    {"teacher_2", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL,
+     "another teacher, of whom the student hears as much"},
+    {"teacher_3", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL, "a third"},
+    {"teacher_4", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL, "a fourth"},
+    {"teacher_cache", MC_OPTION_TEXT, "PREFIX", NULL, NULL, NULL, NULL,
+     "keep the teachers' scores in files PREFIX.KEY.scores; the key is of model, data and samples"},
+    {"student", MC_OPTION_MODEL, "MODEL", "current", NULL, "current|thinned", NULL,
+     "the model that is being shrunk, the teacher with fewer channels, another ONNX file, or a named architecture"},
+    {"width", MC_OPTION_NUMBER, "X", "0.5", "(0, 1)", NULL, "student=thinned",
+     "share of the teacher's channels that stays"},
     {"alpha", MC_OPTION_NUMBER, "X", "0.5", "[0, 1]", NULL, NULL,
-     "weight of the teacher: (1 - alpha) H(y, p) + alpha T^2 KL(teacher || student)"},
+     "weight of the teacher: (1 - alpha) H(y, p) + alpha T^2 KL(teacher || student); 1: labels are not looked at"},
     {"temperature", MC_OPTION_NUMBER, "T", "2", "(0, inf)", NULL, NULL, "T, which softens the scores of both"},
+    {"last_temperature", MC_OPTION_NUMBER, "T", "0", "[0, inf)", NULL, NULL,
+     "where T goes, evenly over all steps; 0: it stays"},
+    {"hints", MC_OPTION_TEXT, "S=T,...", NULL, NULL, NULL, NULL,
+     "tensors of the student and of the teacher that are to agree, through a learnt adapter that goes afterwards"},
+    {"hint_weight", MC_OPTION_NUMBER, "X", "1", "[0, inf)", NULL, NULL, "weight of their mean squared error"},
+    {"attention", MC_OPTION_TEXT, "S=T,...", NULL, NULL, NULL, NULL,
+     "tensors whose attention maps, squares summed over channels, are to agree"},
+    {"attention_weight", MC_OPTION_NUMBER, "X", "1000", "[0, inf)", NULL, NULL, "weight of their difference"},
+    {"relation", MC_OPTION_TEXT, "S=T,...", NULL, NULL, NULL, NULL,
+     "tensors in which distances and angles between the samples of a batch are to agree"},
+    {"distance_weight", MC_OPTION_NUMBER, "X", "25", "[0, inf)", NULL, NULL, "weight of the distances"},
+    {"angle_weight", MC_OPTION_NUMBER, "X", "50", "[0, inf)", NULL, NULL, "weight of the angles"},
     MC_FIT_OPTIONS("10", "linear:0.001", "keep"),
 };
 

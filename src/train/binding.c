@@ -141,11 +141,13 @@ static int bind_output(struct mc_binding *b, const struct mc_model *model, enum 
     if (rc < 0) return rc;
     b->scores = graph->outputs[i];
     b->output = i;
+    b->first_tap = graph->n_outputs;
     const struct mc_node *link = find_link(b->scores);
     if (!link || !looks_behind(loss, link->op->link)) return MC_OK;
     b->scores = link->inputs[0];
     b->output = graph->n_outputs;
     b->tapped = true;
+    b->first_tap++;
     return MC_OK;
 }
 
@@ -199,14 +201,17 @@ int mc_binding_plan(const struct mc_binding *b, struct mc_plan **plan, const str
 {
     struct mc_shape shape = b->shape;
     shape.dim[0] = batch;
-    const struct mc_value *const taps[] = {b->scores};
+    const struct mc_value *taps[1 + MC_MOST_TAPS];
+    int n_taps = 0;
+    if (b->tapped) taps[n_taps++] = b->scores;
+    for (int i = 0; i < b->n_taps; i++) taps[n_taps++] = b->taps[i];
     const struct mc_plan_options options = {
         .dims = {.n_inputs = 1, .shape = &shape},
         .runtime = runtime,
         .training = training,
         .n_wrt = n_wrt,
         .wrt = (const struct mc_value *const *)wrt,
-        .n_taps = b->tapped ? 1 : 0,
+        .n_taps = n_taps,
         .taps = taps,
     };
     struct mc_plan *made;

@@ -12,12 +12,17 @@
 #include "run/plan.h"
 #include "train/train.h"
 
+enum { MC_MOST_TAPS = 16 };
+
 struct mc_binding {
     const struct mc_value *input;
     struct mc_shape shape; /* of the input; dim[0] is the batch, -1 while it is open */
     const struct mc_value *scores;
-    int output;             /* where plans made by mc_binding_plan hand the scores out */
-    bool tapped;            /* they are not an output of the graph */
+    int output;    /* where plans made by mc_binding_plan hand the scores out */
+    bool tapped;   /* they are not an output of the graph */
+    int first_tap; /* where plans hand the taps out */
+    int n_taps;    /* further values to hand out, set by the caller, who keeps them */
+    const struct mc_value *const *taps;
     bool logistic;          /* one score for two classes */
     int64_t columns;        /* scores per sample as the loss sees them: classes, or numbers */
     enum mc_loss_kind loss; /* never MC_LOSS_AUTO; of a pair of scores cross-entropy, which is binary there */

@@ -46,7 +46,13 @@ static void put_about(const struct mc_fit *f, struct mc_buf *b)
     mc_buf_printf(b, "stop.patience %" PRId64 "\nstop.min_delta %.17g\n", o->patience, o->min_delta);
     mc_buf_printf(b, "augment %d\nfreeze_batch_norm %d\n", (int)o->augment_shift, (int)o->freeze_batch_norm);
     mc_buf_printf(b, "teacher %d\n", o->teacher != NULL);
-    if (o->teacher) mc_buf_printf(b, "alpha %.17g\ntemperature %.17g\n", o->alpha, o->temperature);
+    if (!o->teacher) return;
+    mc_buf_printf(b, "teachers %d\nalpha %.17g\ntemperature %.17g %.17g\n", 1 + o->n_more_teachers, o->alpha,
+                  o->temperature, o->last_temperature);
+    mc_buf_printf(b, "hints %s\nattention %s\nrelation %s\n", o->hints ? o->hints : "",
+                  o->attention ? o->attention : "", o->relation ? o->relation : "");
+    mc_buf_printf(b, "weights %.17g %.17g %.17g %.17g\n", o->hint_weight, o->attention_weight, o->distance_weight,
+                  o->angle_weight);
 }
 
 /* The length of the line that begins at `text`, without its end. */

@@ -10,7 +10,8 @@ int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, cons
     struct mc_fit_options plain = *options;
     plain.augment_shift = false;
     *e = (struct mc_evaluator){0};
-    int rc = mc_predictor_init(&e->predictor, model, data, options->loss, options->head, batch, &options->runtime, err);
+    int rc = mc_predictor_init(&e->predictor, model, data, options->loss, options->head, NULL, 0, batch,
+                               &options->runtime, err);
     if (rc < 0) return rc;
     const int64_t columns = e->predictor.binding.columns;
     rc = mc_loss_init(&e->loss, options, e->predictor.binding.loss, columns, data, false, err);

@@ -37,6 +37,10 @@ void mc_fit_options_init(struct mc_fit_options *options)
         .min_delta = 0.001,
         .alpha = 0.5,
         .temperature = 2,
+        .hint_weight = 1,
+        .attention_weight = 1000,
+        .distance_weight = 25,
+        .angle_weight = 50,
     };
 }
 
@@ -93,6 +97,10 @@ static int check_options(const struct mc_fit_options *o, struct mc_error *err)
     if (rc == MC_OK && o->teacher)
         rc = need(o->temperature > 0 && isfinite(o->temperature), "the temperature needs to be positive",
                   o->temperature, err);
+    if (rc == MC_OK)
+        rc = need(o->last_temperature >= 0, "the last temperature needs to be at least 0", o->last_temperature, err);
+    const double least = fmin(fmin(o->hint_weight, o->attention_weight), fmin(o->distance_weight, o->angle_weight));
+    if (rc == MC_OK) rc = need(least >= 0, "weights of features need to be at least 0", least, err);
     return rc;
 }
 
@@ -126,8 +134,11 @@ static int add_pass(struct mc_fit *f, int64_t n, struct mc_error *err)
     for (int i = 0; i < f->n_passes; i++)
         if (f->passes[i].batch == n) return MC_OK;
     if (n == 0) return MC_OK;
-    return mc_pass_init(&f->passes[f->n_passes++], &f->binding, f->model, n, f->parameters, f->n_parameters,
-                        &f->options->runtime, err);
+    struct mc_pass *pass = &f->passes[f->n_passes++];
+    const int rc =
+        mc_pass_init(pass, &f->binding, f->model, n, f->parameters, f->n_parameters, &f->options->runtime, err);
+    pass->features = f->features.n > 0 ? &f->features : NULL;
+    return rc;
 }
 
 static int64_t smaller(int64_t a, int64_t b)
@@ -166,13 +177,26 @@ static int init_sums(struct mc_fit *f, struct mc_error *err)
     return MC_OK;
 }
 
+static int init_teachers(struct mc_fit *f, int64_t capacity, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    const int n = o->teacher ? 1 + o->n_more_teachers : 0;
+    int rc = MC_OK;
+    for (; rc == MC_OK && f->n_teachers < n; f->n_teachers++)
+        rc = mc_teacher_init(&f->teachers[f->n_teachers],
+                             f->n_teachers ? o->more_teachers[f->n_teachers - 1] : o->teacher, o, &f->feed, capacity,
+                             err);
+    return rc;
+}
+
 static int init_data(struct mc_fit *f, const struct mc_dataset *data, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
     const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
     int rc = mc_loss_init(&f->loss, o, f->binding.loss, columns, data, true, err);
     if (rc == MC_OK) rc = mc_feed_init(&f->feed, data, MC_DATA_TRAIN, f->loss.kind, columns, capacity, o, err);
-    if (rc == MC_OK && o->teacher) rc = mc_teacher_init(&f->teacher, o, &f->feed, capacity, err);
+    if (rc == MC_OK) rc = init_teachers(f, capacity, err);
+    if (rc == MC_OK) rc = mc_features_reserve(&f->features, capacity, err);
     if (rc == MC_OK) rc = mc_evaluator_init(&f->validation, f->model, data, MC_DATA_VALIDATION, 0, o, err);
     return rc;
 }
@@ -197,7 +221,11 @@ int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_datase
     if (rc == MC_OK) rc = mc_parameters_own(model, err);
     if (rc < 0) return rc;
     f->fixed_batch = mc_batch_open(model, f->batch);
+    rc = mc_features_init(&f->features, options, model, data, err);
+    if (rc < 0) return rc;
     rc = mc_binding_init(&f->binding, model, data, options->loss, options->head, err);
+    f->binding.taps = f->features.taps;
+    f->binding.n_taps = f->features.n_taps;
     if (rc == MC_OK) rc = find_parameters(f, err);
     if (rc == MC_OK) rc = init_passes(f, err);
     if (rc == MC_OK) rc = init_sums(f, err);
@@ -220,13 +248,14 @@ void mc_fit_finish(struct mc_fit *f)
     mc_average_finish(&f->average);
     mc_optimizer_finish(&f->optimizer);
     mc_evaluator_finish(&f->validation);
-    mc_teacher_finish(&f->teacher);
+    for (int i = 0; i < MC_MOST_TEACHERS; i++) mc_teacher_finish(&f->teachers[i]);
     mc_feed_finish(&f->feed);
     mc_loss_finish(&f->loss);
     for (int i = 0; f->sums && i < f->n_parameters; i++) mc_free(f->sums[i]);
     mc_free(f->sums);
     mc_free(f->gradients);
     for (int i = 0; i < f->n_passes; i++) mc_pass_finish(&f->passes[i]);
+    mc_features_finish(&f->features);
     mc_batch_close(f->model, f->fixed_batch);
 }
 
@@ -246,8 +275,11 @@ static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64
     float *x = mc_pass_input(pass);
     struct mc_targets targets = {.labels = f->feed.labels, .numbers = f->feed.numbers};
     int rc = mc_feed_read(&f->feed, begin, pass->batch, x, err);
-    if (rc == MC_OK && f->options->teacher)
-        rc = mc_teacher_scores(&f->teacher, &f->feed, begin, pass->batch, x, &targets.teacher, err);
+    for (int i = 0; rc == MC_OK && i < f->n_teachers; i++)
+        rc = mc_teacher_scores(&f->teachers[i], &f->feed, begin, pass->batch, x,
+                               i ? &targets.more[i - 1] : &targets.teacher, err);
+    if (rc == MC_OK) rc = mc_features_read(&f->features, x, pass->batch, err);
+    targets.n_more = f->n_teachers > 1 ? f->n_teachers - 1 : 0;
     if (rc < 0) return rc;
     return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->n_runs++, sum, err);
 }
@@ -324,6 +356,14 @@ static double rate_now(const struct mc_fit *f)
     return mc_rate_at(&f->options->rate, &f->plateau, &now);
 }
 
+static double temperature_now(const struct mc_fit *f)
+{
+    const struct mc_fit_options *o = f->options;
+    if (o->last_temperature == 0) return o->temperature;
+    return o->temperature +
+           (o->last_temperature - o->temperature) * (double)f->optimizer.n_steps / (double)all_steps(f);
+}
+
 static int refuse_loss(const struct mc_fit *f, double rate, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
@@ -376,6 +416,7 @@ static int run_step(struct mc_fit *f, struct mc_error *err)
     int rc = before_step(f, step, (double)step / (double)all_steps(f), err);
     const double rate = rate_now(f);
     if (f->begin == 0) f->rate = rate;
+    f->loss.temperature = temperature_now(f);
     if (rc == MC_OK) rc = mc_fit_step(f, f->begin, rate, &loss, err);
     if (rc < 0) return rc;
     if (!isfinite(loss)) return refuse_loss(f, rate, err);
@@ -471,7 +512,7 @@ static void record_epochs(const struct mc_fit *f, struct mc_record *epochs)
 
 static void record_run(const struct mc_fit *f, double seconds, struct mc_record *section)
 {
-    int64_t parameters = 0;
+    int64_t parameters = -mc_features_parameters(&f->features);
     for (int i = 0; i < f->n_parameters; i++) parameters += mc_tensor_count(f->parameters[i]->data);
     record_epochs(f, mc_record_array(section, "epochs"));
     mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);

@@ -33,7 +33,9 @@ struct mc_fit {
     const float **gradients;               /* `sums` of the parameters that have gradients */
     struct mc_feed feed;
     struct mc_loss loss;
-    struct mc_teacher teacher;
+    int n_teachers;
+    struct mc_teacher teachers[MC_MOST_TEACHERS];
+    struct mc_features features;
     struct mc_optimizer optimizer; /* its n_steps counts the steps of the run */
     struct mc_average average;
     struct mc_evaluator validation;

@@ -148,15 +148,19 @@ static double cross_entropy(const struct mc_loss *loss, int64_t n, const float *
     const int64_t K = loss->columns;
     const bool plain = targets->labels && loss->smoothing == 0 && !loss->weights;
     const double hard = loss->distil ? 1 - loss->alpha : 1;
-    double sum = plain ? u->cross_entropy(n, K, y, targets->labels, (float)(weight * hard), dy)
-                       : soft_cross_entropy(loss, n, y, targets, weight * hard, dy);
-    if (loss->kind == MC_LOSS_KL) sum += negative_entropy(n * K, targets->numbers);
-    sum *= hard;
-    if (loss->distil) {
-        const double soft = loss->alpha * loss->temperature * loss->temperature;
-        sum += soft * u->distil(n, K, y, targets->teacher, (float)loss->temperature, (float)(weight * soft), dy,
-                                loss->scratch);
+    double sum = 0;
+    if (hard > 0) {
+        sum = plain ? u->cross_entropy(n, K, y, targets->labels, (float)(weight * hard), dy)
+                    : soft_cross_entropy(loss, n, y, targets, weight * hard, dy);
+        if (loss->kind == MC_LOSS_KL) sum += negative_entropy(n * K, targets->numbers);
+    } else if (dy) {
+        memset(dy, 0, (size_t)(n * K) * sizeof *dy);
     }
+    sum *= hard;
+    const double soft = loss->alpha * loss->temperature * loss->temperature / (1 + targets->n_more);
+    for (int i = 0; loss->distil && i <= targets->n_more; i++)
+        sum += soft * u->distil(n, K, y, i ? targets->more[i - 1] : targets->teacher, (float)loss->temperature,
+                                (float)(weight * soft), dy, loss->scratch);
     return sum;
 }
 
@@ -203,6 +207,8 @@ double mc_loss_run(const struct mc_loss *loss, int64_t n, const float *y, const 
     if (is_softmax(loss->kind)) return cross_entropy(loss, n, y, targets, weight, dy);
     const double per_number = 1 / (double)loss->columns, hard = loss->distil ? 1 - loss->alpha : 1;
     double sum = hard * compare(loss, n * loss->columns, y, targets->numbers, weight * hard * per_number, dy);
-    if (loss->distil) sum += loss->alpha * imitate(loss, n, y, targets->teacher, weight * loss->alpha * per_number, dy);
+    const double soft = loss->alpha / (1 + targets->n_more);
+    for (int i = 0; loss->distil && i <= targets->n_more; i++)
+        sum += soft * imitate(loss, n, y, i ? targets->more[i - 1] : targets->teacher, weight * soft * per_number, dy);
     return sum * per_number;
 }

@@ -16,9 +16,11 @@ struct mc_loss {
 
 /* What one batch is compared with; each [n, …], NULL where the loss does not ask for it. */
 struct mc_targets {
-    const int64_t *labels; /* [n] cross-entropy of classes */
-    const float *numbers;  /* [n, columns] any other loss; cross-entropy of distributions */
-    const float *teacher;  /* [n, columns] the teacher's scores, when distilling */
+    const int64_t *labels;                   /* [n] cross-entropy of classes */
+    const float *numbers;                    /* [n, columns] any other loss; cross-entropy of distributions */
+    const float *teacher;                    /* [n, columns] the teacher's scores, when distilling */
+    const float *more[MC_MOST_TEACHERS - 1]; /* those of further teachers */
+    int n_more;
 };
 
 /* For scores of `columns` a sample. `kind` is what mc_loss_resolve made of the options' loss. MC_ERR_USAGE for a
@@ -44,7 +46,8 @@ bool mc_loss_takes_numbers(enum mc_loss_kind kind, enum mc_task task);
  *   binary cross-entropy mean over columns of -(t ln sigmoid(y) + (1 - t) ln(1 - sigmoid(y)))
  *   mean squared error   MSE(t,y) = mean over columns of (y - t)^2; mean absolute error and Huber's alike
  *   distillation         (1-alpha) H(t, p) + alpha T^2 KL(softmax(teacher/T) || softmax(y/T))
- *                        for numbers (1-alpha) L(t, y) + alpha L(teacher, y)  */
+ *                        for numbers (1-alpha) L(t, y) + alpha L(teacher, y)
+ *                        with several teachers the mean of their parts; the first part is not computed for alpha 1 */
 double mc_loss_run(const struct mc_loss *loss, int64_t n, const float *y, const struct mc_targets *targets,
                    double weight, float *dy);
 

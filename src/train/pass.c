@@ -52,6 +52,7 @@ int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct m
     int rc = mc_plan_run(pass->plan, err);
     if (rc < 0) return rc;
     *sum = run_loss(pass, loss, targets, weight);
+    if (pass->features) *sum += mc_features_loss(pass->features, pass->binding, pass->plan, pass->batch, weight);
     if (!isfinite(*sum)) return MC_OK;
     rc = mc_plan_backward(pass->plan, err);
     for (int i = 0; rc == MC_OK && i < pass->n_gradients; i++) {

@@ -3,13 +3,15 @@
 #define MC_TRAIN_PASS_H
 
 #include "train/binding.h"
+#include "train/features.h"
 #include "train/loss.h"
 
 struct mc_pass {
     const struct mc_binding *binding;
     struct mc_plan *plan;
     int64_t batch;
-    float *pairs, *pair_gradients; /* [batch, 2] when logistic */
+    const struct mc_features *features; /* set by the caller: what the loss looks at beside the scores; NULL: nothing */
+    float *pairs, *pair_gradients;      /* [batch, 2] when logistic */
     int n_gradients;
     const float **gradients; /* of the parameters, in their order, after mc_pass_run; NULL entry: none leads there */
 };

@@ -14,12 +14,14 @@ static int64_t good_batch(const struct mc_binding *binding)
 }
 
 int mc_predictor_init(struct mc_predictor *p, const struct mc_model *model, const struct mc_dataset *data,
-                      enum mc_loss_kind loss, const char *head, int64_t batch, const struct mc_runtime *runtime,
-                      struct mc_error *err)
+                      enum mc_loss_kind loss, const char *head, const struct mc_value *const *taps, int n_taps,
+                      int64_t batch, const struct mc_runtime *runtime, struct mc_error *err)
 {
     *p = (struct mc_predictor){0};
     int rc = mc_binding_init(&p->binding, model, data, loss, head, err);
     if (rc < 0) return rc;
+    p->binding.taps = taps;
+    p->binding.n_taps = n_taps;
     const int64_t fixed = mc_binding_fixed_batch(&p->binding);
     p->batch = fixed ? fixed : batch ? batch : good_batch(&p->binding);
     rc = mc_binding_plan(&p->binding, &p->plan, model, p->batch, NULL, 0, false, runtime, err);

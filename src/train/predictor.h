@@ -11,11 +11,11 @@ struct mc_predictor {
     float *pairs;  /* [batch, 2] when logistic */
 };
 
-/* `head` as for mc_binding_init. `batch` 0: about a million input elements, 8 to 256 samples. A model with a fixed
- * batch has its own. */
+/* `head` as for mc_binding_init; `taps`: further values that the plan hands out. `batch` 0: about a million input
+ * elements, 8 to 256 samples. A model with a fixed batch has its own. */
 int mc_predictor_init(struct mc_predictor *predictor, const struct mc_model *model, const struct mc_dataset *data,
-                      enum mc_loss_kind loss, const char *head, int64_t batch, const struct mc_runtime *runtime,
-                      struct mc_error *err);
+                      enum mc_loss_kind loss, const char *head, const struct mc_value *const *taps, int n_taps,
+                      int64_t batch, const struct mc_runtime *runtime, struct mc_error *err);
 void mc_predictor_finish(struct mc_predictor *predictor);
 
 /* Where the next batch goes: [batch, sample…]. */

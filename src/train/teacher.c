@@ -6,7 +6,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/archive.h"
 #include "base/error.h"
+#include "base/rng.h"
+#include "onnx/onnx.h"
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -34,20 +37,96 @@ static int know_all(struct mc_teacher *t, const struct mc_fit_options *options, 
     return MC_OK;
 }
 
-/* The student's head, if the teacher has one of that name. */
-static const char *own_head(const struct mc_fit_options *options)
+/* --- scores kept on disk --- */
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t length)
 {
-    const struct mc_graph *graph = options->teacher->graph;
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < length; i++) hash = (hash ^ at[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
+    return hash;
+}
+
+/* Everything that the scores depend on: the model's file, which head, the data's name with its options, and the samples
+ * as they reach the model. */
+static int find_key(const struct mc_teacher *t, const struct mc_model *model, const struct mc_feed *feed, uint64_t *key,
+                    struct mc_error *err)
+{
+    const int64_t n = feed->data->n[feed->role], size = mc_shape_count(&feed->data->sample);
+    unsigned char *bytes;
+    size_t length;
+    int rc = mc_onnx_save_bytes(model, &bytes, &length, err);
+    if (rc < 0) return rc;
+    *key = hash_bytes(mc_hash("teacher's scores 1"), bytes, length);
+    mc_free(bytes);
+    const char *words[] = {t->predictor.binding.scores->name, feed->data->spec ? feed->data->spec : ""};
+    for (size_t i = 0; i < MC_COUNT(words); i++) *key = hash_bytes(*key, words[i], strlen(words[i]) + 1);
+    float *x = MC_NEW_ARRAY(float, size);
+    if (!x) return mc_error_memory(err);
+    for (int64_t i = 0; rc == MC_OK && i < n; i++) {
+        rc = mc_dataset_read(feed->data, feed->role, NULL, i, 1, x, NULL, NULL, 1, err);
+        if (rc == MC_OK) *key = hash_bytes(*key, x, (size_t)size * sizeof *x);
+    }
+    mc_free(x);
+    return rc;
+}
+
+/* false: there is no such file, or it is not what it should be, and will be written anew. */
+static bool load_scores(struct mc_teacher *t, const char *path, size_t bytes)
+{
+    struct mc_archive archive;
+    if (mc_file_size(path) < 0 || mc_archive_open(&archive, path, bytes + 4096, 4, NULL) < 0) return false;
+    t->known = mc_alloc(bytes, 1);
+    const bool whole = t->known && mc_archive_get(&archive, "scores", t->known, bytes, NULL) == MC_OK;
+    mc_archive_close(&archive);
+    if (whole) return true;
+    mc_free(t->known);
+    t->known = NULL;
+    return false;
+}
+
+static int save_scores(const struct mc_teacher *t, const char *path, size_t bytes, struct mc_error *err)
+{
+    struct mc_archive_out out;
+    mc_archive_create(&out, path, err);
+    mc_archive_put(&out, t->known, bytes, err, "scores");
+    const int rc = mc_archive_commit(&out, err);
+    return rc < 0 ? mc_error_wrap(err, rc, "the teacher's scores") : MC_OK;
+}
+
+static int know_cached(struct mc_teacher *t, const struct mc_model *model, const struct mc_fit_options *options,
+                       const struct mc_feed *feed, struct mc_error *err)
+{
+    const size_t bytes = (size_t)(feed->data->n[feed->role] * t->columns) * sizeof *t->known;
+    const size_t room = strlen(options->teacher_cache) + sizeof ".0123456789abcdef.scores";
+    uint64_t key;
+    int rc = find_key(t, model, feed, &key, err);
+    if (rc < 0) return rc;
+    char *path = mc_alloc(room, 1);
+    if (!path) return mc_error_memory(err);
+    snprintf(path, room, "%s.%016" PRIx64 ".scores", options->teacher_cache, key);
+    t->from_cache = load_scores(t, path, bytes);
+    if (!t->from_cache) {
+        rc = know_all(t, options, feed, err);
+        if (rc == MC_OK) rc = save_scores(t, path, bytes, err);
+    }
+    mc_free(path);
+    return rc;
+}
+
+/* The student's head, if the teacher has one of that name. */
+static const char *own_head(const struct mc_fit_options *options, const struct mc_model *teacher)
+{
+    const struct mc_graph *graph = teacher->graph;
     for (int i = 0; options->head && i < graph->n_outputs; i++)
         if (strcmp(graph->outputs[i]->name, options->head) == 0) return options->head;
     return NULL;
 }
 
-int mc_teacher_init(struct mc_teacher *t, const struct mc_fit_options *options, const struct mc_feed *feed,
-                    int64_t capacity, struct mc_error *err)
+int mc_teacher_init(struct mc_teacher *t, const struct mc_model *model, const struct mc_fit_options *options,
+                    const struct mc_feed *feed, int64_t capacity, struct mc_error *err)
 {
     *t = (struct mc_teacher){0};
-    int rc = mc_predictor_init(&t->predictor, options->teacher, feed->data, feed->loss, own_head(options), 0,
+    int rc = mc_predictor_init(&t->predictor, model, feed->data, feed->loss, own_head(options, model), NULL, 0, 0,
                                &options->runtime, err);
     if (rc < 0) return mc_error_wrap(err, rc, "teacher");
     t->columns = t->predictor.binding.columns;
@@ -56,7 +135,8 @@ int mc_teacher_init(struct mc_teacher *t, const struct mc_fit_options *options, 
                             feed->columns);
     t->scores = mc_alloc((size_t)capacity, (size_t)t->columns * sizeof *t->scores);
     if (!t->scores) return mc_error_memory(err);
-    return feed->shift ? MC_OK : know_all(t, options, feed, err);
+    if (feed->shift) return MC_OK;
+    return options->teacher_cache ? know_cached(t, model, options, feed, err) : know_all(t, options, feed, err);
 }
 
 void mc_teacher_finish(struct mc_teacher *t)

@@ -41,7 +41,7 @@ enum mc_rate_kind {
     MC_RATE_ONE_CYCLE,
     MC_RATE_PLATEAU,
 };
-enum { MC_MOST_MILESTONES = 8 };
+enum { MC_MOST_MILESTONES = 8, MC_MOST_TEACHERS = 4 };
 
 /* A learning rate over time; train/rate.h has the formulas. */
 struct mc_rate {
@@ -89,8 +89,17 @@ struct mc_fit_options {
 
     /* distillation: L = (1-alpha) H(y, p_s) + alpha T^2 KL(p_t || p_s)   (Hinton, Vinyals, Dean 2015). For mean squared
      * error both terms are: (1-alpha) MSE(y, o_s) + alpha MSE(o_t, o_s). */
-    const struct mc_model *teacher; /* NULL: none */
-    double alpha, temperature;      /* [0.5, 2] */
+    const struct mc_model *teacher;                             /* NULL: none */
+    const struct mc_model *more_teachers[MC_MOST_TEACHERS - 1]; /* the mean of all their divergences counts */
+    int n_more_teachers;
+    double alpha, temperature; /* [0.5, 2] alpha 1: labels are not looked at */
+    double last_temperature;   /* where the temperature goes, evenly over all steps [0: it stays] */
+    const char *teacher_cache; /* the teachers' scores are kept in files that begin so, each under a key of model, data
+                                * and samples; NULL: not */
+    /* Tensors to imitate, "student=teacher,…" by their names (train/features.h); NULL: none. What each adds to the loss
+     * of a sample is weighed by [1, 1000, 25, 50]. */
+    const char *hints, *attention, *relation;
+    double hint_weight, attention_weight, distance_weight, angle_weight;
 
     /* Called before each step, to move a schedule of masks on; may be NULL. progress in [0, 1). Returns 1 if it changed
      * `masks`: weights are zeroed at once, and an epoch before it no longer counts as the best. */
@@ -149,8 +158,13 @@ int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enu
                 enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime, struct mc_metrics *metrics,
                 struct mc_error *err);
 
-/* Named architectures: "mlp:784-300-100-10", "lenet-300-100", "lenet-5", "linear", "logistic"; weights drawn by `seed`.
- * Input and output sizes of names that leave them open come from the data (may be NULL if all is said). */
+/* Names, for messages and help. */
+#define MC_ARCHITECTURES                                                                                               \
+    "mlp:WIDTHS, linear, logistic, lenet-300-100, lenet-5, vgg-11-bn, resnet-20, -32 or -56, mobilenet-v2:FACTOR, "    \
+    "conv-1d or transformer:WIDTH-HEADS-LAYERS"
+
+/* Named architectures (train/architecture.c says what each is); weights drawn by `seed`. Input and output sizes of
+ * names that leave them open come from the data (may be NULL if all is said). */
 int mc_architecture_create(struct mc_model **model, const char *name, const struct mc_dataset *data, uint64_t seed,
                            struct mc_error *err);
 bool mc_architecture_known(const char *name);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Numbers that tests/train/test_optimizer.c, test_loss.c and test_rate.c compare with, by PyTorch and timm.
+"""Numbers that tests/train/test_optimizer.c, test_loss.c, test_rate.c and test_relation.c compare with, by PyTorch and timm.
 
     pip install torch timm
     train_numbers.py            prints C initializers
@@ -128,8 +128,45 @@ def losses():
     show("logistic", binary, grad(binary))
 
 
+def features():
+    """Losses between features, four samples: attention and relational distillation as their authors' code has them."""
+    def value(*shape, f):
+        return torch.tensor([f(i) for i in range(math.prod(shape))]).reshape(shape).requires_grad_()
+
+    s = value(4, 2, 3, f=lambda i: 2 * math.sin(i + 1))
+    t = value(4, 3, 3, f=lambda i: 2 * math.cos(i))
+
+    def at(x):
+        return F.normalize(x.pow(2).sum(1), dim=1)
+
+    loss = (at(s) - at(t)).pow(2).mean(1).sum()
+    show("attention", loss, torch.autograd.grad(loss, s)[0])
+    a, b = value(4, 3, f=lambda i: 3 * math.sin(2 * i + 1)), value(4, 2, f=lambda i: 3 * math.cos(i * i))
+
+    def pdist(e):
+        square = e.pow(2).sum(1)
+        prod = e @ e.t()
+        return ((square.unsqueeze(1) + square.unsqueeze(0) - 2 * prod).clamp(min=1e-30).sqrt()
+                * (1 - torch.eye(len(e))))
+
+    def scaled(e):
+        d = pdist(e)
+        return d / d[d > 0].mean()
+
+    loss = 4 * F.smooth_l1_loss(scaled(a), scaled(b))
+    show("distance", loss, torch.autograd.grad(loss, a)[0])
+
+    def angles(e):
+        d = F.normalize(e.unsqueeze(0) - e.unsqueeze(1), p=2, dim=2)
+        return torch.bmm(d, d.transpose(1, 2)).view(-1)
+
+    loss = 4 * F.smooth_l1_loss(angles(a), angles(b))
+    show("angle", loss, torch.autograd.grad(loss, a)[0])
+
+
 print(f"torch {torch.__version__}")
 optimizers()
 clipping()
 rates()
 losses()
+features()

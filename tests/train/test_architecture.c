@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "run/plan.h"
 #include "train/train.h"
 
 static struct mc_dataset images(int64_t C, int64_t H, int64_t W)
@@ -15,7 +16,11 @@ static struct mc_dataset images(int64_t C, int64_t H, int64_t W)
 static int64_t count_parameters(const struct mc_model *model)
 {
     int64_t n = 0;
-    for (int i = 0; i < model->graph->n_initializers; i++) n += mc_tensor_count(model->graph->initializers[i]->data);
+    for (int i = 0; i < model->graph->n_initializers; i++) {
+        const struct mc_value *v = model->graph->initializers[i];
+        if (v->data->dtype == MC_FLOAT && v->data->shape.rank > 0 && !strstr(v->name, "running_"))
+            n += mc_tensor_count(v->data);
+    }
     return n;
 }
 
@@ -64,6 +69,45 @@ static void test_named_architectures_have_their_layers(void **state)
     check("linear", &mnist, "Flatten Gemm", 7850);
     check("mlp:784-30-10", &mnist, "Flatten Gemm Relu Gemm", 784 * 30 + 30 + 310);
     check("mlp:4-3-2", NULL, "Gemm Relu Gemm", 15 + 8);
+}
+
+/* Parameters as torchvision 0.29.2 and PyTorch 2.15.0 count them (tests/reference/architectures.py), running statistics
+ * left out; and a batch goes through, to an output for each class. */
+static void test_networks_have_the_parameters_of_their_papers(void **state)
+{
+    static const struct {
+        const char *name;
+        struct mc_shape sample;
+        int64_t classes, parameters;
+    } cases[] = {
+        {"resnet-20", {3, {3, 32, 32}}, 10, 272474},
+        {"resnet-32", {3, {3, 32, 32}}, 10, 466906},
+        {"resnet-56", {3, {3, 32, 32}}, 10, 855770},
+        {"vgg-11-bn", {3, {3, 32, 32}}, 10, 9228362},
+        {"conv-1d", {2, {6, 50}}, 10, 53898},
+        {"transformer", {3, {3, 32, 32}}, 10, 107978},
+        {"mobilenet-v2", {3, {3, 224, 224}}, 1000, 3504872},
+        {"mobilenet-v2:0.5", {3, {3, 32, 32}}, 1000, 1968680},
+        {"transformer:32-2-1", {2, {20, 6}}, 5, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct mc_error err = {0};
+        struct mc_model *model;
+        struct mc_facts facts;
+        const struct mc_dataset data = {
+            .sample = cases[i].sample, .task = MC_TASK_CLASSIFICATION, .n_classes = cases[i].classes};
+        assert_ok(mc_architecture_create(&model, cases[i].name, &data, 1, &err), err);
+        if (cases[i].parameters && count_parameters(model) != cases[i].parameters)
+            fail_msg("%s has %d parameters", cases[i].name, (int)count_parameters(model));
+        struct mc_shape shape = {.rank = cases[i].sample.rank + 1, .dim = {2}};
+        memcpy(shape.dim + 1, cases[i].sample.dim, (size_t)cases[i].sample.rank * sizeof *shape.dim);
+        const struct mc_dims dims = {.n_inputs = 1, .shape = &shape};
+        assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+        const struct mc_shape *out = &facts.of[model->graph->outputs[0]->id].shape;
+        assert_true(out->rank == 2 && out->dim[0] == 2 && out->dim[1] == cases[i].classes);
+        mc_facts_finish(&facts);
+        mc_model_destroy(model);
+    }
 }
 
 static void test_regression_has_an_output_for_each_target(void **state)
@@ -117,6 +161,8 @@ static void test_weights_have_the_variance_of_he(void **state)
 static void test_what_does_not_fit_is_refused(void **state)
 {
     const struct mc_dataset mnist = images(1, 28, 28), tiny = images(1, 8, 8);
+    const struct mc_dataset tiny_series = {
+        .sample = {.rank = 2, .dim = {6, 50}}, .task = MC_TASK_CLASSIFICATION, .n_classes = 2};
     refuse("mlp:784", &mnist, "architecture 'mlp:784': needs at least two widths, has '784'");
     refuse("mlp:784--10", &mnist,
            "architecture 'mlp:784--10': needs widths from 1 to 16777216 like 784-300-10, has '-10'");
@@ -127,6 +173,14 @@ static void test_what_does_not_fit_is_refused(void **state)
     refuse("mlp:784-5", &mnist, "architecture 'mlp:784-5': gives 5 numbers, the data has 10 classes");
     refuse("lenet-5", &tiny,
            "architecture 'lenet-5': needs images [C, H, W] of at least 16x16, the data's samples are [1,8,8]");
+    refuse("mobilenet-v2:9", &mnist,
+           "architecture 'mobilenet-v2:9': needs a factor from 0.1 to 4 behind the colon, has '9'");
+    refuse("transformer:30-4-2", &mnist,
+           "architecture 'transformer:30-4-2': needs WIDTH-HEADS-LAYERS with heads that divide the width, like 64-4-2");
+    refuse("conv-1d", &mnist,
+           "architecture 'conv-1d': needs samples [C, L] of at least 8 steps, the data's are [1,28,28]");
+    refuse("resnet-20", &tiny_series,
+           "architecture 'resnet-20': needs images [C, H, W] of at least 8x8, the data's samples are [6,50]");
     refuse("linear", NULL, "architecture 'linear': needs data, which say how many inputs and outputs there are");
 }
 
@@ -143,6 +197,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_named_architectures_have_their_layers),
+        cmocka_unit_test(test_networks_have_the_parameters_of_their_papers),
         cmocka_unit_test(test_regression_has_an_output_for_each_target),
         cmocka_unit_test(test_logistic_models_give_probabilities),
         cmocka_unit_test(test_same_seed_same_weights_other_seed_others),

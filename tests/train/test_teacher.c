@@ -1,6 +1,8 @@
 /* test_teacher.c - scores known beforehand and scores computed batch by batch are the same scores. */
 #include <math.h>
+#include <string.h>
 
+#include "scratch.h"
 #include "toy.h"
 #include "train/teacher.h"
 
@@ -11,7 +13,7 @@ static void init(struct mc_teacher *teacher, struct mc_feed *feed, const struct 
 {
     struct mc_error err = {0};
     assert_ok(mc_feed_init(feed, &toy->data, MC_DATA_TRAIN, MC_LOSS_CROSS_ENTROPY, K, N, o, &err), err);
-    assert_ok(mc_teacher_init(teacher, o, feed, N, &err), err);
+    assert_ok(mc_teacher_init(teacher, o->teacher, o, feed, N, &err), err);
 }
 
 /* What the plain formula w x + b gives for a linear teacher. */
@@ -73,11 +75,43 @@ static void test_shifted_samples_are_asked_about_as_they_are(void **state)
     toy_destroy(&toy);
 }
 
+/* The second time nobody is asked; another model, other samples and a damaged file are not taken for it. */
+static void test_scores_are_kept_on_disk(void **state)
+{
+    struct toy toy;
+    struct mc_teacher teacher;
+    struct mc_feed feed;
+    float kept[N * K];
+    toy_two_sides(&toy, N);
+    struct mc_model *model = toy_model("linear", &toy);
+    struct mc_fit_options o = toy_options(1, 1, 1);
+    o.teacher = model;
+    o.teacher_cache = scratch_path(state, "scores");
+    for (int turn = 0; turn < 5; turn++) {
+        static const bool known[] = {false, true, false, false,
+                                     true}; /* nothing, all, another model, others, model again */
+        float *w = model->graph->initializers[0]->data->data;
+        if (turn == 2) w[0] += 1;
+        if (turn == 3) toy.x[5] += 1;
+        if (turn == 4) w[0] -= 1, toy.x[5] -= 1;
+        init(&teacher, &feed, &toy, &o);
+        assert_true(teacher.from_cache == known[turn]);
+        if (turn == 0) memcpy(kept, teacher.known, sizeof kept);
+        if (turn == 1 || turn == 4) assert_memory_equal(kept, teacher.known, sizeof kept);
+        mc_teacher_finish(&teacher);
+        mc_feed_finish(&feed);
+    }
+    assert_int_equal(scratch_count(state), 3);
+    mc_model_destroy(model);
+    toy_destroy(&toy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scores_follow_the_order_of_the_epoch),
         cmocka_unit_test(test_shifted_samples_are_asked_about_as_they_are),
+        cmocka_unit_test_setup_teardown(test_scores_are_kept_on_disk, scratch_setup, scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
