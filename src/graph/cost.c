@@ -3,11 +3,14 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/pieces.h"
 
 /* Fewer elements are counted by one thread. */
 #define PARALLEL_COUNT (1 << 17)
 
 struct counter {
+    struct mc_error *err;
+    int rc;
     struct mc_model_cost *total;
     const struct mc_facts *facts;
     bool *counted;             /* by value id: an initializer counts once */
@@ -37,12 +40,20 @@ static void add(int64_t *sum, int64_t more)
 
 /* --- parameters --- */
 
-static void count_tensor(struct mc_node_cost *node, const struct mc_tensor *tensor)
+static bool count_tensor(struct mc_node_cost *node, const struct mc_tensor *tensor)
 {
-    if (!mc_dtype_is_float(tensor->dtype)) return;
+    if (!mc_dtype_is_float(tensor->dtype)) return false;
     node->parameters += mc_tensor_count(tensor);
-    if (tensor->data) node->nonzeros += mc_tensor_nonzeros(tensor); /* of a spent model none is left */
     node->parameter_bytes += (int64_t)mc_tensor_bytes(tensor);
+    return tensor->data != NULL; /* of a spent model none is left */
+}
+
+static void count_value(struct counter *c, struct mc_node_cost *node, const struct mc_value *v)
+{
+    int64_t nonzeros;
+    if (!count_tensor(node, v->data) || c->rc < 0) return;
+    c->rc = mc_value_nonzeros(v, &nonzeros, c->err);
+    if (c->rc == MC_OK) node->nonzeros += nonzeros;
 }
 
 /* Tensors that a node uses first, and those that the nodes of its subgraphs do. */
@@ -52,11 +63,12 @@ static void count_parameters(struct counter *c, struct mc_node_cost *sum, const 
         const struct mc_value *v = node->inputs[i];
         if (!v || !v->data || c->counted[v->id]) continue;
         c->counted[v->id] = true;
-        count_tensor(sum, v->data);
+        count_value(c, sum, v);
     }
     for (int i = 0; i < node->n_attrs && node->n_inputs == 0; i++)
-        if (node->attrs[i].type == MC_ATTR_TENSOR && node->attrs[i].t->shape.rank > 0)
-            count_tensor(sum, node->attrs[i].t);
+        if (node->attrs[i].type == MC_ATTR_TENSOR && node->attrs[i].t->shape.rank > 0 &&
+            count_tensor(sum, node->attrs[i].t))
+            sum->nonzeros += mc_tensor_nonzeros(node->attrs[i].t);
     for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
         const struct mc_graph *graph = mc_node_subgraph(node, k);
         for (int i = 0; i < graph->n_nodes; i++) count_parameters(c, sum, graph->nodes[i]);
@@ -126,7 +138,8 @@ int mc_model_cost_create(struct mc_model_cost *cost, const struct mc_model *mode
     }
     *cost = (struct mc_model_cost){.n_nodes = graph->n_nodes};
     cost->nodes = MC_NEW_ARRAY(struct mc_node_cost, graph->n_nodes);
-    struct counter c = {.total = cost,
+    struct counter c = {.err = err,
+                        .total = cost,
                         .facts = facts,
                         .counted = MC_NEW_ARRAY(bool, model->n_values),
                         .in = MC_NEW_ARRAY(const struct mc_fact *, n_in),
@@ -136,9 +149,9 @@ int mc_model_cost_create(struct mc_model_cost *cost, const struct mc_model *mode
     mc_free(c.out);
     mc_free(c.in);
     mc_free(c.counted);
-    if (ok) return MC_OK;
+    if (ok && c.rc == MC_OK) return MC_OK;
     mc_model_cost_finish(cost);
-    return mc_error_memory(err);
+    return ok ? c.rc : mc_error_memory(err);
 }
 
 int mc_node_cost(struct mc_cost *cost, const struct mc_node *node, const struct mc_facts *facts, struct mc_error *err)

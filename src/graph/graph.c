@@ -226,6 +226,7 @@ void mc_value_set_data(struct mc_value *value, struct mc_tensor *data)
     if (value->data != data) mc_tensor_destroy(value->data);
     value->data = data;
     value->origin_tensor = NULL;
+    value->edit = NULL;
     if (!data) return;
     value->type = (struct mc_type){.dtype = data->dtype, .rank = data->shape.rank};
     memcpy(value->type.dim, data->shape.dim, sizeof value->type.dim);

@@ -37,7 +37,9 @@ struct mc_value {
     int id; /* index in model->values */
     const char *name;
     struct mc_type type;
-    struct mc_tensor *data;   /* initializer (owned by the value), else NULL */
+    struct mc_tensor *data; /* initializer (owned by the value), else NULL */
+    const struct mc_edit
+        *edit; /* what is yet to be done to `data` when they are written (graph/pieces.h); NULL: nothing */
     struct mc_node *producer; /* NULL for inputs and initializers */
     struct mc_graph *graph;   /* where it is defined */
     bool is_input;            /* declared as input of its graph (an initializer may be one as well) */

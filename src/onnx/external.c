@@ -122,13 +122,16 @@ static int map_part(struct mc_tensor **tensor, int fd, uint64_t offset, size_t b
     struct mapping *mapping = MC_NEW(struct mapping);
     if (!mapping) return mc_error_memory(err);
     mapping->length = bytes + (size_t)skip;
-    mapping->start = mmap(NULL, mapping->length, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, (off_t)(offset - skip));
+    mapping->start = mmap(NULL, mapping->length, PROT_READ, MAP_PRIVATE, fd, (off_t)(offset - skip));
     if (mapping->start == MAP_FAILED) {
         mc_free(mapping);
         return mc_error_memory(err);
     }
     const int rc = mc_tensor_wrap(tensor, dtype, shape, (char *)mapping->start + skip, unmap, mapping, err);
-    if (rc < 0) unmap(mapping);
+    if (rc < 0)
+        unmap(mapping);
+    else
+        (*tensor)->mapped = true;
     return rc;
 }
 

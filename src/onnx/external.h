@@ -16,8 +16,9 @@ struct mc_external {
 };
 
 /* Tensor over the part of a file that proto->external_data names. The shape has a valid count and the type a size.
- * Large parts are mapped copy-on-write, so that a model may be larger than memory and yet be trained; they must not be
- * cut short by others while the tensor lives. Small or misaligned ones are read. MC_ERR_INPUT, MC_ERR_SYSTEM. */
+ * Large parts are mapped (mc_tensor.mapped), so that a model may be larger than memory; they must not be cut short by
+ * others while the tensor lives, and whoever writes to them takes a copy first. Small or misaligned ones are read.
+ * MC_ERR_INPUT, MC_ERR_SYSTEM. */
 int mc_external_load(struct mc_tensor **tensor, struct mc_external *external, const Onnx__TensorProto *proto,
                      enum mc_dtype dtype, const struct mc_shape *shape, struct mc_error *err);
 

@@ -14,9 +14,9 @@
 #include "graph/graph.h"
 
 /* Load a model of at most 2 GiB - 1; external data beside it may be larger. Does not bind operators. Parameters have
- * memory of their own, or map the external file, and may be written to; the model's file may be changed or replaced
- * as soon as it is loaded. Nodes that are not in an order in which they can run are put into one. Errors: MC_ERR_INPUT
- * (broken), MC_ERR_UNSUPPORTED (an IR feature that is missing here), MC_ERR_SYSTEM. */
+ * memory of their own and may be written to, or map the external file (mc_tensor.mapped); the model's file may be
+ * changed or replaced as soon as it is loaded. Nodes that are not in an order in which they can run are put into one.
+ * Errors: MC_ERR_INPUT (broken), MC_ERR_UNSUPPORTED (an IR feature that is missing here), MC_ERR_SYSTEM. */
 int mc_onnx_load(struct mc_model **model, const char *path, struct mc_error *err);
 /* From memory; external data are looked up in `dir` (NULL: refused). `name` stands in messages. */
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "graph/pieces.h"
 #include "onnx/guard.h"
 #include "onnx/onnx.h"
 #include "onnx/writer.h"
@@ -174,6 +175,11 @@ static int refer_to(Onnx__TensorProto *p, struct mc_arena *arena, const char *lo
     return p->external_data[0] && p->external_data[1] && p->external_data[2] ? MC_OK : mc_error_memory(err);
 }
 
+struct piece_writer {
+    struct data_file *data;
+    enum mc_dtype dtype;
+};
+
 static int pad(struct data_file *data, struct mc_error *err)
 {
     static const char zeroes[EXTERNAL_ALIGNMENT];
@@ -183,18 +189,27 @@ static int pad(struct data_file *data, struct mc_error *err)
     return mc_file_write(&data->out, zeroes, (size_t)(EXTERNAL_ALIGNMENT - over), err);
 }
 
+static int write_piece(void *context, const void *elements, int64_t n, struct mc_error *err)
+{
+    const struct piece_writer *w = context;
+    size_t bytes;
+    mc_dtype_size(w->dtype, n, &bytes);
+    return mc_file_write(&w->data->out, elements, bytes, err);
+}
+
 /* Move the initializers of at least `threshold` bytes out of the message. The file comes into being with the first. */
 static int write_external(struct mc_writer *w, struct data_file *data, const char *path, size_t threshold,
                           bool overwrite, struct mc_error *err)
 {
     for (size_t i = 0; i < w->n_stored; i++) {
         const struct mc_stored *stored = &w->stored[i];
-        const size_t bytes = mc_tensor_bytes(stored->tensor);
-        if (stored->tensor->dtype == MC_STRING || bytes < threshold) continue;
+        const enum mc_dtype dtype = stored->value->data->dtype;
+        const size_t bytes = mc_tensor_bytes(stored->value->data);
+        if (dtype == MC_STRING || bytes < threshold) continue;
         int rc = data->path ? MC_OK : data_file_create(data, path, overwrite, err);
         if (rc == MC_OK) rc = pad(data, err);
         if (rc == MC_OK) rc = refer_to(stored->proto, &w->arena, data->location, data->length, bytes, err);
-        if (rc == MC_OK) rc = mc_file_write(&data->out, stored->tensor->data, bytes, err);
+        if (rc == MC_OK) rc = mc_value_visit(stored->value, write_piece, &(struct piece_writer){data, dtype}, err);
         if (rc < 0) return rc;
         data->length += bytes;
     }

@@ -180,7 +180,7 @@ static int write_initializers(struct mc_writer *w, const struct mc_graph *graph,
         Onnx__TensorProto *tensor = mc_tensor_to_proto(&w->arena, value->data, value->name, value->origin_tensor);
         if (!tensor || !mc_grow((void **)&w->stored, w->n_stored, &w->cap_stored, sizeof *w->stored))
             return mc_error_memory(err);
-        w->stored[w->n_stored++] = (struct mc_stored){tensor, value->data};
+        w->stored[w->n_stored++] = (struct mc_stored){tensor, value};
         p->initializer[i] = tensor;
     }
     return MC_OK;

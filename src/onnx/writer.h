@@ -13,7 +13,7 @@
 /* An initializer in the message, which may yet move to external data. */
 struct mc_stored {
     Onnx__TensorProto *proto; /* in the writer's arena */
-    const struct mc_tensor *tensor;
+    const struct mc_value *value;
 };
 
 struct mc_writer {

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/pieces.h"
 #include "prune/exclude.h"
 #include "prune/prune.h"
 #include "prune/select.h"
@@ -90,19 +91,13 @@ static void mark_all(struct finding *f)
             f->mark[graph->initializers[i]->id] = (unsigned char)(1 + graph->initializers[i]->data->shape.rank);
 }
 
-static int add_mask(struct mc_masks *masks, const struct mc_value *v, int axis, struct mc_error *err)
+static void add_weight(struct mc_masks *masks, const struct mc_value *v, int axis)
 {
-    const size_t count = (size_t)mc_tensor_count(v->data);
-    unsigned char *keep = mc_alloc(count, 1);
-    if (!keep) return mc_error_memory(err);
-    memset(keep, 1, count);
     masks->values[masks->n] = v;
-    masks->input_axis[masks->n] = axis < v->data->shape.rank ? axis : v->data->shape.rank - 1;
-    masks->keep[masks->n++] = keep;
-    return 0;
+    masks->input_axis[masks->n++] = axis < v->data->shape.rank ? axis : v->data->shape.rank - 1;
 }
 
-int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err)
+int mc_masks_find(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err)
 {
     *masks = (struct mc_masks){0};
     struct finding f = {.model = model, .mark = mc_alloc((size_t)model->n_values, 1)};
@@ -117,9 +112,24 @@ int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const 
     if (rc == 0 && !found) mark_all(&f);
     for (int i = 0; i < n && rc == 0; i++) {
         const struct mc_value *v = model->graph->initializers[i];
-        if (f.mark[v->id] && !mc_excluded(exclude, v->name)) rc = add_mask(masks, v, f.mark[v->id] - 1, err);
+        if (f.mark[v->id] && !mc_excluded(exclude, v->name)) add_weight(masks, v, f.mark[v->id] - 1);
     }
     mc_free(f.mark);
+    if (rc < 0) mc_masks_finish(masks);
+    return rc;
+}
+
+int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err)
+{
+    int rc = mc_masks_find(masks, model, exclude, err);
+    for (int i = 0; i < masks->n && rc == 0; i++) {
+        const size_t count = (size_t)mc_tensor_count(masks->values[i]->data);
+        masks->keep[i] = mc_alloc(count, 1);
+        if (masks->keep[i])
+            memset(masks->keep[i], 1, count);
+        else
+            rc = mc_error_memory(err);
+    }
     if (rc < 0) mc_masks_finish(masks);
     return rc;
 }
@@ -140,23 +150,29 @@ static int64_t share_of(double sparsity, int64_t count)
     return (int64_t)llround(sparsity * (double)count);
 }
 
-static int update_pattern(const struct mc_masks *masks, const struct mc_candidates *candidates,
-                          const struct mc_sparsify_options *options, double sparsity, struct mc_error *err)
+/* How many of every m weights stay. */
+static int pattern_keeps(const struct mc_sparsify_options *options, double sparsity, int *n_keep, struct mc_error *err)
 {
     const int n = options->pattern_n, m = options->pattern_m;
     if (n < 1 || n > m || m > MC_MAX_BLOCK)
         return mc_error_set(err, MC_ERR_USAGE, "a pattern keeps n of m weights with 1 <= n <= m <= %d, not %d:%d",
                             MC_MAX_BLOCK, n, m);
-    int n_keep = n;
+    *n_keep = n;
     if (options->sparsity > 0) {
         const int eased = (int)ceil(m * (1 - sparsity) - 1e-9);
-        n_keep = eased > n ? eased : n;
-    }
-    for (int i = 0; i < masks->n; i++) {
-        const int rc = mc_select_blocks(&candidates[i], masks->input_axis[i], n_keep, m, err);
-        if (rc < 0) return rc;
+        *n_keep = eased > n ? eased : n;
     }
     return 0;
+}
+
+static int update_pattern(const struct mc_masks *masks, const struct mc_candidates *candidates,
+                          const struct mc_sparsify_options *options, double sparsity, struct mc_error *err)
+{
+    int n_keep = 0;
+    int rc = pattern_keeps(options, sparsity, &n_keep, err);
+    for (int i = 0; i < masks->n && rc == 0; i++)
+        rc = mc_select_blocks(&candidates[i], masks->input_axis[i], n_keep, options->pattern_m, err);
+    return rc;
 }
 
 static int update_unstructured(const struct mc_masks *masks, const struct mc_candidates *candidates,
@@ -174,11 +190,17 @@ static int update_unstructured(const struct mc_masks *masks, const struct mc_can
     return mc_select_smallest(candidates, masks->n, share_of(sparsity, total), err);
 }
 
+static int check_sparsity(double sparsity, struct mc_error *err)
+{
+    if (sparsity >= 0 && sparsity < 1) return 0;
+    return mc_error_set(err, MC_ERR_USAGE, "sparsity must be at least 0 and less than 1, not %g", sparsity);
+}
+
 int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *options, double sparsity,
                     struct mc_error *err)
 {
-    if (!(sparsity >= 0 && sparsity < 1))
-        return mc_error_set(err, MC_ERR_USAGE, "sparsity must be at least 0 and less than 1, not %g", sparsity);
+    const int bad = check_sparsity(sparsity, err);
+    if (bad < 0) return bad;
     struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, masks->n);
     if (!candidates) return mc_error_memory(err);
     for (int i = 0; i < masks->n; i++) candidates[i] = (struct mc_candidates){masks->values[i]->data, masks->keep[i]};
@@ -228,6 +250,111 @@ int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct 
         write_zeros(v->data, masks->keep[i]);
     }
     return 0;
+}
+
+/* --- zeros without masks --- */
+
+/* What mc_sparsify does to one tensor: a cut, or a pattern along its input axis. */
+struct zeroing {
+    struct mc_edit edit;
+    enum mc_dtype dtype;
+    struct mc_cut cut, left; /* as chosen; what is left of its ties */
+    int64_t extent, inner;   /* of a pattern */
+    int n_keep, block;       /* block 0: a cut */
+};
+
+static int zero_pattern(const struct zeroing *z, int64_t n, void *elements, struct mc_error *err)
+{
+    const struct mc_shape shape = {.rank = 3, .dim = {n / z->edit.unit, z->extent, z->inner}};
+    struct mc_tensor part = {.dtype = z->dtype, .shape = shape, .data = elements};
+    struct mc_candidates candidate = {&part, mc_alloc((size_t)n, 1)};
+    int rc = candidate.keep ? 0 : mc_error_memory(err);
+    if (rc == 0) rc = mc_select_blocks(&candidate, 1, z->n_keep, z->block, err);
+    if (rc == 0) write_zeros(&part, candidate.keep);
+    mc_free(candidate.keep);
+    return rc;
+}
+
+static int apply_zeroing(const struct mc_edit *edit, int64_t first, int64_t n, void *elements, struct mc_error *err)
+{
+    struct zeroing *z = edit->context;
+    if (z->block > 0) return zero_pattern(z, n, elements, err);
+    if (first == 0) z->left = z->cut;
+    mc_cut_zero(&z->left, z->dtype, elements, n);
+    return 0;
+}
+
+static struct zeroing *new_zeroing(struct mc_model *model, const struct mc_value *v)
+{
+    struct zeroing *z = MC_ARENA_NEW(&model->arena, struct zeroing);
+    if (z) *z = (struct zeroing){.edit = {.unit = 1, .apply = apply_zeroing, .context = z}, .dtype = v->data->dtype};
+    return z;
+}
+
+/* Now, or when the contents are written. */
+static int settle(struct mc_value *v, const struct zeroing *z, bool defer, struct mc_error *err)
+{
+    if (defer && v->data->mapped) {
+        v->edit = &z->edit;
+        return 0;
+    }
+    const int rc = make_own(v, err);
+    return rc < 0 ? rc : mc_edit_contents(&z->edit, v->data, err);
+}
+
+static int zero_patterns(struct mc_model *model, const struct mc_masks *weights,
+                         const struct mc_sparsify_options *options, bool defer, struct mc_error *err)
+{
+    int n_keep = 0;
+    int rc = pattern_keeps(options, options->sparsity, &n_keep, err);
+    for (int i = 0; i < weights->n && rc == 0; i++) {
+        struct mc_value *v = model->values[weights->values[i]->id];
+        struct zeroing *z = new_zeroing(model, v);
+        if (!z) return mc_error_memory(err);
+        const int axis = weights->input_axis[i], rank = v->data->shape.rank;
+        z->extent = v->data->shape.dim[axis];
+        z->inner = mc_shape_span(&v->data->shape, axis + 1, rank);
+        z->edit.unit = z->extent * z->inner;
+        z->n_keep = n_keep;
+        z->block = options->pattern_m;
+        rc = settle(v, z, defer, err);
+    }
+    return rc;
+}
+
+/* Tensors [from, to) share a cut: the ties that it takes are those of the first of them. */
+static int zero_smallest(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
+                         int from, int to, double sparsity, bool defer, struct mc_error *err)
+{
+    int64_t total = 0;
+    struct mc_cut cut;
+    for (int i = from; i < to; i++) total += mc_tensor_count(candidates[i].tensor);
+    int rc = mc_select_cut(candidates + from, to - from, share_of(sparsity, total), &cut, err);
+    for (int i = from; i < to && rc == 0; i++) {
+        struct mc_value *v = model->values[weights->values[i]->id];
+        struct zeroing *z = new_zeroing(model, v);
+        if (!z) return mc_error_memory(err);
+        z->cut = cut;
+        if (cut.splits) cut.n_ties -= mc_select_ties(v->data, cut.threshold); /* below 0: none left */
+        rc = settle(v, z, defer, err);
+    }
+    return rc;
+}
+
+int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const struct mc_sparsify_options *options,
+                bool defer, struct mc_error *err)
+{
+    int rc = check_sparsity(options->sparsity, err);
+    if (rc < 0) return rc;
+    if (options->pattern_m != 0) return zero_patterns(model, weights, options, defer, err);
+    struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, weights->n);
+    if (!candidates) return mc_error_memory(err);
+    for (int i = 0; i < weights->n; i++) candidates[i].tensor = model->values[weights->values[i]->id]->data;
+    const int step = options->scope == MC_SCOPE_LAYER ? 1 : weights->n;
+    for (int i = 0; i < weights->n && rc == 0; i += step)
+        rc = zero_smallest(model, weights, candidates, i, i + step, options->sparsity, defer, err);
+    mc_free(candidates);
+    return rc;
 }
 
 double mc_sparsity_cubic(double initial, double final, double progress)

@@ -29,6 +29,8 @@ struct mc_masks {
     int *input_axis;      /* the axis that a contraction sums over; the last where that is not known */
 };
 
+/* Which weights there are: as mc_masks_create, but `keep` are NULL. */
+int mc_masks_find(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err);
 /* All ones. The operators of `model` must be bound. Lends the model's values, so it must outlive the masks. */
 int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err);
 void mc_masks_finish(struct mc_masks *masks);
@@ -39,6 +41,11 @@ int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *op
                     struct mc_error *err);
 /* Write zeros into `model`: the masks' own or a clone of it. */
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err);
+/* What mc_masks_update and mc_masks_apply do to `options->sparsity`, without masks: in `model`, in which the weights
+ * were found, or a clone of it. `defer`: contents that are mapped from a file are changed when they are written
+ * (mc_value.edit), so that a model may be larger than memory; nothing else may happen to it until then. */
+int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const struct mc_sparsify_options *options,
+                bool defer, struct mc_error *err);
 /* Cubic schedule of Zhu and Gupta 2017, eq. 1: s_f + (s_i - s_f)(1 - progress)^3. */
 double mc_sparsity_cubic(double initial, double final, double progress);
 

@@ -87,6 +87,8 @@ static void count_keys(const struct mc_candidates *c, const struct stretch *s, i
         else
             for (int64_t i = 0; i < n; i++) histogram[keys[i] >> LOW_BITS]++;
     }
+    const size_t size = (size_t)mc_dtype_bits(c[s->tensor].tensor->dtype) / 8;
+    mc_tensor_forget(c[s->tensor].tensor, (size_t)s->begin * size, (size_t)s->n * size);
 }
 
 static int histogram_of(const struct mc_candidates *c, const struct stretch *list, int n_list, int64_t bin, int n_bins,
@@ -146,33 +148,94 @@ static void keep_late_ties(const struct mc_candidates *c, const struct stretch *
     }
 }
 
-int mc_select_smallest(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_error *err)
+static int find_cut(const struct mc_candidates *c, const struct stretch *list, int n_list, int64_t n_zero,
+                    struct mc_cut *cut, struct mc_error *err)
 {
+    *cut = (struct mc_cut){0};
     if (n_zero == 0) {
-        for (int t = 0; t < n; t++) memset(c[t].keep, 1, (size_t)mc_tensor_count(c[t].tensor));
+        cut->splits = true;
         return 0;
     }
-    struct stretch *list = NULL;
-    int n_list = 0;
     int64_t *histogram = MC_NEW_ARRAY(int64_t, 1 << HIGH_BITS);
-    int rc = histogram ? list_stretches(c, n, &list, &n_list, err) : mc_error_memory(err);
-    if (rc == 0) rc = histogram_of(c, list, n_list, -1, 1 << HIGH_BITS, histogram, err);
+    int rc = histogram ? histogram_of(c, list, n_list, -1, 1 << HIGH_BITS, histogram, err) : mc_error_memory(err);
     if (rc < 0) goto done;
-
     int64_t rank = n_zero - 1; /* of the last weight that goes */
     const int64_t high = find_bin(histogram, 1 << HIGH_BITS, &rank);
     rc = histogram_of(c, list, n_list, high, 1 << LOW_BITS, histogram, err);
     if (rc < 0) goto done;
     const int64_t low = find_bin(histogram, 1 << LOW_BITS, &rank);
-    const uint32_t threshold = (uint32_t)(high << LOW_BITS | low);
-#pragma omp parallel for if (n_list > 1)
-    for (int i = 0; i < n_list; i++) write_stretch(c, &list[i], threshold);
-    if (rank + 1 < histogram[low]) keep_late_ties(c, list, n_list, threshold, rank + 1);
-
+    *cut = (struct mc_cut){(uint32_t)(high << LOW_BITS | low), rank + 1, rank + 1 < histogram[low]};
 done:
-    mc_free(list);
     mc_free(histogram);
     return rc;
+}
+
+int mc_select_cut(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_cut *cut, struct mc_error *err)
+{
+    struct stretch *list = NULL;
+    int n_list = 0;
+    int rc = list_stretches(c, n, &list, &n_list, err);
+    if (rc == 0) rc = find_cut(c, list, n_list, n_zero, cut, err);
+    mc_free(list);
+    return rc;
+}
+
+int mc_select_smallest(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_error *err)
+{
+    struct stretch *list = NULL;
+    struct mc_cut cut;
+    int n_list = 0;
+    int rc = list_stretches(c, n, &list, &n_list, err);
+    if (rc == 0) rc = find_cut(c, list, n_list, n_zero, &cut, err);
+    if (rc == 0) {
+#pragma omp parallel for if (n_list > 1)
+        for (int i = 0; i < n_list; i++) write_stretch(c, &list[i], cut.threshold);
+        if (cut.splits) keep_late_ties(c, list, n_list, cut.threshold, cut.n_ties);
+    }
+    mc_free(list);
+    return rc;
+}
+
+int64_t mc_select_ties(const struct mc_tensor *t, uint32_t threshold)
+{
+    uint32_t keys[CHUNK];
+    const size_t size = (size_t)mc_dtype_bits(t->dtype) / 8;
+    const int64_t count = mc_tensor_count(t);
+    int64_t ties = 0;
+    for (int64_t done = 0; done < count; done += CHUNK) {
+        const int64_t n = count - done < CHUNK ? count - done : CHUNK;
+        load_keys(t, done, n, keys);
+        for (int64_t i = 0; i < n; i++) ties += keys[i] == threshold;
+        mc_tensor_forget(t, (size_t)done * size, (size_t)n * size);
+    }
+    return ties;
+}
+
+/* Zero elements [0, n) of a type of `size` bytes that go, given their keys. */
+static void zero_chunk(struct mc_cut *cut, const uint32_t *keys, int64_t n, unsigned char *elements, size_t size)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (keys[i] < cut->threshold || (keys[i] == cut->threshold && cut->n_ties-- > 0))
+            memset(elements + (size_t)i * size, 0, size);
+}
+
+void mc_cut_zero(struct mc_cut *cut, enum mc_dtype dtype, void *elements, int64_t n)
+{
+    const uint32_t magnitude = 0x7fffffffu, threshold = cut->threshold;
+    if (dtype == MC_FLOAT && !cut->splits) { /* all that equals the threshold goes: no order to keep */
+        uint32_t *words = elements;
+#pragma omp parallel for simd if (n > STRETCH)
+        for (int64_t i = 0; i < n; i++) words[i] &= 0U - (uint32_t)((words[i] & magnitude) > threshold);
+        return;
+    }
+    uint32_t keys[CHUNK];
+    const size_t size = (size_t)mc_dtype_bits(dtype) / 8;
+    const struct mc_tensor whole = {.dtype = dtype, .shape = {.rank = 1, .dim = {n}}, .data = elements};
+    for (int64_t done = 0; done < n; done += CHUNK) {
+        const int64_t now = n - done < CHUNK ? n - done : CHUNK;
+        load_keys(&whole, done, now, keys);
+        zero_chunk(cut, keys, now, (unsigned char *)elements + (size_t)done * size, size);
+    }
 }
 
 /* Clear the `n_zero` smallest of n keys, `step` elements apart in `keep`. */

@@ -10,6 +10,22 @@ struct mc_candidates {
     unsigned char *keep;
 };
 
+/* Where a selection cuts: what is below the threshold goes, and of what equals it the first `n_ties`. */
+struct mc_cut {
+    uint32_t threshold; /* the bits of a magnitude as float32 */
+    int64_t n_ties;
+    bool splits; /* more than n_ties equal it */
+};
+
+/* The cut by which exactly the `n_zero` elements of least magnitude of all tensors together go, as mc_select_smallest
+ * has it; `keep` is not looked at. */
+int mc_select_cut(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_cut *cut,
+                  struct mc_error *err);
+/* How many elements equal a threshold. */
+int64_t mc_select_ties(const struct mc_tensor *tensor, uint32_t threshold);
+/* Zero what goes of n elements, which use up the cut's ties. */
+void mc_cut_zero(struct mc_cut *cut, enum mc_dtype dtype, void *elements, int64_t n);
+
 /* Write keep = 0 for exactly the `n_zero` elements of least magnitude of all tensors together and 1 for the others.
  * Of equal magnitudes the earlier go first; NaN is larger than all. 0 <= n_zero <= number of elements. float64 is
  * compared as float32. Two passes over the weights count, a third writes; the result does not depend on threads. */

@@ -218,12 +218,21 @@ static void record_head(struct run *run)
 
 /* --- steps --- */
 
+/* Does the model go from this step straight to a file and its data file, over 2 GiB together? */
+static bool ends_large(const struct run *run, int i)
+{
+    size_t length;
+    return i == run->work.n_steps - 1 && mc_settings_integer(&run->work.top, "measure") == MC_MEASURE_COUNTS &&
+           !run->data && mc_onnx_save_size(run->job.model, &length, NULL) == MC_ERR_UNSUPPORTED;
+}
+
 static int do_step(struct run *run, int i, struct mc_record *section, struct mc_error *err)
 {
     struct mc_work_step *step = &run->work.steps[i];
     const int64_t start = mc_clock_ns();
     run->job.seed = run->seed + (uint64_t)i * SEED_STRIDE;
     run->job.explain = NULL;
+    run->job.defers = ends_large(run, i);
     if (explain_path(step)) {
         const int rc = mc_record_create(&run->explanations[i], err);
         if (rc < 0) return rc;

@@ -112,30 +112,55 @@ static void sparsify_settings(const struct mc_settings *settings, struct mc_spar
         read_pattern(mc_settings_text(settings, "pattern"), &options->pattern_n, &options->pattern_m);
 }
 
+static int record_sparsity(const struct mc_masks *weights, struct mc_record *section, struct mc_error *err)
+{
+    double share;
+    const int rc = mc_zeros_share(weights, &share, err);
+    if (rc < 0) return rc;
+    mc_record_set_int(section, "tensors", weights->n);
+    mc_record_set_num(section, "sparsity", share);
+    return MC_OK;
+}
+
+/* Without training there is nothing to hold at zero: no masks. */
+static int prune_at_once(struct mc_job *job, const struct mc_sparsify_options *options, struct mc_record *section,
+                         struct mc_error *err)
+{
+    struct mc_masks weights;
+    int rc = mc_masks_find(&weights, job->model, options->exclude, err);
+    if (rc < 0) return rc;
+    rc = mc_sparsify(job->model, &weights, options, job->defers, err);
+    if (rc == MC_OK) rc = record_sparsity(&weights, section, err);
+    mc_masks_finish(&weights);
+    return rc;
+}
+
+static int prune_in_training(struct mc_job *job, const struct mc_settings *settings,
+                             const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_masks masks;
+    int rc = mc_masks_create(&masks, job->model, options->exclude, err);
+    if (rc < 0) return rc;
+    struct gradual gradual = {.masks = &masks, .options = options, .ramp = mc_settings_number(settings, "ramp")};
+    rc = mc_zeros_share(&masks, &gradual.initial, err);
+    gradual.initial = fmin(gradual.initial, options->sparsity);
+    const bool rises = strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
+    if (rc == MC_OK && !rises) rc = prune_once(job, &masks, options, err);
+    if (rc == MC_OK) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
+    /* Training that stopped early, or was short, may not have come to the end of the schedule. */
+    if (rc == MC_OK && rises) rc = prune_once(job, &masks, options, err);
+    if (rc == MC_OK) rc = record_sparsity(&masks, section, err);
+    mc_masks_finish(&masks);
+    return rc;
+}
+
 static int prune_magnitude(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
                            struct mc_error *err)
 {
     struct mc_sparsify_options options;
-    struct mc_masks masks;
     sparsify_settings(settings, &options);
-    int rc = mc_masks_create(&masks, job->model, options.exclude, err);
-    if (rc < 0) return rc;
-    struct gradual gradual = {.masks = &masks,
-                              .options = &options,
-                              .initial = fmin(mc_zeros_share(&masks), options.sparsity),
-                              .ramp = mc_settings_number(settings, "ramp")};
-    const bool fits = trains(settings);
-    const bool rises = fits && strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
-    if (!rises) rc = prune_once(job, &masks, &options, err);
-    if (rc == MC_OK && fits) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
-    /* Training that stopped early, or was short, may not have come to the end of the schedule. */
-    if (rc == MC_OK && rises) rc = prune_once(job, &masks, &options, err);
-    if (rc == MC_OK) {
-        mc_record_set_int(section, "tensors", masks.n);
-        mc_record_set_num(section, "sparsity", mc_zeros_share(&masks));
-    }
-    mc_masks_finish(&masks);
-    return rc;
+    return trains(settings) ? prune_in_training(job, settings, &options, section, err)
+                                : prune_at_once(job, &options, section, err);
 }
 
 /* --- channel --- */

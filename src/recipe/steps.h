@@ -20,6 +20,7 @@ struct mc_job {
     struct mc_runtime runtime;
     uint64_t seed;             /* of this step */
     const char *checkpoint;    /* where this step saves its state; NULL: nowhere */
+    bool defers;   /* what is written next is too large for memory: mapped contents are changed when they are written */
     struct mc_record *explain; /* of this step, for what its option "explain" asks for; NULL: nothing */
 };
 

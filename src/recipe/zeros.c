@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "graph/cost.h"
+#include "graph/pieces.h"
 
 /* Exchange two masks. */
 static void swap(struct mc_masks *masks, int a, int b)
@@ -46,12 +47,16 @@ int mc_zeros_create(struct mc_masks *masks, const struct mc_model *model, struct
     return MC_OK;
 }
 
-double mc_zeros_share(const struct mc_masks *masks)
+int mc_zeros_share(const struct mc_masks *masks, double *share, struct mc_error *err)
 {
     int64_t count = 0, nonzeros = 0;
     for (int i = 0; i < masks->n; i++) {
+        int64_t n;
+        const int rc = mc_value_nonzeros(masks->values[i], &n, err);
+        if (rc < 0) return rc;
+        nonzeros += n;
         count += mc_tensor_count(masks->values[i]->data);
-        nonzeros += mc_tensor_nonzeros(masks->values[i]->data);
     }
-    return count ? 1 - (double)nonzeros / (double)count : 0;
+    *share = count ? 1 - (double)nonzeros / (double)count : 0;
+    return MC_OK;
 }

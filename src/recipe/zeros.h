@@ -9,6 +9,6 @@
 int mc_zeros_create(struct mc_masks *masks, const struct mc_model *model, struct mc_error *err);
 
 /* Share of the masked weights that are zero now; 0 for no weights. */
-double mc_zeros_share(const struct mc_masks *masks);
+int mc_zeros_share(const struct mc_masks *masks, double *share, struct mc_error *err);
 
 #endif

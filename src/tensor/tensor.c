@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -267,6 +269,15 @@ void mc_tensor_shed(struct mc_tensor *tensor)
     tensor->data = NULL;
 }
 
+void mc_tensor_forget(const struct mc_tensor *tensor, size_t offset_bytes, size_t bytes)
+{
+    if (!tensor->mapped) return;
+    /* whole pages: a part of one may belong to a neighbour, which would only have to read it again */
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)tensor->data + offset_bytes;
+    const uintptr_t first = from / page * page, end = (from + bytes + page - 1) / page * page;
+    madvise((void *)first, end - first, MADV_DONTNEED); /* advice: may fail */
+}
+
 void mc_tensor_destroy(struct mc_tensor *tensor)
 {
     if (!tensor) return;
@@ -287,5 +298,6 @@ size_t mc_tensor_bytes(const struct mc_tensor *tensor)
 
 bool mc_tensor_is_unique(const struct mc_tensor *tensor)
 {
-    return tensor->storage && atomic_load_explicit(&tensor->storage->users, memory_order_acquire) == 1;
+    return tensor->storage && !tensor->mapped &&
+           atomic_load_explicit(&tensor->storage->users, memory_order_acquire) == 1;
 }

@@ -81,6 +81,7 @@ struct mc_tensor {
     struct mc_shape shape;
     void *data;                 /* first element */
     struct mc_storage *storage; /* NULL: `data` is borrowed and outlived by its owner */
+    bool mapped;                /* `data` are pages of a file, to be read alone: mc_tensor_forget gives them back */
     bool channels_last;         /* [N, C, spatial...] lies in memory as [N, spatial..., C]. Only ever met inside a
                                  * running plan, by steps that said that they take it (mc_op.order) */
 };
@@ -103,9 +104,13 @@ void mc_tensor_destroy(struct mc_tensor *tensor);
 /* Give up the contents, and with the last to use them their memory; `data` is NULL then, type and shape stay. */
 void mc_tensor_shed(struct mc_tensor *tensor);
 
+/* Let go of the memory that these bytes of a mapped tensor take; they are read from the file again when they are looked
+ * at. Of other tensors: nothing. */
+void mc_tensor_forget(const struct mc_tensor *tensor, size_t offset_bytes, size_t bytes);
+
 int64_t mc_tensor_count(const struct mc_tensor *tensor);
 size_t mc_tensor_bytes(const struct mc_tensor *tensor); /* without the bytes of strings */
-/* Is the storage used by this tensor alone (so that writing to it is seen by no other)? */
+/* May it be written to: is the storage used by this tensor alone (so that it is seen by no other), and no file's? */
 bool mc_tensor_is_unique(const struct mc_tensor *tensor);
 
 /* Element i as a double or an int64 (converted; complex and strings give 0); for scalars, attributes, reports. */
