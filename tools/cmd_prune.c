@@ -10,7 +10,7 @@ static int prune(const struct arguments *args, struct mc_error *err)
     struct mc_recipe *recipe;
     int rc = change_recipe(args, args->operands[0], &recipe, err);
     if (rc < 0) return rc;
-    if (argument_given(args, "data") && !argument_given(args, "epochs")) {
+    if (argument_given(args, "data") && !argument_given(args, "epochs") && !argument_given(args, "score")) {
         rc = mc_recipe_set_text(recipe, "steps.0.prune.epochs", EPOCHS_WITH_DATA, "--epochs", err);
         if (rc < 0) {
             mc_recipe_destroy(recipe);
@@ -28,7 +28,8 @@ const struct verb verb_prune = {
     .summary = "set weights to zero, or remove neurons, channels and heads",
     .about =
         "Without --data in one shot. With --data pruning is gradual and followed by training, for " EPOCHS_WITH_DATA
-        " epochs unless\n--epochs says otherwise; --epochs 0 only measures.",
+        " epochs unless\n--epochs says otherwise; --epochs 0 only measures. With --score the data are for that, and "
+        "nothing is trained unless\n--epochs says so.",
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

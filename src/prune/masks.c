@@ -1,5 +1,6 @@
 /* masks.c - magnitude pruning: which weights are held at zero. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -17,20 +18,25 @@ static bool is_weight(const struct mc_value *v)
     return v->data && mc_dtype_is_float(v->data->dtype) && v->data->shape.rank >= 2 && mc_tensor_count(v->data) > 0;
 }
 
-/* Marks by value id: 0 no weight, otherwise 1 + the axis that a contraction sums, 1 + rank when it is not known. */
+/* Marks by value id: is it a weight, and which axis does a contraction sum, which counts outputs? -1: not known. */
+struct mark {
+    bool found;
+    signed char input, output;
+};
+
 struct finding {
     const struct mc_model *model;
-    unsigned char *mark;
+    struct mark *marks;
 };
 
 /* The stored tensors that a contraction's weight comes from: itself, or what it is computed from. */
-static void mark_stored(struct finding *f, const struct mc_coupling *c, const struct mc_value *v, int axis)
+static void mark_stored(struct finding *f, const struct mc_coupling *c, const struct mc_value *v, int input, int output)
 {
     if (is_weight(v)) {
-        f->mark[v->id] = (unsigned char)(1 + (axis < 0 ? v->data->shape.rank : axis));
+        f->marks[v->id] = (struct mark){true, (signed char)input, (signed char)output};
     } else if (v->producer && mc_coupling_is_fixed(c, v)) {
         for (int i = 0; i < v->producer->n_inputs; i++)
-            if (v->producer->inputs[i]) mark_stored(f, c, v->producer->inputs[i], -1);
+            if (v->producer->inputs[i]) mark_stored(f, c, v->producer->inputs[i], -1, -1);
     }
 }
 
@@ -39,13 +45,13 @@ static void mark_filters(struct finding *f, const struct mc_coupling *c)
 {
     for (int i = 0; i < f->model->graph->n_initializers; i++) {
         const struct mc_value *v = f->model->graph->initializers[i];
-        if (!is_weight(v) || f->mark[v->id]) continue;
+        if (!is_weight(v) || f->marks[v->id].found) continue;
         int input = -1, output = -1;
         for (int a = 0; a < v->data->shape.rank; a++) {
             if (mc_coupling_role(c, v, a) == MC_ROLE_CONSUMES) input = a;
             if (mc_coupling_role(c, v, a) == MC_ROLE_PRODUCES) output = a;
         }
-        if (input >= 0 && output >= 0) f->mark[v->id] = (unsigned char)(1 + input);
+        if (input >= 0 && output >= 0) f->marks[v->id] = (struct mark){true, (signed char)input, (signed char)output};
     }
 }
 
@@ -73,7 +79,7 @@ static int mark_contracted(struct finding *f, bool *found, struct mc_error *err)
         rc = mc_coupling_create(&coupling, f->model, &facts, err);
         for (int i = 0; rc == 0 && i < mc_coupling_n_contractions(coupling); i++) {
             const struct mc_contraction *contraction = mc_coupling_contraction(coupling, i);
-            mark_stored(f, coupling, contraction->weight, contraction->weight_axis);
+            mark_stored(f, coupling, contraction->weight, contraction->weight_axis, contraction->weight_out_axis);
         }
         if (rc == 0) mark_filters(f, coupling);
         *found = rc == 0;
@@ -87,34 +93,36 @@ static void mark_all(struct finding *f)
 {
     const struct mc_graph *graph = f->model->graph;
     for (int i = 0; i < graph->n_initializers; i++)
-        if (is_weight(graph->initializers[i]))
-            f->mark[graph->initializers[i]->id] = (unsigned char)(1 + graph->initializers[i]->data->shape.rank);
+        if (is_weight(graph->initializers[i])) f->marks[graph->initializers[i]->id] = (struct mark){true, -1, -1};
 }
 
-static void add_weight(struct mc_masks *masks, const struct mc_value *v, int axis)
+static void add_weight(struct mc_masks *masks, const struct mc_value *v, struct mark mark)
 {
     masks->values[masks->n] = v;
-    masks->input_axis[masks->n++] = axis < v->data->shape.rank ? axis : v->data->shape.rank - 1;
+    masks->output_axis[masks->n] = mark.output;
+    masks->input_axis[masks->n++] = mark.input >= 0 ? mark.input : v->data->shape.rank - 1;
 }
 
 int mc_masks_find(struct mc_masks *masks, const struct mc_model *model, const char *exclude, struct mc_error *err)
 {
     *masks = (struct mc_masks){0};
-    struct finding f = {.model = model, .mark = mc_alloc((size_t)model->n_values, 1)};
+    struct finding f = {.model = model, .marks = MC_NEW_ARRAY(struct mark, model->n_values)};
     const int n = model->graph->n_initializers;
     masks->values = MC_NEW_ARRAY(const struct mc_value *, n);
     masks->keep = MC_NEW_ARRAY(unsigned char *, n);
     masks->input_axis = MC_NEW_ARRAY(int, n);
+    masks->output_axis = MC_NEW_ARRAY(int, n);
     bool found = false;
     int rc = 0;
-    if (!f.mark || !masks->values || !masks->keep || !masks->input_axis) rc = mc_error_memory(err);
+    if (!f.marks || !masks->values || !masks->keep || !masks->input_axis || !masks->output_axis)
+        rc = mc_error_memory(err);
     if (rc == 0) rc = mark_contracted(&f, &found, err);
     if (rc == 0 && !found) mark_all(&f);
     for (int i = 0; i < n && rc == 0; i++) {
         const struct mc_value *v = model->graph->initializers[i];
-        if (f.mark[v->id] && !mc_excluded(exclude, v->name)) add_weight(masks, v, f.mark[v->id] - 1);
+        if (f.marks[v->id].found && !mc_excluded(exclude, v->name)) add_weight(masks, v, f.marks[v->id]);
     }
-    mc_free(f.mark);
+    mc_free(f.marks);
     if (rc < 0) mc_masks_finish(masks);
     return rc;
 }
@@ -136,7 +144,12 @@ int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const 
 
 void mc_masks_finish(struct mc_masks *masks)
 {
-    for (int i = 0; i < masks->n; i++) mc_free(masks->keep[i]);
+    for (int i = 0; i < masks->n; i++) {
+        mc_free(masks->keep[i]);
+        if (masks->scores) mc_tensor_destroy(masks->scores[i]);
+    }
+    mc_free(masks->scores);
+    mc_free(masks->output_axis);
     mc_free(masks->keep);
     mc_free(masks->values);
     mc_free(masks->input_axis);
@@ -175,19 +188,124 @@ static int update_pattern(const struct mc_masks *masks, const struct mc_candidat
     return rc;
 }
 
+/* The weights' density by Erdős and Rényi: `factor` times the sum of the extents over their product, 1 at most. */
+static double density_of(const struct mc_tensor *t, double factor)
+{
+    double sum = 0;
+    for (int a = 0; a < t->shape.rank; a++) sum += (double)t->shape.dim[a];
+    return fmin(1, factor * sum / (double)mc_tensor_count(t));
+}
+
+static double kept_by(const struct mc_candidates *candidates, int n, double factor)
+{
+    double kept = 0;
+    for (int i = 0; i < n; i++)
+        kept += density_of(candidates[i].tensor, factor) * (double)mc_tensor_count(candidates[i].tensor);
+    return kept;
+}
+
+static int update_by_extents(const struct mc_candidates *candidates, int n, double sparsity, struct mc_error *err)
+{
+    int64_t total = 0;
+    for (int i = 0; i < n; i++) total += mc_tensor_count(candidates[i].tensor);
+    const double due = (1 - sparsity) * (double)total;
+    double low = 0, high = 1;
+    while (high < 1e18 && kept_by(candidates, n, high) < due) high *= 2;
+    for (int step = 0; step < 100; step++) {
+        const double middle = (low + high) / 2;
+        *(kept_by(candidates, n, middle) < due ? &low : &high) = middle;
+    }
+    int rc = 0;
+    for (int i = 0; i < n && rc == 0; i++) {
+        const double density = density_of(candidates[i].tensor, high);
+        rc = mc_select_smallest(&candidates[i], 1, share_of(1 - density, mc_tensor_count(candidates[i].tensor)), err);
+    }
+    return rc;
+}
+
+static int update_by_rows(const struct mc_masks *masks, const struct mc_candidates *candidates, double sparsity,
+                          struct mc_error *err)
+{
+    int rc = 0;
+    for (int i = 0; i < masks->n && rc == 0; i++)
+        rc =
+            masks->output_axis[i] >= 0
+                ? mc_select_rows(&candidates[i], masks->output_axis[i], sparsity, err)
+                : mc_select_smallest(&candidates[i], 1, share_of(sparsity, mc_tensor_count(candidates[i].tensor)), err);
+    return rc;
+}
+
+/* --- LAMP --- */
+
+struct ranked {
+    float magnitude;
+    int64_t at;
+};
+
+static int by_magnitude(const void *p, const void *q)
+{
+    const struct ranked *a = p, *b = q;
+    if (a->magnitude != b->magnitude) return a->magnitude < b->magnitude ? -1 : 1;
+    return (a->at > b->at) - (a->at < b->at);
+}
+
+/* The square of each score over the sum of those that are no smaller. */
+static int lamp_of(const struct mc_tensor *of, struct mc_tensor **lamp, struct mc_error *err)
+{
+    const int64_t n = mc_tensor_count(of);
+    struct ranked *ranked = MC_NEW_ARRAY(struct ranked, n);
+    int rc = ranked ? mc_tensor_create(lamp, MC_FLOAT, &of->shape, err) : mc_error_memory(err);
+    if (rc == 0) rc = mc_tensor_convert(*lamp, of, err);
+    float *score = rc == 0 ? (*lamp)->data : NULL;
+    for (int64_t k = 0; score && k < n; k++) ranked[k] = (struct ranked){fabsf(score[k]), k};
+    if (score) qsort(ranked, (size_t)n, sizeof *ranked, by_magnitude);
+    double sum = 0;
+    for (int64_t k = n - 1; score && k >= 0; k--) {
+        const double square = (double)ranked[k].magnitude * ranked[k].magnitude;
+        sum += square;
+        score[ranked[k].at] = sum > 0 ? (float)(square / sum) : 0;
+    }
+    mc_free(ranked);
+    return rc;
+}
+
+static int update_by_lamp(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_error *err)
+{
+    struct mc_candidates *own = MC_NEW_ARRAY(struct mc_candidates, n);
+    struct mc_tensor **lamps = MC_NEW_ARRAY(struct mc_tensor *, n);
+    int rc = own && lamps ? 0 : mc_error_memory(err);
+    for (int i = 0; i < n && rc == 0; i++) {
+        rc = lamp_of(candidates[i].tensor, &lamps[i], err);
+        own[i] = (struct mc_candidates){lamps[i], candidates[i].keep};
+    }
+    if (rc == 0) rc = mc_select_smallest(own, n, n_zero, err);
+    for (int i = 0; lamps && i < n; i++) mc_tensor_destroy(lamps[i]);
+    mc_free(lamps);
+    mc_free(own);
+    return rc;
+}
+
 static int update_unstructured(const struct mc_masks *masks, const struct mc_candidates *candidates,
                                enum mc_scope scope, double sparsity, struct mc_error *err)
 {
     int64_t total = 0;
-    for (int i = 0; i < masks->n; i++) {
-        const int64_t count = mc_tensor_count(candidates[i].tensor);
-        total += count;
-        if (scope != MC_SCOPE_LAYER) continue;
-        const int rc = mc_select_smallest(&candidates[i], 1, share_of(sparsity, count), err);
-        if (rc < 0) return rc;
+    int rc = 0;
+    for (int i = 0; i < masks->n; i++) total += mc_tensor_count(candidates[i].tensor);
+    switch (scope) {
+    case MC_SCOPE_GLOBAL:
+        return mc_select_smallest(candidates, masks->n, share_of(sparsity, total), err);
+    case MC_SCOPE_LAYER:
+        for (int i = 0; i < masks->n && rc == 0; i++)
+            rc = mc_select_smallest(&candidates[i], 1, share_of(sparsity, mc_tensor_count(candidates[i].tensor)), err);
+        return rc;
+    case MC_SCOPE_ROW:
+        return update_by_rows(masks, candidates, sparsity, err);
+    case MC_SCOPE_ERDOS_RENYI:
+        return update_by_extents(candidates, masks->n, sparsity, err);
+    case MC_SCOPE_LAMP:
+        return update_by_lamp(candidates, masks->n, share_of(sparsity, total), err);
     }
-    if (scope == MC_SCOPE_LAYER) return 0;
-    return mc_select_smallest(candidates, masks->n, share_of(sparsity, total), err);
+    return rc;
 }
 
 static int check_sparsity(double sparsity, struct mc_error *err)
@@ -203,7 +321,10 @@ int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *op
     if (bad < 0) return bad;
     struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, masks->n);
     if (!candidates) return mc_error_memory(err);
-    for (int i = 0; i < masks->n; i++) candidates[i] = (struct mc_candidates){masks->values[i]->data, masks->keep[i]};
+    for (int i = 0; i < masks->n; i++) {
+        const struct mc_tensor *compared = masks->scores ? masks->scores[i] : masks->values[i]->data;
+        candidates[i] = (struct mc_candidates){compared, masks->keep[i]};
+    }
     const int rc = options->pattern_m != 0 ? update_pattern(masks, candidates, options, sparsity, err)
                                            : update_unstructured(masks, candidates, options->scope, sparsity, err);
     mc_free(candidates);
@@ -239,6 +360,13 @@ static void write_zeros(struct mc_tensor *t, const unsigned char *keep)
 #pragma omp parallel for if (count > PARALLEL_COUNT)
     for (int64_t i = 0; i < count; i++)
         if (!keep[i]) memset(bytes + (size_t)i * size, 0, size);
+}
+
+int mc_masks_own(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err)
+{
+    int rc = 0;
+    for (int i = 0; i < masks->n && rc == 0; i++) rc = make_own(model->values[masks->values[i]->id], err);
+    return rc;
 }
 
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err)

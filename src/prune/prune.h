@@ -9,11 +9,19 @@
 
 /* ---- magnitude pruning: individual weights ---- */
 
-enum mc_scope { MC_SCOPE_GLOBAL, MC_SCOPE_LAYER };
+/* Among which weights those that go are chosen. */
+enum mc_scope {
+    MC_SCOPE_GLOBAL,      /* all */
+    MC_SCOPE_LAYER,       /* those of a tensor */
+    MC_SCOPE_ROW,         /* those that make one output (of a tensor whose outputs are not known: the tensor) */
+    MC_SCOPE_ERDOS_RENYI, /* those of a tensor, whose density is in proportion to the sum of its extents over their
+                           * product (Evci et al. 2020) */
+    MC_SCOPE_LAMP, /* all, by their share in the squares of what is left of the tensor (Lee et al. 2021, eq. 1) */
+};
 
 struct mc_sparsify_options {
-    double sparsity;          /* share of weights that become zero, [0, 1) */
-    enum mc_scope scope;      /* one threshold for all, or one per tensor */
+    double sparsity; /* share of weights that become zero, [0, 1) */
+    enum mc_scope scope;
     int pattern_n, pattern_m; /* keep n of every m neighbours along the input axis (2:4); 0: unstructured. m <= 64.
                                * `sparsity` 0 then means the pattern's own, 1 - n/m */
     const char *exclude;      /* comma-separated patterns of tensor names (* and ?), or NULL */
@@ -25,8 +33,10 @@ struct mc_sparsify_options {
 struct mc_masks {
     int n;
     const struct mc_value **values;
-    unsigned char **keep; /* one byte per element, 1: keep */
-    int *input_axis;      /* the axis that a contraction sums over; the last where that is not known */
+    unsigned char **keep;      /* one byte per element, 1: keep */
+    int *input_axis;           /* the axis that a contraction sums over; the last where that is not known */
+    int *output_axis;          /* the one that counts its outputs; -1 where that is not known */
+    struct mc_tensor **scores; /* what is compared instead of magnitudes (prune/scores.h); NULL: those */
 };
 
 /* Which weights there are: as mc_masks_create, but `keep` are NULL. */
@@ -39,6 +49,8 @@ void mc_masks_finish(struct mc_masks *masks);
  * set) eases it: of every m stay max(n, ceil(m (1 - sparsity))). MC_ERR_USAGE outside [0, 1) or for a bad pattern. */
 int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *options, double sparsity,
                     struct mc_error *err);
+/* Give every weight contents that nobody shares, in `model`. */
+int mc_masks_own(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err);
 /* Write zeros into `model`: the masks' own or a clone of it. */
 int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct mc_error *err);
 /* What mc_masks_update and mc_masks_apply do to `options->sparsity`, without masks: in `model`, in which the weights

@@ -7,6 +7,7 @@
 #include "prune/select.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -273,4 +274,37 @@ int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep
     }
     mc_free(rows);
     return 0;
+}
+
+/* Row r of [outer, extent, inner] as one run, or, with `back`, its mask where it belongs. */
+static void copy_row(const struct mc_candidates *c, int64_t outer, int64_t extent, int64_t inner, int64_t r,
+                     struct mc_candidates *row, bool back)
+{
+    const size_t size = (size_t)mc_dtype_bits(c->tensor->dtype) / 8;
+    for (int64_t o = 0; o < outer; o++) {
+        const size_t at = (size_t)((o * extent + r) * inner), to = (size_t)(o * inner), n = (size_t)inner;
+        if (back)
+            memcpy(c->keep + at, row->keep + to, n);
+        else
+            memcpy((char *)row->tensor->data + to * size, (const char *)c->tensor->data + at * size, n * size);
+    }
+}
+
+int mc_select_rows(const struct mc_candidates *candidate, int axis, double share, struct mc_error *err)
+{
+    const struct mc_shape *shape = &candidate->tensor->shape;
+    const int64_t outer = mc_shape_span(shape, 0, axis), extent = shape->dim[axis];
+    const int64_t inner = mc_shape_span(shape, axis + 1, shape->rank), n = outer * inner;
+    struct mc_tensor *copy = NULL;
+    int rc = mc_tensor_create(&copy, candidate->tensor->dtype, &(struct mc_shape){.rank = 1, .dim = {n}}, err);
+    struct mc_candidates row = {copy, mc_alloc((size_t)n, 1)};
+    if (rc == 0 && !row.keep) rc = mc_error_memory(err);
+    for (int64_t r = 0; r < extent && rc == 0; r++) {
+        copy_row(candidate, outer, extent, inner, r, &row, false);
+        rc = mc_select_smallest(&row, 1, llround(share * (double)n), err);
+        if (rc == 0) copy_row(candidate, outer, extent, inner, r, &row, true);
+    }
+    mc_free(row.keep);
+    mc_tensor_destroy(copy);
+    return rc;
 }

@@ -35,6 +35,9 @@ int mc_select_smallest(const struct mc_candidates *candidates, int n, int64_t n_
  * rounded up. Other elements and ties as above. */
 int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep, int block, struct mc_error *err);
 
+/* For each index of `axis` by itself, write keep = 0 for the share of least magnitude, rounded. */
+int mc_select_rows(const struct mc_candidates *candidate, int axis, double share, struct mc_error *err);
+
 /* Largest block of mc_select_blocks. */
 #define MC_MAX_BLOCK 64
 

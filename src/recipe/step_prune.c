@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "prune/scores.h"
 #include "recipe/fit_settings.h"
 #include "recipe/zeros.h"
 
@@ -33,10 +34,32 @@ static bool looks_at_samples(const struct mc_settings *settings)
            mc_settings_flag(settings, "reconstruct") || estimates(settings);
 }
 
+/* What weights count; channels are ranked by another option. */
+static enum mc_score score_of(const struct mc_settings *settings)
+{
+    return is_channel(settings) ? MC_SCORE_MAGNITUDE : (enum mc_score)mc_settings_integer(settings, "score");
+}
+
+static bool scores_by_data(const struct mc_settings *settings)
+{
+    return score_of(settings) >= MC_SCORE_TAYLOR;
+}
+
 static bool needs_data(const struct mc_settings *settings)
 {
-    return trains(settings) ||
+    return trains(settings) || scores_by_data(settings) ||
            (is_channel(settings) && mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR);
+}
+
+static struct mc_samples samples_of(const struct mc_settings *settings, const struct mc_job *job)
+{
+    struct mc_samples samples = {
+        .data = job->data, .role = MC_DATA_CALIBRATION, .n = mc_settings_integer(settings, "samples")};
+    if (job->context) {
+        samples.progress = job->context->progress;
+        samples.progress_context = job->context->progress_context;
+    }
+    return samples;
 }
 
 /* "2:4" into n and m. */
@@ -84,6 +107,25 @@ static int prune_once(struct mc_job *job, struct mc_masks *masks, const struct m
     return rc < 0 ? rc : mc_masks_apply(masks, job->model, err);
 }
 
+/* The same by what weights count in the model as it is. */
+static int prune_scored(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
+                        const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
+{
+    const struct mc_samples samples = samples_of(settings, job);
+    const struct mc_score_options scoring = {
+        .score = score_of(settings), .samples = &samples, .seed = job->seed, .runtime = &job->runtime};
+    int n_by_magnitude = 0, rc;
+    if (scoring.score == MC_SCORE_MAGNITUDE) return prune_once(job, masks, options, err);
+    if (scoring.score == MC_SCORE_SECOND_ORDER) {
+        rc = mc_second_order(masks, job->model, options, &scoring, &n_by_magnitude, err);
+    } else {
+        rc = mc_scores_measure(masks, job->model, &scoring, &n_by_magnitude, err);
+        if (rc == MC_OK) rc = prune_once(job, masks, options, err);
+    }
+    if (rc == MC_OK && scoring.score >= MC_SCORE_WANDA) mc_record_set_int(section, "by_magnitude", n_by_magnitude);
+    return rc;
+}
+
 static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
                           struct gradual *gradual, struct mc_record *section, struct mc_error *err)
 {
@@ -103,9 +145,14 @@ static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings
 
 static void sparsify_settings(const struct mc_settings *settings, struct mc_sparsify_options *options)
 {
+    /* scores of inputs are comparable within an output, Hessians within a layer */
+    const enum mc_score score = score_of(settings);
+    const enum mc_scope usual = score == MC_SCORE_WANDA          ? MC_SCOPE_ROW
+                                : score == MC_SCORE_SECOND_ORDER ? MC_SCOPE_LAYER
+                                                                 : MC_SCOPE_GLOBAL;
     *options = (struct mc_sparsify_options){
         .sparsity = mc_settings_number(settings, "sparsity"),
-        .scope = (enum mc_scope)mc_settings_integer(settings, "scope"),
+        .scope = mc_settings_present(settings, "scope") ? (enum mc_scope)mc_settings_integer(settings, "scope") : usual,
         .exclude = mc_settings_text(settings, "exclude"),
     };
     if (mc_settings_present(settings, "pattern"))
@@ -135,8 +182,8 @@ static int prune_at_once(struct mc_job *job, const struct mc_sparsify_options *o
     return rc;
 }
 
-static int prune_in_training(struct mc_job *job, const struct mc_settings *settings,
-                             const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
+static int prune_with_masks(struct mc_job *job, const struct mc_settings *settings,
+                            const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
 {
     struct mc_masks masks;
     int rc = mc_masks_create(&masks, job->model, options->exclude, err);
@@ -144,9 +191,11 @@ static int prune_in_training(struct mc_job *job, const struct mc_settings *setti
     struct gradual gradual = {.masks = &masks, .options = options, .ramp = mc_settings_number(settings, "ramp")};
     rc = mc_zeros_share(&masks, &gradual.initial, err);
     gradual.initial = fmin(gradual.initial, options->sparsity);
-    const bool rises = strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
-    if (rc == MC_OK && !rises) rc = prune_once(job, &masks, options, err);
-    if (rc == MC_OK) rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
+    const bool rises = trains(settings) && score_of(settings) == MC_SCORE_MAGNITUDE &&
+                       strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
+    if (rc == MC_OK && !rises) rc = prune_scored(job, settings, &masks, options, section, err);
+    if (rc == MC_OK && trains(settings))
+        rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
     /* Training that stopped early, or was short, may not have come to the end of the schedule. */
     if (rc == MC_OK && rises) rc = prune_once(job, &masks, options, err);
     if (rc == MC_OK) rc = record_sparsity(&masks, section, err);
@@ -154,13 +203,18 @@ static int prune_in_training(struct mc_job *job, const struct mc_settings *setti
     return rc;
 }
 
+static bool needs_masks(const struct mc_settings *settings, const struct mc_sparsify_options *options)
+{
+    return trains(settings) || score_of(settings) != MC_SCORE_MAGNITUDE || options->scope > MC_SCOPE_LAYER;
+}
+
 static int prune_magnitude(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
                            struct mc_error *err)
 {
     struct mc_sparsify_options options;
     sparsify_settings(settings, &options);
-    return trains(settings) ? prune_in_training(job, settings, &options, section, err)
-                                : prune_at_once(job, &options, section, err);
+    return needs_masks(settings, &options) ? prune_with_masks(job, settings, &options, section, err)
+                                           : prune_at_once(job, &options, section, err);
 }
 
 /* --- channel --- */
@@ -175,13 +229,8 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
     options.ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
     options.normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
-    options.samples = (struct mc_samples){.data = looks_at_samples(settings) ? job->data : NULL,
-                                          .role = MC_DATA_CALIBRATION,
-                                          .n = mc_settings_integer(settings, "samples")};
-    if (job->context) {
-        options.samples.progress = job->context->progress;
-        options.samples.progress_context = job->context->progress_context;
-    }
+    options.samples = samples_of(settings, job);
+    if (!looks_at_samples(settings)) options.samples.data = NULL;
     options.reconstruct = mc_settings_flag(settings, "reconstruct");
     options.ridge = mc_settings_number(settings, "ridge");
     options.reestimate = estimates(settings);
@@ -219,6 +268,9 @@ static int check(const struct mc_settings *settings, const char **option, struct
     *option = "schedule";
     if (mc_settings_find(settings, "schedule")->given && !trains(settings))
         return mc_error_set(err, MC_ERR_USAGE, "a schedule needs 'epochs' to rise in");
+    if (mc_settings_find(settings, "schedule")->given && score_of(settings) != MC_SCORE_MAGNITUDE &&
+        strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0)
+        return mc_error_set(err, MC_ERR_USAGE, "scores other than magnitude are taken once: needs one-shot");
     return MC_OK;
 }
 
@@ -241,8 +293,12 @@ static const struct mc_option options[] = {
     {"sparsity", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, MAGNITUDE, "share of the weights that become zero"},
     {"pattern", MC_OPTION_TEXT, "N:M", NULL, NULL, NULL, MAGNITUDE,
      "keep N of every M neighbours along the input axis, as 2:4"},
-    {"scope", MC_OPTION_CHOICE, "NAME", "global", NULL, "global|layer", MAGNITUDE,
-     "one threshold for all weights, or one per tensor"},
+    {"score", MC_OPTION_CHOICE, "NAME", "magnitude", NULL, "magnitude|random|taylor|snip|wanda|second-order", MAGNITUDE,
+     "what a weight counts: itself; by gradients of calibration samples; by their inputs alone, wanda times the "
+     "input's norm, second-order by what the others cannot make up for, which they then do"},
+    {"scope", MC_OPTION_CHOICE, "NAME", NULL, NULL, "global|layer|row|erdos-renyi|lamp", MAGNITUDE,
+     "what weights are compared with: all; their tensor; their output; their tensor, denser where its extents are "
+     "small; all, by their share in their tensor (global; row for wanda, layer for second-order)"},
     {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|one-shot", MAGNITUDE,
      "with epochs: the sparsity rises while training, s + (s0 - s)(1 - t)^3, or is there from the start"},
     {"ramp", MC_OPTION_NUMBER, "X", "0.6", "(0, 1]", NULL, MAGNITUDE,
@@ -259,7 +315,7 @@ static const struct mc_option options[] = {
      "layer for ratio, balanced for macs"},
     {"normalize", MC_OPTION_CHOICE, "HOW", "auto", NULL, "auto|none|mean|max|sum|deviation", CHANNEL,
      "what scores of a layer are divided by where layers compete; auto: mean, or none for lamp, taylor and obd"},
-    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, CHANNEL,
+    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, NULL,
      "samples of the calibration role to look at, at most"},
     {"reconstruct", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, CHANNEL,
      "fit the weights that read removed channels to the original's outputs by least squares, on samples without "

@@ -10,13 +10,15 @@ static void swap(struct mc_masks *masks, int a, int b)
 {
     const struct mc_value *value = masks->values[a];
     unsigned char *keep = masks->keep[a];
-    const int axis = masks->input_axis[a];
+    const int input = masks->input_axis[a], output = masks->output_axis[a];
     masks->values[a] = masks->values[b];
     masks->keep[a] = masks->keep[b];
     masks->input_axis[a] = masks->input_axis[b];
+    masks->output_axis[a] = masks->output_axis[b];
     masks->values[b] = value;
     masks->keep[b] = keep;
-    masks->input_axis[b] = axis;
+    masks->input_axis[b] = input;
+    masks->output_axis[b] = output;
 }
 
 static bool is_sparse(const struct mc_tensor *tensor)
