@@ -518,7 +518,8 @@ static void record_run(const struct mc_fit *f, double seconds, struct mc_record 
     mc_record_set_int(section, "best_epoch", f->stop.best_epoch + 1);
     mc_record_set_bool(section, "stopped_early", mc_early_stop_now(&f->stop));
     mc_record_set_num(section, "seconds", seconds);
-    mc_verdict(f->lines, f->n_lines, f->n_samples, parameters, mc_record_object(section, "verdict"));
+    mc_verdict(f->lines, f->n_lines, !f->options->teacher, f->n_samples, parameters,
+               mc_record_object(section, "verdict"));
 }
 
 /* What the caller left open, settled. */

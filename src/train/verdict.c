@@ -26,7 +26,7 @@ static int lowest(const struct mc_epoch_line *lines, int n)
     return best;
 }
 
-static void judge(const struct mc_epoch_line *lines, int n, struct mc_record *into)
+static void judge(const struct mc_epoch_line *lines, int n, bool alike, struct mc_record *into)
 {
     char text[400];
     if (n < 3) {
@@ -43,7 +43,7 @@ static void judge(const struct mc_epoch_line *lines, int n, struct mc_record *in
             "may help",
             (int)best->number + 1, n, best->validation_loss, last->validation_loss, best->train_loss, last->train_loss);
         say(into, "overfitting", text);
-    } else if (best->validation_loss > 1.5 * best->train_loss) {
+    } else if (alike && best->validation_loss > 1.5 * best->train_loss) {
         snprintf(
             text, sizeof text,
             "where it is lowest, after epoch %d of %d, the validation loss is %.4g, the training loss %.4g: more data, "
@@ -89,11 +89,11 @@ static double median_seconds(const struct mc_epoch_line *lines, int n)
     return median;
 }
 
-void mc_verdict(const struct mc_epoch_line *lines, int n, int64_t n_samples, int64_t n_parameters,
+void mc_verdict(const struct mc_epoch_line *lines, int n, bool alike, int64_t n_samples, int64_t n_parameters,
                 struct mc_record *into)
 {
     const double seconds = median_seconds(lines, n);
-    judge(lines, n, into);
+    judge(lines, n, alike, into);
     mc_record_set_int(into, "parameters", n_parameters);
     mc_record_set_num(into, "parameters_per_sample", (double)n_parameters / (double)n_samples);
     if (!(seconds > 0)) return;

@@ -153,6 +153,13 @@ static void test_a_stopped_run_ends_as_one_undisturbed(void **state)
     o.l1 = 0.01;
     o.patience = 0;
     check(state, &toy, o, true, "lamb");
+    struct mc_model *teacher = toy_model("mlp:2-6-2", &toy);
+    o.l1 = 0;
+    o.teacher = teacher;
+    o.hints = "relu1";
+    o.last_temperature = 1;
+    check(state, &toy, o, false, "hints");
+    mc_model_destroy(teacher);
     toy_destroy(&toy);
 }
 

@@ -8,7 +8,7 @@
 enum { N = 10 };
 
 /* Losses that go from `a` to `b` along a straight line; validation by way of `c` in the middle. NaN: no validation. */
-static const char *fit_of(double train_a, double train_b, double a, double c, double b, int n)
+static const char *fit_of(double train_a, double train_b, double a, double c, double b, int n, bool alike)
 {
     static char text[32];
     struct mc_error err = {0};
@@ -22,7 +22,7 @@ static const char *fit_of(double train_a, double train_b, double a, double c, do
         lines[i].seconds = 1 + i;
     }
     assert_ok(mc_record_create(&record, &err), err);
-    mc_verdict(lines, n, 50, 200, record);
+    mc_verdict(lines, n, alike, 50, 200, record);
     assert_ok(mc_record_check(record, &err), err);
     assert_true(*mc_record_get_text(record, "why", ""));
     assert_int_equal(mc_record_get_int(record, "parameters", 0), 200);
@@ -35,13 +35,14 @@ static const char *fit_of(double train_a, double train_b, double a, double c, do
 
 static void test_curves_are_told_apart(void **state)
 {
-    assert_string_equal(fit_of(2, 0.1, 2, 0.8, 1.2, N), "overfitting");
-    assert_string_equal(fit_of(1, 0.4, 1, 0.8, 0.79, N), "gap");
-    assert_string_equal(fit_of(2.3, 2.25, 2.3, 2.28, 2.27, N), "underfitting");
-    assert_string_equal(fit_of(2, 0.5, 2, 1.25, 0.5, N), "unfinished");
-    assert_string_equal(fit_of(2, 0.5, 2, 0.52, 0.51, N), "good");
-    assert_string_equal(fit_of(2, 0.5, NAN, NAN, NAN, N), "unfinished");
-    assert_string_equal(fit_of(2, 0.5, 2, 0.52, 0.51, 2), "unknown");
+    assert_string_equal(fit_of(2, 0.1, 2, 0.8, 1.2, N, true), "overfitting");
+    assert_string_equal(fit_of(1, 0.4, 1, 0.8, 0.79, N, true), "gap");
+    assert_string_equal(fit_of(1, 0.4, 1, 0.8, 0.79, N, false), "good");
+    assert_string_equal(fit_of(2.3, 2.25, 2.3, 2.28, 2.27, N, true), "underfitting");
+    assert_string_equal(fit_of(2, 0.5, 2, 1.25, 0.5, N, true), "unfinished");
+    assert_string_equal(fit_of(2, 0.5, 2, 0.52, 0.51, N, true), "good");
+    assert_string_equal(fit_of(2, 0.5, NAN, NAN, NAN, N, true), "unfinished");
+    assert_string_equal(fit_of(2, 0.5, 2, 0.52, 0.51, 2, true), "unknown");
 }
 
 int main(void)
