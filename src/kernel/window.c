@@ -77,6 +77,20 @@ void mc_window_range(const struct mc_window *w, int axis, int64_t tap, int64_t *
     if (*from > *to) *from = *to;
 }
 
+int64_t mc_window_position(const struct mc_window *w, int64_t output, int64_t tap)
+{
+    int64_t position = 0, step = 1;
+    for (int k = MC_MAX_SPATIAL - 1; k >= 0; k--) {
+        const int64_t at = mc_window_at(w, k, output % w->out[k], tap % w->kernel[k]);
+        if (at < 0 || at >= w->in[k]) return -1;
+        position += at * step;
+        step *= w->in[k];
+        output /= w->out[k];
+        tap /= w->kernel[k];
+    }
+    return position;
+}
+
 bool mc_window_is_identity(const struct mc_window *w)
 {
     for (int k = 0; k < w->rank; k++)

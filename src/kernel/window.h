@@ -41,6 +41,10 @@ static inline int64_t mc_window_at(const struct mc_window *w, int axis, int64_t 
     return o * w->stride[axis] - w->begin[axis] + tap * w->dilation[axis];
 }
 
+/* The input that an output meets at a tap, all three counted through the window's axes, row-major; -1: padding. The
+ * window has three axes. */
+int64_t mc_window_position(const struct mc_window *w, int64_t output, int64_t tap);
+
 /* Does the window show each input once and in place (one tap, no stride, no padding)? */
 bool mc_window_is_identity(const struct mc_window *w);
 

@@ -12,18 +12,35 @@
 
 /* --- Tile --- */
 
+/* How often each axis is repeated: one number an axis, or in version 1 a number and which axis it is for. */
+static int read_repeats(const struct mc_node *node, const struct mc_fact *const *in, int64_t *repeats,
+                        struct mc_error *err)
+{
+    const int rank = in[0]->shape.rank;
+    int64_t times = 1, which = 0;
+    int n = 0, axis = 0;
+    if (node->op->since >= 6) {
+        const int rc = mc_need_ints(node, 1, in[1], repeats, MC_MAX_RANK, &n, err);
+        if (rc < 0 || n == rank) return rc;
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs %d numbers, has %d", node->inputs[1]->name, rank,
+                            n);
+    }
+    int rc = mc_need_ints(node, 1, in[1], &times, 1, &n, err);
+    if (rc == MC_OK) rc = mc_need_ints(node, 2, in[2], &which, 1, &n, err);
+    if (rc == MC_OK) rc = mc_need_axis(which, rank, &axis, err);
+    for (int k = 0; k < rank; k++) repeats[k] = k == axis ? times : 1;
+    return rc;
+}
+
 static int tile_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                       struct mc_error *err)
 {
     int64_t repeats[MC_MAX_RANK];
-    int n = 0, rc = mc_need_dtype(node, 0, in[0], mc_types_copied, err);
-    if (rc == MC_OK) rc = mc_need_ints(node, 1, in[1], repeats, MC_MAX_RANK, &n, err);
+    int rc = mc_need_dtype(node, 0, in[0], mc_types_copied, err);
+    if (rc == MC_OK) rc = read_repeats(node, in, repeats, err);
     if (rc < 0) return rc;
-    if (n != in[0]->shape.rank)
-        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs %d numbers, has %d", node->inputs[1]->name,
-                            in[0]->shape.rank, n);
     out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = in[0]->shape};
-    for (int k = 0; k < n; k++)
+    for (int k = 0; k < in[0]->shape.rank; k++)
         if (repeats[k] < 0 || !mc_mul_i64(out[0].shape.dim[k], repeats[k], &out[0].shape.dim[k]))
             return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': %" PRId64 " repeats", node->inputs[1]->name,
                                 repeats[k]);
@@ -257,6 +274,7 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
 
 ARRANGE_OP(one_hot, "OneHot", 9, 3, 3, 4, MC_KEEP_IN, "indices and a depth")
 ARRANGE_OP(reverse_sequence, "ReverseSequence", 10, 2, 2, 1, MC_KEEP_IN, "lengths")
+ARRANGE_OP(tile, "Tile", 1, 3, 3, 1, MC_KEEP_NONE, "repeats")
 ARRANGE_OP(tile, "Tile", 6, 2, 2, 1, MC_KEEP_NONE, "repeats")
 ARRANGE_OP(trilu, "Trilu", 14, 1, 2, 1, MC_KEEP_IN, "a diagonal")
 

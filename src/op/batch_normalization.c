@@ -1,9 +1,9 @@
-/* batch_normalization.c - BatchNormalization (ONNX opsets 7, 9, 14, 15): y = (x - mean) / sqrt(var + epsilon) * scale +
- * B, per channel, which is axis 1. (Ioffe, Szegedy 2015)
+/* batch_normalization.c - BatchNormalization (ONNX opsets 1, 6, 7, 9, 14, 15): y = (x - mean) / sqrt(var + epsilon) *
+ * scale + B, per channel, which is axis 1. (Ioffe, Szegedy 2015)
  *
  * Mean and variance are the running ones (inputs 3 and 4), or those of the batch:
- *   - where the node says training_mode 1 (opset 14), and then outputs 1 and 2 are
- *     running * momentum + batch * (1 - momentum), with the variance over all n elements;
+ *   - where the node says training_mode 1 (opset 14) or, before, has more than one output: outputs 1 and 2 are
+ *     running * momentum + batch * (1 - momentum), with the variance over all n elements, 3 and 4 the batch's;
  *   - in a training plan, unless batch norm is frozen, whatever the node says: that is how a network exported for
  * inference is fine-tuned. The running statistics are then updated in place, in the tensors of inputs 3 and 4, as
  * PyTorch does it, with the variance over n - 1.
@@ -27,20 +27,30 @@ enum { X, SCALE, SHIFT, MEAN, VARIANCE, N_INPUTS };
 
 static bool in_training_mode(const struct mc_node *node)
 {
-    return mc_node_int(node, "training_mode", 0) != 0;
+    if (node->op->since >= 14) return mc_node_int(node, "training_mode", 0) != 0;
+    for (int i = 1; i < node->n_outputs; i++)
+        if (node->outputs[i]) return true;
+    return false;
+}
+
+/* Before opset 9 the attribute spatial 0 gave every element of a sample statistics and factors of its own. */
+static bool is_per_element(const struct mc_node *node)
+{
+    return !mc_node_int(node, "spatial", 1);
 }
 
 static int need_channels(const struct mc_node *node, const struct mc_fact *const *in, int i, struct mc_error *err)
 {
-    const int64_t channels = in[X]->shape.dim[1];
+    const bool per_element = is_per_element(node);
+    const int64_t channels = mc_shape_span(&in[X]->shape, 1, per_element ? in[X]->shape.rank : 2);
     int rc = mc_need_dtype(node, i, in[i], MC_TYPES_FLOAT, err);
     if (rc == MC_OK && in[i]->dtype != in[X]->dtype)
         rc = mc_error_set(err, MC_ERR_UNSUPPORTED, "input %d '%s': needs %s as input 0, has %s", i,
                           node->inputs[i]->name, mc_dtype_name(in[X]->dtype), mc_dtype_name(in[i]->dtype));
-    if (rc == MC_OK) rc = mc_need_rank(node, i, in[i], 1, 1, err);
-    if (rc == MC_OK && in[i]->shape.dim[0] != channels)
+    if (rc == MC_OK) rc = mc_need_rank(node, i, in[i], 1, per_element ? MC_MAX_RANK : 1, err);
+    if (rc == MC_OK && mc_shape_count(&in[i]->shape) != channels)
         rc = mc_error_set(err, MC_ERR_INPUT, "input %d '%s': needs %lld channels, has %lld", i, node->inputs[i]->name,
-                          (long long)channels, (long long)in[i]->shape.dim[0]);
+                          (long long)channels, (long long)mc_shape_count(&in[i]->shape));
     return rc;
 }
 
@@ -49,16 +59,13 @@ static int norm_shape(const struct mc_node *node, const struct mc_fact *const *i
 {
     int rc = mc_need_dtype(node, X, in[X], MC_TYPES_FLOAT, err);
     if (rc == MC_OK) rc = mc_need_rank(node, X, in[X], 2, MC_MAX_RANK, err);
-    if (rc == MC_OK && mc_node_int(node, "spatial", 1) != 1)
-        rc = mc_error_set(err, MC_ERR_UNSUPPORTED, "attribute 'spatial': needs 1, has 0");
     for (int i = SCALE; i < N_INPUTS && rc == MC_OK; i++) rc = need_channels(node, in, i, err);
-    if (rc == MC_OK && node->opset < 14 && node->n_outputs > 1)
-        rc = mc_error_set(err, MC_ERR_UNSUPPORTED, "needs 1 output, has %d (the training form before opset 14)",
-                          node->n_outputs);
+    if (rc == MC_OK && in_training_mode(node) && mc_node_int(node, "is_test", 0))
+        rc = mc_error_set(err, MC_ERR_INPUT, "needs 1 output with 'is_test', has %d", node->n_outputs);
     if (rc < 0) return rc;
     out[0].dtype = in[X]->dtype;
     out[0].shape = in[X]->shape;
-    for (int i = 1; i < 3; i++) {
+    for (int i = 1; i < node->op->n_outputs; i++) {
         out[i].dtype = in[X]->dtype;
         out[i].shape = in[SCALE]->shape;
     }
@@ -88,9 +95,10 @@ struct job {
 };
 
 /* Channels that lie last, or of one number each, are taken by rows; else one channel after the other. */
-static bool by_rows(const struct mc_tensor *x)
+static bool by_rows(const struct mc_step *step)
 {
-    return x->channels_last || mc_shape_span(&x->shape, 2, x->shape.rank) == 1;
+    const struct mc_tensor *x = step->in[X];
+    return x->channels_last || is_per_element(step->node) || mc_shape_span(&x->shape, 2, x->shape.rank) == 1;
 }
 
 static void cut_blocks(struct job *job)
@@ -108,13 +116,15 @@ static size_t workspace_bytes(const struct job *job)
 static void job_init(struct job *job, const struct mc_step *step)
 {
     const struct mc_tensor *x = step->in[X];
-    const int64_t spatial = mc_shape_span(&x->shape, 2, x->shape.rank);
+    const bool per_element = is_per_element(step->node);
+    const int64_t C = mc_shape_span(&x->shape, 1, per_element ? x->shape.rank : 2);
+    const int64_t spatial = per_element ? 1 : mc_shape_span(&x->shape, 2, x->shape.rank);
     const bool trainer = step->training && !step->runtime->freeze_batch_norm;
     *job = (struct job){
         .loops = &step->runtime->kernels->channels->of[x->dtype == MC_DOUBLE ? MC_CHANNEL_F64 : MC_CHANNEL_F32],
-        .channel = {.n = x->shape.dim[0], .length = spatial, .stride = x->shape.dim[1] * spatial},
+        .channel = {.n = x->shape.dim[0], .length = spatial, .stride = C * spatial},
         .n = x->shape.dim[0] * spatial,
-        .C = x->shape.dim[1],
+        .C = C,
         .size = (size_t)mc_dtype_bits(x->dtype) / 8,
         .epsilon = (double)mc_node_float(step->node, "epsilon", 1e-5f),
         .momentum = (double)mc_node_float(step->node, "momentum", 0.9f),
@@ -135,9 +145,9 @@ static void job_init(struct job *job, const struct mc_step *step)
 static int norm_prepare(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
-    if (step->training) step->saved_bytes = (size_t)step->in[X]->shape.dim[1] * sizeof(struct statistics);
     job_init(&job, step);
-    if (by_rows(step->in[X])) step->workspace_bytes = workspace_bytes(&job);
+    if (step->training) step->saved_bytes = (size_t)job.C * sizeof(struct statistics);
+    if (by_rows(step)) step->workspace_bytes = workspace_bytes(&job);
     return MC_OK;
 }
 
@@ -160,6 +170,8 @@ static struct statistics settle(const struct job *job, int64_t c, double center,
     }
     if (step->n_out > 1 && step->out[1]) blend(job, step->out[1], step->in[MEAN], c, mean);
     if (step->n_out > 2 && step->out[2]) blend(job, step->out[2], step->in[VARIANCE], c, variance);
+    if (step->n_out > 3 && step->out[3]) mc_tensor_set_f64(step->out[3], c, mean);
+    if (step->n_out > 4 && step->out[4]) mc_tensor_set_f64(step->out[4], c, variance);
     return (struct statistics){mean, 1 / sqrt(variance + job->epsilon)};
 }
 
@@ -351,7 +363,7 @@ static int norm_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step);
-    if (by_rows(step->in[X]))
+    if (by_rows(step))
         forward_rows(&job);
     else
         mc_parallel(job.C, mc_parallel_grain(job.n * NORM_WORK), forward_channels, &job);
@@ -364,7 +376,7 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     job_init(&job, step);
     if (!step->grad_out[0])
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "no derivative of the running statistics that it gives out");
-    if (by_rows(step->in[X]))
+    if (by_rows(step))
         backward_rows(&job);
     else
         mc_parallel(job.C, mc_parallel_grain(job.n * NORM_WORK), backward_channels, &job);
@@ -376,6 +388,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     static const enum mc_role roles[] = {MC_ROLE_NONE, MC_ROLE_SCALE, MC_ROLE_SHIFT, MC_ROLE_STATISTIC,
                                          MC_ROLE_STATISTIC};
     const struct mc_value *x = node->inputs[X];
+    if (is_per_element(node)) return mc_coupling_freeze_all(c, node, err);
     int rc = mc_coupling_first_input(c, node, err);
     for (int i = SCALE; i < N_INPUTS && rc == MC_OK; i++) {
         rc = mc_couple_axes(c, x, 1, node->inputs[i], 0, err);
@@ -386,7 +399,12 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
     return rc;
 }
 
-/* Versions 7 and 9 allow more outputs (batch statistics, for training); those are refused. */
+/* As the convolution around it likes it, unless channels are no axis of their own. */
+static enum mc_order norm_order(const struct mc_step *step)
+{
+    return is_per_element(step->node) ? MC_ORDER_FIRST : MC_ORDER_SAME;
+}
+
 #define BATCH_NORMALIZATION(version, outputs)                                                                          \
     const struct mc_op mc_op_batch_normalization_##version = {                                                         \
         .domain = "",                                                                                                  \
@@ -400,7 +418,7 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .keep = MC_KEEP_IN,                                                                                            \
         .widens = true,                                                                                                \
         .shape = norm_shape,                                                                                           \
-        .order = mc_order_same,                                                                                        \
+        .order = norm_order,                                                                                           \
         .prepare = norm_prepare,                                                                                       \
         .forward = norm_forward,                                                                                       \
         .backward = norm_backward,                                                                                     \
@@ -409,5 +427,6 @@ static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, stru
         .cost = mc_cost_elementwise,                                                                                   \
     }
 
+BATCH_NORMALIZATION(1, 5);
 BATCH_NORMALIZATION(7, 5);
 BATCH_NORMALIZATION(14, 3);

@@ -41,10 +41,25 @@ static int set_cast(const struct mc_node *node, const struct mc_fact *const *in,
     return 0;
 }
 
+/* The type to cast to; before version 6 its name. */
+static int64_t target_of(const struct mc_node *node)
+{
+    static const char *const names[MC_DTYPE_COUNT] = {
+        [MC_FLOAT] = "FLOAT",   [MC_UINT8] = "UINT8",     [MC_INT8] = "INT8",     [MC_UINT16] = "UINT16",
+        [MC_INT16] = "INT16",   [MC_INT32] = "INT32",     [MC_INT64] = "INT64",   [MC_STRING] = "STRING",
+        [MC_BOOL] = "BOOL",     [MC_FLOAT16] = "FLOAT16", [MC_DOUBLE] = "DOUBLE", [MC_UINT32] = "UINT32",
+        [MC_UINT64] = "UINT64",
+    };
+    if (node->op->since >= 6) return mc_node_int(node, "to", MC_UNDEFINED);
+    for (int t = 0; t < MC_DTYPE_COUNT; t++)
+        if (names[t] && mc_node_string_is(node, "to", names[t], false)) return t;
+    return MC_UNDEFINED;
+}
+
 static int cast_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                       struct mc_error *err)
 {
-    return set_cast(node, in, mc_node_int(node, "to", MC_UNDEFINED), out, err);
+    return set_cast(node, in, target_of(node), out, err);
 }
 
 static int cast_like_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -137,8 +152,7 @@ static int cast_evaluate(struct mc_call *call, struct mc_error *err)
     if (call->in[0]->kind != MC_ITEM_TENSOR || (like && call->in[1]->kind != MC_ITEM_TENSOR))
         return mc_error_set(err, MC_ERR_INPUT, "needs tensors");
     const struct mc_tensor *x = call->in[0]->tensor;
-    const enum mc_dtype to =
-        like ? call->in[1]->tensor->dtype : (enum mc_dtype)mc_node_int(call->node, "to", MC_UNDEFINED);
+    const enum mc_dtype to = like ? call->in[1]->tensor->dtype : (enum mc_dtype)target_of(call->node);
     struct mc_tensor *y = NULL;
     int rc;
     if (x->dtype != MC_STRING)
@@ -168,6 +182,6 @@ static int cast_backward(struct mc_step *step, struct mc_error *err)
         .others = "a type", .coupling = mc_coupling_first_input, .resize = NULL, .cost = mc_cost_free,                 \
     }
 
-/* Before version 6 the type was a name in a string. */
+const struct mc_op mc_op_cast_1 = CAST("Cast", 1, 1, cast_shape);
 const struct mc_op mc_op_cast_6 = CAST("Cast", 6, 1, cast_shape);
 const struct mc_op mc_op_cast_like_15 = CAST("CastLike", 15, 2, cast_like_shape);

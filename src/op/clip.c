@@ -11,7 +11,7 @@
 #include "op/elementwise.h"
 #include "op/fused.h"
 
-static int clip_shape_6(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+static int clip_shape_1(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
 {
     const int rc = mc_need_dtype(node, 0, in[0], MC_TYPES_FLOAT, err);
@@ -104,11 +104,11 @@ static int clip_backward(struct mc_step *step, struct mc_error *err)
     return mc_unary_backward(step, MC_UNARY_CLIP, step->in[0], p, 1);
 }
 
-const struct mc_op mc_op_clip_6 = {
+const struct mc_op mc_op_clip_1 = {
     .domain = "",
     .type = "Clip",
     .on_bytes = mc_bytes_clip,
-    .since = 6,
+    .since = 1,
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = 1,
@@ -119,7 +119,7 @@ const struct mc_op mc_op_clip_6 = {
     .merge = merge_6,
     .widens = true,
     .widens_integers = true,
-    .shape = clip_shape_6,
+    .shape = clip_shape_1,
     .forward = clip_forward,
     .backward = clip_backward,
     .coupling = mc_coupling_first_input,

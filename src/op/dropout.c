@@ -1,9 +1,9 @@
 /* dropout.c - Dropout: in training, elements become 0 with probability `ratio` and the others grow by 1 / (1 - ratio).
  *
- * It is live when this program trains and when the node's training_mode input says so (opset 12 and later, as the
- * specification has it); else the identity. A training_mode of false does not keep it quiet in our training: an
- * exporter that leaves Dropout in an evaluation graph (PyTorch's TrainingMode.PRESERVE) writes false, and who then
- * trains that model expects what model.train() does.
+ * It is live when this program trains and when the node says so, as the specification has it: by a training_mode input
+ * (opset 12 and later), or by the lack of is_test 1 (before opset 7); else the identity. A training_mode of false does
+ * not keep it quiet in our training: an exporter that leaves Dropout in an evaluation graph (PyTorch's
+ * TrainingMode.PRESERVE) writes false, and who then trains that model expects what model.train() does.
  *
  * Each draw is told by seed, iteration and node alone: `saved` keeps its key, and backward draws the same mask again
  * instead of storing it. The pattern repeats after 2^32 elements.
@@ -50,10 +50,16 @@ static const struct mc_tensor *training_mode(const struct mc_step *step)
     return step->node->op->since >= 12 && step->n_in > 2 ? step->in[2] : NULL;
 }
 
+/* Versions 1 and 6 draw unless they are told that it is a test. */
+static bool always_draws(const struct mc_step *step)
+{
+    return step->node->op->since < 7 && !mc_node_int(step->node, "is_test", 0);
+}
+
 static int dropout_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *mode = training_mode(step);
-    const bool quiet = !mode || (step->in_constant[2] && mc_tensor_get_i64(mode, 0) == 0);
+    const bool quiet = mode ? step->in_constant[2] && mc_tensor_get_i64(mode, 0) == 0 : !always_draws(step);
     if (step->training) step->saved_bytes = sizeof(struct draw);
     step->is_view = !step->training && quiet;
     return MC_OK;
@@ -71,7 +77,7 @@ static int read_ratio(const struct mc_step *step, double *ratio, struct mc_error
 static bool is_live(const struct mc_step *step)
 {
     const struct mc_tensor *mode = training_mode(step);
-    return step->training || (mode && mc_tensor_get_i64(mode, 0) != 0);
+    return step->training || always_draws(step) || (mode && mc_tensor_get_i64(mode, 0) != 0);
 }
 
 /* The node's own `seed` attribute, if it has one, counts as well. */
@@ -185,6 +191,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
+DROPOUT_OP(1, 1)
 DROPOUT_OP(7, 1)  /* the mask has the data's type */
 DROPOUT_OP(10, 1) /* the mask is bool */
 DROPOUT_OP(12, 3)

@@ -1,4 +1,4 @@
-/* extremes.c - Min and Max of any number of inputs that broadcast (ONNX opset 6 and later).
+/* extremes.c - Min and Max of any number of inputs that broadcast (before opset 8 they had one shape).
  *
  * NaN in any input gives NaN. Where several inputs have the extreme value they share the gradient equally; for two that
  * is what torch.minimum and torch.maximum do.
@@ -88,10 +88,10 @@ static int max_forward(struct mc_step *step, struct mc_error *err)
     return extreme_forward(step, MC_BINARY_MAX);
 }
 
-const struct mc_op mc_op_max_6 = {
+const struct mc_op mc_op_max_1 = {
     .domain = "",
     .type = "Max",
-    .since = 6,
+    .since = 1,
     .min_inputs = 1,
     .max_inputs = -1,
     .n_outputs = 1,
@@ -109,10 +109,10 @@ const struct mc_op mc_op_max_6 = {
     .cost = mc_cost_elementwise,
 };
 
-const struct mc_op mc_op_min_6 = {
+const struct mc_op mc_op_min_1 = {
     .domain = "",
     .type = "Min",
-    .since = 6,
+    .since = 1,
     .min_inputs = 1,
     .max_inputs = -1,
     .n_outputs = 1,

@@ -1,7 +1,8 @@
 /* gemm.c - Gemm: y = alpha A' B' + beta C.
  *
- * A' is A or its transpose, [M,K]; B' likewise, [K,N]; C broadcasts to [M,N]. ONNX Gemm since opset 7 (before, C was
- * broadcast by an attribute); in opset 11 C became optional. float32 and float64; the integer forms are refused.
+ * A' is A or its transpose, [M,K]; B' likewise, [K,N]; C broadcasts to [M,N]. ONNX Gemm 1, 6 (where C only
+ * broadcasts if an attribute says so), 7, 9, 11 (C is optional) and 13. float32 and float64; the integer forms are
+ * refused.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -47,6 +48,10 @@ static int gemm_shape(const struct mc_node *node, const struct mc_fact *const *i
     out[0].dtype = in[0]->dtype;
     out[0].shape = mc_shape_of(2, (int64_t[]){g.m, g.n});
     struct mc_shape both;
+    const bool whole = node->op->since < 7 && !mc_node_int(node, "broadcast", 0);
+    if (in[2] && whole && !mc_shape_equal(&in[2]->shape, &out[0].shape))
+        return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs the output's shape without 'broadcast'",
+                            node->inputs[2]->name);
     if (in[2] && (!mc_shape_broadcast(&in[2]->shape, &out[0].shape, &both) || !mc_shape_equal(&both, &out[0].shape))) {
         char needed[64], found[64];
         return mc_error_set(err, MC_ERR_INPUT, "input 2 '%s': needs a shape that broadcasts to %s, has %s",
@@ -192,24 +197,28 @@ static void gemm_cost(const struct mc_node *node, const struct mc_fact *const *i
     cost->flops += 2 * g.m * g.n * g.k + (in[2] ? g.m * g.n : 0);
 }
 
-const struct mc_op mc_op_gemm_7 = {
-    .domain = "",
-    .type = "Gemm",
-    .since = 7,
-    .means = MC_MEANS_GEMM,
-    .on_bytes = mc_bytes_gemm,
-    .min_inputs = 2,
-    .max_inputs = 3,
-    .n_outputs = 1,
-    .grad_inputs = 7,
-    .keep = MC_KEEP_IN,
-    .widens = true,
-    .shape = gemm_shape,
-    .prepare = gemm_prepare,
-    .release = mc_step_release_packed,
-    .forward = gemm_forward,
-    .backward = gemm_backward,
-    .coupling = gemm_coupling,
-    .terms = gemm_terms,
-    .cost = gemm_cost,
-};
+#define GEMM_OP(version, meaning, bytes)                                                                               \
+    const struct mc_op mc_op_gemm_##version = {                                                                        \
+        .domain = "",                                                                                                  \
+        .type = "Gemm",                                                                                                \
+        .since = version,                                                                                              \
+        .means = meaning,                                                                                              \
+        .on_bytes = bytes,                                                                                             \
+        .min_inputs = 2,                                                                                               \
+        .max_inputs = 3,                                                                                               \
+        .n_outputs = 1,                                                                                                \
+        .grad_inputs = 7,                                                                                              \
+        .keep = MC_KEEP_IN,                                                                                            \
+        .widens = true,                                                                                                \
+        .shape = gemm_shape,                                                                                           \
+        .prepare = gemm_prepare,                                                                                       \
+        .release = mc_step_release_packed,                                                                             \
+        .forward = gemm_forward,                                                                                       \
+        .backward = gemm_backward,                                                                                     \
+        .coupling = gemm_coupling,                                                                                     \
+        .terms = gemm_terms,                                                                                           \
+        .cost = gemm_cost,                                                                                             \
+    }
+
+GEMM_OP(1, MC_MEANS_OTHER, NULL); /* C has the output's shape, or broadcasts where the attribute says so */
+GEMM_OP(7, MC_MEANS_GEMM, mc_bytes_gemm);

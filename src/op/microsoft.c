@@ -21,7 +21,7 @@ static const struct activation {
     {"Relu", &mc_op_relu_1, {NULL}},
     {"Sigmoid", &mc_op_sigmoid_1, {NULL}},
     {"Tanh", &mc_op_tanh_1, {NULL}},
-    {"Clip", &mc_op_clip_6, {"min", "max"}},
+    {"Clip", &mc_op_clip_1, {"min", "max"}},
     {"Elu", &mc_op_elu_1, {"alpha"}},
     {"HardSigmoid", &mc_op_hard_sigmoid_1, {"alpha", "beta"}},
     {"LeakyRelu", &mc_op_leaky_relu_1, {"alpha"}},

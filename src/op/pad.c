@@ -1,6 +1,7 @@
 /* pad.c - Pad: a border of a constant, of mirrored, repeated or wrapped elements; negative pads cut off.
  *
- * Pads are an attribute before version 11 and an input since; 18 added axes, 19 the mode "wrap".
+ * Pads are an attribute before version 11, which was called "paddings" in version 1, and an input since; 18 added axes,
+ * 19 the mode "wrap".
  */
 #include <string.h>
 
@@ -37,7 +38,7 @@ static int read_parameters(const struct mc_node *node, const struct mc_fact *con
                            struct mc_ints *axes, struct mc_error *err)
 {
     *axes = (struct mc_ints){.given = false};
-    if (node->op->since < 11) return mc_ints_of_attr(node, "pads", pads, err);
+    if (node->op->since < 11) return mc_ints_of_attr(node, node->op->since < 2 ? "paddings" : "pads", pads, err);
     const int rc = mc_ints_of_input(node, in, 1, pads, err);
     return rc < 0 || node->op->since < 18 ? rc : mc_ints_of_input(node, in, 3, axes, err);
 }
@@ -315,6 +316,7 @@ static int pad_coupling(struct mc_coupling *c, const struct mc_node *node, struc
         .resize = NULL, .cost = mc_cost_free,                                                                          \
     }
 
+const struct mc_op mc_op_pad_1 = PAD(1, 1, 1);
 const struct mc_op mc_op_pad_2 = PAD(2, 1, 1);
 const struct mc_op mc_op_pad_11 = PAD(11, 2, 3);
 const struct mc_op mc_op_pad_18 = PAD(18, 2, 4);

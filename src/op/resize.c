@@ -1,5 +1,5 @@
-/* resize.c - Resize (ONNX opset 10, 11, 13, 18, 19) and Upsample (7, 9): nearest, linear and cubic interpolation along
- * any axes.
+/* resize.c - Resize (ONNX opset 10, 11, 13, 18, 19) and Upsample (1, 7, 9): nearest, linear and cubic interpolation
+ * along any axes.
  *
  * Interpolation in several axes is one in each after the other. For an axis every output index has as many taps as the
  * filter is wide: where they lie in the input and what they weigh is worked out once, in prepare. Cubic: op/cubic.h
@@ -14,6 +14,7 @@
 #include "kernel/parallel.h"
 #include "op/cubic.h"
 #include "op/move.h"
+#include "op/op_list.h"
 #include "op/ops.h"
 
 enum mode { NEAREST, LINEAR, CUBIC };
@@ -120,13 +121,28 @@ static int read_axes(const struct mc_node *node, int rank, struct mc_ints *axes,
     return rc == MC_OK ? mc_ints_as_axes_or_all(axes, rank, err) : rc;
 }
 
-/* Scales along the axes, from the attribute of Upsample 7 or an input. */
+/* Upsample 1: a picture, and the scales of its height and width. */
+static int read_picture_scales(const struct mc_node *node, const struct mc_shape *x, float scales[4],
+                               struct mc_error *err)
+{
+    scales[0] = scales[1] = 1;
+    scales[2] = mc_node_float(node, "height_scale", 0);
+    scales[3] = mc_node_float(node, "width_scale", 0);
+    return x->rank == 4 ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "needs 4 dimensions, has %d", x->rank);
+}
+
+/* Scales along the axes, from the attributes of Upsample 1 and 7 or an input. */
 static int read_scales(const struct mc_node *node, const struct mc_fact *scales, int at, const struct mc_shape *x,
                        const struct mc_ints *axes, struct spec *s, struct mc_error *err)
 {
     const struct mc_attr *attr = mc_node_attr(node, "scales");
+    float of_picture[4] = {0};
+    struct mc_attr stated = {.type = MC_ATTR_FLOATS, .n = 4, .floats = of_picture};
     int rc = MC_OK;
-    if (scales)
+    if (node->op == &mc_op_upsample_1) {
+        rc = read_picture_scales(node, x, of_picture, err);
+        attr = &stated;
+    } else if (scales)
         rc = need_constant(node, at, scales, axes->n, err);
     else if (!attr || attr->type != MC_ATTR_FLOATS || attr->n != axes->n)
         rc = mc_error_set(err, MC_ERR_INPUT, "needs a scale for each of %d axes", axes->n);
@@ -549,4 +565,5 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
 
 RESIZE_OP(resize, "Resize", 10, 2)
 RESIZE_OP(resize, "Resize", 11, 4)
+RESIZE_OP(upsample, "Upsample", 1, 1)
 RESIZE_OP(upsample, "Upsample", 7, 2)

@@ -1,5 +1,6 @@
-/* roi.c - RoiAlign (ONNX opset 10, 16): regions of x [N, C, H, W] sampled to [regions, C, h, w]. Mask R-CNN: He et al.
- * 2017. Each bin is the mean of a grid of interpolated samples, or with mode max the largest of their weighted pixels.
+/* roi.c - RoiAlign (ONNX opset 10, 16) and MaxRoiPool (1, 22): regions of x [N, C, H, W] sampled to [regions, C, h, w].
+ * Mask R-CNN: He et al. 2017. Each bin is the mean of a grid of interpolated samples, or with mode max the largest of
+ * their weighted pixels. MaxRoiPool (Girshick 2015) takes the largest of the pixels in a bin, after rounding outwards.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -249,3 +250,129 @@ static int roi_backward(struct mc_step *step, struct mc_error *err)
 
 ROI_ALIGN(10)
 ROI_ALIGN(16)
+
+/* --- MaxRoiPool --- */
+
+static int max_roi_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                         struct mc_error *err)
+{
+    int64_t n;
+    const int64_t *bins = mc_node_ints(node, "pooled_shape", &n);
+    int rc = mc_need_dtype(node, X, in[X], MC_TYPES_FLOAT, err);
+    if (rc == MC_OK) rc = mc_need_rank(node, X, in[X], 4, 4, err);
+    if (rc == MC_OK) rc = mc_need_dtype(node, ROIS, in[ROIS], MC_TYPE_BIT(in[X]->dtype), err);
+    if (rc == MC_OK) rc = mc_need_rank(node, ROIS, in[ROIS], 2, 2, err);
+    if (rc < 0) return rc;
+    if (in[ROIS]->shape.dim[1] != 5)
+        return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': needs a sample and four edges for each region",
+                            node->inputs[ROIS]->name);
+    if (n != 2 || bins[0] < 1 || bins[1] < 1 || bins[0] > INT32_MAX || bins[1] > INT32_MAX)
+        return mc_error_set(err, MC_ERR_INPUT, "attribute 'pooled_shape': needs two extents");
+    out[0] =
+        (struct mc_fact){.dtype = in[X]->dtype,
+                         .shape = {.rank = 4, .dim = {in[ROIS]->shape.dim[0], in[X]->shape.dim[1], bins[0], bins[1]}}};
+    return MC_OK;
+}
+
+/* The pixels [*from, *to) of n that bin i of a region from `start` to `end` has, in float32 as everybody divides. */
+static void pixels_of_bin(double start, double end, int64_t bins, int64_t i, int64_t n, int64_t *from, int64_t *to)
+{
+    const float size = (float)fmax(end - start + 1, 1) / (float)bins;
+    const double low = floor((double)((float)i * size)) + start, high = ceil((double)((float)(i + 1) * size)) + start;
+    *from = (int64_t)fmin(fmax(low, 0), (double)n);
+    *to = (int64_t)fmin(fmax(high, 0), (double)n);
+}
+
+/* Visit the bins of regions [begin, end): `visit` learns where the largest pixel of a bin is; -1: it has none. */
+static void visit_bins(const struct job *job, int64_t begin, int64_t end,
+                       void (*visit)(const struct job *job, int64_t bin, int64_t largest))
+{
+    const int64_t *y = job->y->shape.dim, H = job->x->shape.dim[2], W = job->x->shape.dim[3];
+    for (int64_t k = begin; k < end; k++) {
+        double edge[5];
+        for (int e = 1; e < 5; e++)
+            edge[e] = round((double)((float)mc_tensor_get_f64(job->rois, 5 * k + e) * (float)job->scale));
+        const int64_t sample = (int64_t)mc_tensor_get_f64(job->rois, 5 * k);
+        for (int64_t i = 0; i < y[1] * y[2] * y[3]; i++) {
+            const int64_t plane = sample * y[1] + i / (y[2] * y[3]);
+            int64_t top, bottom, left, right, at = -1;
+            pixels_of_bin(edge[2], edge[4], y[2], i / y[3] % y[2], H, &top, &bottom);
+            pixels_of_bin(edge[1], edge[3], y[3], i % y[3], W, &left, &right);
+            for (int64_t v = top; v < bottom; v++)
+                for (int64_t u = left; u < right; u++) {
+                    const int64_t here = (plane * H + v) * W + u;
+                    if (at < 0 || mc_tensor_get_f64(job->x, here) > mc_tensor_get_f64(job->x, at)) at = here;
+                }
+            visit(job, k * y[1] * y[2] * y[3] + i, at);
+        }
+    }
+}
+
+static void put_largest(const struct job *job, int64_t bin, int64_t largest)
+{
+    mc_tensor_set_f64(job->y, bin, largest < 0 ? 0 : mc_tensor_get_f64(job->x, largest));
+}
+
+/* The gradient of a bin is its largest pixel's. */
+static void give_back(const struct job *job, int64_t bin, int64_t largest)
+{
+    if (largest < 0) return;
+    const double sum = mc_tensor_get_f64(job->dx, largest) + mc_tensor_get_f64(job->y, bin);
+    mc_tensor_set_f64(job->dx, largest, sum);
+}
+
+static void max_regions(void *context, int64_t begin, int64_t end)
+{
+    visit_bins(context, begin, end, put_largest);
+}
+
+static int max_roi_forward(struct mc_step *step, struct mc_error *err)
+{
+    const struct job job = {.x = step->in[X],
+                            .rois = step->in[ROIS],
+                            .y = step->out[0],
+                            .scale = (double)mc_node_float(step->node, "spatial_scale", 1)};
+    const int64_t n = step->in[ROIS]->shape.dim[0];
+    for (int64_t k = 0; k < n; k++) {
+        const double sample = mc_tensor_get_f64(job.rois, 5 * k);
+        if (!(sample >= 0 && sample < (double)job.x->shape.dim[0]))
+            return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': there is no sample %g",
+                                step->node->inputs[ROIS]->name, sample);
+        for (int i = 1; i < 5; i++)
+            if (!isfinite(mc_tensor_get_f64(job.rois, 5 * k + i)))
+                return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': region %" PRId64 " is out of all bounds",
+                                    step->node->inputs[ROIS]->name, k);
+    }
+    mc_parallel(n, 1, max_regions, (void *)&job);
+    return MC_OK;
+}
+
+static int max_roi_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct job job = {.x = step->in[X],
+                            .rois = step->in[ROIS],
+                            .y = step->grad_out[0],
+                            .dx = step->grad_in[X],
+                            .scale = (double)mc_node_float(step->node, "spatial_scale", 1)};
+    mc_zero(step->grad_in[X]);
+    visit_bins(&job, 0, step->in[ROIS]->shape.dim[0], give_back);
+    return MC_OK;
+}
+
+const struct mc_op mc_op_max_roi_pool_1 = {
+    .domain = "",
+    .type = "MaxRoiPool",
+    .since = 1,
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .n_outputs = 1,
+    .grad_inputs = 1,
+    .others = "regions, whose edges are rounded",
+    .keep = MC_KEEP_IN,
+    .widens = true,
+    .shape = max_roi_shape,
+    .forward = max_roi_forward,
+    .backward = max_roi_backward,
+    .coupling = mc_coupling_freeze_all,
+    .cost = mc_cost_free,
+};

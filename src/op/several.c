@@ -1,4 +1,5 @@
-/* several.c - Sum and Mean of any number of inputs that broadcast (ONNX opset 8); SwiGLU (28); IsNaN (9), IsInf (10).
+/* several.c - Sum and Mean of any number of inputs that broadcast (before opset 8 they had one shape); SwiGLU (28);
+ * IsNaN (9), IsInf (10).
  */
 #include <math.h>
 #include <string.h>
@@ -85,10 +86,10 @@ static int mean_backward(struct mc_step *step, struct mc_error *err)
 }
 
 #define SEVERAL_OP(name, onnx_type)                                                                                    \
-    const struct mc_op mc_op_##name##_6 = {                                                                            \
+    const struct mc_op mc_op_##name##_1 = {                                                                            \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
-        .since = 6,                                                                                                    \
+        .since = 1,                                                                                                    \
         .min_inputs = 1,                                                                                               \
         .max_inputs = -1,                                                                                              \
         .n_outputs = 1,                                                                                                \

@@ -9,9 +9,10 @@ static bool others_unused(const struct mc_rewrite *r, const struct mc_node *node
     return true;
 }
 
-/* Dropout draws only where an input says that the model is trained. */
+/* Dropout draws only where an input says that the model is trained, or before opset 7 where nothing says that it is not. */
 static bool is_off(const struct mc_rewrite *r, const struct mc_node *node)
 {
+    if (node->op->since < 7) return mc_node_int(node, "is_test", 0) != 0;
     if (node->n_inputs < 3 || !node->inputs[2]) return true;
     const struct mc_tensor *mode = mc_rewrite_constant(r, node->inputs[2]);
     return mode && mc_tensor_count(mode) == 1 && !mc_tensor_get_i64(mode, 0);

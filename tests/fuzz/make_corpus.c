@@ -187,6 +187,23 @@ static void make_checkpoints(const char *folder)
     save(folder, "checkpoint", "empty", "\1MCARCHV1", 9);
 }
 
+/* A pattern, a line feed, a text. */
+static void make_regexes(const char *folder)
+{
+    static const char *const seeds[] = {
+        "(a|b)*c{2,3}?\nabacc",
+        "(?i:[^x-z[:digit:]\\d\\]]+)(?P<name>\\w\\S)$\nQuery W",
+        "\\Aé+\\.\\x{41}\\x42\\Q(*\\E\\z\né.AB(*",
+        "(?sm)^.*\\b(?:x|)+$\none\ntwo x",
+        "((a{0,9}){0,9}){0,9}\naaaaaaaaaaaaaaaaaaaaaa",
+    };
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "seed-%zu", i);
+        save(folder, "regex", name, seeds[i], strlen(seeds[i]));
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -198,5 +215,6 @@ int main(int argc, char **argv)
     make_items(argv[1]);
     make_arrays(argv[1]);
     make_checkpoints(argv[1]);
+    make_regexes(argv[1]);
     return 0;
 }

@@ -86,11 +86,6 @@ static void test_operands_that_do_not_fit_are_refused(void **state)
                      MC_ERR_INPUT, "slope: needs a shape that broadcasts to [3], has [2,3]");
 }
 
-static void test_versions_with_broadcast_attributes_are_unknown(void **state)
-{
-    EACH(k) assert_null(mc_ops_find("", all[k], 6));
-}
-
 /* --- coupling --- */
 
 static void test_operands_share_channels(void **state)
@@ -135,7 +130,6 @@ int main(void)
         cmocka_unit_test(test_big_operands_are_shared_among_threads),
         cmocka_unit_test(test_integers_divided_by_zero_give_zero),
         cmocka_unit_test(test_operands_that_do_not_fit_are_refused),
-        cmocka_unit_test(test_versions_with_broadcast_attributes_are_unknown),
         cmocka_unit_test(test_operands_share_channels),
         cmocka_unit_test(test_constant_addends_are_shifts_along_what_they_are_not_spread),
     };

@@ -71,7 +71,10 @@ static void test_misfits_are_refused(void **state)
     c.in[2].dim[0] = 2;
     op_check_refused(&c, MC_ERR_INPUT, "needs 3 channels, has 2");
     struct op_case old = {.type = "BatchNormalization", .opset = 7, .attrs = {OP_INT("spatial", 0)}, INPUTS};
-    op_check_refused(&old, MC_ERR_UNSUPPORTED, "attribute 'spatial': needs 1, has 0");
+    op_check_refused(&old, MC_ERR_INPUT, "needs 6 channels, has 3");
+    struct op_case test = {
+        .type = "BatchNormalization", .opset = 6, .attrs = {OP_INT("is_test", 1)}, .n_out = 5, INPUTS};
+    op_check_refused(&test, MC_ERR_INPUT, "needs 1 output with 'is_test', has 5");
 }
 
 static void test_failing_allocations_are_survived(void **state)

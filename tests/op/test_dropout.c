@@ -177,6 +177,17 @@ static void test_dropout_passes_channels(void **state)
     coupled_finish(&t);
 }
 
+/* Before opset 7 a node draws unless it says that it is tested. */
+static void test_old_dropout_is_live_unless_it_is_a_test(void **state)
+{
+    const struct op_case quiet = {
+        .type = "Dropout", .opset = 6, .attrs = {OP_INT("is_test", 1)}, .in = {{OP_DIMS(4), OP_DATA(1, 2, 3, 4)}}};
+    op_check(&quiet, (struct op_tensor[]){{OP_DIMS(4), OP_DATA(1, 2, 3, 4)}}, 0);
+    struct op_case all = quiet;
+    all.attrs[0] = (struct op_attr)OP_FLOAT("ratio", 1);
+    op_check(&all, (struct op_tensor[]){{OP_DIMS(4), OP_DATA(0, 0, 0, 0)}}, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_dropout_backward_matches_finite_differences),
         cmocka_unit_test(test_dropout_refuses_what_is_no_ratio_or_mode),
         cmocka_unit_test(test_dropout_passes_channels),
+        cmocka_unit_test(test_old_dropout_is_live_unless_it_is_a_test),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

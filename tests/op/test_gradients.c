@@ -698,6 +698,88 @@ static const struct op_case products[] = {
     {.type = "LogSoftmax", .opset = 13, .attrs = {OP_INT("axis", 0)}, .in = {{OP_DIMS(4, 1)}}},
 };
 
+#define FROM_AXIS_1                                                                                                    \
+    {                                                                                                                  \
+        OP_INT("broadcast", 1), OP_INT("axis", 1)                                                                      \
+    }
+#define POSITIVE .low = 0.5, .high = 2
+
+/* Versions that are no more. */
+static const struct op_case old[] = {
+    {.type = "Add", .opset = 6, .attrs = FROM_AXIS_1, .in = {{OP_DIMS(2, 3, 4)}, {OP_DIMS(3)}}},
+    {.type = "Add", .opset = 1, .attrs = {OP_INT("broadcast", 1)}, .in = {{OP_DIMS(2, 3)}, {OP_DIMS(1, 1)}}},
+    {.type = "Sub", .opset = 6, .attrs = FROM_AXIS_1, .in = {{OP_DIMS(2, 3, 4)}, {OP_DIMS(3)}}},
+    {.type = "Mul", .opset = 6, .attrs = FROM_AXIS_1, .in = {{OP_DIMS(2, 3, 4)}, {OP_DIMS(3)}}},
+    {.type = "Div", .opset = 6, .attrs = FROM_AXIS_1, .in = {{OP_DIMS(2, 3, 4)}, {OP_DIMS(3), POSITIVE}}},
+    {.type = "Pow", .opset = 6, .attrs = FROM_AXIS_1, .in = {{OP_DIMS(2, 3, 4), POSITIVE}, {OP_DIMS(3), POSITIVE}}},
+    {.type = "PRelu", .opset = 6, .in = {{OP_DIMS(2, 3, 4)}, {OP_DIMS(3)}}, .kink = 0.01},
+    {.type = "Gemm",
+     .opset = 6,
+     .attrs = {OP_INT("broadcast", 1)},
+     .in = {{OP_DIMS(2, 3)}, {OP_DIMS(3, 4)}, {OP_DIMS(4)}}},
+    {.type = "BatchNormalization",
+     .opset = 6,
+     .in = {{OP_DIMS(3, 2, 4)},
+            {OP_DIMS(2)},
+            {OP_DIMS(2)},
+            {OP_DIMS(2), .initializer = true},
+            {OP_DIMS(2), POSITIVE, .initializer = true}}},
+    {.type = "Cast", .opset = 1, .attrs = {OP_STRING("to", "DOUBLE")}, .in = {{OP_DIMS(3)}}},
+    {.type = "Dropout", .opset = 6, .attrs = {OP_INT("is_test", 1)}, .in = {{OP_DIMS(3)}}},
+    {.type = "Pad", .opset = 1, .attrs = {OP_INTS("paddings", 1, 0, 0, 2)}, .in = {{OP_DIMS(2, 3)}}},
+    {.type = "Tile", .opset = 1, .in = {{OP_DIMS(2, 3)}, INDICES(OP_SCALAR, 2), INDICES(OP_SCALAR, 1)}},
+    {.type = "Upsample",
+     .opset = 1,
+     .attrs = {OP_FLOAT("height_scale", 2), OP_FLOAT("width_scale", 1.5f)},
+     .in = {{OP_DIMS(1, 1, 2, 3)}}},
+};
+
+static const struct op_case pools[] = {
+    {.type = "LpPool",
+     .opset = 22,
+     .attrs = {OP_INTS("kernel_shape", 2, 3), OP_INTS("pads", 0, 1, 1, 0), OP_INT("p", 1)},
+     .in = {{OP_DIMS(1, 2, 4, 5)}},
+     .kink = 0.05},
+    {.type = "LpPool",
+     .opset = 22,
+     .attrs = {OP_INTS("kernel_shape", 3), OP_INT("p", 3)},
+     .in = {{OP_DIMS(2, 1, 5)}},
+     .kink = 0.05},
+    {.type = "LpPool",
+     .opset = 1,
+     .attrs = {OP_INTS("kernel_shape", 2), OP_FLOAT("p", 1.5f)},
+     .in = {{OP_DIMS(2, 1, 5)}},
+     .kink = 0.05},
+    {.type = "GlobalLpPool", .opset = 2, .in = {{OP_DIMS(2, 2, 3)}}, .kink = 0.05},
+    {.type = "GlobalLpPool", .opset = 1, .attrs = {OP_FLOAT("p", 2.5f)}, .in = {{OP_DIMS(2, 2, 3)}}, .kink = 0.05},
+    {.type = "MaxRoiPool",
+     .opset = 11,
+     .attrs = {OP_INTS("pooled_shape", 2, 2)},
+     .in = {{OP_DIMS(2, 2, 4, 5)},
+            {OP_DIMS(3, 5), OP_DATA(0, 0, 0, 4, 3, 1, 1, 1, 3, 9, 1, 7, 2, 9, 3), .initializer = true}}},
+    {.type = "MaxUnpool",
+     .opset = 11,
+     .attrs = {OP_INTS("kernel_shape", 2)},
+     .in = {{OP_DIMS(1, 1, 3)}, INDICES(OP_DIMS(1, 1, 3), 0, 2, 3)}},
+    {.type = "Col2Im",
+     .opset = 18,
+     .attrs = {OP_INTS("pads", 1, 0, 0, 1)},
+     .in = {{OP_DIMS(1, 4, 12)}, INDICES(OP_DIMS(2), 3, 4), INDICES(OP_DIMS(2), 2, 2)}},
+    {.type = "DeformConv",
+     .opset = 19,
+     .attrs = {OP_INTS("pads", 1, 1, 0, 0), OP_INT("group", 2), OP_INT("offset_group", 2)},
+     .in = {{OP_DIMS(2, 4, 3, 3)},
+            {OP_DIMS(2, 2, 2, 2)},
+            {OP_DIMS(2, 16, 3, 3), .low = 0.1, .high = 0.9},
+            {OP_DIMS(2)},
+            {OP_DIMS(2, 8, 3, 3)}}},
+    {.type = "DeformConv",
+     .opset = 22,
+     .in = {{OP_DIMS(1, 2, 5)}, {OP_DIMS(3, 2, 2)}, {OP_DIMS(1, 2, 4), .low = -0.9, .high = -0.1}}},
+    {.type = "Det", .opset = 11, .in = {{OP_DIMS(2, 3, 3)}}},
+    {.type = "Det", .opset = 22, .in = {{OP_DIMS(1, 1)}}},
+};
+
 /* --- every family --- */
 
 #define FAMILY(name)                                                                                                   \
@@ -708,9 +790,9 @@ static const struct op_case products[] = {
 static const struct {
     const struct op_case *cases;
     size_t n;
-} families[] = {FAMILY(normalizations), FAMILY(attentions), FAMILY(fused),      FAMILY(recurrences),
-                FAMILY(moves),          FAMILY(reductions), FAMILY(samplings),  FAMILY(sums),
-                FAMILY(signals),        FAMILY(elements),   FAMILY(broadcasts), FAMILY(products)};
+} families[] = {FAMILY(normalizations), FAMILY(attentions), FAMILY(fused), FAMILY(recurrences), FAMILY(moves),
+                FAMILY(reductions),     FAMILY(samplings),  FAMILY(sums),  FAMILY(signals),     FAMILY(elements),
+                FAMILY(broadcasts),     FAMILY(products),   FAMILY(old),   FAMILY(pools)};
 
 static bool has_case(const struct mc_op *op)
 {
@@ -757,6 +839,8 @@ TEST(8, transforms_and_the_like)
 TEST(9, elements)
 TEST(10, what_broadcasts)
 TEST(11, products_and_windows)
+TEST(12, old_versions)
+TEST(13, pools_and_determinants)
 
 int main(void)
 {
@@ -774,6 +858,8 @@ int main(void)
         cmocka_unit_test(test_backward_of_elements_matches_differences),
         cmocka_unit_test(test_backward_of_what_broadcasts_matches_differences),
         cmocka_unit_test(test_backward_of_products_and_windows_matches_differences),
+        cmocka_unit_test(test_backward_of_old_versions_matches_differences),
+        cmocka_unit_test(test_backward_of_pools_and_determinants_matches_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,35 @@ static void test_find_knows_no_strangers(void **state)
     assert_null(mc_ops_find("", "zzz", 13));
 }
 
+enum { MOST_VERSIONS = 16 };
+
+static const struct {
+    const char *domain, *type;
+    int versions[MOST_VERSIONS];
+} standard[] = {
+#include "versions.h"
+};
+
+/* Deliberately: decoding pictures is not this room's business, and derivatives are the trainer's. */
+static const char *const missing[] = {"Gradient", "ImageDecoder"};
+
+static bool is_missing(const char *type)
+{
+    for (size_t i = 0; i < MC_COUNT(missing); i++)
+        if (strcmp(missing[i], type) == 0) return true;
+    return false;
+}
+
+/* What is missing is listed; what is listed is missing. */
+static void test_every_version_of_the_standard_is_there(void **state)
+{
+    for (size_t i = 0; i < MC_COUNT(standard); i++)
+        for (int k = 0; k < MOST_VERSIONS && standard[i].versions[k]; k++)
+            if (!mc_ops_find(standard[i].domain, standard[i].type, standard[i].versions[k]) !=
+                is_missing(standard[i].type))
+                fail_msg("%s-%d of '%s'", standard[i].type, standard[i].versions[k], standard[i].domain);
+}
+
 /* The text of all tests of operators but this one, which lie in the folder MC_OP_TESTS (meson.build). */
 static void read_tests(struct mc_buf *text)
 {
@@ -207,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_numbers_of_inputs_and_versions_make_sense),
         cmocka_unit_test(test_find_takes_the_newest_that_is_old_enough),
         cmocka_unit_test(test_find_knows_no_strangers),
+        cmocka_unit_test(test_every_version_of_the_standard_is_there),
         cmocka_unit_test(test_every_operator_has_a_test),
         cmocka_unit_test(test_harness_compares_numbers),
         cmocka_unit_test(test_harness_differentiates),

@@ -11,7 +11,7 @@ import sys
 
 import onnx.defs
 
-ROW = re.compile(r"\| (?:(ai\.onnx\.ml|com\.microsoft)\.)?(\w+) \| (?:from )?(\d+)(?: to (\d+))? \|")
+ROW = re.compile(r"\| (?:([\w.]+)\.)?(\w+) \| (from )?(\d+)(?: to (\d+))? \|")
 ENTRY = re.compile(r"MC_OP\((\w+)(?:,\s*\"([^)]*)\")?\)\n", re.S)
 schemas = {}
 for schema in onnx.defs.get_all_schemas_with_history():
@@ -45,7 +45,7 @@ def main():
     found = ENTRY.findall(text)
     if len(rows) != len(found):
         sys.exit(f"{len(rows)} rows for {len(found)} entries")
-    words = iter([attributes(d or "", k, int(a), int(b or 10**6)) for d, k, a, b in rows])
+    words = iter([attributes(d or "", k, int(a), 10**6 if newest else int(b or a)) for d, k, newest, a, b in rows])
 
     def replace(match):
         new = next(words)

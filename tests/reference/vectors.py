@@ -41,6 +41,7 @@ def numbers(n):
 
 
 MICROSOFT_DOMAIN = "com.microsoft"
+TRAINING_DOMAIN = "ai.onnx.preview.training"
 V = np.array([-0.0, 0.5, -0.5, 1, -1, 2.5, -2.75, 1.5, -10, 10, 100, -100], dtype=np.float32)
 UNIT = draw(9, low=-0.99, high=0.99)
 X = draw(2, 3, 4)
@@ -200,8 +201,85 @@ CASES = [
     ("add_half", "Add", 14, {}, [HALF, HALF[:, :1]], 1),
     ("matmul_half", "MatMul", 13, {}, [HALF, draw(4, 2, seed=1).astype(np.float16)], 1),
     ("clip_uint8", "Clip", 13, {}, [bytes8(6), np.uint8(20), np.uint8(200)], 1),
+    ("lp_pool", "LpPool", 22, {"kernel_shape": [2, 3], "p": 3, "pads": [0, 1, 1, 0], "strides": [2, 1]}, [IMAGE], 1),
+    ("lp_pool_dilated", "LpPool", 18, {"kernel_shape": [2, 2], "p": 1, "dilations": [2, 1], "ceil_mode": 1}, [IMAGE], 1),
+    ("global_lp_pool", "GlobalLpPool", 11, {"p": 3}, [IMAGE], 1),
+    ("max_roi_pool", "MaxRoiPool", 11, {"pooled_shape": [2, 3], "spatial_scale": 0.5},
+     [draw(2, 2, 6, 7), np.array([[0, 0, 0, 9, 9], [1, 3, 2, 5, 13], [1, 8, 6, 30, 7]], dtype=np.float32)], 1),
+    ("max_unpool", "MaxUnpool", 11, {"kernel_shape": [2, 2], "strides": [2, 2]},
+     [draw(1, 2, 2, 2), np.array([[[[0, 3], [9, 14]], [[17, 18], [28, 31]]]])], 1),
+    ("det", "Det", 11, {}, [draw(2, 3, 4, 4)], 1),
+    ("det_singular", "Det", 22, {}, [np.array([[1, 2], [2, 4]], dtype=np.float32)], 1),
+    ("deform_conv", "DeformConv", 19, {"pads": [1, 1, 0, 1], "strides": [2, 1], "group": 2, "offset_group": 2},
+     [draw(2, 4, 5, 6), draw(6, 2, 3, 2, seed=1), draw(2, 24, 2, 7, seed=2), draw(6, seed=3), draw(2, 12, 2, 7, seed=4)], 1),
+    ("deform_conv_plain", "DeformConv", 22, {"dilations": [2, 1]},
+     [draw(1, 2, 5, 6), draw(3, 2, 2, 2, seed=1), draw(1, 8, 3, 5, seed=2)], 1),
+    ("col2im", "Col2Im", 18, {"pads": [1, 0, 0, 1], "strides": [1, 2], "dilations": [2, 1]},
+     [draw(1, 8, 9), ints(4, 5), ints(2, 2)], 1),
+    ("tf_idf", "TfIdfVectorizer", 9, {"mode": "TFIDF", "min_gram_length": 1, "max_gram_length": 2, "max_skip_count": 2,
+     "ngram_counts": [0, 4], "ngram_indexes": [3, 0, 1, 2, 4, 5, 6], "pool_int64s": [2, 3, 5, 4, 5, 6, 7, 8, 6, 7],
+     "weights": [0.5, 1, 2, 3, 4, 5, 6]}, [np.array([[1, 1, 3, 3, 3, 7], [8, 6, 7, 5, 6, 8]], dtype=np.int32)], 1),
+    ("tf_idf_texts", "TfIdfVectorizer", 9, {"mode": "IDF", "min_gram_length": 2, "max_gram_length": 2, "max_skip_count": 0,
+     "ngram_counts": [0, 2], "ngram_indexes": [0, 1, 2, 3], "pool_strings": ["x", "y", "an", "apple", "a", "day"]},
+     [np.array(["an", "apple", "a", "day", "an", "apple"], dtype=object)], 1),
+    ("string_concat", "StringConcat", 20, {}, [np.array([["a"], ["b\u00e9"]], dtype=object), np.array(["x", "", "z"], dtype=object)], 1),
+    ("string_split", "StringSplit", 20, {"delimiter": "--", "maxsplit": 2},
+     [np.array(["a--b", "g--", "--c--d--e", "f"], dtype=object)], 2),
+    ("string_split_blanks", "StringSplit", 20, {}, [np.array([["  a b   c "], ["d"]], dtype=object)], 2),
+    ("string_normalizer", "StringNormalizer", 10, {"case_change_action": "UPPER", "stopwords": ["Monday", "May"]},
+     [np.array(["monday", "tuesday", "MAY", "nine"], dtype=object)], 1),
+    ("string_normalizer_unicode", "StringNormalizer", 10, {"case_change_action": "UPPER"},
+     [np.array(["\u00e9t\u00e9", "\u03b1\u0431c", "\U00010428"], dtype=object)], 1),
+    ("string_normalizer_none", "StringNormalizer", 10, {"case_change_action": "LOWER", "is_case_sensitive": 1, "stopwords": ["A"]},
+     [np.array([["A", "A"]], dtype=object)], 1),
+    ("regex", "RegexFullMatch", 20, {"pattern": r"(\w+)@([\w.]+)\.(com|org)"},
+     [np.array(["a@b.com", "a@b.c.org", "a@b", " a@b.com"], dtype=object)], 1),
     ("bit_cast", "BitCast", 26, {"to": 6}, [draw(3)], 1),
     ("cast_strings", "Cast", 13, {"to": 1}, [np.array(["1.5", "-2e3", "NaN"], dtype=object)], 1),
+]
+# Versions before 7, which neither ONNX Runtime nor the reference evaluator runs, and what is the same now:
+# name, type, opset, attributes, inputs; opset, attributes, inputs, how many outputs of either
+COLUMN = draw(3, seed=1)[:, None]
+NORM = [draw(2, seed=1, low=0.5), draw(2, seed=2), draw(2, seed=3), draw(2, seed=4, low=0.5)]
+TRUTHS = [np.arange(24).reshape(2, 3, 4) % 5 < 2, np.arange(4) % 2 == 0]
+NUMBERS = [bytes8(2, 3, 4, dtype=np.int8).astype(np.int32) % 3, ints(0, 1, 2, 1, dtype=np.int32)]
+ELEMENTS = [draw(3, 2, 2, seed=k, low=0.5) for k in range(1, 5)]
+OLD = [
+    *[(f"before_7_{kind.lower()}", kind, 1, {"broadcast": 1, "axis": 1, "consumed_inputs": [0, 0]}, [X, COLUMN[:, 0]],
+       14, {}, [X, COLUMN], 1) for kind in ("Add", "Sub", "Mul", "Div")],
+    ("before_7_pow", "Pow", 1, {"broadcast": 1, "axis": 0}, [draw(2, 3, 4, low=0.5), draw(2, 3, seed=1)],
+     13, {}, [draw(2, 3, 4, low=0.5), draw(2, 3, seed=1)[:, :, None]], 1),
+    ("before_7_add_last", "Add", 6, {"broadcast": 1}, [X, draw(3, 4, seed=1)], 14, {}, [X, draw(3, 4, seed=1)], 1),
+    ("before_7_add_same", "Add", 6, {}, [X, draw(2, 3, 4, seed=1)], 14, {}, [X, draw(2, 3, 4, seed=1)], 1),
+    ("before_7_mul_one", "Mul", 6, {"broadcast": 1, "axis": 1}, [X, draw(1, 1, seed=1)], 14, {}, [X, draw(seed=1)], 1),
+    ("before_7_sub_int64", "Sub", 6, {"broadcast": 1, "axis": 0}, [ints(5, 6, 7).reshape(3, 1), ints(1, 2, 3)],
+     14, {}, [ints(5, 6, 7).reshape(3, 1), ints(1, 2, 3).reshape(3, 1)], 1),
+    *[(f"before_7_{kind.lower()}", kind, 1, {"broadcast": 1}, TRUTHS, 7, {}, TRUTHS, 1) for kind in ("And", "Or", "Xor")],
+    ("before_7_equal", "Equal", 1, {"broadcast": 1}, NUMBERS, 13, {}, NUMBERS, 1),
+    *[(f"before_7_{kind.lower()}", kind, 1, {"broadcast": 1, "axis": 1}, [X, COLUMN[:, 0]], 13, {}, [X, COLUMN], 1)
+      for kind in ("Greater", "Less")],
+    ("before_7_prelu", "PRelu", 6, {}, [IMAGE, draw(2, seed=1)], 16, {}, [IMAGE, draw(2, 1, 1, seed=1)], 1),
+    ("before_7_prelu_one", "PRelu", 1, {"consumed_inputs": [0, 0]}, [IMAGE, draw(1, seed=1)], 16, {}, [IMAGE, draw(1, seed=1)], 1),
+    ("before_7_gemm", "Gemm", 6, {"broadcast": 1, "transB": 1, "alpha": 0.5, "beta": 2.0},
+     [draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2)], 13, {"transB": 1, "alpha": 0.5, "beta": 2.0},
+     [draw(2, 3), draw(4, 3, seed=1), draw(4, seed=2)], 1),
+    *[(f"before_7_{kind.lower()}", kind, 1, {"consumed_inputs": [0, 0, 0]}, [X, draw(2, 3, 4, seed=1), draw(2, 3, 4, seed=2)],
+       13, {}, [X, draw(2, 3, 4, seed=1), draw(2, 3, 4, seed=2)], 1) for kind in ("Max", "Min", "Sum", "Mean")],
+    ("before_7_norm", "BatchNormalization", 1, {"is_test": 1, "consumed_inputs": [0, 0, 0, 1, 1], "epsilon": 0.01},
+     [IMAGE, *NORM], 15, {"epsilon": 0.01}, [IMAGE, *NORM], 1),
+    ("before_14_norm_of_batch", "BatchNormalization", 6, {"momentum": 0.75}, [IMAGE, *NORM],
+     15, {"momentum": 0.75, "training_mode": 1}, [IMAGE, *NORM], 3),
+    ("before_9_norm_of_elements", "BatchNormalization", 7, {"spatial": 0}, [draw(4, 3, 2, 2), *ELEMENTS],
+     15, {}, [draw(4, 3, 2, 2).reshape(4, 12), *[v.ravel() for v in ELEMENTS]], 1),
+    ("before_6_cast", "Cast", 1, {"to": "INT32"}, [V], 13, {"to": 6}, [V], 1),
+    ("before_6_clip", "Clip", 1, {"min": -1.0, "max": 2.0, "consumed_inputs": [0]}, [V],
+     13, {}, [V, np.float32(-1), np.float32(2)], 1),
+    ("before_7_dropout", "Dropout", 6, {"is_test": 1, "ratio": 0.25}, [X], 13, {}, [X], 1),
+    ("before_2_pad", "Pad", 1, {"paddings": [1, 0, 0, 2], "value": 0.5}, [draw(2, 3)],
+     13, {}, [draw(2, 3), ints(1, 0, 0, 2), np.float32(0.5)], 1),
+    ("before_6_tile", "Tile", 1, {}, [draw(2, 3), ints(3), ints(1)], 13, {}, [draw(2, 3), ints(1, 3)], 1),
+    ("before_7_upsample", "Upsample", 1, {"height_scale": 2.0, "width_scale": 3.0, "mode": "bilinear"}, [IMAGE],
+     9, {"mode": "linear"}, [IMAGE, np.array([1, 1, 2, 3], dtype=np.float32)], 1),
 ]
 I32 = np.int32
 QA = [bytes8(2, 3), np.float32(0.02), np.uint8(100)]
@@ -292,6 +370,15 @@ FIXED = [
      [bytes8(1, 4, 4, 2), np.float32(0.02), np.uint8(120), bytes8(3, 2, 3, 3, seed=1, dtype=np.int8), draw(3, low=0.01, high=0.03),
       ints(0, 0, 0, dtype=np.int8), np.float32(0.5), np.uint8(100), ints(5, -300, 20, dtype=I32)], 1),
 ]
+# ai.onnx.preview.training: version 1
+STATE = [draw(3, seed=k, low=0.5) for k in range(8)]
+TRAINING = [
+    ("adagrad", "Adagrad", {"norm_coefficient": 0.01, "epsilon": 0.001, "decay_factor": 0.1}, [np.float32(0.1), one(2), *STATE[:3]], 2),
+    ("adam", "Adam", {"alpha": 0.9, "beta": 0.99, "epsilon": 0.01, "norm_coefficient": 0.02, "norm_coefficient_post": 0.03},
+     [np.float32(0.1), one(3), *STATE], 6),
+    ("momentum", "Momentum", {"alpha": 0.9, "beta": 0.5, "norm_coefficient": 0.01, "mode": "nesterov"},
+     [np.float32(0.1), one(0), *STATE[:6]], 4),
+]
 # name, opset, graph as onnx.parser reads it, inputs: what needs more than one node
 GRAPHS = [
     ("sequences", 17, """g (float[2, 3] a, float[1, 3] b) => (float[r, c] y, int64 n, float[p, q] z) {
@@ -346,6 +433,11 @@ GRAPHS = [
         t = Reshape (a, s)
         y = Relu (t)
     }""", [draw(2, 6), ints(3, -1)]),
+    ("flex_attention", 27, """g (float[1, 4, 3, 4] q, float[1, 2, 5, 4] k, float[1, 2, 5, 6] v) => (float[1, 4, 3, 6] y) {
+        y = ai.onnx.preview.FlexAttention <scale = 0.3,
+            score_mod = m (float[1, 4, 3, 5] s) => (float[1, 4, 3, 5] t) { t = Tanh (s) },
+            prob_mod = n (float[1, 4, 3, 5] p) => (float[1, 4, 3, 5] r) { r = Mul (p, p) }> (q, k, v)
+    }""", [draw(1, 4, 3, 4), draw(1, 2, 5, 4, seed=1), draw(1, 2, 5, 6, seed=2)]),
     ("random_shapes", 17, """g (float[2, 3] a) => (int64[2] p, int64[2] q, int64[2] r, int64[2] s, int64[2] t, int64[2] u) {
         n = RandomNormal <shape = [2, 3], seed = 1.0> ()
         p = Shape (n)
@@ -460,14 +552,33 @@ def run(model, feeds):
 
 def write(folder, name, graph, opset, inputs):
     imports = [helper.make_opsetid("", max(opset, 7))]
-    if any(node.domain == MICROSOFT_DOMAIN for node in graph.node):
-        imports.append(helper.make_opsetid(MICROSOFT_DOMAIN, 1))
+    for domain in {node.domain for node in graph.node} - {""}:
+        imports.append(helper.make_opsetid(domain, 1))
     return write_model(folder, name, helper.make_model(graph, opset_imports=imports, ir_version=10), inputs)
+
+
+def write_old(folder, name, kind, opset, attributes, inputs, now, now_attributes, now_inputs, n_out):
+    """The model as `opset` has it, with the answer of what is the same now; shapes are the old one's."""
+    newer = model_of(single(kind, now_attributes, now_inputs, n_out), now)
+    outputs, who = run(newer, {i.name: np.asarray(v) for i, v in zip(newer.graph.input, now_inputs)})
+    if outputs[0].size == np.asarray(inputs[0]).size:
+        outputs[0] = outputs[0].reshape(np.asarray(inputs[0]).shape)
+    return write_answer(folder, name, model_of(single(kind, attributes, inputs, n_out), opset), inputs, outputs, who)
+
+
+def model_of(graph, opset):
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
 
 
 def write_model(folder, name, model, inputs):
     given = [np.asarray(v) for v in inputs if v is not None]
+    if name == "string_normalizer_unicode":  # ONNX Runtime wants a locale, the reference drops accents
+        return write_answer(folder, name, model, given, [np.array([v.upper() for v in given[0]], dtype=object)], "Python")
     outputs, who = run(model, {i.name: v for i, v in zip(model.graph.input, given)})
+    return write_answer(folder, name, model, given, outputs, who)
+
+
+def write_answer(folder, name, model, given, outputs, who):
     for role, values in (("fed", given), ("want", outputs)):
         for i, value in enumerate(values):
             model.graph.initializer.append(numpy_helper.from_array(np.asarray(value), f"{role}.{i}"))
@@ -482,12 +593,19 @@ def main():
     for name, kind, opset, attributes, inputs, n_out in CASES:
         given = [None if v is None else np.asarray(v) for v in inputs]
         print(name, write(folder, name, single(kind, attributes, given, n_out), opset, given))
+    for name, kind, opset, attributes, inputs, now, now_attributes, now_inputs, n_out in OLD:
+        given, now_given = [np.asarray(v) for v in inputs], [np.asarray(v) for v in now_inputs]
+        print(name, write_old(folder, name, kind, opset, attributes, given, now, now_attributes, now_given, n_out))
     for name, kind, attributes, inputs, outputs in MICROSOFT + FIXED:
         given = [None if v is None else np.asarray(v) for v in inputs]
         domain = "" if kind == "SimplifiedLayerNormalization" else MICROSOFT_DOMAIN
         n_fed = 1 if (name, kind) in [f[:2] for f in FIXED] else 99
         graph = single(kind, attributes, given, outputs, domain, n_fed)
         print(name, write(folder, name, graph, 17, given[:n_fed]))
+    for name, kind, attributes, inputs, n_out in TRAINING:
+        given = [np.asarray(v) for v in inputs]
+        graph = single(kind, attributes, given, n_out, TRAINING_DOMAIN)
+        print(name, write(folder, name, graph, 17, given))
     for name, opset, text, inputs in GRAPHS:
         print(name, write(folder, name, onnx.parser.parse_graph(text), opset, inputs))
     for name, text, inputs in MODELS:
