@@ -890,6 +890,107 @@ static void recurrent_cost(const struct mc_node *node, const struct mc_fact *con
     cost->flops += 2 * macs + 8 * e.D * e.T * e.N * e.G * e.H;
 }
 
+/* --- hidden units --- */
+
+/* Zeros whatever the inputs: what an exporter writes as initial state, of the extents that the input has. */
+static bool is_zeros(const struct mc_coupling *c, const struct mc_value *v, int depth)
+{
+    static const char *const movers[] = {"Slice", "Expand", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "Identity"};
+    const struct mc_fact *fact = mc_coupling_fact(c, v);
+    if (!fact || !fact->constant || depth == 0) return false;
+    const struct mc_node *maker = v->producer;
+    if (maker && !mc_coupling_is_fixed(c, v) && strcmp(maker->type, "ConstantOfShape") != 0) {
+        bool moves = false;
+        for (size_t i = 0; i < MC_COUNT(movers); i++) moves = moves || strcmp(maker->type, movers[i]) == 0;
+        return moves && is_zeros(c, maker->inputs[0], depth - 1);
+    }
+    for (int64_t i = 0; i < mc_tensor_count(fact->constant); i++)
+        if (mc_tensor_get_f64(fact->constant, i) != 0) return false;
+    return true;
+}
+
+/* Index h of (y, a) is row g H + h of (v, b), for every gate g of `blocks`. */
+static int couple_blocks(struct mc_coupling *c, const struct mc_value *y, int a, const struct mc_value *v, int b,
+                         int64_t blocks, int64_t H, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int64_t g = 0; g < blocks; g++)
+        for (int64_t h = 0; h < H && rc == MC_OK; h++) rc = mc_couple_index(c, y, a, h, v, b, g * H + h, err);
+    return rc;
+}
+
+/* A unit's rows of both matrices, its biases and peepholes, and the column of R by which all units see its state. That
+ * column is the one place within the node where the unit ends: the twin holds it at zero. */
+static int couple_units(struct mc_coupling *c, const struct mc_node *node, const struct extents *e,
+                        struct mc_error *err)
+{
+    const struct mc_value *r = node->inputs[R], *b = node->n_inputs > B ? node->inputs[B] : NULL;
+    const struct mc_value *peepholes = node->n_inputs > P ? node->inputs[P] : NULL;
+    int rc = couple_blocks(c, r, 2, r, 1, e->G, e->H, err);
+    if (rc == MC_OK) rc = couple_blocks(c, r, 2, node->inputs[W], 1, e->G, e->H, err);
+    if (rc == MC_OK && b) rc = couple_blocks(c, r, 2, b, 1, 2 * e->G, e->H, err);
+    if (rc == MC_OK && peepholes) rc = couple_blocks(c, r, 2, peepholes, 1, 3, e->H, err);
+    for (int i = 0; i < node->n_outputs && rc == MC_OK; i++)
+        if (node->outputs[i]) rc = mc_couple_axes(c, r, 2, node->outputs[i], i == 0 ? 3 : 2, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, node->inputs[W], 1, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, r, 1, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, r, 2, MC_ROLE_CONSUMES, err);
+    if (rc == MC_OK && b) rc = mc_couple_role(c, b, 1, MC_ROLE_SHIFT, err);
+    const struct mc_contraction state = {.node = node,
+                                         .data = r,
+                                         .data_axis = 2,
+                                         .weight = r,
+                                         .weight_axis = 2,
+                                         .weight_out_axis = 1,
+                                         .groups = 1,
+                                         .bias_input = -1};
+    return rc < 0 ? rc : mc_couple_contraction(c, &state, err);
+}
+
+/* A state that is given ties the units too; where it is zero it is not needed, and recurrent_resize leaves it out. */
+static int couple_states(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int i = H_0; i <= C_0 && i < node->n_inputs && rc == MC_OK; i++)
+        if (node->inputs[i] && !is_zeros(c, node->inputs[i], 8))
+            rc = mc_couple_axes(c, node->inputs[R], 2, node->inputs[i], 2, err);
+    return rc;
+}
+
+static int recurrent_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[X], *w = node->inputs[W];
+    struct extents e = {0};
+    if (!mc_coupling_is_fixed(c, w) || !mc_coupling_is_fixed(c, node->inputs[R]))
+        return mc_coupling_freeze_all(c, node, err);
+    int rc = extents_of(node, &mc_coupling_fact(c, x)->shape, &mc_coupling_fact(c, node->inputs[R])->shape, &e, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, x, 2, w, 2, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, w, 2, MC_ROLE_CONSUMES, err);
+    const struct mc_contraction reading = {.node = node,
+                                           .data = x,
+                                           .data_axis = 2,
+                                           .weight = w,
+                                           .weight_axis = 2,
+                                           .weight_out_axis = 1,
+                                           .groups = 1,
+                                           .bias_input = -1};
+    if (rc == MC_OK) rc = mc_couple_contraction(c, &reading, err);
+    if (rc == MC_OK) rc = couple_units(c, node, &e, err);
+    return rc == MC_OK ? couple_states(c, node, err) : rc;
+}
+
+static int recurrent_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const int64_t H = mc_resize_new_extent(resize, node->inputs[R], 2);
+    if (H == mc_resize_old_extent(resize, node->inputs[R], 2)) return MC_OK;
+    for (int i = H_0; i <= C_0 && i < node->n_inputs; i++) {
+        if (!node->inputs[i] || mc_resize_changed(resize, node->inputs[i])) continue;
+        const int rc = mc_node_set_input(node, i, NULL, err); /* zeros, or it would be tied */
+        if (rc < 0) return rc;
+    }
+    return mc_node_attr(node, "hidden_size") ? mc_node_set_int(node, "hidden_size", H, err) : MC_OK;
+}
+
 #define RECURRENT(name, onnx_type, version, most, outputs)                                                             \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
@@ -908,7 +1009,8 @@ static void recurrent_cost(const struct mc_node *node, const struct mc_fact *con
         .forward = recurrent_forward,                                                                                  \
         .backward = recurrent_backward,                                                                                \
         .others = "lengths",                                                                                           \
-        .coupling = mc_coupling_freeze_all,                                                                            \
+        .coupling = recurrent_coupling,                                                                                \
+        .resize = recurrent_resize,                                                                                    \
         .cost = recurrent_cost,                                                                                        \
     };
 

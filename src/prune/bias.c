@@ -158,9 +158,11 @@ static struct mc_node *following_add(const struct mc_model *model, const struct 
         struct mc_node *node = model->graph->nodes[i];
         if (strcmp(node->type, "Add") != 0 || *node->domain || node->n_inputs != 2) continue;
         if (node->inputs[0] != y && node->inputs[1] != y) continue;
-        *input = node->inputs[0] == y;
-        const struct mc_tensor *data = node->inputs[*input]->data;
-        return data && is_vector(&data->shape, n, from_right) ? node : NULL;
+        const int other = node->inputs[0] == y;
+        const struct mc_tensor *data = node->inputs[other]->data;
+        if (!data || !is_vector(&data->shape, n, from_right)) return NULL;
+        *input = other;
+        return node;
     }
     return NULL;
 }

@@ -1,10 +1,17 @@
-/* test_random_nets.c - a few hundred random networks, each shrunk by random options.
+/* test_random_nets.c - random networks, each shrunk by random options.
  *
  * mc_shrink compares every one with its masked twin; here it must succeed, the twin must have been run, and the
- * parameters must have become fewer.
+ * parameters must have become fewer. A net that fails is built again with fewer and fewer blocks, and the smallest that
+ * still fails is printed with its seed.
+ *
+ *     test_random_nets            a hundred of each kind
+ *     test_random_nets N [SEED]   N of each kind, from a seed on
  */
 #include "nets.h"
 #include "test.h"
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "prune/prune.h"
 
@@ -84,19 +91,80 @@ static struct map pool(struct net *net, struct map x)
     return x;
 }
 
+/* --- what needs attributes, several outputs or integers --- */
+
+static struct mc_node *node_of(struct net *net, const char *type, struct mc_value *const *in, int n_in, int n_out)
+{
+    struct mc_value *out[2];
+    for (int i = 0; i < n_out; i++) assert_non_null(out[i] = mc_value_create_fresh(net->model->graph, type));
+    struct mc_node *node = mc_node_create(net->model->graph, -1, "", type, out[0]->name, n_in, in, n_out, out);
+    assert_non_null(node);
+    return node;
+}
+
+static struct mc_value *reshape(struct net *net, struct mc_value *x, const int64_t *dims, int64_t n)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t;
+    assert_ok(mc_tensor_create(&t, MC_INT64, &(struct mc_shape){.rank = 1, .dim = {n}}, &err), err);
+    memcpy(t->data, dims, (size_t)n * sizeof *dims);
+    struct mc_value *const in[] = {x, mc_graph_add_initializer_fresh(net->model->graph, "shape", t)};
+    return node_of(net, "Reshape", in, 2, 1)->outputs[0];
+}
+
+static struct mc_value *transpose(struct net *net, struct mc_value *x, const int64_t *axes, int64_t n)
+{
+    struct mc_error err = {0};
+    struct mc_node *node = node_of(net, "Transpose", &x, 1, 1);
+    assert_ok(mc_node_set_ints(node, "perm", axes, n, &err), err);
+    return node->outputs[0];
+}
+
+/* Halves of the channels, one of them convolved, joined again. */
+static struct map split(struct net *net, struct map x)
+{
+    struct mc_error err = {0};
+    if (x.c % 2 || x.c < 4) return x;
+    struct mc_node *node = node_of(net, "Split", &x.v, 1, 2);
+    assert_ok(mc_node_set_int(node, "axis", 1, &err), err);
+    const struct map half = convolve(net, (struct map){node->outputs[1], x.c / 2, x.h}, x.c / 2);
+    x.v = net_concat(net, node->outputs[0], half.v);
+    return x;
+}
+
+static struct map shuffle(struct net *net, struct map x)
+{
+    if (x.c % 2 || x.c < 4) return x;
+    const int64_t apart[] = {0, 2, x.c / 2, x.h, x.h}, axes[] = {0, 2, 1, 3, 4}, together[] = {0, x.c, x.h, x.h};
+    x.v = reshape(net, transpose(net, reshape(net, x.v, apart, 5), axes, 5), together, 4);
+    return x;
+}
+
+static struct map group_norm(struct net *net, struct map x)
+{
+    struct mc_value *const in[] = {x.v, net_weight(net, "norm.scale", 1, 0.2, x.c, 0, 0, 0),
+                                   net_weight(net, "norm.shift", 0, 0.5, x.c, 0, 0, 0)};
+    x.v = node_of(net, "InstanceNormalization", in, 3, 1)->outputs[0];
+    return x;
+}
+
+/* --- images --- */
+
 static struct map widen(struct net *net, struct map x)
 {
     return convolve(net, x, 2 + (int64_t)mc_rng_below(&net->rng, 9));
 }
 
-static void build_image_net(struct net *net)
+enum { N_BLOCKS = 10 };
+
+static void build_image_net(struct net *net, int most)
 {
-    struct map (*const blocks[])(struct net *, struct map) = {widen,       residual, depthwise, grouped,
-                                                              concatenate, gate,     pool};
+    struct map (*const blocks[N_BLOCKS])(struct net *, struct map) = {widen, residual, depthwise, grouped, concatenate,
+                                                                      gate,  pool,     split,     shuffle, group_norm};
     struct map x = {net_input(net, 3, 8, 8), 3, 8};
     x = convolve(net, x, 4 + 2 * (int64_t)mc_rng_below(&net->rng, 4));
     const int n_blocks = 1 + (int)mc_rng_below(&net->rng, 6);
-    for (int i = 0; i < n_blocks; i++) x = blocks[mc_rng_below(&net->rng, 7)](net, x);
+    for (int i = 0; i < n_blocks && i < most; i++) x = blocks[mc_rng_below(&net->rng, N_BLOCKS)](net, x);
     if (mc_rng_below(&net->rng, 2)) {
         x.v = net_node(net, "GlobalAveragePool", x.v, NULL, NULL);
         x.h = 1;
@@ -105,12 +173,93 @@ static void build_image_net(struct net *net)
     net_output(net, net_gemm(net, x.v, x.c * x.h * x.h, 4));
 }
 
-static void build_vector_net(struct net *net)
+/* --- tokens: attention and perceptrons with residuals and normalization --- */
+
+struct tokens {
+    struct mc_value *v; /* [N, T, D] */
+    int64_t T, D;
+};
+
+static struct mc_value *layer_norm(struct net *net, struct tokens x)
+{
+    struct mc_value *const in[] = {x.v, net_weight(net, "norm.scale", 1, 0.2, x.D, 0, 0, 0),
+                                   net_weight(net, "norm.shift", 0, 0.5, x.D, 0, 0, 0)};
+    return node_of(net, "LayerNormalization", in, 3, 1)->outputs[0];
+}
+
+/* [N, T, H d] -> [N, H, T, d], or [N, H, d, T] for keys. */
+static struct mc_value *heads(struct net *net, struct mc_value *x, int64_t H, int64_t d, bool keys)
+{
+    const int64_t apart[] = {0, -1, H, d}, axes[] = {0, 2, 1, 3}, of_keys[] = {0, 2, 3, 1};
+    return transpose(net, reshape(net, x, apart, 4), keys ? of_keys : axes, 4);
+}
+
+static struct tokens attend(struct net *net, struct tokens x)
+{
+    const int64_t H = 1 + (int64_t)mc_rng_below(&net->rng, 3), d = 2 + (int64_t)mc_rng_below(&net->rng, 3);
+    struct mc_value *const y = mc_rng_below(&net->rng, 2) ? layer_norm(net, x) : x.v;
+    struct mc_value *const q = heads(net, net_matmul(net, y, x.D, H * d), H, d, false);
+    struct mc_value *const k = heads(net, net_matmul(net, y, x.D, H * d), H, d, true);
+    struct mc_value *const v = heads(net, net_matmul(net, y, x.D, H * d), H, d, false);
+    struct mc_value *z = net_node(net, "Softmax", net_node(net, "MatMul", q, k, NULL), NULL, NULL);
+    const int64_t axes[] = {0, 2, 1, 3}, together[] = {0, -1, H * d};
+    z = reshape(net, transpose(net, net_node(net, "MatMul", z, v, NULL), axes, 4), together, 3);
+    x.v = net_node(net, "Add", x.v, net_matmul(net, z, H * d, x.D), NULL);
+    return x;
+}
+
+static struct tokens think(struct net *net, struct tokens x)
+{
+    const int64_t width = 3 + (int64_t)mc_rng_below(&net->rng, 8);
+    struct mc_value *y = mc_rng_below(&net->rng, 2) ? layer_norm(net, x) : x.v;
+    y = net_node(net, "Add", net_matmul(net, y, x.D, width), net_weight(net, "b", 0, 0.5, width, 0, 0, 0), NULL);
+    x.v = net_node(net, "Add", x.v, net_matmul(net, activate(net, y), width, x.D), NULL);
+    return x;
+}
+
+/* A recurrent cell over the tokens, whose hidden units are the new ones. */
+static struct tokens remember(struct net *net, struct tokens x)
+{
+    static const struct {
+        const char *type;
+        int64_t gates;
+    } cells[] = {{"RNN", 1}, {"GRU", 3}, {"LSTM", 4}};
+    struct mc_error err = {0};
+    const size_t cell = mc_rng_below(&net->rng, 3);
+    const int64_t H = 3 + (int64_t)mc_rng_below(&net->rng, 5), rows = cells[cell].gates * H;
+    const bool both = mc_rng_below(&net->rng, 3) == 0;
+    const int64_t D = both ? 2 : 1, walk[] = {1, 0, 2}, back[] = {2, 0, 1, 3}, flat[] = {0, 0, D * H};
+    struct mc_value *const in[] = {transpose(net, x.v, walk, 3), net_weight(net, "cell.w", 0, 0.5, D, rows, x.D, 0),
+                                   net_weight(net, "cell.r", 0, 0.5, D, rows, H, 0),
+                                   net_weight(net, "cell.b", 0, 0.5, D, 2 * rows, 0, 0)};
+    struct mc_node *node = node_of(net, cells[cell].type, in, mc_rng_below(&net->rng, 2) ? 4 : 3, 1);
+    assert_ok(mc_node_set_int(node, "hidden_size", H, &err), err);
+    if (both) assert_ok(mc_node_set_string(node, "direction", "bidirectional", &err), err);
+    x.v = reshape(net, transpose(net, node->outputs[0], back, 4), flat, 3); /* [T, D, N, H] -> [N, T, D H] */
+    x.D = D * H;
+    return x;
+}
+
+static void build_token_net(struct net *net, int most)
+{
+    const int64_t D = 4 + (int64_t)mc_rng_below(&net->rng, 5), flat[] = {0, D, 16}, axes[] = {0, 2, 1};
+    struct mc_value *const patches = net_conv(net, net_input(net, 3, 8, 8), 3, D, 2, 2, 0, 1, true);
+    struct tokens x = {transpose(net, reshape(net, patches, flat, 3), axes, 3), 16, D};
+    const int n_blocks = 1 + (int)mc_rng_below(&net->rng, 4);
+    for (int i = 0; i < n_blocks && i < most; i++) x = mc_rng_below(&net->rng, 2) ? attend(net, x) : think(net, x);
+    if (mc_rng_below(&net->rng, 2)) x.v = layer_norm(net, x);
+    if (mc_rng_below(&net->rng, 2)) x = remember(net, x);
+    net_output(net, net_matmul(net, x.v, x.D, 4));
+}
+
+/* --- vectors --- */
+
+static void build_vector_net(struct net *net, int most)
 {
     int64_t width = 6;
     struct mc_value *x = net_input(net, width, 0, 0);
     const int n_layers = 2 + (int)mc_rng_below(&net->rng, 4);
-    for (int i = 0; i < n_layers; i++) {
+    for (int i = 0; i < n_layers && i <= most; i++) {
         const int64_t out = 2 + (int64_t)mc_rng_below(&net->rng, 9);
         struct mc_value *y = mc_rng_below(&net->rng, 2) ? net_gemm(net, x, width, out) : net_matmul(net, x, width, out);
         if (mc_rng_below(&net->rng, 3) == 0)
@@ -130,50 +279,85 @@ static int64_t parameters(const struct mc_model *model)
     return n;
 }
 
-static void check(uint64_t seed, bool image)
+typedef void builder(struct net *net, int most);
+
+static const struct {
+    const char *name;
+    builder *build;
+} kinds[] = {{"vector", build_vector_net}, {"image", build_image_net}, {"token", build_token_net}};
+
+/* What is wrong with the net of that seed with at most so many blocks; "": nothing. */
+static void problem_of(builder *build, uint64_t seed, int most, char problem[1024])
 {
     struct net net;
     struct mc_error err = {0};
-    net_start(&net, seed);
-    if (image)
-        build_image_net(&net);
-    else
-        build_vector_net(&net);
     struct mc_shrink_options options;
+    struct mc_record *section = NULL;
+    *problem = '\0';
+    net_start(&net, seed);
+    build(&net, most);
     mc_shrink_options_init(&options);
     options.seed = seed;
     options.ratio = mc_rng_range(&net.rng, 0.3, 0.95);
-    options.criterion = (enum mc_criterion)mc_rng_below(&net.rng, 3);
+    options.criterion = (enum mc_criterion)mc_rng_below(&net.rng, MC_CRITERION_TAYLOR);
+    options.ranking = (enum mc_ranking)mc_rng_below(&net.rng, MC_RANKING_BALANCED + 1);
     options.keep_constants = mc_rng_below(&net.rng, 4) != 0;
     const int64_t before = parameters(net.model);
-    struct mc_record *section = NULL;
     assert_ok(mc_record_create(&section, &err), err);
-    if (mc_shrink(net.model, &options, section, NULL, &err) < 0)
-        fail_msg("%s net of seed %llu: %s", image ? "image" : "vector", (unsigned long long)seed, err.text);
-    if (mc_record_get_int(section, "groups_removed", 0) > 0) {
-        if (!mc_record_get(section, "twin.max_difference"))
-            fail_msg("seed %llu: not compared", (unsigned long long)seed);
-        if (parameters(net.model) >= before) fail_msg("seed %llu: no smaller", (unsigned long long)seed);
+    const int rc = mc_shrink(net.model, &options, section, NULL, &err);
+    if (rc < 0 && rc != MC_ERR_UNSUPPORTED) snprintf(problem, 1024, "%.1000s", err.text);
+    if (rc == 0 && mc_record_get_int(section, "groups_removed", 0) > 0) {
+        if (!mc_record_get(section, "twin.max_difference")) snprintf(problem, 1024, "not compared");
+        if (parameters(net.model) >= before) snprintf(problem, 1024, "no smaller");
     }
     mc_record_destroy(section);
     net_finish(&net);
 }
 
+static void check(int kind, uint64_t seed)
+{
+    char problem[1024], smaller[1024];
+    problem_of(kinds[kind].build, seed, 1000, problem);
+    if (!*problem) return;
+    for (int most = 0; most < 8; most++) {
+        problem_of(kinds[kind].build, seed, most, smaller);
+        if (*smaller)
+            fail_msg("%s net of seed %llu, %d blocks: %s", kinds[kind].name, (unsigned long long)seed, most, smaller);
+    }
+    fail_msg("%s net of seed %llu: %s", kinds[kind].name, (unsigned long long)seed, problem);
+}
+
+/* From the command line. */
+static uint64_t n_nets = 100, first_seed = 1;
+
+static void check_kind(int kind)
+{
+    for (uint64_t seed = first_seed; seed < first_seed + n_nets; seed++) check(kind, seed);
+}
+
 static void test_vector_nets_equal_their_masked_twins(void **state)
 {
-    for (uint64_t seed = 1; seed <= 150; seed++) check(seed, false);
+    check_kind(0);
 }
 
 static void test_image_nets_equal_their_masked_twins(void **state)
 {
-    for (uint64_t seed = 1; seed <= 150; seed++) check(seed, true);
+    check_kind(1);
 }
 
-int main(void)
+static void test_token_nets_equal_their_masked_twins(void **state)
 {
+    check_kind(2);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) n_nets = strtoull(argv[1], NULL, 10);
+    if (argc > 2) first_seed = strtoull(argv[2], NULL, 10);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vector_nets_equal_their_masked_twins),
         cmocka_unit_test(test_image_nets_equal_their_masked_twins),
+        cmocka_unit_test(test_token_nets_equal_their_masked_twins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
