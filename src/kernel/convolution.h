@@ -6,9 +6,9 @@
  *
  * with g = m / (M / groups) and x = 0 outside (ONNX Conv; a correlation, as everywhere in this field). A convolver is
  * one such convolution made ready by one of these backends, for float32 with constant weights by our own: Winograd's
- * minimal filtering (3x3), implicit GEMM; for the rest and for gradients by oneDNN, which has float32 and SIMD code for
- * many shapes, or by im2col and products of matrices on OpenBLAS, which has everything and is the reference. Running
- * allocates nothing.
+ * minimal filtering (3x3), sums over the weights that are not zero, implicit GEMM; for the rest and for gradients by
+ * oneDNN, which has float32 and SIMD code for many shapes, or by im2col and products of matrices on OpenBLAS, which has
+ * everything and is the reference. Running allocates nothing.
  */
 #ifndef MC_KERNEL_CONVOLUTION_H
 #define MC_KERNEL_CONVOLUTION_H
@@ -78,6 +78,7 @@ struct mc_convolver_backend {
 
 extern const struct mc_convolver_backend mc_im2col_backend;
 extern const struct mc_convolver_backend mc_implicit_backend;
+extern const struct mc_convolver_backend mc_sparse_backend;
 extern const struct mc_convolver_backend mc_winograd_backend;
 extern const struct mc_convolver_backend mc_onednn_backend; /* only where it was built: MC_HAVE_ONEDNN */
 

@@ -13,6 +13,7 @@
     extern const struct mc_loops mc_loops_##name;                                                                      \
     extern mc_unary_fn mc_silu_##name, mc_gelu_##name;                                                                 \
     extern const struct mc_packed_loops mc_packed_loops_##name;                                                        \
+    extern const struct mc_sparse_loops mc_sparse_loops_##name;                                                        \
     extern const struct mc_winograd_loops mc_winograd_loops_##name;                                                    \
     extern const struct mc_updates mc_updates_##name;                                                                  \
     static const struct mc_kernels name##_kernels = ROW(isa, name, name)
@@ -21,7 +22,7 @@
         .cpu = isa, .bytes = &mc_byte_loops_##byte_name, .loops = &mc_loops_##name, .updates = &mc_updates_##name,     \
         .cells = &mc_cells_##name, .channels = &mc_channels_##name, .poolings = &mc_poolings_##name,                   \
         .silu = mc_silu_##name, .gelu = mc_gelu_##name, .packed = &mc_packed_loops_##name,                             \
-        .winograd = &mc_winograd_loops_##name                                                                          \
+        .sparse = &mc_sparse_loops_##name, .winograd = &mc_winograd_loops_##name                                       \
     }
 
 TABLE(MC_CPU_PORTABLE, portable);

@@ -14,6 +14,7 @@ struct mc_channels;       /* kernel/channel.h: one channel of a batch */
 struct mc_loops;          /* kernel/loops.h: element-wise, reductions, softmax */
 struct mc_packed_loops;   /* kernel/packed.h: products with constant matrices */
 struct mc_poolings;       /* kernel/pooling.h: sliding windows */
+struct mc_sparse_loops;   /* kernel/sparse.h: products with sparse matrices */
 struct mc_updates;        /* kernel/update.h: losses, optimizer steps */
 struct mc_winograd_loops; /* kernel/winograd.h: 3x3 filters */
 
@@ -26,6 +27,7 @@ struct mc_kernels {
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
     const struct mc_packed_loops *packed;
+    const struct mc_sparse_loops *sparse;
     /* x / (1 + e^-x), x (1 + erf(x / sqrt(2))) / 2, float32. Not of the loops, which give the same bits everywhere:
      * faster */
     mc_unary_fn *silu, *gelu;

@@ -2,19 +2,24 @@
 #include "kernel/packed.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "kernel/sparse.h"
 
 struct mc_packed {
     struct mc_panels panels;
     const struct mc_packed_loops *loops;
     struct mc_runtime runtime;
     float *packed;
+    struct mc_sparse *sparse; /* instead; NULL: none */
 };
 
 /* Inputs of a block, which is read once for each panel; the fewest rows that make a panel worth loading. */
 enum { BLOCK_BYTES = 256 * 1024, BLOCK_LEAST = 48 };
+
+enum { TRIALS = 5 }; /* runs of which the shortest counts */
 
 bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime)
 {
@@ -30,6 +35,44 @@ static void pack_range(void *context, int64_t begin, int64_t end)
 {
     const struct packing *job = context;
     for (int64_t i = begin; i < end; i++) job->p->loops->pack(&job->p->panels, job->w, i, job->p->packed);
+}
+
+/* The shortest of some runs, on zeros. */
+static int64_t time_of(const struct mc_packed *p, int64_t rows, const float *x, float *y)
+{
+    int64_t best = INT64_MAX;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        const int64_t start = mc_clock_ns();
+        mc_packed_run(p, rows, x, NULL, y, p->panels.M);
+        const int64_t took = mc_clock_ns() - start;
+        if (took < best) best = took;
+    }
+    return best;
+}
+
+/* Both ways give the same bits, so that the clock may choose. */
+static int try_sparse(struct mc_packed *p, const struct mc_unpacked *w, struct mc_error *err)
+{
+    struct mc_sparse *sparse;
+    if (w->rows == 0 || w->inner || !mc_sparse_may_pay(w->w, w->K * w->M)) return MC_OK;
+    int rc = mc_sparse_create(&sparse, w, &p->runtime, err);
+    if (rc < 0) return rc;
+    float *x = MC_NEW_ARRAY(float, w->rows * w->K), *y = MC_NEW_ARRAY(float, w->rows * w->M);
+    if (x && y) {
+        const int64_t dense_ns = time_of(p, w->rows, x, y);
+        p->sparse = sparse;
+        if (time_of(p, w->rows, x, y) < dense_ns) sparse = NULL; /* it stays */
+    }
+    if (sparse) {
+        p->sparse = NULL;
+    } else {
+        mc_free(p->packed);
+        p->packed = NULL;
+    }
+    mc_sparse_destroy(sparse);
+    mc_free(y);
+    mc_free(x);
+    return MC_OK;
 }
 
 int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, const struct mc_runtime *runtime,
@@ -49,13 +92,18 @@ int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, con
     const int before = mc_runtime_enter(runtime);
     mc_parallel(p->panels.n, mc_parallel_grain(w->K * p->loops->most_lanes), pack_range, &(struct packing){p, w});
     mc_runtime_leave(before);
-    *packed = p;
-    return MC_OK;
+    const int rc = try_sparse(p, w, err);
+    if (rc < 0)
+        mc_packed_destroy(p);
+    else
+        *packed = p;
+    return rc;
 }
 
 void mc_packed_destroy(struct mc_packed *p)
 {
     if (!p) return;
+    mc_sparse_destroy(p->sparse);
     mc_free(p->packed);
     mc_free(p);
 }
@@ -93,6 +141,10 @@ static void run_range(void *context, int64_t begin, int64_t end)
 void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
 {
     const int64_t K = p->panels.K, threads = p->runtime.n_threads;
+    if (p->sparse) {
+        mc_sparse_run(p->sparse, n, x, b, y, y_row);
+        return;
+    }
     const int64_t fit = BLOCK_BYTES / ((int64_t)sizeof(float) * (K > 0 ? K : 1));
     const int64_t n_blocks = mc_parallel_blocks(n, fit < BLOCK_LEAST ? BLOCK_LEAST : fit, p->runtime.n_threads);
     if (n_blocks == 0) return;

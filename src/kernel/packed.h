@@ -17,6 +17,8 @@ struct mc_unpacked {
     const float *w;
     int64_t K, M, row_step, column_step;
     int64_t inner, inner_step;
+    int64_t rows; /* how many the first factor will have: where many of w, which is dense then, are zero, the two ways
+                   * of multiplying are timed and the faster stays. 0: not known, or panels are asked for */
 };
 
 struct mc_bounds {

@@ -84,8 +84,12 @@ static int gemm_prepare(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *b = step->in[1];
     const struct mc_gemm g = product_of(step->node, b->dtype, &step->in[0]->shape, &b->shape);
     if (!is_packed(step, &g)) return MC_OK;
-    const struct mc_unpacked w = {
-        .w = b->data, .K = g.k, .M = g.n, .row_step = g.trans_b ? 1 : g.n, .column_step = g.trans_b ? g.k : 1};
+    const struct mc_unpacked w = {.w = b->data,
+                                  .K = g.k,
+                                  .M = g.n,
+                                  .row_step = g.trans_b ? 1 : g.n,
+                                  .column_step = g.trans_b ? g.k : 1,
+                                  .rows = g.m};
     return mc_step_pack(step, 1, &w, err);
 }
 

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "kernel/packed.h"
+#include "kernel/sparse.h"
 #include "op/ops.h"
 
 static const char *input_name(const struct mc_node *node, int i)
@@ -125,8 +126,9 @@ enum { MOST_PACKED_ROWS = 64 };
 bool mc_step_packs(const struct mc_step *step, int i, int64_t rows, int64_t columns)
 {
     const struct mc_tensor *w = step->in[i];
-    return step->in_constant[i] && !step->training && w->dtype == MC_FLOAT && w->data && rows <= MOST_PACKED_ROWS &&
-           mc_packed_takes(columns, step->runtime);
+    return step->in_constant[i] && !step->training && w->dtype == MC_FLOAT && w->data &&
+           mc_packed_takes(columns, step->runtime) &&
+           (rows <= MOST_PACKED_ROWS || mc_sparse_may_pay(w->data, mc_tensor_count(w)));
 }
 
 int mc_step_pack(struct mc_step *step, int i, const struct mc_unpacked *w, struct mc_error *err)

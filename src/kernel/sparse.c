@@ -1,0 +1,453 @@
+/* sparse.c - sparse matrices as products and as a backend of convolution; see sparse.h.
+ *
+ * A convolution copies an image into planes that have its padding, one for each phase of its stride, so that what a tap
+ * sees at consecutive positions lies one after the other, across the ends of lines: positions between the lines are
+ * computed too and left out of y.
+ */
+#include "kernel/sparse.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "kernel/convolution.h"
+#include "kernel/kernels.h"
+#include "kernel/parallel.h"
+
+enum {
+    MOST = 64,        /* positions at a time, of any instruction set */
+    ROWS = 32,        /* rows at a time: a tile of them stays in a first-level cache */
+    MOST_PHASES = 16, /* of strides */
+    LEAST_ZEROS = 4,  /* weights for each that is not zero, where it cannot be measured */
+    TRIALS = 5,       /* runs of which the shortest counts */
+};
+
+bool mc_sparse_may_pay(const float *w, int64_t n)
+{
+    int64_t nonzeros = 0;
+    for (int64_t i = 0; i < n; i++) nonzeros += w[i] != 0;
+    return nonzeros <= n / 2;
+}
+
+static void finish_rows(struct mc_sparse_rows *rows)
+{
+    mc_free(rows->start);
+    mc_free(rows->values);
+    mc_free(rows->offsets);
+}
+
+static bool init_rows(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros)
+{
+    *rows = (struct mc_sparse_rows){.M = M,
+                                    .start = MC_NEW_ARRAY(int64_t, M + 1),
+                                    .values = MC_NEW_ARRAY(float, nonzeros),
+                                    .offsets = MC_NEW_ARRAY(int32_t, nonzeros)};
+    return rows->start && rows->values && rows->offsets;
+}
+
+static void add_nonzero(struct mc_sparse_rows *rows, int64_t *n, float value, int64_t offset)
+{
+    if (value == 0) return;
+    rows->values[*n] = value;
+    rows->offsets[(*n)++] = (int32_t)offset;
+}
+
+/* --- products --- */
+
+struct mc_sparse {
+    int64_t K;
+    struct mc_sparse_rows one, many; /* offsets for one position, and for a tile of them */
+    const struct mc_sparse_loops *loops;
+    struct mc_runtime runtime;
+    size_t room; /* floats for each thread */
+    float *rooms;
+};
+
+static float weight_at(const struct mc_unpacked *w, int64_t k, int64_t m)
+{
+    return w->inner ? w->w[k / w->inner * w->row_step + k % w->inner * w->inner_step + m * w->column_step]
+                    : w->w[k * w->row_step + m * w->column_step];
+}
+
+int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, const struct mc_runtime *runtime,
+                     struct mc_error *err)
+{
+    struct mc_sparse *s = MC_NEW(struct mc_sparse);
+    if (!s) return mc_error_memory(err);
+    int64_t nonzeros = 0, n = 0;
+    for (int64_t m = 0; m < w->M; m++)
+        for (int64_t k = 0; k < w->K; k++) nonzeros += weight_at(w, k, m) != 0;
+    s->K = w->K;
+    s->runtime = *runtime;
+    s->loops = runtime->kernels->sparse;
+    s->room = (size_t)(w->K + ROWS) * MOST;
+    s->rooms = mc_alloc_aligned(s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
+    const bool made = init_rows(&s->one, w->M, nonzeros), makes = init_rows(&s->many, w->M, nonzeros);
+    if (!s->rooms || !made || !makes) {
+        mc_sparse_destroy(s);
+        return mc_error_memory(err);
+    }
+    for (int64_t m = 0; m < w->M; m++) {
+        for (int64_t k = 0; k < w->K; k++) add_nonzero(&s->one, &n, weight_at(w, k, m), k);
+        s->one.start[m + 1] = s->many.start[m + 1] = n;
+    }
+    memcpy(s->many.values, s->one.values, (size_t)n * sizeof(float));
+    for (int64_t i = 0; i < n; i++) s->many.offsets[i] = s->one.offsets[i] * MOST;
+    *sparse = s;
+    return MC_OK;
+}
+
+void mc_sparse_destroy(struct mc_sparse *s)
+{
+    if (!s) return;
+    finish_rows(&s->one);
+    finish_rows(&s->many);
+    mc_free(s->rooms);
+    mc_free(s);
+}
+
+struct product {
+    const struct mc_sparse *s;
+    int64_t n, y_row, n_blocks, n_shares, n_parts; /* blocks of positions; shares of rows */
+    const float *x, *b;
+    float *y;
+};
+
+/* Positions [first, first + n) of x [n, K] side by side. */
+static void gather(const struct mc_sparse *s, const float *x, int64_t n, float *to)
+{
+    enum { AT_ONCE = 16 }; /* inputs whose positions stay in a first-level cache */
+    for (int64_t first = 0; first < s->K; first += AT_ONCE) {
+        const int64_t end = s->K - first < AT_ONCE ? s->K : first + AT_ONCE;
+        for (int64_t p = 0; p < n; p++)
+            for (int64_t k = first; k < end; k++) to[k * MOST + p] = x[p * s->K + k];
+    }
+}
+
+static void run_tile(const struct product *r, int64_t first, int64_t n, int64_t from, int64_t to, const float *x,
+                     float *tile)
+{
+    for (int64_t m = from; m < to; m += ROWS) {
+        const int64_t end = to - m < ROWS ? to : m + ROWS;
+        for (int64_t p = 0; p < n; p += r->s->loops->most) {
+            const int64_t now = n - p < r->s->loops->most ? n - p : r->s->loops->most;
+            r->s->loops->run(&r->s->many, m, end, x + p, now, r->b, tile + p, MOST);
+        }
+        for (int64_t p = 0; p < n; p++)
+            for (int64_t i = m; i < end; i++) r->y[(first + p) * r->y_row + i] = tile[(i - m) * MOST + p];
+    }
+}
+
+static void run_product(void *context, int64_t begin, int64_t end)
+{
+    const struct product *r = context;
+    const int64_t M = r->s->many.M, n_items = r->n_blocks * r->n_shares;
+    for (int64_t part = begin; part < end; part++) {
+        float *room = r->s->rooms + part * (int64_t)r->s->room;
+        int64_t gathered = -1;
+        for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
+            const int64_t block = i / r->n_shares, share = i % r->n_shares;
+            const int64_t from = M * share / r->n_shares, to = M * (share + 1) / r->n_shares;
+            const int64_t first = r->n * block / r->n_blocks, n = r->n * (block + 1) / r->n_blocks - first;
+            if (n == 1) {
+                r->s->loops->run_one(&r->s->one, from, to, r->x + first * r->s->K, r->b,
+                                     r->y + first * r->y_row + from);
+                continue;
+            }
+            if (gathered != block) gather(r->s, r->x + first * r->s->K, n, room);
+            gathered = block;
+            run_tile(r, first, n, from, to, room, room + r->s->K * MOST);
+        }
+    }
+}
+
+void mc_sparse_run(const struct mc_sparse *s, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
+{
+    const int64_t threads = s->runtime.n_threads, nonzeros = s->many.start[s->many.M];
+    struct product r = {.s = s, .n = n, .y_row = y_row, .x = x, .b = b, .y = y};
+    r.n_blocks = mc_parallel_blocks(n, MOST, s->runtime.n_threads);
+    if (r.n_blocks == 0) return;
+    r.n_shares = (threads + r.n_blocks - 1) / r.n_blocks;
+    if (r.n_shares > s->many.M) r.n_shares = s->many.M > 0 ? s->many.M : 1;
+    r.n_parts = threads;
+    const int before = mc_runtime_enter(&s->runtime);
+    mc_parallel(r.n_parts, mc_parallel_grain((nonzeros + s->K) * n / 8 / threads), run_product, &r);
+    mc_runtime_leave(before);
+}
+
+/* --- convolution --- */
+
+struct sparse_convolution {
+    struct mc_convolution conv; /* window of three axes */
+    struct mc_sparse_rows rows;
+    const struct mc_sparse_loops *loops;
+    struct mc_runtime runtime;
+    int64_t phase[3], n_phases, plane; /* extents of a plane; planes of a channel; floats of one */
+    int64_t positions, n_blocks;       /* from the first output to the last, those between lines too */
+    size_t image, tile;                /* floats of the planes, and of each thread's tile */
+};
+
+static int64_t plane_at(const struct sparse_convolution *s, int64_t a, int64_t b, int64_t c)
+{
+    return (a * s->phase[1] + b) * s->phase[2] + c;
+}
+
+/* Where what the tap sees begins. */
+static int64_t offset_of(const struct sparse_convolution *s, int64_t channel, const int64_t *tap)
+{
+    const struct mc_window *w = &s->conv.window;
+    int64_t phase = 0, at[3];
+    for (int k = 0; k < 3; k++) {
+        const int64_t reach = tap[k] * w->dilation[k];
+        phase = phase * w->stride[k] + reach % w->stride[k];
+        at[k] = reach / w->stride[k];
+    }
+    return (channel * s->n_phases + phase) * s->plane + plane_at(s, at[0], at[1], at[2]);
+}
+
+static void fill_rows(struct sparse_convolution *s, const float *weights)
+{
+    const struct mc_convolution *c = &s->conv;
+    const int64_t *kernel = c->window.kernel, taps = mc_window_taps(&c->window);
+    int64_t n = 0;
+    for (int64_t m = 0; m < c->M; m++) {
+        for (int64_t t = 0; t < taps; t++) {
+            const int64_t tap[3] = {t / kernel[2] / kernel[1], t / kernel[2] % kernel[1], t % kernel[2]};
+            for (int64_t i = 0; i < c->C; i++)
+                add_nonzero(&s->rows, &n, weights[(m * c->C + i) * taps + t], offset_of(s, i, tap));
+        }
+        s->rows.start[m + 1] = n;
+    }
+}
+
+static bool is_ours(const struct mc_convolution *c)
+{
+    if (c->dtype != MC_FLOAT || c->backward || !c->weights || c->groups != 1) return false;
+    int64_t phases = 1;
+    for (int k = 0; k < c->window.rank; k++) {
+        if (c->window.stride[k] > MOST_PHASES) return false;
+        phases *= c->window.stride[k];
+    }
+    return phases <= MOST_PHASES && mc_sparse_may_pay(c->weights, c->M * c->C * mc_window_taps(&c->window));
+}
+
+static bool lay_out(struct sparse_convolution *s)
+{
+    const struct mc_window *w = &s->conv.window;
+    s->n_phases = s->plane = 1;
+    for (int k = 0; k < 3; k++) {
+        const int64_t covered = (w->out[k] - 1) * w->stride[k] + mc_window_reach(w, k);
+        s->phase[k] = (covered + w->stride[k] - 1) / w->stride[k];
+        s->n_phases *= w->stride[k];
+        s->plane *= s->phase[k];
+    }
+    s->positions = plane_at(s, w->out[0] - 1, w->out[1] - 1, w->out[2] - 1) + 1;
+    s->n_blocks = (s->positions + MOST - 1) / MOST;
+    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + MOST);
+    s->tile = (size_t)ROWS * MOST;
+    return s->image <= INT32_MAX;
+}
+
+static void sparse_destroy(void *state)
+{
+    struct sparse_convolution *s = state;
+    if (!s) return;
+    finish_rows(&s->rows);
+    mc_free(s);
+}
+
+/* --- running --- */
+
+struct running {
+    const struct sparse_convolution *s;
+    const float *x, *b; /* of one image */
+    float *y, *planes, *tiles;
+    int64_t n_parts, n_shares;
+};
+
+/* Channels [begin, end) into their planes. */
+static void fill_planes(void *context, int64_t begin, int64_t end)
+{
+    const struct running *r = context;
+    const struct sparse_convolution *s = r->s;
+    const struct mc_window *w = &s->conv.window;
+    for (int64_t c = begin; c < end; c++) {
+        float *to = r->planes + c * s->n_phases * s->plane;
+        const float *from = r->x + c * mc_window_inputs(w);
+        memset(to, 0, (size_t)(s->n_phases * s->plane) * sizeof *to);
+        for (int64_t a = 0; a < w->in[0]; a++) {
+            for (int64_t h = 0; h < w->in[1]; h++) {
+                const int64_t pa = a + w->begin[0], ph = h + w->begin[1];
+                if (pa / w->stride[0] >= s->phase[0] || ph / w->stride[1] >= s->phase[1]) continue;
+                const int64_t phase = pa % w->stride[0] * w->stride[1] + ph % w->stride[1];
+                const float *line = from + (a * w->in[1] + h) * w->in[2];
+                for (int64_t p = 0; p < w->stride[2]; p++) {
+                    /* inputs i with (i + begin) % stride == p, from the first that is not before the line */
+                    int64_t i = p - w->begin[2] % w->stride[2];
+                    if (i < 0) i += w->stride[2];
+                    float *row = to + (phase * w->stride[2] + p) * s->plane +
+                                 plane_at(s, pa / w->stride[0], ph / w->stride[1], 0);
+                    for (; i < w->in[2] && (i + w->begin[2]) / w->stride[2] < s->phase[2]; i += w->stride[2])
+                        row[(i + w->begin[2]) / w->stride[2]] = line[i];
+                }
+            }
+        }
+    }
+}
+
+/* Outputs among positions [first, first + n) of a row. */
+static void put_row(const struct sparse_convolution *s, const float *tile, int64_t first, int64_t n, float *y)
+{
+    const struct mc_window *w = &s->conv.window;
+    for (int64_t p = first; p < first + n;) {
+        const int64_t c = p % s->phase[2], b = p / s->phase[2] % s->phase[1], a = p / s->phase[2] / s->phase[1];
+        const int64_t left = first + n - p, line = s->phase[2] - c;
+        int64_t whole = w->out[2] - c < left ? w->out[2] - c : left;
+        if (b < w->out[1] && a < w->out[0] && whole > 0)
+            memcpy(y + (a * w->out[1] + b) * w->out[2] + c, tile + (p - first), (size_t)whole * sizeof *y);
+        p += line < left ? line : left;
+    }
+}
+
+static void run_parts(void *context, int64_t begin, int64_t end)
+{
+    const struct running *r = context;
+    const struct sparse_convolution *s = r->s;
+    const int64_t M = s->conv.M, n_items = s->n_blocks * r->n_shares, outputs = mc_window_outputs(&s->conv.window);
+    for (int64_t part = begin; part < end; part++) {
+        float *tile = r->tiles + part * (int64_t)s->tile;
+        for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
+            const int64_t first = i / r->n_shares * MOST, share = i % r->n_shares;
+            const int64_t n = s->positions - first < MOST ? s->positions - first : MOST;
+            const int64_t last = M * (share + 1) / r->n_shares;
+            for (int64_t m = M * share / r->n_shares; m < last; m += ROWS) {
+                const int64_t to = last - m < ROWS ? last : m + ROWS;
+                for (int64_t p = 0; p < n; p += s->loops->most) {
+                    const int64_t now = n - p < s->loops->most ? n - p : s->loops->most;
+                    s->loops->run(&s->rows, m, to, r->planes + first + p, now, r->b, tile + p, MOST);
+                }
+                for (int64_t row = m; row < to; row++)
+                    put_row(s, tile + (row - m) * MOST, first, n, r->y + row * outputs);
+            }
+        }
+    }
+}
+
+static int sparse_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
+                          void *workspace, struct mc_error *err)
+{
+    (void)w, (void)z, (void)err; /* the convolver adds z */
+    const struct sparse_convolution *s = state;
+    const int64_t threads = s->runtime.n_threads, inputs = s->conv.C * mc_window_inputs(&s->conv.window);
+    struct running r = {.s = s, .b = b, .planes = workspace, .n_parts = threads};
+    r.tiles = r.planes + (s->image + 15) / 16 * 16;
+    r.n_shares = (threads + s->n_blocks - 1) / s->n_blocks;
+    if (r.n_shares > s->conv.M) r.n_shares = s->conv.M;
+    const int before = mc_runtime_enter(&s->runtime);
+    memset(r.planes + s->image - MOST, 0, MOST * sizeof(float));
+    for (int64_t n = 0; n < s->conv.N; n++) {
+        r.x = (const float *)x + n * inputs;
+        r.y = (float *)y + n * s->conv.M * mc_window_outputs(&s->conv.window);
+        mc_parallel(s->conv.C, mc_parallel_grain(inputs / s->conv.C), fill_planes, &r);
+        mc_parallel(r.n_parts, mc_parallel_grain(s->rows.start[s->conv.M] * s->positions / 8 / threads), run_parts, &r);
+    }
+    mc_runtime_leave(before);
+    return MC_OK;
+}
+
+/* --- measuring --- */
+
+/* The shortest of some runs on zeros; INT64_MAX if there was no memory to try. */
+static int64_t time_of(const struct mc_convolver_backend *backend, void *state, const struct mc_convolution *c,
+                       size_t workspace_bytes)
+{
+    const size_t x_floats = (size_t)(c->N * c->C * mc_window_inputs(&c->window));
+    const size_t y_floats = (size_t)(c->N * c->M * mc_window_outputs(&c->window));
+    float *x = mc_alloc_aligned(x_floats, sizeof *x), *y = mc_alloc_aligned(y_floats, sizeof *y);
+    float *b = MC_NEW_ARRAY(float, c->M);
+    void *workspace = mc_alloc_aligned(workspace_bytes, 1);
+    int64_t best = INT64_MAX;
+    if (x) memset(x, 0, x_floats * sizeof *x);
+    if (y) memset(y, 0, y_floats * sizeof *y);
+    for (int trial = 0; x && y && b && workspace && trial < TRIALS; trial++) {
+        const int64_t start = mc_clock_ns();
+        if (backend->forward(state, x, c->weights, b, y, y, workspace, NULL) < 0) break;
+        const int64_t took = mc_clock_ns() - start;
+        if (took < best) best = took;
+    }
+    mc_free(workspace);
+    mc_free(b);
+    mc_free(y);
+    mc_free(x);
+    return best;
+}
+
+/* Is it faster than the dense product, which gives the same bits? Whoever lays channels last pays for turning them. */
+static int is_faster(struct sparse_convolution *s, const struct mc_convolution *c, size_t workspace_bytes, bool *faster,
+                     struct mc_error *err)
+{
+    void *dense = NULL;
+    size_t dense_bytes = 0;
+    *faster = false;
+    const int rc = mc_implicit_backend.create(&dense, c, &s->runtime, &dense_bytes, err);
+    /* others round in another way, and which bits come out is not to depend on the clock */
+    if (rc == MC_OK && !dense) *faster = s->rows.start[c->M] * LEAST_ZEROS <= c->M * c->C * mc_window_taps(&c->window);
+    if (rc < 0 || !dense) return rc;
+    const int64_t turned =
+        (c->x_last ? c->C * mc_window_inputs(&c->window) : 0) + (c->y_last ? c->M * mc_window_outputs(&c->window) : 0);
+    const int64_t turning_ns = turned * c->N / 2; /* half a nanosecond a float */
+    const int64_t own = time_of(&mc_sparse_backend, s, c, workspace_bytes);
+    *faster = own < INT64_MAX && own + turning_ns < time_of(&mc_implicit_backend, dense, c, dense_bytes);
+    mc_implicit_backend.destroy(dense);
+    return MC_OK;
+}
+
+static int sparse_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
+                         size_t *workspace_bytes, struct mc_error *err)
+{
+    *state = NULL;
+    if (!is_ours(conv)) return MC_OK;
+    struct sparse_convolution *s = MC_NEW(struct sparse_convolution);
+    if (!s) return mc_error_memory(err);
+    s->conv = *conv;
+    s->conv.window = mc_window_as_3d(&conv->window);
+    s->runtime = *runtime;
+    s->loops = runtime->kernels->sparse;
+    bool faster = false;
+    int64_t nonzeros = 0;
+    const int64_t n_weights = conv->M * conv->C * mc_window_taps(&conv->window);
+    for (int64_t i = 0; i < n_weights; i++) nonzeros += ((const float *)conv->weights)[i] != 0;
+    int rc = MC_OK;
+    if (!lay_out(s)) goto done;
+    if (!init_rows(&s->rows, conv->M, nonzeros)) {
+        rc = mc_error_memory(err);
+        goto done;
+    }
+    fill_rows(s, conv->weights);
+    const size_t bytes = ((s->image + 15) / 16 * 16 + s->tile * (size_t)runtime->n_threads) * sizeof(float);
+    rc = is_faster(s, conv, bytes, &faster, err);
+    if (rc == MC_OK && faster) {
+        *workspace_bytes = bytes;
+        *state = s;
+        return MC_OK;
+    }
+done:
+    sparse_destroy(s);
+    return rc;
+}
+
+static bool sparse_has_packed(const void *state)
+{
+    (void)state;
+    return true;
+}
+
+const struct mc_convolver_backend mc_sparse_backend = {
+    .name = "sparse",
+    .channels_first = true,
+    .create = sparse_create,
+    .destroy = sparse_destroy,
+    .has_packed = sparse_has_packed,
+    .forward = sparse_forward,
+};
