@@ -79,3 +79,26 @@ int change_run(const struct arguments *args, struct mc_recipe *recipe, const cha
     mc_recipe_destroy(recipe);
     return rc;
 }
+
+/* "--set gates.max_bytes=60000" */
+static int set(const struct arguments *args, struct mc_recipe *recipe, const char *text, struct mc_error *err)
+{
+    char path[256], given_as[300];
+    const size_t length = strcspn(text, "=");
+    if (text[length] != '=' || length == 0 || length >= sizeof path)
+        return fail_usage(err, args->verb->name, "--set: needs path=value, has '%s'", text);
+    memcpy(path, text, length);
+    path[length] = '\0';
+    snprintf(given_as, sizeof given_as, "--set %s", path);
+    return mc_recipe_set(recipe, path, text + length + 1, given_as, err);
+}
+
+int change_set_all(const struct arguments *args, struct mc_recipe *recipe, struct mc_error *err)
+{
+    int rc = MC_OK;
+    if (argument_given(args, "seed"))
+        rc = mc_recipe_set_text(recipe, "seed", argument_text(args, "seed"), "--seed", err);
+    for (int i = 0; rc == MC_OK && i < args->n_given; i++)
+        if (strcmp(args->given[i].option->name, "set") == 0) rc = set(args, recipe, args->given[i].text, err);
+    return rc;
+}

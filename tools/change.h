@@ -33,6 +33,15 @@
 /* A recipe of the verb's step on `model`, with all that the command line says. */
 int change_recipe(const struct arguments *args, const char *model, struct mc_recipe **recipe, struct mc_error *err);
 
+#define CHANGE_SET_OPTION                                                                                              \
+    {                                                                                                                  \
+        "set", MC_OPTION_TEXT, "PATH=VALUE", NULL, NULL, NULL, NULL,                                                   \
+            "set what stands at a path of the recipe, as gates.max_bytes=60000; may be repeated"                       \
+    }
+
+/* What --seed and --set say of a recipe that was loaded. */
+int change_set_all(const struct arguments *args, struct mc_recipe *recipe, struct mc_error *err);
+
 /* Run a recipe and show its record, also when a gate did not hold; takes over the recipe. `out_dir` may be NULL. */
 int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *out_dir, struct mc_error *err);
 

@@ -282,6 +282,25 @@ MC_API int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const 
 MC_API int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir,
                          bool overwrite, struct mc_record **record, struct mc_error *err);
 
+/* Look for the values of options with which the steps do best, as the recipe's part "tune" says (docs/recipe.md): try
+ * combinations of them on validation samples or in cross-validation, in rounds if it is successive halving.
+ *
+ * Every result is added to the file tune.results as it comes, and a search goes on from what is there: one that was
+ * killed and begun again ends as one that was not. `overwrite` begins anew. At the end the recipe with the best values,
+ * without the part, is written to tune.best. Several processes may share a search by its file: process `share` of
+ * `shares` tries one in so many, waits for the others between rounds and at the end, and only the first writes
+ * tune.best. NULL for all by one process.
+ *
+ * *record has the trials, best first. MC_ERR_USAGE if the recipe has no such part or the file has the results of
+ * another search. A trial whose loss becomes infinite has failed, which is no error unless all have. */
+struct mc_share {
+    int share, shares; /* from 0 */
+};
+
+MC_API int mc_recipe_tune(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir,
+                          bool overwrite, const struct mc_share *share, struct mc_record **record,
+                          struct mc_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -55,6 +55,13 @@ static int make_dir(struct mc_outputs *outputs, struct mc_error *err)
     return errno == EEXIST ? MC_OK : mc_error_errno(err, errno, "create", outputs->dir);
 }
 
+int mc_outputs_make_dir(struct mc_outputs *outputs, struct mc_error *err)
+{
+    const int rc = make_dir(outputs, err);
+    outputs->made_dir = false;
+    return rc;
+}
+
 int mc_outputs_begin(struct mc_outputs *outputs, const char *path, struct mc_file_out **file, struct mc_error *err)
 {
     assert(outputs->n < MC_MOST_OUTPUTS);

@@ -23,6 +23,8 @@ void mc_outputs_finish(struct mc_outputs *outputs);
 int mc_outputs_allow(const struct mc_outputs *outputs, const char *path, struct mc_error *err);
 /* Where it goes, in fresh memory; NULL without memory. */
 char *mc_outputs_path(const struct mc_outputs *outputs, const char *path);
+/* Make the folder, for what is written there before the end; it stays. */
+int mc_outputs_make_dir(struct mc_outputs *outputs, struct mc_error *err);
 /* Begin a file beside its place, for the caller to write and settle. Lent. */
 int mc_outputs_begin(struct mc_outputs *outputs, const char *path, struct mc_file_out **file, struct mc_error *err);
 /* Write it beside its place, down to the disk. */

@@ -29,6 +29,29 @@ const struct mc_option mc_output_options[] = {
 };
 const size_t mc_output_options_count = MC_COUNT(mc_output_options);
 
+const struct mc_option mc_tune_options[] = {
+    {"search", MC_OPTION_CHOICE, "HOW", "grid", NULL, "grid|random|halving", NULL,
+     "grid: all combinations of the space; random: so many drawn from it; halving: of those drawn the best go on with "
+     "more of the resource"},
+    {"trials", MC_OPTION_INTEGER, "N", "20", "[1, 10000]", NULL, "search=random|halving", "combinations to draw"},
+    {"folds", MC_OPTION_INTEGER, "K", "0", "[0, 100]", NULL, NULL,
+     "cross-validation in so many parts, stratified for classes; 0: the validation samples, once"},
+    {"metric", MC_OPTION_CHOICE, "NAME", NULL, NULL, "accuracy|precision|recall|f1|loss|mse|mae|r2", NULL,
+     "what is best at its mean over the folds; default: accuracy, of numbers r2"},
+    {"resource", MC_OPTION_TEXT, "PATH", NULL, NULL, NULL, "search=halving",
+     "option of the recipe that early rounds have less of, as steps.0.train.epochs; the last round has what the "
+     "recipe says"},
+    {"eta", MC_OPTION_INTEGER, "N", "3", "[2, 16]", NULL, "search=halving",
+     "one in so many goes on from a round, with so many times the resource"},
+    {"least", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, "search=halving",
+     "the resource of the first round, at least"},
+    {"results", MC_OPTION_TEXT, "FILE", "tune.tsv", NULL, NULL, NULL,
+     "where results are added as they come, relative to --out"},
+    {"best", MC_OPTION_TEXT, "FILE", "best.yaml", NULL, NULL, NULL,
+     "where the recipe with the best values goes, relative to --out"},
+};
+const size_t mc_tune_options_count = MC_COUNT(mc_tune_options);
+
 const struct mc_option *mc_recipe_options(const char *part, size_t *n)
 {
     const struct {
@@ -39,6 +62,7 @@ const struct mc_option *mc_recipe_options(const char *part, size_t *n)
         {"recipe", mc_recipe_top_options, mc_recipe_top_options_count},
         {"gates", mc_gate_options, mc_gate_options_count},
         {"output", mc_output_options, mc_output_options_count},
+        {"tune", mc_tune_options, mc_tune_options_count},
     };
     for (size_t i = 0; i < MC_COUNT(parts); i++) {
         if (strcmp(parts[i].name, part) != 0) continue;

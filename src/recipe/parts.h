@@ -9,6 +9,11 @@ extern const size_t mc_recipe_top_options_count;
 extern const struct mc_option mc_output_options[];
 extern const size_t mc_output_options_count;
 
+extern const struct mc_option mc_tune_options[]; /* without the key that holds a part: space */
+extern const size_t mc_tune_options_count;
+
+enum mc_search { MC_SEARCH_GRID, MC_SEARCH_RANDOM, MC_SEARCH_HALVING }; /* choices of tune.search */
+
 /* Choices of output.report, by bit. */
 enum { MC_REPORT_JSON, MC_REPORT_MARKDOWN };
 

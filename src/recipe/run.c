@@ -16,6 +16,7 @@
 #include "recipe/parts.h"
 #include "recipe/recipe.h"
 #include "recipe/selfcheck.h"
+#include "recipe/trial.h"
 #include "recipe/work.h"
 #include "report/print.h"
 
@@ -34,6 +35,8 @@ struct run {
     struct mc_record *record;
     struct mc_record *explanations[MC_MOST_OUTPUTS]; /* one per step, or NULL */
     bool held;
+    const struct mc_trial *trial; /* NULL: the whole recipe */
+    struct mc_dataset *whole;     /* of which `data` is a fold; NULL: it is no fold */
 };
 
 /* --- getting ready: everything that can be wrong is found here --- */
@@ -42,7 +45,13 @@ static int open_data(struct run *run, struct mc_error *err)
 {
     const struct mc_setting *data = mc_settings_find(&run->work.top, "data");
     if (!data->given) return MC_OK;
-    const int rc = mc_dataset_open(&run->data, data->text, data->at->source->dir, err);
+    const struct mc_trial *trial = run->trial;
+    int rc = mc_dataset_open(&run->data, data->text, data->at->source->dir, err);
+    if (rc == MC_OK && trial && trial->folds) {
+        run->whole = run->data;
+        run->data = NULL;
+        rc = mc_dataset_fold(&run->data, run->whole, trial->folds, trial->fold, run->seed, err);
+    }
     return rc == MC_OK ? rc : mc_yaml_wrap(data->at, rc, err);
 }
 
@@ -159,7 +168,7 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
     run->job.context = context;
     int rc = mc_work_init(&run->work, run->recipe->root, err);
     if (rc == MC_OK) rc = mc_context_runtime(context, &run->job.runtime, err);
-    if (rc == MC_OK) rc = allow_outputs(run, err);
+    if (rc == MC_OK && !run->trial) rc = allow_outputs(run, err);
     if (rc < 0) return rc;
     const struct mc_setting *seed = mc_settings_find(&run->work.top, "seed");
     run->seed = seed->given ? (uint64_t)seed->integer : run->job.runtime.seed;
@@ -232,22 +241,23 @@ static int do_step(struct run *run, int i, struct mc_record *section, struct mc_
     const int64_t start = mc_clock_ns();
     run->job.seed = run->seed + (uint64_t)i * SEED_STRIDE;
     run->job.explain = NULL;
-    run->job.defers = ends_large(run, i);
-    if (explain_path(step)) {
+    run->job.defers = !run->trial && ends_large(run, i);
+    if (explain_path(step) && !run->trial) {
         const int rc = mc_record_create(&run->explanations[i], err);
         if (rc < 0) return rc;
         run->job.explain = run->explanations[i];
     }
     mc_record_set_text(section, "step", step->kind->name);
     record_settings(&step->settings, mc_record_object(section, "options"));
-    char *checkpoint = checkpoint_name(step) ? mc_outputs_path(&run->outputs, checkpoint_name(step)) : NULL;
-    if (checkpoint_name(step) && !checkpoint) return mc_error_memory(err);
+    const char *name = run->trial ? NULL : checkpoint_name(step);
+    char *checkpoint = name ? mc_outputs_path(&run->outputs, name) : NULL;
+    if (name && !checkpoint) return mc_error_memory(err);
     run->job.checkpoint = checkpoint;
     int rc = step->kind->run(&run->job, &step->settings, section, err);
     mc_free(checkpoint);
     mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
     if (rc == MC_OK) rc = mc_context_report(run->job.context, step->kind->name, i + 1, run->work.n_steps, err);
-    if (rc == MC_OK) rc = measure(run, true, mc_record_object(section, "result"), err);
+    if (rc == MC_OK && !run->trial) rc = measure(run, true, mc_record_object(section, "result"), err);
     return rc < 0 ? mc_error_wrap(err, rc, "step %d (%s)", i + 1, step->kind->name) : MC_OK;
 }
 
@@ -423,6 +433,7 @@ static void finish(struct run *run)
     mc_model_destroy(run->job.model);
     mc_model_destroy(run->original);
     mc_dataset_destroy(run->data);
+    mc_dataset_destroy(run->whole);
     mc_work_finish(&run->work);
 }
 
@@ -437,5 +448,39 @@ int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, co
         *record = run.record;
     else
         mc_record_destroy(run.record);
+    return rc;
+}
+
+/* --- trials --- */
+
+static int try_steps(struct run *run, struct mc_metrics *metrics, struct mc_error *err)
+{
+    struct mc_record *steps = mc_record_array(run->record, "steps");
+    int rc = MC_OK;
+    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
+        rc = do_step(run, i, mc_record_append_object(steps), err);
+    if (rc == MC_OK)
+        rc = mc_evaluate(run->job.model, run->data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, run->job.head,
+                         &run->job.runtime, metrics, err);
+    return rc;
+}
+
+int mc_recipe_try(struct mc_recipe *recipe, const struct mc_context *context, const struct mc_trial *trial,
+                  struct mc_metrics *metrics, bool *failed, struct mc_error *err)
+{
+    struct run run = {.recipe = recipe, .trial = trial};
+    *failed = false;
+    int rc = prepare(&run, context, err);
+    if (rc == MC_OK && !run.data)
+        rc = mc_error_set(err, MC_ERR_USAGE, "'data' is missing, by which trials are compared");
+    if (rc == MC_OK && run.data->n[MC_DATA_VALIDATION] == 0)
+        rc = mc_error_set(err, MC_ERR_USAGE, "there are no validation samples: set validation= in 'data', or folds");
+    if (rc == MC_OK) rc = mc_record_create(&run.record, err);
+    if (rc == MC_OK) {
+        rc = try_steps(&run, metrics, err);
+        *failed = rc == MC_ERR_INPUT; /* the loss became infinite, say: nothing is wrong with the other trials */
+        mc_record_destroy(run.record);
+    }
+    finish(&run);
     return rc;
 }

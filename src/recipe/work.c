@@ -286,7 +286,8 @@ static int check_needs(const struct mc_work *work, const struct mc_yaml *root, s
 
 int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
 {
-    static const char *const parts[] = {"steps", "gates", "output", NULL};
+    static const char *const parts[] = {"steps", "gates", "output", "tune", NULL}, *const tune_parts[] = {"space",
+                                                                                                          NULL};
     *work = (struct mc_work){0};
     mc_arena_init(&work->arena);
     int rc = mc_settings_init(&work->top, mc_recipe_top_options, mc_recipe_top_options_count, err);
@@ -296,6 +297,9 @@ int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_err
     if (rc == MC_OK) rc = read_steps(work, mc_yaml_find(root, "steps"), err);
     if (rc == MC_OK) rc = read_mapping(work, &work->gates, "", mc_yaml_find(root, "gates"), NULL, err);
     if (rc == MC_OK) rc = read_mapping(work, &work->output, "", mc_yaml_find(root, "output"), NULL, err);
+    if (rc == MC_OK) rc = mc_settings_init(&work->tune, mc_tune_options, mc_tune_options_count, err);
+    if (rc == MC_OK) rc = read_mapping(work, &work->tune, "", mc_yaml_find(root, "tune"), tune_parts, err);
+    if (rc == MC_OK) rc = check_conditions(&work->tune, err);
     if (rc == MC_OK) rc = check_needs(work, root, err);
     return rc == MC_OK ? find_all_models(work, err) : rc;
 }
@@ -304,6 +308,7 @@ void mc_work_finish(struct mc_work *work)
 {
     for (int i = 0; i < work->n_steps; i++) mc_settings_finish(&work->steps[i].settings);
     mc_free(work->steps);
+    mc_settings_finish(&work->tune);
     mc_settings_finish(&work->output);
     mc_settings_finish(&work->gates);
     mc_settings_finish(&work->top);

@@ -13,7 +13,7 @@ struct mc_work_step {
 
 struct mc_work {
     struct mc_arena arena; /* texts that were put together */
-    struct mc_settings top, gates, output;
+    struct mc_settings top, gates, output, tune;
     int n_steps;
     struct mc_work_step *steps;
 };

@@ -99,6 +99,14 @@ struct mc_yaml *mc_yaml_find(const struct mc_yaml *mapping, const char *key)
     return NULL;
 }
 
+void mc_yaml_remove(struct mc_yaml *mapping, const char *key)
+{
+    int kept = 0;
+    for (int i = 0; i < mapping->n; i++)
+        if (strcmp(mapping->entries[i].key->text, key) != 0) mapping->entries[kept++] = mapping->entries[i];
+    mapping->n = kept;
+}
+
 struct mc_yaml *mc_yaml_scalar(struct mc_arena *arena, const struct mc_yaml_source *source, const char *text)
 {
     struct mc_yaml *node = MC_ARENA_NEW(arena, struct mc_yaml);

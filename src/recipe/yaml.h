@@ -7,6 +7,7 @@
 #define MC_RECIPE_YAML_H
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "compress/compress.h"
 
 /* Most that is read: bytes of a document, nesting, nodes. */
@@ -53,6 +54,14 @@ int mc_yaml_put(struct mc_yaml **root, struct mc_arena *arena, const char *path,
 
 /* A scalar that no document holds. NULL without memory. */
 struct mc_yaml *mc_yaml_scalar(struct mc_arena *arena, const struct mc_yaml_source *source, const char *text);
+
+/* Take a key out of a mapping; nothing if it is not there. */
+void mc_yaml_remove(struct mc_yaml *mapping, const char *key);
+
+/* As text that parses to the same tree: entries on lines of their own, what lies deeper in braces and brackets. */
+void mc_yaml_print(const struct mc_yaml *root, struct mc_buf *out);
+/* All in one line, in braces and brackets; a scalar as itself. */
+void mc_yaml_print_flow(const struct mc_yaml *node, struct mc_buf *out);
 
 /* "shrink.yaml:7:12: …", the line with a mark under it as hint; or "--ratio: …". Returns `status`. */
 int mc_yaml_error(const struct mc_yaml *at, int status, struct mc_error *err, const char *fmt, ...) MC_PRINTF(4, 5);

@@ -576,6 +576,36 @@ static void show_outputs(struct printing *p)
     show(p, &grid);
 }
 
+/* The trials of a search, best first; without details, the first of them. */
+static void show_trials(struct printing *p)
+{
+    enum { SHOWN = 10 };
+    const struct mc_record *tune = mc_record_get(p->record, "tune"), *trials = mc_record_get(tune, "trials");
+    const size_t n = mc_record_size(trials);
+    if (n == 0) return;
+    const struct mc_record *first = mc_record_get(mc_record_at(trials, 0), "values");
+    const int n_values = (int)mc_record_size(first);
+    const bool folds = mc_record_get_int(tune, "folds", 0) > 0;
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Trials" : NULL, 2 + n_values + folds,
+                 (MC_GRID_TEXT(n_values + 1) - 1) & ~UINT64_C(1), true);
+    mc_grid_add(&grid, "trial");
+    for (int k = 0; k < n_values; k++)
+        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(first, (size_t)k), "option", "?"));
+    mc_grid_add(&grid, "%s", mc_record_get_text(tune, "metric", ""));
+    if (folds) mc_grid_add(&grid, "spread");
+    for (size_t i = 0; i < n && (p->details || i < SHOWN); i++) {
+        const struct mc_record *trial = mc_record_at(trials, i), *values = mc_record_get(trial, "values");
+        const double mean = mc_record_get_num(trial, "mean", NAN), spread = mc_record_get_num(trial, "spread", NAN);
+        mc_grid_add(&grid, "%lld", (long long)mc_record_get_int(trial, "trial", 0));
+        for (int k = 0; k < n_values; k++)
+            mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(values, (size_t)k), "value", ""));
+        isnan(mean) ? mc_grid_add(&grid, "failed") : mc_grid_add(&grid, "%.4f", mean);
+        if (folds) isnan(spread) ? mc_grid_add(&grid, "%s", "") : mc_grid_add(&grid, "%.4f", spread);
+    }
+    show(p, &grid);
+}
+
 void mc_report_sections(const struct mc_record *record, bool details, mc_grid_printer *print, struct mc_buf *out)
 {
     struct printing p = {.record = record, .details = details, .print = print, .out = out};
@@ -590,6 +620,7 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_operators(&p);
     show_abilities(&p);
     show_families(&p);
+    show_trials(&p);
     show_training(&p);
     show_layers(&p);
     show_nodes(&p);
