@@ -175,19 +175,21 @@ struct mc_op {
     /* The same for this node between numbers that DequantizeLinear makes and the `quantize` that alone reads it: does
      * one operator make the same of 8 bits, or what is one step apart where rounding decides? */
     bool (*on_bytes)(const struct mc_node *node, const struct mc_node *quantize, struct mc_merge *merge);
-    bool random;          /* draws random numbers: never folded, never merged */
-    bool view;            /* out[0] is in[0] under another shape: same elements, same order. The plan
-                           * may let the two (and their gradients) share storage and call no rule */
-    bool widens;          /* its rules know float32 alone of the small floats: inputs of float16 and bfloat16 are shown
-                           * to them as float32, and outputs that they make float32 become what the first such input
-                           * was. The plan converts */
-    bool widens_integers; /* the same for integers: 8 and 16 bits are shown as int32, uint32 as int64; what comes back
-                           * is cut off */
-    uint32_t stays_wide;  /* bit i: output i stays float32 all the same */
-    bool opaque;          /* looks at no element: its operands of one type, the output's, may all be of another */
-    bool first_optional;  /* output 0 may be left out like the others: out[0] is NULL then. Elsewhere it is required */
-    bool shape_only;      /* outputs depend on the shapes of the inputs alone: constants once those
-                           * are known; forward looks at no contents, in[i]->data may be NULL */
+    bool random;           /* draws random numbers: never folded, never merged */
+    bool view;             /* out[0] is in[0] under another shape: same elements, same order. The plan
+                            * may let the two (and their gradients) share storage and call no rule */
+    bool widens;           /* its rules know float32 alone of the small floats: inputs of float16 and bfloat16 are shown
+                            * to them as float32, and outputs that they make float32 become what the first such input
+                            * was. The plan converts */
+    bool widens_integers;  /* the same for integers: 8 and 16 bits are shown as int32, uint32 as int64; what comes back
+                            * is cut off */
+    uint32_t stays_wide;   /* bit i: output i stays float32 all the same */
+    bool straight_through; /* integers that it takes or makes stand for floats: gradients pass through them as if they
+                            * were, in float32 */
+    bool opaque;           /* looks at no element: its operands of one type, the output's, may all be of another */
+    bool first_optional;   /* output 0 may be left out like the others: out[0] is NULL then. Elsewhere it is required */
+    bool shape_only;       /* outputs depend on the shapes of the inputs alone: constants once those
+                            * are known; forward looks at no contents, in[i]->data may be NULL */
 
     /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out; the array goes on with NULLs
      * up to max_inputs, and `out` has an entry for every output, asked for or not). Refuses, with

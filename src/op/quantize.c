@@ -115,8 +115,8 @@ static int quantize_linear_shape(const struct mc_node *node, const struct mc_fac
 
 struct job {
     const struct mc_byte_loops *loops;
-    const struct mc_tensor *x, *scale, *zero;
-    struct mc_tensor *y;
+    const struct mc_tensor *x, *scale, *zero, *dy;
+    struct mc_tensor *y, *dx;
     struct granularity g;
     enum mc_dtype precision;
     struct mc_conversion how;
@@ -187,24 +187,58 @@ static void quantize_range(void *context, int64_t begin, int64_t end)
     }
 }
 
+static int quantize_job(struct job *job, const struct mc_step *step, struct mc_error *err)
+{
+    const int64_t precision = mc_node_int(step->node, "precision", MC_UNDEFINED);
+    *job = (struct job){.loops = step->runtime->kernels->bytes,
+                        .x = step->in[0],
+                        .scale = step->in[1],
+                        .zero = step->in[2],
+                        .y = step->out[0],
+                        .how = {.overflows = !mc_node_int(step->node, "saturate", 1)}};
+    job->precision = precision ? (enum mc_dtype)precision : job->scale->dtype;
+    job->whole = !((TYPES_FLOAT8 | MC_TYPE_BIT(MC_FLOAT4E2M1)) & MC_TYPE_BIT(job->y->dtype));
+    limits_of(job->y->dtype, &job->low, &job->high);
+    return granularity_of(step->node, &job->x->shape, &job->scale->shape, &job->g, err);
+}
+
 static int quantize_linear_forward(struct mc_step *step, struct mc_error *err)
 {
-    struct job job = {.loops = step->runtime->kernels->bytes,
-                      .x = step->in[0],
-                      .scale = step->in[1],
-                      .zero = step->in[2],
-                      .y = step->out[0],
-                      .how = {.overflows = !mc_node_int(step->node, "saturate", 1)}};
-    const int64_t precision = mc_node_int(step->node, "precision", MC_UNDEFINED);
-    const int rc = granularity_of(step->node, &job.x->shape, &job.scale->shape, &job.g, err);
+    struct job job;
+    const int rc = quantize_job(&job, step, err);
     if (rc < 0) return rc;
-    job.precision = precision ? (enum mc_dtype)precision : job.scale->dtype;
-    job.whole = !((TYPES_FLOAT8 | MC_TYPE_BIT(MC_FLOAT4E2M1)) & MC_TYPE_BIT(job.y->dtype));
-    limits_of(job.y->dtype, &job.low, &job.high);
     /* elements narrower than a byte share bytes: one thread, and nothing of what was there before */
     const int64_t n = mc_tensor_count(job.x);
     if (mc_dtype_bits(job.y->dtype) < 8) memset(job.y->data, 0, mc_tensor_bytes(job.y));
     mc_parallel(n, mc_dtype_bits(job.y->dtype) < 8 ? n + 1 : mc_parallel_grain(8), quantize_range, &job);
+    return MC_OK;
+}
+
+/* Straight through: rounding counts as if it were not there, and what is cut off has no slope (Bengio, Léonard,
+ * Courville 2013; Jacob et al. 2018), as in PyTorch's fake quantization. The gradient that comes in is by the quantized
+ * number. */
+static void quantize_range_back(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const float *const g = job->dy->data;
+    for (int64_t i = begin; i < end; i++) {
+        const int64_t s = scale_of(&job->g, i);
+        const double scale = mc_tensor_get_f64(job->scale, s), zero = job->zero ? mc_tensor_get_f64(job->zero, s) : 0;
+        const double v = divide(job->precision, mc_tensor_get_f64(job->x, i), scale);
+        const double y = job->whole ? rint(v) + zero : v + zero;
+        mc_tensor_set_f64(job->dx, i, y >= job->low && y <= job->high ? (double)g[i] / scale : 0);
+    }
+}
+
+static int quantize_linear_backward(struct mc_step *step, struct mc_error *err)
+{
+    struct job job;
+    const int rc = quantize_job(&job, step, err);
+    if (rc < 0) return rc;
+    job.dy = step->grad_out[0];
+    job.dx = step->grad_in[0];
+    if (!job.whole) job.low = -INFINITY, job.high = INFINITY;
+    mc_parallel(mc_tensor_count(job.x), mc_parallel_grain(16), quantize_range_back, &job);
     return MC_OK;
 }
 
@@ -268,13 +302,25 @@ static int dequantize_linear_forward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
+/* By the quantized number: each step of it is a scale. */
+static int dequantize_linear_backward(struct mc_step *step, struct mc_error *err)
+{
+    const struct mc_tensor *dy = step->grad_out[0], *scale = step->in[1];
+    float *const dx = step->grad_in[0]->data;
+    struct granularity g;
+    const int rc = granularity_of(step->node, &dy->shape, &scale->shape, &g, err);
+    for (int64_t i = 0; i < mc_tensor_count(dy) && rc == MC_OK; i++)
+        dx[i] = (float)(mc_tensor_get_f64(dy, i) * mc_tensor_get_f64(scale, scale_of(&g, i)));
+    return rc;
+}
+
 /* One scale for all: however x lies. */
 static enum mc_order quantize_order(const struct mc_step *step)
 {
     return mc_tensor_count(step->in[1]) == 1 ? MC_ORDER_SAME : MC_ORDER_FIRST;
 }
 
-#define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, why, ...)                                           \
+#define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, ...)                                                \
     const struct mc_op mc_op_##constant = {.domain = op_domain,                                                        \
                                            .type = onnx_type,                                                          \
                                            .since = version,                                                           \
@@ -284,21 +330,22 @@ static enum mc_order quantize_order(const struct mc_step *step)
                                            .order = quantize_order,                                                    \
                                            .shape = name##_shape,                                                      \
                                            .forward = name##_forward,                                                  \
-                                           .backward = NULL,                                                           \
-                                           .no_backward = why,                                                         \
+                                           .grad_inputs = 1,                                                           \
+                                           .keep = MC_KEEP_IN,                                                         \
+                                           .straight_through = true,                                                   \
+                                           .backward = name##_backward,                                                \
+                                           .others = "scales and zero points, which calibration finds",                \
                                            .coupling = mc_coupling_freeze_all,                                         \
                                            .cost = mc_cost_elementwise,                                                \
                                            __VA_ARGS__};
 
 /* ONNX Runtime's are the same, with 4 and 16 bits before the standard had them. */
-QUANTIZE_OP(dequantize_linear_10, "", 10, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here", .means = MC_MEANS_DEQUANTIZE)
-QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", "rounding has no derivative",
-            .merge = mc_merge_quantize)
+QUANTIZE_OP(dequantize_linear_10, "", 10, dequantize_linear, "DequantizeLinear", .means = MC_MEANS_DEQUANTIZE)
+QUANTIZE_OP(quantize_linear_10, "", 10, quantize_linear, "QuantizeLinear", .merge = mc_merge_quantize)
 QUANTIZE_OP(microsoft_dequantize_linear_1, "com.microsoft", 1, dequantize_linear, "DequantizeLinear",
-            "quantized numbers have no derivative here", .means = MC_MEANS_DEQUANTIZE)
+            .means = MC_MEANS_DEQUANTIZE)
 QUANTIZE_OP(microsoft_quantize_linear_1, "com.microsoft", 1, quantize_linear, "QuantizeLinear",
-            "rounding has no derivative", .merge = mc_merge_quantize)
+            .merge = mc_merge_quantize)
 
 /* --- DynamicQuantizeLinear: to uint8, by the range that the data have --- */
 
@@ -353,6 +400,7 @@ static int dynamic_quantize_linear_forward(struct mc_step *step, struct mc_error
     if (step->out[1]) *(float *)step->out[1]->data = scale;
     if (step->out[2]) *(uint8_t *)step->out[2]->data = zero;
     if (scale == 0) scale = 1; /* all zeros */
+    if (step->saved) *(float *)step->saved = scale;
     const struct mc_tensor scale_tensor = {.dtype = MC_FLOAT, .data = &scale};
     const struct mc_tensor zero_tensor = {.dtype = MC_UINT8, .data = &zero};
     struct job job = {.loops = step->runtime->kernels->bytes,
@@ -368,6 +416,21 @@ static int dynamic_quantize_linear_forward(struct mc_step *step, struct mc_error
     return MC_OK;
 }
 
+/* Straight through; nothing is cut off. */
+static int dynamic_quantize_linear_backward(struct mc_step *step, struct mc_error *err)
+{
+    const float *const g = step->grad_out[0]->data, *const scale = step->saved;
+    float *const dx = step->grad_in[0]->data;
+    for (int64_t i = 0; i < mc_tensor_count(step->grad_in[0]); i++) dx[i] = g[i] / *scale;
+    return MC_OK;
+}
+
+static int dynamic_quantize_linear_prepare(struct mc_step *step, struct mc_error *err)
+{
+    if (step->training) step->saved_bytes = sizeof(float);
+    return MC_OK;
+}
+
 const struct mc_op mc_op_dynamic_quantize_linear_11 = {
     .domain = "",
     .type = "DynamicQuantizeLinear",
@@ -376,9 +439,11 @@ const struct mc_op mc_op_dynamic_quantize_linear_11 = {
     .max_inputs = 1,
     .n_outputs = 3,
     .shape = dynamic_quantize_linear_shape,
+    .grad_inputs = 1,
+    .straight_through = true,
+    .prepare = dynamic_quantize_linear_prepare,
     .forward = dynamic_quantize_linear_forward,
-    .backward = NULL,
-    .no_backward = "rounding has no derivative",
+    .backward = dynamic_quantize_linear_backward,
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_elementwise,
 };

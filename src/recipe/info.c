@@ -12,6 +12,7 @@
 #include "recipe/measure.h"
 #include "run/plan.h"
 #include "train/binding.h"
+#include "train/parameters.h"
 
 /* Samples of a training plan that is only tried. */
 enum { TRIAL_BATCH = 2 };
@@ -162,22 +163,30 @@ static void put_can_run(const struct mc_model *model, const struct mc_runtime *r
     mc_plan_destroy(plan);
 }
 
-/* As the trainer would begin: parameters, the input and the scores, a plan that goes back. */
-static void put_can_train(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_record *can)
+/* A plan that goes back from the scores, as the trainer would begin. */
+static int try_to_train(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_plan **plan,
+                        struct mc_error *why)
 {
     struct mc_binding binding;
-    struct mc_plan *plan = NULL;
     struct mc_value **parameters;
-    struct mc_error why = {0};
     int n = 0;
-    int rc = mc_trainable(model, &parameters, &n, &why);
-    if (rc == MC_OK && n == 0) rc = mc_error_set(&why, MC_ERR_UNSUPPORTED, "no parameter leads to an output");
-    if (rc == MC_OK) rc = mc_binding_init(&binding, model, NULL, MC_LOSS_CROSS_ENTROPY, NULL, &why);
-    if (rc == MC_OK) {
-        const int64_t fixed = mc_binding_fixed_batch(&binding);
-        rc = mc_binding_plan(&binding, &plan, model, fixed ? fixed : TRIAL_BATCH, parameters, n, true, runtime, &why);
-    }
+    int rc = mc_trainable(model, &parameters, &n, why);
+    if (rc == MC_OK) rc = mc_binding_init(&binding, model, NULL, MC_LOSS_CROSS_ENTROPY, NULL, why);
+    if (rc < 0) return rc;
+    const int64_t fixed = mc_binding_fixed_batch(&binding);
+    rc = mc_binding_plan(&binding, plan, model, fixed ? fixed : TRIAL_BATCH, parameters, n, true, runtime, why);
+    if (rc < 0 || mc_plan_grad_output(*plan, binding.output)) return rc;
+    return mc_refuse_untrainable(*plan, parameters, n, why);
+}
+
+static void put_can_train(const struct mc_model *model, const struct mc_runtime *runtime, struct mc_record *can)
+{
+    struct mc_plan *plan = NULL;
+    struct mc_error why = {0};
+    const int rc = try_to_train(model, runtime, &plan, &why);
     put_ability(can, "train", rc == MC_OK, why.text);
+    if (plan)
+        mc_record_untrained(plan, model, mc_record_object(can, "train"), NULL); /* the record is checked as a whole */
     mc_plan_destroy(plan);
 }
 

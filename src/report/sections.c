@@ -304,6 +304,21 @@ static void show_abilities(struct printing *p)
     show(p, &grid);
 }
 
+/* Parameters that no gradient leads to. */
+static void show_untrained(struct printing *p, const struct mc_record *of)
+{
+    static const char *const keys[] = {"parameter", "node", "operator", "why"};
+    const struct mc_record *list = mc_record_get(of, "untrained");
+    struct mc_grid grid;
+    mc_grid_init(&grid, "Not trained", (int)MC_COUNT(keys),
+                 MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2) | MC_GRID_TEXT(3), true);
+    for (size_t k = 0; k < MC_COUNT(keys); k++) mc_grid_add(&grid, "%s", k == 1 ? "gradient ends at" : keys[k]);
+    for (size_t i = 0; i < mc_record_size(list); i++)
+        for (size_t k = 0; k < MC_COUNT(keys); k++)
+            mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(list, i), keys[k], ""));
+    show(p, &grid);
+}
+
 static void show_layers_of(struct printing *p, const struct mc_record *measurement, const char *title)
 {
     const struct mc_record *layers = mc_record_get(measurement, "layers");
@@ -562,6 +577,12 @@ static void show_training(struct printing *p)
         snprintf(title, sizeof title, "Verdict on step %zu, %s", i + 1, name);
         show_verdict(p, step, p->details ? title : NULL);
     }
+    for (size_t i = 0; i < mc_record_size(steps); i++) {
+        const struct mc_record *training = mc_record_get(mc_record_at(steps, i), "training");
+        if (!training || mc_record_size(mc_record_get(training, "untrained")) == 0) continue;
+        show_untrained(p, training); /* of the first step that trains: once is enough */
+        break;
+    }
 }
 
 static void show_outputs(struct printing *p)
@@ -619,6 +640,7 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_functions(&p);
     show_operators(&p);
     show_abilities(&p);
+    show_untrained(&p, mc_record_get(record, "can.train"));
     show_families(&p);
     show_trials(&p);
     show_training(&p);

@@ -36,8 +36,8 @@ struct mc_plan_options {
 
 struct mc_plan;
 
-/* MC_ERR_UNSUPPORTED names all nodes without descriptor or forward rule (training: without backward rule where a
- * gradient has to pass). Options are copied as far as needed; arrays may go after the call. */
+/* MC_ERR_UNSUPPORTED names all nodes without descriptor or forward rule. Training: gradients end at what has no
+ * derivative. Options are copied as far as needed; arrays may go after the call. */
 int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const struct mc_plan_options *options,
                    struct mc_error *err);
 void mc_plan_destroy(struct mc_plan *plan);
@@ -68,6 +68,9 @@ struct mc_tensor *mc_plan_grad_output(struct mc_plan *plan, int i); /* asking ma
 int mc_plan_backward(struct mc_plan *plan, struct mc_error *err);   /* once per run */
 /* Gradient of wrt[i]; NULL if no path leads to it from an output whose gradient was given. Valid until the next run. */
 const struct mc_tensor *mc_plan_grad(const struct mc_plan *plan, int i);
+/* The first node that a gradient would have to pass on its way to the value and does not, and why; NULL if there is no
+ * such node: one is given, or no output that has gradients depends on the value. */
+const struct mc_node *mc_plan_gradient_end(struct mc_plan *plan, const struct mc_value *value, const char **why);
 
 /* Parameters were changed from outside a training plan: pack and fold them again. Also after mc_value_set_data with
  * the same shape. After a failure the plan can only be destroyed. */

@@ -32,6 +32,7 @@ struct mc_plan_value {
     bool held;            /* it varies and no buffer can be laid out for it: it is, at run time, */
     struct mc_item *item; /* this; NULL before and after */
     /* training */
+    bool reached; /* while looking where a gradient ends */
     bool wanted;  /* depends on something whose gradient is asked for */
     bool carries; /* and an output depends on it: a gradient will pass */
     /* of roots only */

@@ -2,7 +2,6 @@
 #include <assert.h>
 
 #include "base/error.h"
-#include "graph/refusal.h"
 #include "kernel/broadcast.h"
 #include "kernel/copy.h"
 #include "kernel/kernels.h"
@@ -10,18 +9,24 @@
 
 /* --- what gradients pass through --- */
 
-/* Does the operator have a derivative by input i? One without backward rule has, as far as we know, so that it is
- * refused rather than taken for a constant. */
-static bool differentiates(const struct mc_op *op, int i)
+/* Is there a derivative by input i? What comes out where there is none counts as constant: gradients end there, and go
+ * on along other ways. */
+static bool differentiates(const struct mc_plan_step *step, int i)
 {
-    if (op->shape_only) return false;
-    return !op->backward || op->grad_inputs >> (i < 31 ? i : 31) & 1;
+    const struct mc_op *op = step->op;
+    return op->backward && !step->dynamic && !step->n_wide && (op->grad_inputs >> (i < 31 ? i : 31) & 1);
+}
+
+/* Can a gradient be had by the value, as this step sees it? */
+static bool is_smooth(const struct mc_plan_step *step, const struct mc_plan_value *v)
+{
+    return mc_dtype_is_float(v->tensor.dtype) || (step->op->straight_through && mc_dtype_is_integer(v->tensor.dtype));
 }
 
 static bool passes(const struct mc_plan *plan, const struct mc_plan_step *step, int i)
 {
-    const struct mc_plan_value *root = mc_plan_root(plan, step->call.node->inputs[i]);
-    return root && root->wanted && differentiates(step->op, i);
+    const struct mc_plan_value *v = mc_plan_value(plan, step->call.node->inputs[i]);
+    return v && plan->values[v->root].wanted && is_smooth(step, v) && differentiates(step, i);
 }
 
 /* Forward: what depends on the values that gradients are asked for. */
@@ -34,7 +39,7 @@ static void mark_wanted(struct mc_plan *plan)
         for (int i = 0; i < node->n_inputs && !wanted; i++) wanted = passes(plan, step, i);
         for (int i = 0; i < node->n_outputs && wanted; i++) {
             struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
-            if (v && (mc_dtype_is_float(v->tensor.dtype) || v->held)) v->wanted = true;
+            if (v && is_smooth(step, v)) v->wanted = true;
         }
     }
 }
@@ -48,13 +53,11 @@ static bool receives(const struct mc_plan *plan, const struct mc_plan_step *step
 }
 
 /* Backward: what of that the outputs depend on. */
-static int mark_carrying(struct mc_plan *plan, struct mc_error *err)
+static void mark_carrying(struct mc_plan *plan)
 {
-    struct mc_refusal refusal;
-    mc_refusal_init(&refusal);
     for (int i = 0; i < plan->n_outputs; i++) {
         struct mc_plan_value *root = &plan->values[plan->outputs[i].value->root];
-        root->carries = root->wanted;
+        root->carries = root->wanted && mc_dtype_is_float(root->tensor.dtype);
     }
     for (int k = plan->n_steps - 1; k >= 0; k--) {
         struct mc_plan_step *step = &plan->steps[k];
@@ -65,15 +68,7 @@ static int mark_carrying(struct mc_plan *plan, struct mc_error *err)
             mc_plan_root(plan, node->inputs[i])->carries = true;
             step->backward = true;
         }
-        if (!step->backward) continue;
-        if (!step->op->backward)
-            mc_refusal_add(&refusal, node, step->op->no_backward);
-        else if (step->dynamic)
-            mc_refusal_add(&refusal, node, "its shape depends on contents");
-        else if (step->n_wide)
-            mc_refusal_add(&refusal, node, "gradients are float32 or float64");
     }
-    return mc_refusal_finish(&refusal, "needs operators that a gradient cannot pass", err);
 }
 
 int mc_tape_mark(struct mc_plan *plan, struct mc_error *err)
@@ -86,10 +81,50 @@ int mc_tape_mark(struct mc_plan *plan, struct mc_error *err)
         v->wanted = true;
     }
     mark_wanted(plan);
-    return mark_carrying(plan, err);
+    mark_carrying(plan);
+    return MC_OK;
+}
+
+/* --- where gradients end --- */
+
+/* Why no gradient passes from the step to its input i; NULL: one does, or what the input is has none. */
+static const char *why_ends(const struct mc_plan_step *step, int i)
+{
+    if (step->op->shape_only || differentiates(step, i)) return NULL;
+    if (!step->op->backward) return step->op->no_backward;
+    if (step->dynamic) return "what comes in decides its shape";
+    return step->n_wide ? "gradients are float32 or float64" : NULL;
+}
+
+const struct mc_node *mc_plan_gradient_end(struct mc_plan *plan, const struct mc_value *value, const char **why)
+{
+    if (mc_plan_root(plan, value)->carries) return NULL;
+    for (int i = 0; i < plan->n_values; i++) plan->values[i].reached = false;
+    mc_plan_root(plan, value)->reached = true;
+    for (int k = 0; k < plan->n_steps; k++) {
+        const struct mc_plan_step *step = &plan->steps[k];
+        const struct mc_node *node = step->call.node;
+        for (int i = 0; i < node->n_inputs; i++) {
+            const struct mc_plan_value *root = mc_plan_root(plan, node->inputs[i]);
+            if (!root || !root->reached) continue;
+            *why = why_ends(step, i);
+            if (*why) return step->last;
+            for (int j = 0; j < node->n_outputs && differentiates(step, i); j++)
+                if (node->outputs[j]) mc_plan_root(plan, node->outputs[j])->reached = true;
+        }
+    }
+    return NULL;
 }
 
 /* --- where gradients lie --- */
+
+/* Shaped as the value; of integers that stand for floats it is float32. */
+static struct mc_tensor gradient_of(const struct mc_plan_value *v)
+{
+    struct mc_tensor grad = v->tensor;
+    if (!mc_dtype_is_float(grad.dtype)) grad.dtype = MC_FLOAT;
+    return grad;
+}
 
 static int add_buffer(struct mc_plan *plan, const struct mc_tensor *tensor, int first, int last, int *buffer,
                       struct mc_error *err)
@@ -137,7 +172,7 @@ static int lay_out_routes(struct mc_plan *plan, struct mc_plan_step *step, int b
         }
         route->detour = MC_PLAN_ARRAY(plan, struct mc_tensor, 1);
         if (!route->detour) return mc_error_memory(err);
-        *route->detour = v->tensor;
+        *route->detour = gradient_of(v);
         const int rc = add_buffer(plan, route->detour, back, back, &route->detour_buffer, err);
         if (rc < 0) return rc;
     }
@@ -164,7 +199,7 @@ static int lay_out_carriers(struct mc_plan *plan, struct mc_error *err)
         struct mc_plan_value *v = &plan->values[i];
         const struct mc_plan_value *root = &plan->values[v->root];
         if (!root->carries) continue;
-        v->grad = v->tensor;
+        v->grad = gradient_of(v);
         if (v != root) continue;
         plan->carriers[plan->n_carriers++] = v;
         const int rc =

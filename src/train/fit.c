@@ -541,6 +541,7 @@ int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct m
     struct mc_fit f;
     int rc = mc_fit_init(&f, model, data, &own, err);
     if (rc == MC_OK && own.checkpoint && own.resume) rc = mc_checkpoint_load(&f, err);
+    if (rc == MC_OK && section) rc = mc_record_untrained(f.passes[0].plan, model, section, err);
     if (rc == MC_OK) rc = run_epochs(&f, err);
     if (rc == MC_OK && section) record_run(&f, (double)(mc_clock_ns() - start) * 1e-9, section);
     mc_fit_finish(&f);

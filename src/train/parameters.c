@@ -63,6 +63,44 @@ int mc_trainable(const struct mc_model *model, struct mc_value ***values, int *n
     return MC_OK;
 }
 
+/* --- and which not, and why --- */
+
+int mc_record_untrained(struct mc_plan *plan, const struct mc_model *model, struct mc_record *section,
+                        struct mc_error *err)
+{
+    const struct mc_graph *graph = model->graph;
+    struct mc_record *list = NULL;
+    for (int i = 0; i < graph->n_initializers; i++) {
+        const char *why = NULL;
+        char name[128];
+        const struct mc_value *v = graph->initializers[i];
+        const struct mc_node *end = is_parameter(v) ? mc_plan_gradient_end(plan, v, &why) : NULL;
+        if (!end) continue;
+        if (!list) list = mc_record_array(section, "untrained");
+        struct mc_record *entry = mc_record_append_object(list);
+        snprintf(name, sizeof name, "%s%s%s", end->domain, *end->domain ? "." : "", end->type);
+        mc_record_set_text(entry, "parameter", v->name);
+        mc_record_set_text(entry, "node", end->name);
+        mc_record_set_text(entry, "operator", name);
+        mc_record_set_text(entry, "why", why);
+    }
+    return mc_record_check(section, err);
+}
+
+int mc_refuse_untrainable(struct mc_plan *plan, struct mc_value *const *parameters, int n, struct mc_error *err)
+{
+    static const char text[] = "no parameter can be trained: no gradient leads to one from the scores";
+    for (int i = 0; i < n; i++) {
+        const char *why;
+        char name[128];
+        const struct mc_node *end = mc_plan_gradient_end(plan, parameters[i], &why);
+        if (end)
+            return mc_error_set(err, MC_ERR_UNSUPPORTED, "%s; that of '%s' ends at %s: %s", text, parameters[i]->name,
+                                mc_node_text(end, name, sizeof name), why);
+    }
+    return mc_error_set(err, MC_ERR_UNSUPPORTED, "%s", text);
+}
+
 /* --- copies of parameters that only look shared --- */
 
 static int count_uses(const struct mc_graph *graph, const struct mc_value *value)

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "train/parameters.h"
 
 int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const struct mc_model *model, int64_t batch,
                  struct mc_value *const *parameters, int n_parameters, const struct mc_runtime *runtime,
@@ -13,6 +14,8 @@ int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const s
     *pass = (struct mc_pass){.binding = binding, .batch = batch, .n_gradients = n_parameters};
     const int rc = mc_binding_plan(binding, &pass->plan, model, batch, parameters, n_parameters, true, runtime, err);
     if (rc < 0) return rc;
+    if (!mc_plan_grad_output(pass->plan, binding->output))
+        return mc_refuse_untrainable(pass->plan, parameters, n_parameters, err);
     pass->gradients = MC_NEW_ARRAY(const float *, n_parameters);
     pass->pairs = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
     pass->pair_gradients = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);

@@ -3,11 +3,13 @@
  *
  * Odd shapes on purpose: what broadcasts, strides, groups, pads, axes of one and of no element.
  */
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "harness.h"
 #include "op/ops.h"
+#include "run/plan.h"
 
 #define MICROSOFT(name) .domain = "com.microsoft", .type = name, .opset = 1
 #define STORED(...)                                                                                                    \
@@ -779,6 +781,52 @@ static const struct op_case pools[] = {
     {.type = "Det", .opset = 11, .in = {{OP_DIMS(2, 3, 3)}}},
     {.type = "Det", .opset = 22, .in = {{OP_DIMS(1, 1)}}},
 };
+/* --- straight through: what rounds has no slope that differences would show --- */
+
+/* x through QuantizeLinear and DequantizeLinear of uint8 with these scales and zero points, axis 0. */
+static void check_straight_through(const struct op_tensor *scale, const struct op_tensor *zero, const double *expected)
+{
+    static const double numbers[] = {-3, -1.6, -0.2, 0.001, 0.24, 0.26, 1.5, 9};
+    struct mc_error err = {0};
+    struct op_case c = {.type = "QuantizeLinear",
+                        .opset = 13,
+                        .attrs = {OP_INT("axis", 0)},
+                        .in = {{OP_DIMS(2, 4), .data = numbers}, *scale, *zero}};
+    struct mc_model *model = op_model(&c, MC_FLOAT);
+    struct mc_graph *graph = model->graph;
+    struct mc_value *q = graph->outputs[0], *in[] = {q, graph->nodes[0]->inputs[1], graph->nodes[0]->inputs[2]};
+    struct mc_value *y = mc_value_create(graph, "y");
+    struct mc_node *node = mc_node_create(graph, -1, "", "DequantizeLinear", "back", 3, in, 1, &y);
+    assert_non_null(node);
+    assert_ok(mc_node_set_int(node, "axis", 0, &err), err);
+    graph->outputs[0] = y;
+    y->is_output = true;
+    q->is_output = false;
+    mc_ops_bind(model);
+    const struct mc_value *wrt[] = {graph->inputs[0]};
+    struct mc_plan *plan;
+    assert_ok(mc_plan_create(&plan, model, &(struct mc_plan_options){.training = true, .n_wrt = 1, .wrt = wrt}, &err),
+              err);
+    for (int i = 0; i < 8; i++) mc_tensor_set_f64(mc_plan_input(plan, 0), i, numbers[i]);
+    assert_ok(mc_plan_run(plan, &err), err);
+    for (int i = 0; i < 8; i++) mc_tensor_set_f64(mc_plan_grad_output(plan, 0), i, i + 1);
+    assert_ok(mc_plan_backward(plan, &err), err);
+    for (int i = 0; i < 8; i++) assert_true(fabs(mc_tensor_get_f64(mc_plan_grad(plan, 0), i) - expected[i]) < 1e-5);
+    mc_plan_destroy(plan);
+    mc_model_destroy(model);
+}
+
+/* PyTorch 2.15: fake_quantize_per_tensor_affine(x, 0.01, 128, 0, 255) and fake_quantize_per_channel_affine(x, [0.01,
+ * 0.05], [128, 0], 0, 0, 255), with 1 … 8 as the gradient of the output. */
+static void test_quantization_passes_gradients_straight_through(void **state)
+{
+    check_straight_through(&(struct op_tensor){OP_SCALAR, OP_DATA(0.01), .initializer = true},
+                           &(struct op_tensor){.dtype = MC_UINT8, OP_SCALAR, OP_DATA(128)},
+                           (const double[]){0, 0, 3, 4, 5, 6, 0, 0});
+    check_straight_through(&(struct op_tensor){OP_DIMS(2), OP_DATA(0.01, 0.05), .initializer = true},
+                           &(struct op_tensor){.dtype = MC_UINT8, OP_DIMS(2), OP_DATA(128, 0)},
+                           (const double[]){0, 0, 3, 4, 5, 6, 7, 8});
+}
 
 /* --- every family --- */
 
@@ -808,7 +856,7 @@ static void test_every_operator_that_trains_has_a_case(void **state)
 {
     int missing = 0;
     for (size_t i = 0; i < mc_ops_count; i++) {
-        if (!mc_ops[i]->backward || has_case(mc_ops[i])) continue;
+        if (!mc_ops[i]->backward || mc_ops[i]->straight_through || has_case(mc_ops[i])) continue;
         print_error("%s%s%s-%d trains and has no case here\n", mc_ops[i]->domain, *mc_ops[i]->domain ? "." : "",
                     mc_ops[i]->type, mc_ops[i]->since);
         missing++;
@@ -846,6 +894,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_operator_that_trains_has_a_case),
+        cmocka_unit_test(test_quantization_passes_gradients_straight_through),
         cmocka_unit_test(test_backward_of_normalizations_matches_differences),
         cmocka_unit_test(test_backward_of_attentions_matches_differences),
         cmocka_unit_test(test_backward_of_fused_operators_matches_differences),

@@ -118,9 +118,34 @@ static void test_width_counts_characters_not_bytes(void **state)
 
 #define ON_RECORD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_parameters_that_were_not_trained_are_listed_once(void **state)
+{
+    struct mc_record *r;
+    struct mc_error err = {0};
+    assert_ok(mc_record_create(&r, &err), err);
+    for (int i = 0; i < 2; i++) {
+        struct mc_record *step = mc_record_append_object(mc_record_array(r, "steps"));
+        struct mc_record *list = mc_record_array(mc_record_object(step, "training"), "untrained");
+        struct mc_record *entry = mc_record_append_object(list);
+        mc_record_set_text(entry, "parameter", "w");
+        mc_record_set_text(entry, "node", "pick");
+        mc_record_set_text(entry, "operator", "Hardmax");
+        mc_record_set_text(entry, "why", "it has none");
+    }
+    struct mc_buf text;
+    assert_ok(mc_report_render(r, MC_FORMAT_TABLE, &text, &err), err);
+    const char *at = strstr(text.data, "Not trained");
+    assert_non_null(at);
+    assert_non_null(strstr(at, "it has none"));
+    assert_null(strstr(at + 1, "Not trained"));
+    mc_buf_finish(&text);
+    mc_record_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parameters_that_were_not_trained_are_listed_once),
         ON_RECORD(test_table_shows_before_after_change_and_gates),
         ON_RECORD(test_details_add_layers_and_no_control_character_gets_through),
         ON_RECORD(test_markdown_escapes_what_it_would_read_as_its_own),

@@ -5,6 +5,7 @@
 
 #include "op/ops.h"
 #include "train/parameters.h"
+#include "train/pass.h"
 #include "train/train.h"
 
 static struct mc_value *initializer(struct mc_model *model, const char *name, enum mc_dtype dtype, int rank,
@@ -145,6 +146,64 @@ static void test_snapshots_bring_contents_back(void **state)
     mc_model_destroy(model);
 }
 
+/* late * x + hardmax(early * x): no gradient passes the second. */
+static struct mc_model *half_blind(bool two_outputs)
+{
+    struct mc_value *x;
+    struct mc_model *model = empty_model(&x);
+    struct mc_value *early = apply(model, "Mul", x, initializer(model, "early", MC_FLOAT, 2, 1), "scaled");
+    struct mc_value *late = apply(model, "Mul", x, initializer(model, "late", MC_FLOAT, 2, 1), "also");
+    struct mc_value *hard = apply(model, "Hardmax", early, NULL, "hard");
+    if (two_outputs) finish_model(model, hard);
+    finish_model(model, two_outputs ? late : apply(model, "Add", late, hard, "sum"));
+    return model;
+}
+
+static void test_parameters_that_no_gradient_reaches_are_named(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = half_blind(false);
+    struct mc_value **found;
+    struct mc_plan *plan;
+    struct mc_record *record;
+    int n;
+    assert_ok(mc_trainable(model, &found, &n, &err), err);
+    assert_int_equal(n, 1);
+    assert_string_equal(found[0]->name, "late");
+    const struct mc_plan_options options = {.training = true, .n_wrt = n, .wrt = (const struct mc_value *const *)found};
+    assert_ok(mc_plan_create(&plan, model, &options, &err), err);
+    assert_ok(mc_record_create(&record, &err), err);
+    assert_ok(mc_record_untrained(plan, model, record, &err), err);
+    const struct mc_record *list = mc_record_get(record, "untrained");
+    assert_int_equal(mc_record_size(list), 1);
+    assert_string_equal(mc_record_get_text(mc_record_at(list, 0), "parameter", ""), "early");
+    assert_string_equal(mc_record_get_text(mc_record_at(list, 0), "node", ""), "hard");
+    assert_string_equal(mc_record_get_text(mc_record_at(list, 0), "operator", ""), "Hardmax");
+    assert_string_equal(mc_record_get_text(mc_record_at(list, 0), "why", ""),
+                        "its derivative is 0 wherever it has one");
+    mc_record_destroy(record);
+    mc_plan_destroy(plan);
+    mc_model_destroy(model);
+}
+
+static void test_scores_that_no_gradient_leaves_are_refused(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = half_blind(true);
+    struct mc_runtime runtime;
+    struct mc_value **found;
+    struct mc_binding binding;
+    struct mc_pass pass;
+    int n;
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
+    assert_ok(mc_trainable(model, &found, &n, &err), err);
+    assert_ok(mc_binding_init(&binding, model, NULL, MC_LOSS_MSE, NULL, &err), err);
+    assert_int_equal(mc_pass_init(&pass, &binding, model, 2, found, n, &runtime, &err), MC_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "no parameter can be trained: no gradient leads to one from the scores"));
+    mc_pass_finish(&pass);
+    mc_model_destroy(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +212,8 @@ int main(void)
         cmocka_unit_test(test_untying_leaves_a_copy_without_rival),
         cmocka_unit_test(test_own_parameters_are_not_those_of_a_clone),
         cmocka_unit_test(test_snapshots_bring_contents_back),
+        cmocka_unit_test(test_parameters_that_no_gradient_reaches_are_named),
+        cmocka_unit_test(test_scores_that_no_gradient_leaves_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
