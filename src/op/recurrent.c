@@ -166,6 +166,12 @@ static struct kept kept_of(const struct extents *e, int direction, void *saved, 
                          .masked = at + 2 * gates + 2 * states};
 }
 
+/* GRU and RNN have no such input: there is nothing to look at. */
+static bool has_peepholes(const struct job *job)
+{
+    return job->cell == LSTM && job->in[P];
+}
+
 static double get(const struct job *job, const void *data, int64_t i)
 {
     return job->dtype == MC_FLOAT ? (double)((const float *)data)[i] : ((const double *)data)[i];
@@ -463,7 +469,7 @@ static void recurrent_release(struct mc_step *step)
 /* The usual activations, and nothing between them and the products? */
 static bool is_usual(const struct job *job)
 {
-    if (job->dtype != MC_FLOAT || job->clip > 0 || job->coupled || job->in[P]) return false;
+    if (job->dtype != MC_FLOAT || job->clip > 0 || job->coupled || has_peepholes(job)) return false;
     if (job->cell == RNN) return job->f.f == mc_activation_tanh;
     return job->f.f == mc_activation_sigmoid && job->g.f == mc_activation_tanh &&
            (job->cell == GRU || job->h_of.f == mc_activation_tanh);
@@ -571,7 +577,7 @@ static void squash(const struct job *job, enum mc_unary f, int64_t n, float *y, 
 static double sum_of_gate(const struct job *job, struct place at, int64_t j, const char *c, const char *c_new)
 {
     const int64_t H = job->e.H, unit = j % H, gate = j / H;
-    const char *p = job->in[P] && job->cell == LSTM ? part(job, P, 3 * H) : NULL;
+    const char *p = has_peepholes(job) ? part(job, P, 3 * H) : NULL;
     const double x = get(job, job->gates, at.gate + j), h = get(job, job->through, at.through + j);
     if (job->cell == GRU && job->before_reset)
         return x + (h + get(job, job->reset_bias, unit)) * get(job, job->through, at.through + H + unit);
@@ -580,27 +586,39 @@ static double sum_of_gate(const struct job *job, struct place at, int64_t j, con
     return x + h + get(job, p, (gate == 0 ? 0 : gate == 1 ? H : 2 * H) + unit) * state;
 }
 
-/* What the gates of one sample became in this turn, and the slopes there. */
+/* The usual gates of one sample, in float32: what they became in this turn, and the slopes there. */
+static void usual_gates_again(const struct job *job, struct place at)
+{
+    const int64_t H = job->e.H, all = job->e.G * H, made = job->cell == GRU ? 2 * H : 0;
+    const int64_t sigmoids = job->cell == LSTM ? 3 * H : made;
+    const float *const x = (const float *)(const void *)job->gates + at.gate, *const bias = job->reset_bias;
+    const float *const h = (const float *)(const void *)job->through + at.through;
+    float *const y = (void *)job->became, *const slopes = (void *)job->slopes;
+    for (int64_t j = 0; j < made; j++) {
+        y[j] = h[j];
+        slopes[j] = h[j] * (1 - h[j]);
+    }
+    if (made && job->before_reset)
+        for (int64_t j = 0; j < H; j++) y[made + j] = x[made + j] + (h[made + j] + bias[j]) * h[H + j];
+    else
+        for (int64_t j = made; j < all; j++) y[j] = x[j] + h[j];
+    squash(job, MC_UNARY_SIGMOID, sigmoids - made, y + made, slopes + made);
+    squash(job, MC_UNARY_TANH, all - sigmoids, y + sigmoids, slopes + sigmoids);
+}
+
+/* The same of any gates. */
 static void gates_again(const struct job *job, struct place at, const char *c, const char *c_new)
 {
-    const int64_t H = job->e.H, first = job->cell == GRU ? 2 * H : 0, all = job->e.G * H;
-    float *const y = (void *)job->became, *const slopes = (void *)job->slopes;
-    for (int64_t j = 0; j < first; j++) {
+    const int64_t H = job->e.H, made = job->cell == GRU ? 2 * H : 0;
+    for (int64_t j = 0; j < made; j++) {
         const double v = get(job, job->through, at.through + j), x = get(job, job->gates, at.gate + j);
         const bool cut = job->clip > 0 && fabs(x) > job->clip;
         set(job, job->became, j, v);
-        set(job, job->slopes, j, job->cells ? v * (1 - v) : cut ? 0 : job->f.slope(x, v, job->f.alpha, job->f.beta));
+        set(job, job->slopes, j, cut ? 0 : job->f.slope(x, v, job->f.alpha, job->f.beta));
     }
-    if (job->cells) {
-        const int64_t sigmoids = job->cell == LSTM ? 3 * H : first;
-        for (int64_t j = first; j < all; j++) y[j] = (float)sum_of_gate(job, at, j, c, c_new);
-        squash(job, MC_UNARY_SIGMOID, sigmoids - first, y + first, slopes + first);
-        squash(job, MC_UNARY_TANH, all - sigmoids, y + sigmoids, slopes + sigmoids);
-    } else {
-        for (int64_t j = first; j < all; j++)
-            activate(job, job->cell == RNN || (job->cell == LSTM && j < 3 * H) ? &job->f : &job->g,
-                     sum_of_gate(job, at, j, c, c_new), j);
-    }
+    for (int64_t j = made; j < job->e.G * H; j++)
+        activate(job, job->cell == RNN || (job->cell == LSTM && j < 3 * H) ? &job->f : &job->g,
+                 sum_of_gate(job, at, j, c, c_new), j);
 }
 
 /* The same of LSTM's new state. */
@@ -690,7 +708,10 @@ static void unit_back(const struct job *job, struct place at, int64_t turn)
     const size_t size = mc_element_size(job->dtype), state = (size_t)(job->e.N * job->e.H) * size;
     const char *c = job->kept->c + (size_t)turn * state, *h = job->kept->h + (size_t)turn * state;
     const bool f32 = job->dtype == MC_FLOAT;
-    gates_again(job, at, c, c + state);
+    if (job->cells)
+        usual_gates_again(job, at);
+    else
+        gates_again(job, at, c, c + state);
     if (job->cell == GRU) {
         (f32 ? gru_back_f32 : gru_back_f64)(job, at, h);
         return;
@@ -716,7 +737,37 @@ static void product_back(const struct job *job, int64_t first, int64_t n, char *
             part(job, R, e->G * e->H * e->H) + (size_t)(first * e->H) * size, to);
 }
 
-/* What a GRU masked before the product: its share of the second gate and of the state. */
+/* Of one sample: what comes to the second gate and to the state from what it masked. */
+static void unmask_f32(const struct job *job, struct place at, const char *h_)
+{
+    const int64_t H = job->e.H;
+    const float *const h = (const float *)(const void *)h_ + at.state;
+    const float *const by = (const float *)(const void *)job->d_masked + at.state;
+    float *const d = (float *)(void *)job->through + at.through + H, *const dx =
+                                                                         (float *)(void *)job->gates + at.gate + H;
+    float *const dh = (float *)(void *)job->dh + at.state;
+    for (int64_t j = 0; j < H; j++) {
+        const float r = d[j];
+        dh[j] += by[j] * r;
+        dx[j] = d[j] = by[j] * h[j] * (r * (1 - r));
+    }
+}
+
+static void unmask(const struct job *job, struct place at, const char *h)
+{
+    const int64_t H = job->e.H;
+    for (int64_t j = 0; j < H; j++) {
+        const double by = get(job, job->d_masked, at.state + j), r = get(job, job->through, at.through + H + j);
+        const double x = get(job, job->gates, at.gate + H + j);
+        const bool cut = job->clip > 0 && fabs(x) > job->clip;
+        const double slope = cut ? 0 : job->f.slope(x, r, job->f.alpha, job->f.beta);
+        const double d = by * get(job, h, at.state + j) * slope;
+        set(job, job->dh, at.state + j, get(job, job->dh, at.state + j) + by * r);
+        set(job, job->through, at.through + H + j, d);
+        set(job, job->gates, at.gate + H + j, d);
+    }
+}
+
 static void mask_back(const struct job *job, int64_t turn)
 {
     const int64_t H = job->e.H;
@@ -725,18 +776,7 @@ static void mask_back(const struct job *job, int64_t turn)
     product_back(job, 2 * H, H, job->d_masked, true);
     for (int64_t n = 0; n < job->e.N; n++) {
         const int64_t row = row_of(job, turn, n);
-        if (row < 0) continue;
-        const struct place at = place_of(job, row, n);
-        for (int64_t j = 0; j < H; j++) {
-            const double by = get(job, job->d_masked, at.state + j), r = get(job, job->through, at.through + H + j);
-            const double x = get(job, job->gates, at.gate + H + j);
-            const bool cut = job->clip > 0 && fabs(x) > job->clip;
-            const double slope = job->cells ? r * (1 - r) : cut ? 0 : job->f.slope(x, r, job->f.alpha, job->f.beta);
-            const double d = by * get(job, h, at.state + j) * slope;
-            set(job, job->dh, at.state + j, get(job, job->dh, at.state + j) + by * r);
-            set(job, job->through, at.through + H + j, d);
-            set(job, job->gates, at.gate + H + j, d);
-        }
+        if (row >= 0) (job->cells ? unmask_f32 : unmask)(job, place_of(job, row, n), h);
     }
 }
 
@@ -748,8 +788,8 @@ static void take_gradient(const struct job *job, int64_t row, int64_t n)
     const int64_t t = e->samples_first ? row % e->T : row / e->N;
     const int64_t at =
         e->samples_first ? (n * e->T + t) * e->D + job->direction : (t * e->D + job->direction) * e->N + n;
-    for (int64_t j = 0; j < e->H && dy; j++)
-        set(job, job->dh, n * e->H + j, get(job, job->dh, n * e->H + j) + get(job, dy->data, at * e->H + j));
+    struct mc_tensor dh = {.dtype = job->dtype, .data = job->dh};
+    if (dy) mc_add_run(&dh, n * e->H, dy, at * e->H, e->H);
 }
 
 static void turn_back(struct job *job, int64_t turn)
