@@ -287,7 +287,7 @@ def padded(x, pads, value=None, a=None):
 
 def gather(x, at, axis):
     at = torch.where(at < 0, at + x.shape[axis], at)
-    return x.index_select(axis, at.reshape(-1)).reshape(*x.shape[:axis], *at.shape, *x.shape[axis + 1:])
+    return x.index_select(axis, at.reshape(-1)).reshape([*x.shape[:axis], *at.shape, *x.shape[axis + 1:]])
 
 
 OPS = {
