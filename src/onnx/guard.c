@@ -1,7 +1,4 @@
-/* guard.c - looks over protobuf bytes before protobuf-c unpacks them; see guard.h.
- *
- * Wire format: https://protobuf.dev/programming-guides/encoding/
- */
+/* guard.c - looks over protobuf bytes before protobuf-c unpacks them; see guard.h. */
 #include "onnx/guard.h"
 
 #include <assert.h>
@@ -9,6 +6,7 @@
 
 #include "base/error.h"
 #include "onnx.pb-c.h"
+#include "onnx/wire.h"
 
 /* What protobuf-c 1.4 allocates beyond the bytes themselves, rounded up: bookkeeping for one field while it scans a
  * message, and what the allocator adds to each block. */
@@ -55,18 +53,6 @@ static int push(struct walk *w, const ProtobufCMessageDescriptor *type, size_t l
     assert(type->n_fields <= 64);
     w->stack[w->depth++] = (struct frame){.type = type, .end = w->at + length};
     return spend(w, type->sizeof_message + BLOCK_BYTES, err);
-}
-
-/* A varint of at most ten bytes; false at the end of the bytes. */
-static bool read_varint(struct walk *w, const unsigned char *end, uint64_t *value)
-{
-    *value = 0;
-    for (unsigned shift = 0; shift < 70 && w->at < end; shift += 7) {
-        const unsigned char byte = *w->at++;
-        if (shift < 64) *value |= (uint64_t)(byte & 127) << shift;
-        if (byte < 128) return true;
-    }
-    return false;
 }
 
 static int wire_type_of(ProtobufCType type)
@@ -145,7 +131,7 @@ static bool wire_type_fits(const ProtobufCFieldDescriptor *field, int wire)
 static int check_field(struct walk *w, struct frame *f, struct mc_error *err)
 {
     uint64_t key, value;
-    if (!read_varint(w, f->end, &key) || key >> 3 == 0 || key > UINT32_MAX)
+    if (!mc_wire_varint(&w->at, f->end, &key) || key >> 3 == 0 || key > UINT32_MAX)
         return refuse(w, err, "no field of a message starts here");
     const int wire = key & 7;
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(f->type, (unsigned)(key >> 3));
@@ -155,7 +141,7 @@ static int check_field(struct walk *w, struct frame *f, struct mc_error *err)
 
     switch (wire) {
     case PROTOBUF_C_WIRE_TYPE_VARINT:
-        if (!read_varint(w, f->end, &value)) return refuse_field(w, f, field, err, "is cut short");
+        if (!mc_wire_varint(&w->at, f->end, &value)) return refuse_field(w, f, field, err, "is cut short");
         return MC_OK;
     case PROTOBUF_C_WIRE_TYPE_64BIT:
     case PROTOBUF_C_WIRE_TYPE_32BIT:
@@ -164,7 +150,7 @@ static int check_field(struct walk *w, struct frame *f, struct mc_error *err)
         w->at += value;
         return MC_OK;
     case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-        if (!read_varint(w, f->end, &value)) return refuse_field(w, f, field, err, "is cut short");
+        if (!mc_wire_varint(&w->at, f->end, &value)) return refuse_field(w, f, field, err, "is cut short");
         if (value > (size_t)(f->end - w->at))
             return mc_error_set(err, MC_ERR_INPUT, "byte %zu: field '%s' of %s should have %llu bytes, %zu are left",
                                 (size_t)(w->at - w->start), field ? field->name : "(unknown)", f->type->short_name,
