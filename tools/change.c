@@ -45,6 +45,8 @@ static int set_common(const struct arguments *args, struct mc_recipe *recipe, co
     if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "measure", what_to_measure(args), "--measure", err);
     if (rc == MC_OK && argument_given(args, "head"))
         rc = mc_recipe_set_text(recipe, "head", argument_text(args, "head"), "--head", err);
+    if (rc == MC_OK && argument_given(args, "packed"))
+        rc = mc_recipe_set_text(recipe, "output.packed", argument_text(args, "packed"), "--packed", err);
     if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "output.model", argument_text(args, "output"), "--output", err);
     return rc;
 }

@@ -22,8 +22,9 @@
          NULL,                                                                                                         \
          "counts|sizes|all",                                                                                           \
          NULL,                                                                                                         \
-         "parameters, MACs, bytes; also what zstd makes of them; also latency (counts; all with --data, --json or a "  \
-         "gate)"},                                                                                                     \
+         "parameters, MACs, bytes; also what zstd and the container make of them; also latency (counts; all with "     \
+         "--data, --json or a gate)"},                                                                                 \
+        {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "write the result's packed container as well"},                                                                                                     \
     {                                                                                                                  \
         "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
             "data set to train on and to measure with: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, "  \

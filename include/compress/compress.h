@@ -124,7 +124,7 @@ MC_API int mc_record_save(const struct mc_record *record, enum mc_format format,
 
 struct mc_model;
 
-/* Read an ONNX file, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED for a feature
+/* Read an ONNX file, packed or not, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED for a feature
  * of the format that is missing here; unknown operators are no error yet. Calls of the file's own functions are kept:
  * what runs or measures the model puts the bodies in their place for itself, a recipe for good. */
 MC_API int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err);
@@ -152,6 +152,27 @@ MC_API int mc_model_info(const struct mc_model *model, const struct mc_context *
 MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, const char *head,
                              int64_t batch, const struct mc_context *context, struct mc_record **record,
                              struct mc_error *err);
+
+/* --- packed models --- */
+
+/* A packed model is an ONNX file in a container (docs/container.md) that takes a fraction of its bytes and gives every
+ * one of them back. Wherever a model's file is asked for its container will do. */
+
+enum mc_pack_level {
+    MC_PACK_AUTO, /* best up to 16 MiB, fast beyond */
+    MC_PACK_FAST, /* 100 MB/s and more, and several times that back */
+    MC_PACK_BEST, /* some percent smaller, a tenth of the speed */
+};
+
+/* Put an ONNX file into a container. It was read again and compared before it gets its name: MC_ERR_INTERNAL if it does
+ * not come back. `record` (may be NULL) gets what became of its parts. MC_ERR_INPUT if it is no ONNX file, or a
+ * container already; MC_ERR_USAGE if `packed` exists and `overwrite` is false. */
+MC_API int mc_pack_file(const char *model, const char *packed, enum mc_pack_level level, bool overwrite,
+                        struct mc_record **record, struct mc_error *err);
+/* Take it out, byte for byte as it was. MC_ERR_INPUT, naming the block, if the container is broken; nothing is written
+ * then. */
+MC_API int mc_unpack_file(const char *packed, const char *model, bool overwrite, struct mc_record **record,
+                          struct mc_error *err);
 
 /* --- tensors, inference, timing ---------------------------------------------------------------- */
 

@@ -13,13 +13,20 @@ struct gate {
     const char *figure;
     enum { OF_FINAL, DROP, RATIO } form; /* final; original - final; original / final */
     bool at_most;                        /* else at least */
+    const char *before;                  /* the figure of the original, if it is another one */
 };
 
 static const struct gate gates_known[] = {
-    {"max_accuracy_drop", "accuracy", DROP, true}, {"min_accuracy", "accuracy", OF_FINAL, false},
-    {"max_bytes", "bytes", OF_FINAL, true},        {"max_parameters", "parameters", OF_FINAL, true},
-    {"max_nonzeros", "nonzeros", OF_FINAL, true},  {"max_macs", "macs", OF_FINAL, true},
-    {"min_compression", "bytes", RATIO, false},    {"max_latency_ms", "latency_ms", OF_FINAL, true},
+    {"max_accuracy_drop", "accuracy", DROP, true, NULL},
+    {"min_accuracy", "accuracy", OF_FINAL, false, NULL},
+    {"max_bytes", "bytes", OF_FINAL, true, NULL},
+    {"max_packed_bytes", "bytes_packed", OF_FINAL, true, NULL},
+    {"max_parameters", "parameters", OF_FINAL, true, NULL},
+    {"max_nonzeros", "nonzeros", OF_FINAL, true, NULL},
+    {"max_macs", "macs", OF_FINAL, true, NULL},
+    {"min_compression", "bytes", RATIO, false, NULL},
+    {"min_packed_compression", "bytes_packed", RATIO, false, "bytes"},
+    {"max_latency_ms", "latency_ms", OF_FINAL, true, NULL},
 };
 
 const struct mc_option mc_gate_options[] = {
@@ -27,11 +34,14 @@ const struct mc_option mc_gate_options[] = {
      "accuracy of the original minus that of the result; 0.01 is one point"},
     {"min_accuracy", MC_OPTION_NUMBER, "X", NULL, "[0, 1]", NULL, NULL, "accuracy of the result on the test samples"},
     {"max_bytes", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "bytes of the ONNX file"},
+    {"max_packed_bytes", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "bytes of its packed container"},
     {"max_parameters", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "elements of all parameters"},
     {"max_nonzeros", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "elements of parameters that are not zero"},
     {"max_macs", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "multiply-accumulates for one sample"},
     {"min_compression", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
      "bytes of the original divided by bytes of the result"},
+    {"min_packed_compression", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
+     "bytes of the original's ONNX file divided by bytes of the packed result"},
     {"max_latency_ms", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
      "median milliseconds of a batch of one on one thread of this machine"},
 };
@@ -50,7 +60,7 @@ const char *mc_gates_need_accuracy(const struct mc_settings *gates)
 /* NaN where a figure was not measured. */
 static double value_of(const struct gate *gate, const struct mc_record *original, const struct mc_record *final)
 {
-    const double before = mc_record_get_num(original, gate->figure, NAN);
+    const double before = mc_record_get_num(original, gate->before ? gate->before : gate->figure, NAN);
     const double after = mc_record_get_num(final, gate->figure, NAN);
     switch (gate->form) {
     case DROP:

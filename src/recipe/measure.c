@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "code/packed_file.h"
 #include "graph/cost.h"
 #include "onnx/onnx.h"
 #include "prune/probe.h"
@@ -29,6 +30,16 @@ static int put_zstd(const unsigned char *bytes, size_t length, struct mc_record 
     return MC_OK;
 }
 
+static int put_packed(const unsigned char *bytes, size_t length, struct mc_record *into, struct mc_error *err)
+{
+    struct mc_buf packed;
+    mc_buf_init(&packed, SIZE_MAX / 2);
+    const int rc = mc_container_pack(&packed, bytes, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
+    if (rc == MC_OK) mc_record_set_int(into, "bytes_packed", (int64_t)packed.length);
+    mc_buf_finish(&packed);
+    return rc;
+}
+
 static int put_bytes(const struct mc_model *model, bool packed, struct mc_record *into, struct mc_error *err)
 {
     unsigned char *bytes = NULL;
@@ -38,6 +49,7 @@ static int put_bytes(const struct mc_model *model, bool packed, struct mc_record
     if (rc < 0) return rc;
     mc_record_set_int(into, "bytes", (int64_t)length);
     if (packed) rc = put_zstd(bytes, length, into, err);
+    if (packed && rc == MC_OK) rc = put_packed(bytes, length, into, err);
     mc_free(bytes);
     return rc;
 }

@@ -1,4 +1,5 @@
 /* model.c - models from and to files, as the public interface has it; see compress.h. */
+#include "code/packed_file.h"
 #include "graph/extents.h"
 #include "onnx/onnx.h"
 #include "op/ops.h"
@@ -6,7 +7,7 @@
 int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err)
 {
     struct mc_model *loaded;
-    const int rc = mc_onnx_load(&loaded, path, err);
+    const int rc = mc_packed_load(&loaded, path, err);
     if (rc < 0) return rc;
     mc_ops_bind(loaded);
     *model = loaded;

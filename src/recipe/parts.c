@@ -18,12 +18,13 @@ const struct mc_option mc_recipe_top_options[] = {
      "the output to measure and to train, for a model with several; default: the first of float32"},
     {"seed", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL, "seed of all that is random"},
     {"measure", MC_OPTION_CHOICE, "WHAT", "all", NULL, "counts|sizes|all", NULL,
-     "of each stage: parameters, MACs, bytes; also what zstd makes of them; also latency"},
+     "of each stage: parameters, MACs, bytes; also what zstd and the container make of them; also latency"},
 };
 const size_t mc_recipe_top_options_count = MC_COUNT(mc_recipe_top_options);
 
 const struct mc_option mc_output_options[] = {
     {"model", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where the small model goes, relative to --out"},
+    {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where its packed container goes"},
     {"report", MC_OPTION_LIST, "KINDS", NULL, NULL, "json|md", NULL, "reports to write: report.json, report.md"},
     {"always", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "write the model even if a gate does not hold"},
 };

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "code/packed_file.h"
 #include "graph/extents.h"
 #include "onnx/onnx.h"
 #include "op/ops.h"
@@ -58,7 +59,7 @@ static int open_data(struct run *run, struct mc_error *err)
 /* The model that a setting names, its functions put in the place of their calls, with its operators bound. */
 static int load_model(struct run *run, const struct mc_setting *setting, struct mc_model **model, struct mc_error *err)
 {
-    const int rc = setting->path ? mc_onnx_load(model, setting->path, err)
+    const int rc = setting->path ? mc_packed_load(model, setting->path, err)
                                  : mc_architecture_create(model, setting->text, run->data, run->seed, err);
     if (rc < 0) return setting->path ? rc : mc_yaml_wrap(setting->at, rc, err);
     return mc_flatten(*model, err);
@@ -150,16 +151,18 @@ static int allow_checkpoint(const struct run *run, int i, struct mc_error *err)
 static int allow_outputs(const struct run *run, struct mc_error *err)
 {
     const char *model = mc_settings_text(&run->work.output, "model");
+    const char *packed = mc_settings_text(&run->work.output, "packed");
     int rc = model ? mc_outputs_allow(&run->outputs, model, err) : MC_OK;
+    if (rc == MC_OK && packed) rc = mc_outputs_allow(&run->outputs, packed, err);
     for (int kind = MC_REPORT_JSON; rc == MC_OK && kind <= MC_REPORT_MARKDOWN; kind++)
         if (wants_report(run, kind)) rc = mc_outputs_allow(&run->outputs, report_path(kind), err);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         if (explain_path(&run->work.steps[i]))
             rc = mc_outputs_allow(&run->outputs, explain_path(&run->work.steps[i]), err);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) rc = allow_checkpoint(run, i, err);
-    if (rc == MC_OK && run->work.n_steps > MC_MOST_OUTPUTS - 4)
+    if (rc == MC_OK && run->work.n_steps > MC_MOST_OUTPUTS - 5)
         rc = mc_error_set(err, MC_ERR_USAGE, "%d steps are more than the %d that are taken", run->work.n_steps,
-                          MC_MOST_OUTPUTS - 4);
+                          MC_MOST_OUTPUTS - 5);
     return rc;
 }
 
@@ -354,6 +357,24 @@ static int add_model(struct run *run, bool *large, struct mc_error *err)
     return rc;
 }
 
+/* The container of the file that output.model is, or would be. */
+static int add_packed(struct run *run, struct mc_error *err)
+{
+    const char *path = mc_settings_text(&run->work.output, "packed");
+    if (!path || (!run->held && !mc_settings_flag(&run->work.output, "always"))) return MC_OK;
+    unsigned char *bytes = NULL;
+    size_t length;
+    struct mc_buf packed;
+    mc_buf_init(&packed, SIZE_MAX / 2);
+    int rc = mc_onnx_save_bytes(run->job.model, &bytes, &length, err);
+    if (rc == MC_OK) rc = mc_container_pack(&packed, bytes, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
+    mc_free(bytes);
+    if (rc == MC_OK) rc = mc_outputs_add(&run->outputs, path, packed.data, packed.length, err);
+    if (rc == MC_OK) record_output(run, "packed", path, packed.length);
+    mc_buf_finish(&packed);
+    return rc < 0 ? mc_error_wrap(err, rc, "cannot pack the model") : MC_OK;
+}
+
 static int add_record(struct run *run, const struct mc_record *record, enum mc_format format, const char *path,
                       struct mc_error *err)
 {
@@ -397,6 +418,7 @@ static int write_outputs(struct run *run, struct mc_error *err)
 {
     bool large;
     int rc = add_model(run, &large, err);
+    if (rc == MC_OK) rc = add_packed(run, err);
     if (rc == MC_OK) rc = add_reports(run, err);
     if (rc == MC_OK && large) rc = commit_large(run, err);
     return rc == MC_OK ? mc_outputs_commit(&run->outputs, err) : rc;

@@ -41,6 +41,7 @@ static const struct figure figures[] = {
     {"macs", "MACs", COUNT},
     {"bytes", "bytes", COUNT},
     {"bytes_zstd", "bytes, zstd", COUNT},
+    {"bytes_packed", "bytes, packed", COUNT},
     {"activation_bytes", "activations, bytes", COUNT},
     {"samples", "samples", COUNT},
     {"accuracy", "accuracy", SHARE},
@@ -561,6 +562,27 @@ static void show_rates(struct printing *p, const struct mc_record *step, const c
     mc_free(loss);
 }
 
+/* What became of the parts of a file that was packed. */
+static void show_parts(struct printing *p)
+{
+    const struct mc_record *parts = mc_record_get(p->record, "parts");
+    static const struct figure columns[] = {
+        {"segments", "segments", COUNT}, {"bytes", "bytes", COUNT}, {"bytes_packed", "packed", COUNT}};
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Parts" : NULL, 1 + (int)MC_COUNT(columns), MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "method");
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    for (size_t i = 0; i < mc_record_size(parts); i++) {
+        const struct mc_record *part = mc_record_at(parts, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(part, "method", "?"));
+        for (size_t c = 0; c < MC_COUNT(columns); c++) {
+            char text[NUMBER_TEXT];
+            mc_grid_add(&grid, "%s", figure_text(&columns[c], part, text));
+        }
+    }
+    show(p, &grid);
+}
+
 static void show_training(struct printing *p)
 {
     const struct mc_record *steps = mc_record_get(p->record, "steps");
@@ -646,5 +668,6 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_training(&p);
     show_layers(&p);
     show_nodes(&p);
+    show_parts(&p);
     show_outputs(&p);
 }

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "checkpoint_run.h"
+#include "code/container.h"
 #include "graph/item.h"
 #include "onnx/item_file.h"
 #include "onnx/npy.h"
@@ -204,6 +205,64 @@ static void make_regexes(const char *folder)
     }
 }
 
+/* A first byte, which chooses the way into fuzz_container, and what goes there. */
+static void save_way(const char *folder, const char *name, char way, const void *bytes, size_t length)
+{
+    struct mc_buf file;
+    mc_buf_init(&file, 1 << 20);
+    mc_buf_append(&file, &way, 1);
+    mc_buf_append(&file, bytes, length);
+    save(folder, "container", name, file.data, file.length);
+    mc_buf_finish(&file);
+}
+
+/* A segment behind the two bytes that say how much comes of it. */
+static void save_segment(const char *folder, const char *name, const float *w, size_t n, enum mc_code_level level)
+{
+    static const struct mc_element_kind kind = {.width = 4, .exponent_bits = 8, .columns = 25, .pitch = 5};
+    const size_t length = n * sizeof *w;
+    struct mc_workspace workspace = {0};
+    struct mc_error err = {0};
+    struct mc_buf code;
+    mc_buf_init(&code, 1 << 20);
+    mc_byte_write(&code, (int)((length - 1) & 255));
+    mc_byte_write(&code, (int)((length - 1) >> 8));
+    if (mc_segment_encode(&code, (const unsigned char *)w, length, &kind, level, &workspace, NULL, &err) < 0) abort();
+    save_way(folder, name, 1, code.data, code.length);
+    mc_workspace_finish(&workspace);
+    mc_buf_finish(&code);
+}
+
+static void make_containers(const char *folder)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    struct mc_buf packed;
+    size_t length;
+    const unsigned char *model = proto_pack(a, &proto_sample(a)->base, &length);
+    mc_buf_init(&packed, 1 << 20);
+    if (mc_container_pack(&packed, model, length, MC_CODE_BEST, NULL, &err) < 0) abort();
+    save_way(folder, "whole", 0, packed.data, packed.length);
+    save_way(folder, "file", 3, model, length);
+    save_way(folder, "structure_raw", 2,
+             "\x05\0\0\x01\x01"
+             "abcd",
+             9);
+    float w[500];
+    for (int i = 0; i < 500; i++) w[i] = (float)((i * 7919 % 1009 - 504) * (i * 31 % 257 + 1)) / 65536;
+    save_segment(folder, "dense", w, 500, MC_CODE_FAST);
+    for (int i = 0; i < 500; i++) w[i] = i * 37 % 11 ? 0 : w[i];
+    save_segment(folder, "sparse", w, 500, MC_CODE_FAST);
+    save_segment(folder, "sparse_raster", w, 500, MC_CODE_BEST);
+    for (int i = 0; i < 500; i++) w[i] = w[i] == 0 ? 0 : (float)(i % 5 - 2);
+    save_segment(folder, "codebook", w, 500, MC_CODE_FAST);
+    save_segment(folder, "codebook_raster", w, 500, MC_CODE_BEST);
+    for (int i = 0; i < 500; i++) w[i] = (float)(i % 3);
+    save_segment(folder, "repeats", w, 500, MC_CODE_FAST);
+    mc_buf_finish(&packed);
+    mc_arena_finish(a);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -216,5 +275,6 @@ int main(int argc, char **argv)
     make_arrays(argv[1]);
     make_checkpoints(argv[1]);
     make_regexes(argv[1]);
+    make_containers(argv[1]);
     return 0;
 }

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
+
 #define DATA "glyphs,train=200,test=60"
 
 /* A 784-12-10 network fitted to a few glyphs; its path. */
@@ -129,6 +131,43 @@ static void test_a_gate_that_fails_hands_out_the_record_and_writes_no_model(void
     mc_recipe_destroy(recipe);
 }
 
+static void test_the_packed_result_is_written_measured_and_gated(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune.sparsity", "0.95");
+    set(recipe, "output", "{model: small.onnx, packed: small.packed}");
+    set(recipe, "gates", "{max_packed_bytes: 4000, min_packed_compression: 10}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const int64_t packed = mc_record_get_int(r, "final.bytes_packed", 0);
+    assert_in_range(packed, 100, 4000);
+    assert_int_equal(mc_record_get_int(r, "outputs.1.bytes", 0), packed);
+    assert_string_equal(mc_record_get_text(r, "outputs.1.kind", ""), "packed");
+    const double times = mc_record_get_num(r, "original.bytes", 0) / (double)packed;
+    assert_true(fabs(mc_record_get_num(r, "gates.1.value", 0) - times) < 1e-9);
+    mc_record_destroy(r);
+
+    /* it is the file beside it, and will do as the model of a recipe */
+    struct mc_file_view view;
+    assert_ok(mc_unpack_file(scratch_path(state, "small.packed"), scratch_path(state, "again.onnx"), false, NULL, &err),
+              err);
+    assert_ok(mc_file_open(&view, scratch_path(state, "small.onnx"), SIZE_MAX, &err), err);
+    struct mc_file_view again;
+    assert_ok(mc_file_open(&again, scratch_path(state, "again.onnx"), SIZE_MAX, &err), err);
+    assert_int_equal(view.length, again.length);
+    assert_memory_equal(view.data, again.data, view.length);
+    mc_file_close(&view);
+    mc_file_close(&again);
+    assert_ok(mc_recipe_set_text(recipe, "model", scratch_path(state, "small.packed"), NULL, &err), err);
+    set(recipe, "output", "{model: other.onnx}");
+    set(recipe, "gates", "{max_packed_bytes: 10}");
+    assert_int_equal(run(state, recipe, &r, &err), MC_GATE_FAILED);
+    assert_non_null(strstr(err.text, "gate 'max_packed_bytes' does not hold: needs at most 10"));
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
 /* Weights that one step sets to zero are still zero after another has trained. */
 static void test_zeros_survive_later_training(void **state)
 {
@@ -239,6 +278,7 @@ int main(void)
         IN_SCRATCH(test_steps_shrink_the_model_and_the_record_says_by_how_much),
         IN_SCRATCH(test_measuring_stops_at_what_was_asked_for),
         IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
+        IN_SCRATCH(test_the_packed_result_is_written_measured_and_gated),
         IN_SCRATCH(test_zeros_survive_later_training),
         IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),
         IN_SCRATCH(test_a_student_of_another_architecture_takes_the_place_of_the_model),

@@ -1,0 +1,51 @@
+/* vocabulary.c - what ONNX files say again and again; see vocabulary.h.
+ *
+ * Names of operators and attributes, nodes and initializers as exporters write them, field by field. The likeliest
+ * stands last, where contexts are freshest.
+ */
+#include "code/vocabulary.h"
+
+const unsigned char mc_vocabulary[] =
+    "Softmax LogSoftmax Sigmoid HardSigmoid HardSwish Tanh Elu Gelu Erf LeakyRelu PRelu Clip Add Sub Mul Div Pow Sq"
+    "rt Exp Neg Cast Where Shape Gather Slice Split Squeeze Unsqueeze Expand Tile Range Pad Resize ConvTranspose In"
+    "stanceNormalization LayerNormalization GroupNormalization ReduceMean ReduceSum ArgMax Identity Constant Consta"
+    "ntOfShape QuantizeLinear DequantizeLinear DynamicQuantizeLinear QLinearConv QLinearMatMul MatMulInteger ConvIn"
+    "teger LSTM GRU Dropout BatchNormalization Attention running_mean running_var num_batches_tracked downsample fe"
+    "atures classifier encoder layers self_attn query key value dense embeddings position token_type input_ids atte"
+    "ntion_mask last_hidden_state logits onnxruntime.quant com.microsoft ai.onnx.ml tf2onnx keras_layer sequential "
+    "\011namespace\022pkg.torch.onnx.class_hierarchy\022['torch.nn.modules.container.Sequential', 'torch.nn.modules"
+    ".conv.Conv2d', 'torch.nn.modules.activation.ReLU', 'torch.nn.modules.linear.Linear', 'torch.nn.modules.batchno"
+    "rm.BatchNorm2d', 'torch.nn.modules.pooling.MaxPool2d', 'aten.conv2d.default']J\022pkg.torch.onnx.fx_node\022%c"
+    "onv2d : [num_users=1] = call_function[target=torch.ops.aten.conv2d.default](args = (%input, %p_0_weight, %p_0_"
+    "bias, [1, 1], [2, 2]), kwargs = {})J\022pkg.torch.onnx.name_scopes\022pkg.torch.onnx.stack_trace\022\010\010\022"
+    "\007pytorch\032\0052.0.0:\012T\012\005input\012\015onnx::Conv_193\012\015onnx::Conv_194\022\026/layer1/conv1/C"
+    "onv_output_0\032\014/conv1/Conv\"\004Conv*\022\012\011dilations@\001@\001\240\001\007*\014\012\005group\030\001"
+    "\240\001\002*\025\012\014kernel_shape@\003@\003\240\001\007*\021\012\004pads@\001@\001@\001@\001\240\001\007*\020"
+    "\012\007strides@\001@\001\240\001\007\0123\012\020/conv1/Conv_output_0\022\020/relu/Relu_output_0\032\007/relu"
+    "/Relu\"\004Relu\012\236\001\012\020/relu/Relu_output_0\022\023/maxpool/MaxPool_output_0\032\012/maxpool/MaxPoo"
+    "l\"\007MaxPool*\020\012\011ceil_mode\030\000\240\001\002*\022\012\011dilations@\001@\001\240\001\007\"\013Aver"
+    "agePool*\030\012\021count_include_pad\030\001\240\001\002*\022\012\010auto_pad\"\006NOTSET\240\001\003/avgpool"
+    "/GlobalAveragePool_output_0\032\"\021GlobalAveragePool\012/Flatten_output_0\"\007Flatten*\013\012\004axis\030\001"
+    "\240\001\002/fc/Gemm_output_0\"\004Gemm*\017\012\005alpha\025\000\000\200\077\240\001\001*\016\012\004beta\025"
+    "\000\000\200\077\240\001\001*\015\012\006transB\030\001\240\001\002\"\023BatchNormalization*\021\012\007epsilo"
+    "n\025\254\305'7\240\001\001*\022\012\010momentum\025fff\077\240\001\001\"\006MatMul\"\003Add\"\007Reshape\"\011"
+    "Transpose*\023\012\004perm@\000@\002@\001@\003\240\001\007\"\006Concat*\013\012\004axis\030\001\240\001\002\022"
+    "\012main_graph*\033\010@\010@\010\003\010\003\020\001B\015layer1.0.conv1.weight*\021\010@\020\001B\017layer1.0"
+    ".bn1.biasZ)\012\005input\022 \012\036\010\001\022\032\012\014\022\012batch_size\012\002\010\003\012\003\010\340"
+    "\001\012\003\010\340\001b\"\012\006output\022\030\012\026\010\001\022\022\012\014\022\012batch_size\012\003\010"
+    "\350\007B\002\020\021B\004\012\000\020\015\010\010\022\010compress\032\0050.1.0:\012L\012\005input\012\014conv"
+    "1.weight\012\012conv1.bias\022\005conv1\032\005conv1\"\004Conv*\025\012\014kernel_shape@\005@\005\240\001\007\012"
+    "\031\012\005conv1\022\005relu1\032\005relu1\"\004Relu\012G\012\005relu1\022\005pool1\032\005pool1\"\007MaxPool"
+    "*\025\012\014kernel_shape@\002@\002\240\001\007*\020\012\007strides@\002@\002\240\001\007\012\"\012\005pool2\022"
+    "\007flatten\032\007flatten\"\007Flatten\012>\012\007flatten\012\012fc1.weight\012\010fc1.bias\022\003fc1\032\003"
+    "fc1\"\004Gemm*\015\012\006transB\030\001\240\001\002\012\031\012\003fc1\022\005relu1\032\005relu1\"\004Relu\012"
+    "<\012\005relu1\012\012fc2.weight\012\010fc2.bias\022\003fc2\032\003fc2\"\004Gemm*\015\012\006transB\030\001\240"
+    "\001\002\012\031\012\003fc2\022\005relu2\032\005relu2\"\004Relu\012\077\012\005relu2\012\012fc3.weight\012\010"
+    "fc3.bias\022\006output\032\003fc3\"\004Gemm*\015\012\006transB\030\001\240\001\002\022\004main*\032\010\024\010"
+    "\001\010\005\010\005\020\001B\014conv1.weightJ*\022\010\024\020\001B\012conv1.biasJP*\026\010\254\002\010\220\006"
+    "\020\001B\012fc1.weightJ*\021\010\254\002\020\001B\010fc1.biasJ*\025\010d\010\254\002\020\001B\012fc2.weightJ*"
+    "\020\010d\020\001B\010fc2.biasJ\220\003*\024\010\012\010d\020\001B\012fc3.weightJ\240\037*\020\010\012\020\001"
+    "B\010fc3.biasJ(Z$\012\005input\022\033\012\031\010\001\022\025\012\007\022\005batch\012\002\010\001\012\002\010"
+    "\034\012\002\010\034b\035\012\006output\022\023\012\021\010\001\022\015\012\007\022\005batch\012\002\010\012B\004"
+    "\012\000\020\021";
+const size_t mc_vocabulary_bytes = sizeof mc_vocabulary - 1;
