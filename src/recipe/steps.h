@@ -41,7 +41,8 @@ struct mc_step_kind {
     int (*run)(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err);
 };
 
-extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_distill, mc_step_optimize;
+extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_distill, mc_step_cluster,
+    mc_step_optimize;
 
 /* All of them, in the order in which help shows them. */
 extern const struct mc_step_kind *const mc_steps[];
