@@ -14,6 +14,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
     what.seconds = argument_number(args, "seconds");
     what.train = argument_flag(args, "train");
     what.per_node = argument_flag(args, "per-node");
+    what.data = argument_text(args, "data");
     int rc = mc_model_load(&model, args->operands[0], err);
     if (rc == MC_OK) rc = session_settle(args, model, err);
     if (rc == MC_OK && !what.train && !what.per_node) mc_model_spend(model); /* costs are counted from weights */
@@ -32,6 +33,8 @@ static const struct mc_option options[] = {
      "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},
     {"per-node", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "the time of every node, its GFLOP/s and GB/s, and what share that is of this machine's measured limits"},
+    {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
+     "also time reading batches of this data set's training samples, changed and normalized as training gets them"},
     {0},
 };
 

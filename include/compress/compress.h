@@ -229,11 +229,13 @@ struct mc_bench {
     bool train;     /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
                      * step with momentum 0.9 on every parameter; else inference */
     bool per_node;  /* inference: also the time of every node, beside what this machine can do at most */
+    const char *data; /* a data set (docs/data.md): also the time to read a batch of its training samples, changed and
+                       * normalized as training gets them; NULL: none */
 };
 
 MC_API void mc_bench_init(struct mc_bench *bench);
 /* Time per batch on random inputs, after two runs to warm up: median_ms, best_ms, worst_ms, number of runs; with
- * per_node also `nodes` and `limits` (docs/record.md). */
+ * per_node also `nodes` and `limits`, with data `loading` (docs/record.md). */
 MC_API int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
                           struct mc_record **record, struct mc_error *err);
 

@@ -7,6 +7,7 @@
 #define MC_DATA_DATA_H
 
 #include "base/rng.h"
+#include "data/augment.h"
 #include "data/normalize.h"
 #include "tensor/tensor.h"
 
@@ -34,6 +35,7 @@ struct mc_source {
     const char *const *class_names; /* NULL: 0, 1, … */
     int n_columns;                  /* of a table; else 0 */
     const struct mc_column *columns;
+    bool decodes; /* reading a sample takes more than copying it */
     /* Settle what depends on the training samples index[0 … n). NULL: nothing does. Called once, before any read. */
     int (*fit)(struct mc_source *source, const int64_t *index, int64_t n, struct mc_error *err);
     /* Write sample i as floats; read its target (class in *label, or n_targets floats). Thread-safe. */
@@ -59,6 +61,7 @@ struct mc_dataset {
     int64_t n_classes, n_targets;
     const char *const *class_names;  /* lent by the training source; NULL: 0, 1, … */
     struct mc_normalizer normalizer; /* of every sample that is read; lent too where `borrowed` */
+    struct mc_augment augment;       /* of samples that are trained on (data/draw.h) */
 };
 
 /* Open "kind:path,option=value…". Kinds (docs/data.md has all options):
@@ -70,14 +73,15 @@ struct mc_dataset {
  *   images:DIR      PNG and JPEG files, a folder a class
  * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
  * share below 1, or a count), split (share of test where the source has none); mean and std or normalize
- * (data/normalize.h). Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and
- * options are MC_ERR_USAGE with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller
- * destroys the data set. */
+ * (data/normalize.h); augment (data/augment.h). Relative paths are relative to `base_dir` (NULL: the working
+ * directory). Unknown kinds and options are MC_ERR_USAGE with the nearest valid word; files that are absent or broken
+ * MC_ERR_INPUT. The caller destroys the data set. */
 int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 
 /* Samples index[begin … begin+n) of a role, in `order` (NULL: as they stand; else a permutation of the role's
- * positions), into x [n, sample…] (float32) and labels [n] or targets [n, n_targets]; either may be NULL. */
+ * positions), into x [n, sample…] (float32) and labels [n] or targets [n, n_targets]; either may be NULL. Normalized,
+ * and otherwise as they are: what training changes is in data/draw.h. */
 int mc_dataset_read(const struct mc_dataset *dataset, enum mc_role_of_data role, const int64_t *order, int64_t begin,
                     int64_t n, float *x, int64_t *labels, float *targets, int n_threads, struct mc_error *err);
 

@@ -6,6 +6,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
+#include "data/draw.h"
+#include "data/sized.h"
 #include "data/source.h"
 
 enum { CALIBRATION_SAMPLES = 512 };
@@ -19,20 +21,23 @@ struct kind {
     const char *options[12]; /* beside the common ones; NULL ends */
 };
 
-static const char *const common_options[] = {"seed",  "train",     "test", "validation",
-                                             "split", "normalize", "mean", "std"};
+static const char *const common_options[] = {"seed",      "train", "test", "validation", "split",
+                                             "normalize", "mean",  "std",  "augment"};
 
 static const struct kind kinds[] = {
-    {"cifar10", "DIR", mc_source_open_cifar10, {"train_batches", "validation_batches", "test_batches"}},
+    {"cifar10",
+     "DIR",
+     mc_source_open_cifar10,
+     {"train_batches", "validation_batches", "test_batches", "resize", "crop"}},
     {"csv",
      "FILE",
      mc_source_open_csv,
      {"label", "target", "separator", "categorical", "drop", "missing", "impute", "standardize"}},
-    {"glyphs", NULL, mc_source_open_glyphs, {NULL}},
+    {"glyphs", NULL, mc_source_open_glyphs, {"resize", "crop"}},
     {"images", "DIR", mc_source_open_images, {"resize", "crop", "channels"}},
-    {"mnist", "DIR", mc_source_open_mnist, {NULL}},
-    {"npy", "DIR", mc_source_open_npy, {"x", "y", "x_test", "y_test", "classes", "scale"}},
-    {"npz", "FILE", mc_source_open_npz, {"x", "y", "x_test", "y_test", "classes", "scale"}},
+    {"mnist", "DIR", mc_source_open_mnist, {"resize", "crop"}},
+    {"npy", "DIR", mc_source_open_npy, {"x", "y", "x_test", "y_test", "classes", "scale", "resize", "crop"}},
+    {"npz", "FILE", mc_source_open_npz, {"x", "y", "x_test", "y_test", "classes", "scale", "resize", "crop"}},
 };
 
 static const struct kind *find_kind(const char *name, struct mc_error *err)
@@ -61,6 +66,17 @@ static int check_options(const struct mc_spec *spec, const struct kind *kind, st
     return mc_spec_check(spec, names, n, err);
 }
 
+/* Images come to the size that is asked for where their source has not seen to it. */
+static int size_sources(struct mc_dataset *d, const struct mc_spec *spec, const struct kind *kind, struct mc_error *err)
+{
+    struct mc_geometry geometry;
+    int rc = kind->open == mc_source_open_images ? MC_OK : mc_geometry_read(&geometry, spec, err);
+    if (rc < 0 || kind->open == mc_source_open_images || mc_geometry_is_none(&geometry)) return rc;
+    for (int role = 0; rc == MC_OK && role < MC_DATA_ROLES; role++)
+        if (d->sources[role]) rc = mc_source_size(&d->sources[role], &geometry, err);
+    return rc;
+}
+
 static int open_sources(struct mc_dataset *d, const struct mc_spec *spec, const char *base_dir, struct mc_error *err)
 {
     const struct kind *kind = find_kind(spec->kind, err);
@@ -75,7 +91,7 @@ static int open_sources(struct mc_dataset *d, const struct mc_spec *spec, const 
     if (!path) return mc_error_memory(err);
     rc = kind->open(spec, path, d->sources, err);
     mc_free(path);
-    return rc;
+    return rc == MC_OK ? size_sources(d, spec, kind, err) : rc;
 }
 
 /* --- roles --- */
@@ -230,7 +246,9 @@ static int settle(struct mc_dataset *d, const struct mc_spec *spec, struct mc_er
     int rc = fit_sources(d, err);
     if (rc < 0) return rc;
     describe(d);
-    rc = mc_normalizer_init(&d->normalizer, spec, &d->sample, &learn, err);
+    const char *augment = mc_spec_text(spec, "augment");
+    if (augment) rc = mc_augment_add(&d->augment, augment, &d->sample, err);
+    if (rc == MC_OK) rc = mc_normalizer_init(&d->normalizer, spec, &d->sample, &learn, err);
     return rc == MC_OK && learn != MC_NORMALIZE_GIVEN ? learn_normalizer(d, learn, err) : rc;
 }
 
@@ -302,29 +320,8 @@ const char *mc_data_role_name(enum mc_role_of_data role)
 int mc_dataset_read(const struct mc_dataset *d, enum mc_role_of_data role, const int64_t *order, int64_t begin,
                     int64_t n, float *x, int64_t *labels, float *targets, int n_threads, struct mc_error *err)
 {
-    const struct mc_source *from = d->from[role];
-    const int64_t width = mc_shape_count(&d->sample);
-    assert(begin >= 0 && n >= 0 && begin + n <= d->n[role]);
-    int rc = MC_OK;
-#pragma omp parallel for num_threads(n_threads) if (n_threads > 1 && n * width > 100000) schedule(static)
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t position = order ? order[begin + i] : begin + i;
-        struct mc_error own = {0};
-        float *sample = x ? x + i * width : NULL;
-        const int status = from->read(from, d->index[role][position], sample, labels ? labels + i : NULL,
-                                      targets ? targets + i * d->n_targets : NULL, &own);
-        if (sample && status == MC_OK) mc_normalizer_apply(&d->normalizer, sample);
-        if (status < 0) {
-#pragma omp critical(mc_dataset_read_error)
-            {
-                if (rc == MC_OK) {
-                    rc = status;
-                    if (err) *err = own;
-                }
-            }
-        }
-    }
-    return rc;
+    const struct mc_batch batch = {.x = x, .labels = labels, .targets = targets};
+    return mc_dataset_draw_all(d, role, order, begin, n, NULL, &batch, n_threads, err);
 }
 
 /* --- folds --- */
@@ -373,6 +370,7 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
 
     d->borrowed = true;
     d->normalizer = of->normalizer;
+    d->augment = of->augment;
     memcpy(d->sources, of->sources, sizeof d->sources);
     describe(d);
     d->spec = mc_strdup(of->spec);

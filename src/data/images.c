@@ -275,6 +275,7 @@ static int open_folder(struct mc_source **out, const struct mc_spec *spec, const
     s->base.read = image_read;
     s->base.destroy = image_destroy;
     s->base.task = MC_TASK_CLASSIFICATION;
+    s->base.decodes = true;
     int rc = mc_geometry_read(&s->geometry, spec, err);
     if (rc == MC_OK) rc = mc_spec_integer(spec, "channels", 1, 3, 3, &channels, err);
     if (rc == MC_OK && channels == 2)

@@ -1,7 +1,10 @@
 /* bench.c - time per batch on random inputs; see compress.h. */
 #include "run/bench.h"
 
+#include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
+#include "data/loader.h"
 #include "recipe/context.h"
 #include "recipe/flat.h"
 #include "run/limits.h"
@@ -97,6 +100,71 @@ static int put_nodes(const struct mc_bench_nodes *nodes, const struct mc_runtime
     return MC_OK;
 }
 
+/* --- reading --- */
+
+struct loading {
+    struct mc_loader *loader;
+    int64_t n, begin, batch; /* samples of the role, the next to be read, in one batch */
+    int64_t n_read, ns;      /* samples and time of all batches: single ones may have been read ahead */
+    struct mc_batch into;
+};
+
+/* One batch of the present epoch; what does not fill one is left out. */
+static int load_batch(void *context, struct mc_error *err)
+{
+    struct loading *l = context;
+    if (l->begin + l->batch > l->n) l->begin = 0;
+    const int64_t start = mc_clock_ns();
+    const int rc = mc_loader_read(l->loader, l->begin, l->batch, &l->into, err);
+    l->ns += mc_clock_ns() - start;
+    l->begin += l->batch;
+    l->n_read += l->batch;
+    return rc;
+}
+
+static int time_loading(const struct mc_dataset *data, int64_t batch, double seconds, const struct mc_runtime *runtime,
+                        struct mc_bench_times *times, double *per_second, struct mc_error *err)
+{
+    const int64_t n = data->n[MC_DATA_TRAIN];
+    if (n < batch)
+        return mc_error_set(err, MC_ERR_INPUT, "'%s' has %lld training samples, a batch %lld", data->spec, (long long)n,
+                            (long long)batch);
+    struct loading l = {.n = n, .batch = batch};
+    l.into.x = mc_alloc((size_t)batch, (size_t)mc_shape_count(&data->sample) * sizeof *l.into.x);
+    int64_t *order = MC_NEW_ARRAY(int64_t, n);
+    int rc = l.into.x && order ? MC_OK : mc_error_memory(err);
+    for (int64_t i = 0; order && i < n; i++) order[i] = i;
+    if (rc == MC_OK)
+        rc = mc_loader_create(&l.loader, data, MC_DATA_TRAIN, &data->augment, runtime->seed, batch, runtime->n_threads,
+                              err);
+    if (rc == MC_OK) mc_loader_begin(l.loader, order, 0);
+    if (rc == MC_OK) rc = mc_bench_repeat(load_batch, &l, seconds, times, err);
+    *per_second = l.ns > 0 ? 1e9 * (double)l.n_read / (double)l.ns : 0;
+    mc_loader_destroy(l.loader);
+    mc_free(l.into.x);
+    mc_free(order);
+    return rc;
+}
+
+static int put_loading(const struct mc_bench *bench, const struct mc_runtime *runtime, struct mc_record *record,
+                       struct mc_error *err)
+{
+    struct mc_dataset *data;
+    struct mc_bench_times times;
+    double per_second = 0;
+    int rc = mc_dataset_open(&data, bench->data, NULL, err);
+    if (rc < 0) return rc;
+    rc = time_loading(data, bench->batch, bench->seconds, runtime, &times, &per_second, err);
+    if (rc == MC_OK) {
+        struct mc_record *loading = mc_record_object(record, "loading");
+        mc_record_set_text(loading, "name", data->spec);
+        put_times(&times, loading);
+        mc_record_set_num(loading, "samples_per_second", per_second);
+    }
+    mc_dataset_destroy(data);
+    return rc;
+}
+
 int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
                    struct mc_record **record, struct mc_error *err)
 {
@@ -118,6 +186,7 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
     mc_record_set_int(r, "batch", bench->batch);
     put_times(&times, r);
     if (bench->per_node) rc = put_nodes(&nodes, &runtime, r, err);
+    if (rc == MC_OK && bench->data) rc = put_loading(bench, &runtime, r, err);
     if (rc == MC_OK) rc = mc_record_check(r, err);
     if (rc == MC_OK)
         *record = r;

@@ -32,7 +32,7 @@ void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *jo
     fit->loss = (enum mc_loss_kind)mc_settings_integer(settings, "loss");
     fit->patience = mc_settings_integer(settings, "stop.patience");
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");
-    fit->augment_shift = strcmp(mc_settings_text(settings, "augment"), "shift") == 0;
+    fit->augment = mc_settings_text(settings, "augment");
     fit->freeze_batch_norm = mc_settings_flag(settings, "freeze_batch_norm");
     fit->checkpoint = job->checkpoint;
     fit->checkpoint_seconds = mc_settings_number(settings, "checkpoint_seconds");

@@ -157,8 +157,10 @@
          NULL,     NULL,                                                                                               \
          NULL,     NULL,                                                                                               \
          NULL,     "go on from the checkpoint if there is one, to the same bytes as a run that nothing disturbed"},    \
-        {"augment", MC_OPTION_CHOICE, "NAME", "none",                                                                  \
-         NULL,      "none|shift",     NULL,   "change training samples; shift: move images by up to 2 pixels"},        \
+        {"augment", MC_OPTION_TEXT,                                                                                    \
+         "WAYS",    NULL,                                                                                              \
+         NULL,      NULL,                                                                                              \
+         NULL,      "change training samples, in place of what the data says: none, or ways such as crop:4+flip"},     \
         {"freeze_batch_norm",                                                                                          \
          MC_OPTION_FLAG,                                                                                               \
          NULL,                                                                                                         \

@@ -214,6 +214,15 @@ static void show_bench(struct printing *p)
         mc_grid_add(&grid, "%s", times[f].label);
         mc_grid_add(&grid, "%s", text);
     }
+    static const struct figure loading[] = {{"loading.median_ms", "reading a batch, ms", TIME},
+                                            {"loading.samples_per_second", "read, samples/s", COUNT}};
+    for (size_t f = 0; f < MC_COUNT(loading); f++) {
+        char buffer[NUMBER_TEXT];
+        const char *text = figure_text(&loading[f], p->record, buffer);
+        if (!*text) continue;
+        mc_grid_add(&grid, "%s", loading[f].label);
+        mc_grid_add(&grid, "%s", text);
+    }
     show(p, &grid);
 }
 

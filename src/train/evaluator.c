@@ -7,15 +7,13 @@ int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, cons
                       enum mc_role_of_data role, int64_t batch, const struct mc_fit_options *options,
                       struct mc_error *err)
 {
-    struct mc_fit_options plain = *options;
-    plain.augment_shift = false;
     *e = (struct mc_evaluator){0};
     int rc = mc_predictor_init(&e->predictor, model, data, options->loss, options->head, NULL, 0, batch,
                                &options->runtime, err);
     if (rc < 0) return rc;
     const int64_t columns = e->predictor.binding.columns;
     rc = mc_loss_init(&e->loss, options, e->predictor.binding.loss, columns, data, false, err);
-    if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, &plain, err);
+    if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, options, err);
     if (rc == MC_OK) rc = mc_meter_init(&e->meter, data->task == MC_TASK_CLASSIFICATION ? columns : 0, err);
     return rc;
 }
@@ -34,7 +32,7 @@ static int measure_batch(struct mc_evaluator *e, int64_t begin, int64_t n, struc
     int rc = mc_feed_read(&e->feed, begin, n, mc_predictor_input(&e->predictor), err);
     if (rc == MC_OK) rc = mc_predictor_run(&e->predictor, n, &scores, err);
     if (rc < 0) return rc;
-    const struct mc_targets targets = {.labels = e->feed.labels, .numbers = e->feed.numbers};
+    const struct mc_targets targets = mc_feed_targets(&e->feed);
     mc_meter_add_loss(&e->meter, mc_loss_run(&e->loss, n, scores, &targets, 1, NULL));
     if (e->meter.n_classes > 0)
         mc_meter_add_classes(&e->meter, scores, e->feed.labels, n);

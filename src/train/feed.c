@@ -8,8 +8,6 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-enum { MOST_SHIFT = 2 }; /* pixels */
-
 int mc_feed_init(struct mc_feed *feed, const struct mc_dataset *data, enum mc_role_of_data role, enum mc_loss_kind loss,
                  int64_t columns, int64_t capacity, const struct mc_fit_options *options, struct mc_error *err)
 {
@@ -18,72 +16,75 @@ int mc_feed_init(struct mc_feed *feed, const struct mc_dataset *data, enum mc_ro
         .role = role,
         .loss = loss,
         .seed = options->seed,
-        .shift = options->augment_shift,
         .n_threads = options->runtime.n_threads,
         .columns = columns,
+        .capacity = capacity,
         .order = MC_NEW_ARRAY(int64_t, data->n[role]),
         .labels = MC_NEW_ARRAY(int64_t, capacity),
+        .others = MC_NEW_ARRAY(int64_t, capacity),
+        .shares = MC_NEW_ARRAY(float, capacity),
     };
-    if (feed->shift && data->sample.rank != 3)
-        return mc_error_set(err, MC_ERR_USAGE, "shifting needs images [C, H, W], the data's samples have %d dimensions",
-                            data->sample.rank);
     const bool numbers = mc_loss_takes_numbers(loss, data->task);
     if (numbers) feed->numbers = mc_alloc((size_t)capacity, (size_t)columns * sizeof *feed->numbers);
-    feed->spare = MC_NEW_ARRAY(float, mc_shape_count(&data->sample));
-    if (!feed->order || !feed->labels || !feed->spare || (numbers && !feed->numbers)) return mc_error_memory(err);
+    if (!feed->order || !feed->labels || !feed->others || !feed->shares || (numbers && !feed->numbers))
+        return mc_error_memory(err);
     for (int64_t i = 0; i < data->n[role]; i++) feed->order[i] = i;
-    return MC_OK;
+    const int rc =
+        mc_loader_create(&feed->loader, data, role, &feed->augment, feed->seed, capacity, feed->n_threads, err);
+    if (rc == MC_OK) mc_loader_begin(feed->loader, feed->order, 0);
+    return rc;
 }
 
 void mc_feed_finish(struct mc_feed *feed)
 {
+    mc_loader_destroy(feed->loader);
     mc_free(feed->order);
     mc_free(feed->labels);
+    mc_free(feed->others);
+    mc_free(feed->shares);
     mc_free(feed->numbers);
-    mc_free(feed->spare);
     *feed = (struct mc_feed){0};
+}
+
+int mc_feed_augment(struct mc_feed *feed, const char *text, struct mc_error *err)
+{
+    int rc = MC_OK;
+    feed->augment = text ? (struct mc_augment){0} : feed->data->augment;
+    if (text && strcmp(text, "none") != 0) rc = mc_augment_add(&feed->augment, text, &feed->data->sample, err);
+    feed->mixes = feed->augment.mixup > 0;
+    if (rc < 0 || !feed->mixes || feed->numbers) return rc;
+    feed->numbers = mc_alloc((size_t)feed->capacity, (size_t)feed->columns * sizeof *feed->numbers);
+    return feed->numbers ? MC_OK : mc_error_memory(err);
+}
+
+struct mc_targets mc_feed_targets(const struct mc_feed *feed)
+{
+    return (struct mc_targets){.labels = feed->mixes ? NULL : feed->labels, .numbers = feed->numbers};
+}
+
+bool mc_feed_changes(const struct mc_feed *feed)
+{
+    return !mc_augment_is_none(&feed->augment);
 }
 
 void mc_feed_shuffle(struct mc_feed *feed, int64_t epoch)
 {
     struct mc_rng rng;
     const int64_t n = feed->data->n[feed->role];
+    mc_loader_begin(feed->loader, feed->order, epoch);
     mc_rng_init(&rng, feed->seed, mc_hash("shuffle") + (uint64_t)epoch);
     for (int64_t i = 0; i < n; i++) feed->order[i] = i;
     mc_rng_shuffle(&rng, feed->order, (size_t)n);
-    feed->epoch = epoch;
 }
 
-static int64_t clamp(int64_t i, int64_t n)
+/* Classes as distributions: all of one, or of two that were mixed. */
+static void spread_classes(struct mc_feed *feed, int64_t n)
 {
-    return i < 0 ? 0 : i >= n ? n - 1 : i;
-}
-
-/* The border repeats the nearest pixel: right whatever value the background was scaled to. */
-static void shift_image(const struct mc_shape *shape, float *x, float *spare, int64_t down, int64_t right)
-{
-    const int64_t C = shape->dim[0], H = shape->dim[1], W = shape->dim[2];
-    memcpy(spare, x, (size_t)(C * H * W) * sizeof *x);
-    for (int64_t c = 0; c < C; c++)
-        for (int64_t h = 0; h < H; h++) {
-            const float *from = spare + (c * H + clamp(h - down, H)) * W;
-            float *to = x + (c * H + h) * W;
-            for (int64_t w = 0; w < W; w++) to[w] = from[clamp(w - right, W)];
-        }
-}
-
-/* Each sample draws from a stream of its own, so that batch size and threads do not matter. */
-static void shift_batch(const struct mc_feed *feed, int64_t begin, int64_t n, float *x)
-{
-    const struct mc_shape *shape = &feed->data->sample;
-    const int64_t size = mc_shape_count(shape), per_epoch = feed->data->n[feed->role];
+    const int64_t K = feed->columns;
+    memset(feed->numbers, 0, (size_t)(n * K) * sizeof *feed->numbers);
     for (int64_t i = 0; i < n; i++) {
-        struct mc_rng rng;
-        const uint64_t sample = (uint64_t)(feed->epoch * per_epoch + feed->order[begin + i]);
-        mc_rng_init(&rng, feed->seed, mc_hash("shift") + sample);
-        const int64_t down = (int64_t)mc_rng_below(&rng, 2 * MOST_SHIFT + 1) - MOST_SHIFT;
-        const int64_t right = (int64_t)mc_rng_below(&rng, 2 * MOST_SHIFT + 1) - MOST_SHIFT;
-        shift_image(shape, x + i * size, feed->spare, down, right);
+        feed->numbers[i * K + feed->labels[i]] += feed->shares[i];
+        feed->numbers[i * K + feed->others[i]] += 1 - feed->shares[i];
     }
 }
 
@@ -111,14 +112,14 @@ static int check_numbers(const struct mc_feed *feed, int64_t begin, int64_t n, s
 int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struct mc_error *err)
 {
     const bool classes = feed->data->task == MC_TASK_CLASSIFICATION;
-    const int rc = mc_dataset_read(feed->data, feed->role, feed->order, begin, n, x, classes ? feed->labels : NULL,
-                                   classes ? NULL : feed->numbers, feed->n_threads, err);
+    const struct mc_batch batch = {.x = x,
+                                   .labels = classes ? feed->labels : NULL,
+                                   .others = classes ? feed->others : NULL,
+                                   .shares = classes ? feed->shares : NULL,
+                                   .targets = classes ? NULL : feed->numbers};
+    const int rc = mc_loader_read(feed->loader, begin, n, &batch, err);
     if (rc < 0) return rc;
-    if (feed->shift) shift_batch(feed, begin, n, x);
-    if (classes && feed->numbers) {
-        memset(feed->numbers, 0, (size_t)(n * feed->columns) * sizeof *feed->numbers);
-        for (int64_t i = 0; i < n; i++) feed->numbers[i * feed->columns + feed->labels[i]] = 1;
-        return MC_OK;
-    }
-    return check_numbers(feed, begin, n, err);
+    if (!classes) return check_numbers(feed, begin, n, err);
+    if (feed->numbers) spread_classes(feed, n);
+    return MC_OK;
 }

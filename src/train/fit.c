@@ -195,6 +195,7 @@ static int init_data(struct mc_fit *f, const struct mc_dataset *data, struct mc_
     const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
     int rc = mc_loss_init(&f->loss, o, f->binding.loss, columns, data, true, err);
     if (rc == MC_OK) rc = mc_feed_init(&f->feed, data, MC_DATA_TRAIN, f->loss.kind, columns, capacity, o, err);
+    if (rc == MC_OK) rc = mc_feed_augment(&f->feed, o->augment, err);
     if (rc == MC_OK) rc = init_teachers(f, capacity, err);
     if (rc == MC_OK) rc = mc_features_reserve(&f->features, capacity, err);
     if (rc == MC_OK) rc = mc_evaluator_init(&f->validation, f->model, data, MC_DATA_VALIDATION, 0, o, err);
@@ -273,8 +274,8 @@ static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64
                     struct mc_error *err)
 {
     float *x = mc_pass_input(pass);
-    struct mc_targets targets = {.labels = f->feed.labels, .numbers = f->feed.numbers};
     int rc = mc_feed_read(&f->feed, begin, pass->batch, x, err);
+    struct mc_targets targets = mc_feed_targets(&f->feed);
     for (int i = 0; rc == MC_OK && i < f->n_teachers; i++)
         rc = mc_teacher_scores(&f->teachers[i], &f->feed, begin, pass->batch, x,
                                i ? &targets.more[i - 1] : &targets.teacher, err);

@@ -123,7 +123,7 @@ static double soft_cross_entropy(const struct mc_loss *loss, int64_t n, const fl
                                  const struct mc_targets *targets, double weight, float *dy)
 {
     const int64_t K = loss->columns;
-    if (!targets->labels && loss->smoothing == 0)
+    if (!targets->labels && loss->smoothing == 0 && !loss->weights)
         return loss->updates->soft_cross_entropy(n, K, y, targets->numbers, (float)weight, dy);
     double sum = 0;
     for (int64_t r = 0; r < n; r++)

@@ -135,7 +135,7 @@ int mc_teacher_init(struct mc_teacher *t, const struct mc_model *model, const st
                             feed->columns);
     t->scores = mc_alloc((size_t)capacity, (size_t)t->columns * sizeof *t->scores);
     if (!t->scores) return mc_error_memory(err);
-    if (feed->shift) return MC_OK;
+    if (mc_feed_changes(feed)) return MC_OK;
     return options->teacher_cache ? know_cached(t, model, options, feed, err) : know_all(t, options, feed, err);
 }
 

@@ -80,7 +80,8 @@ struct mc_fit_options {
     double min_delta; /* least improvement of the validation loss that counts [0.001] */
     uint64_t seed;
     bool freeze_batch_norm;
-    bool augment_shift; /* shift images [C, H, W] by up to 2 pixels, their edges repeated */
+    const char *augment; /* how training samples are changed, "crop:4+flip" (data/augment.h), or "none" [NULL: as the data
+                          * set says] */
 
     /* masks: n_masks values with a byte per element, 0: held at zero. A resumed run writes to them what they were */
     int n_masks;

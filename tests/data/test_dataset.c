@@ -150,6 +150,47 @@ static void test_unknown_words_are_refused_with_the_nearest(void **state)
     assert_int_equal(mc_dataset_open(&d, "mnist:/nowhere/at/all", NULL, &err), MC_ERR_INPUT);
 }
 
+static void test_images_of_any_kind_come_to_the_size_that_is_asked_for(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d = open_data("glyphs,train=20,test=4,resize=14x12"),
+                      *cut = open_data("glyphs,train=20,test=4,crop=20"), *whole = open_data("glyphs,train=20,test=4");
+    float x[28 * 28], y[28 * 28], z[28 * 28];
+    double sum_x = 0, sum_y = 0;
+    assert_int_equal(d->sample.dim[1], 14);
+    assert_int_equal(d->sample.dim[2], 12);
+    assert_ok(mc_dataset_read(d, MC_DATA_TEST, NULL, 1, 1, x, NULL, NULL, 1, &err), err);
+    assert_ok(mc_dataset_read(whole, MC_DATA_TEST, NULL, 1, 1, y, NULL, NULL, 1, &err), err);
+    assert_ok(mc_dataset_read(cut, MC_DATA_TEST, NULL, 1, 1, z, NULL, NULL, 1, &err), err);
+    for (int i = 0; i < 14 * 12; i++) sum_x += x[i];
+    for (int i = 0; i < 28 * 28; i++) sum_y += y[i];
+    assert_true(sum_x / (14 * 12) > 0.9 * sum_y / (28 * 28) &&
+                sum_x / (14 * 12) < 1.1 * sum_y / (28 * 28)); /* ink stays */
+    assert_memory_equal(z, y + 4 * 28 + 4, 20 * sizeof *z);
+    mc_dataset_destroy(d);
+    mc_dataset_destroy(cut);
+    mc_dataset_destroy(whole);
+    assert_int_equal(mc_dataset_open(&d, "npz:packed.npz,resize=2", MC_DATA_FILES, &err), MC_ERR_USAGE);
+}
+
+static void test_extremes_of_training_samples_become_0_and_1(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    assert_ok(mc_dataset_open(&d, "npz:packed.npz,validation=0,normalize=minmax", MC_DATA_FILES, &err), err);
+    float x[15], test[3];
+    assert_ok(mc_dataset_read(d, MC_DATA_TRAIN, NULL, 0, 5, x, NULL, NULL, 1, &err), err);
+    float low = x[0], high = x[0];
+    for (int i = 0; i < 15; i += 3) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    assert_true(low == 0 && high == 1);
+    assert_ok(mc_dataset_read(d, MC_DATA_TEST, NULL, 0, 1, test, NULL, NULL, 1, &err), err);
+    assert_true(test[0] > 1.6F && test[0] < 1.7F); /* 2.5 where training had 0 … 1.5 */
+    mc_dataset_destroy(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -159,6 +200,8 @@ int main(void)
         cmocka_unit_test(test_glyphs_cover_all_classes_with_ink_inside_the_range),
         cmocka_unit_test(test_folds_partition_and_are_stratified),
         cmocka_unit_test(test_unknown_words_are_refused_with_the_nearest),
+        cmocka_unit_test(test_images_of_any_kind_come_to_the_size_that_is_asked_for),
+        cmocka_unit_test(test_extremes_of_training_samples_become_0_and_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,8 +22,8 @@ static void init(struct mc_feed *feed, const struct toy *toy, enum mc_loss_kind 
     struct mc_error err = {0};
     struct mc_fit_options o = toy_options(1, 1, 1);
     o.seed = seed;
-    o.augment_shift = shift;
     assert_ok(mc_feed_init(feed, &toy->data, MC_DATA_TRAIN, loss, 3, N, &o, &err), err);
+    assert_ok(mc_feed_augment(feed, shift ? "shift:2" : NULL, &err), err);
 }
 
 static void test_each_epoch_has_every_sample_once_with_its_label(void **state)
@@ -181,6 +181,43 @@ static void test_shifts_do_not_depend_on_the_batch(void **state)
     toy_destroy(&toy);
 }
 
+/* The targets of a mixture are those of its samples in the same shares. */
+static void assert_mixes(enum mc_loss_kind loss)
+{
+    struct mc_error err = {0};
+    struct toy toy;
+    struct mc_feed feed;
+    float x[2 * N];
+    int mixed = 0;
+    numbered(&toy);
+    init(&feed, &toy, loss, 1, false);
+    assert_ok(mc_feed_augment(&feed, "mixup:1", &err), err);
+    assert_true(mc_feed_changes(&feed));
+    assert_null(mc_feed_targets(&feed).labels);
+    mc_feed_shuffle(&feed, 0);
+    assert_ok(mc_feed_read(&feed, 0, N, x, &err), err);
+    for (int i = 0; i < N; i++) {
+        const float *t = feed.numbers + 3 * i, share = feed.shares[i];
+        const double own = (double)feed.order[i], other = ((double)x[2 * i] - share * own) / (1 - share);
+        assert_true(t[0] + t[1] + t[2] > 0.9999F && t[0] + t[1] + t[2] < 1.0001F);
+        assert_int_equal(feed.labels[i], feed.order[i] % 3);
+        if (share > 0.9F) continue;
+        assert_true(other > -0.01 && other < N - 0.99);
+        assert_int_equal((int64_t)(other + 0.5) % 3, feed.others[i]);
+        assert_true(t[feed.labels[i]] >= share - 1e-6F && t[feed.others[i]] >= 1 - share - 1e-6F);
+        mixed++;
+    }
+    assert_true(mixed > N / 2);
+    mc_feed_finish(&feed);
+    toy_destroy(&toy);
+}
+
+static void test_mixup_mixes_targets_like_samples(void **state)
+{
+    assert_mixes(MC_LOSS_MSE);
+    assert_mixes(MC_LOSS_CROSS_ENTROPY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_classes_become_one_hot_numbers_for_squared_error),
         cmocka_unit_test(test_images_shift_by_at_most_two_pixels_and_repeat_their_border),
         cmocka_unit_test(test_shifts_do_not_depend_on_the_batch),
+        cmocka_unit_test(test_mixup_mixes_targets_like_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -690,8 +690,8 @@ static void test_options_out_of_range_are_refused(void **state)
     o.l1 = NAN;
     refuse(o, "l1 needs to be at least 0, has nan");
     o = toy_options(0.1, 4, 1);
-    o.augment_shift = true;
-    refuse(o, "shifting needs images [C, H, W], the data's samples have 1 dimensions");
+    o.augment = "shift";
+    refuse(o, "augment: 'shift' needs images [C, H, W], the data's samples have 1 dimensions");
 }
 
 static void test_samples_of_another_shape_are_refused(void **state)

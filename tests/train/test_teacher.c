@@ -13,6 +13,7 @@ static void init(struct mc_teacher *teacher, struct mc_feed *feed, const struct 
 {
     struct mc_error err = {0};
     assert_ok(mc_feed_init(feed, &toy->data, MC_DATA_TRAIN, MC_LOSS_CROSS_ENTROPY, K, N, o, &err), err);
+    assert_ok(mc_feed_augment(feed, o->augment, &err), err);
     assert_ok(mc_teacher_init(teacher, o->teacher, o, feed, N, &err), err);
 }
 
@@ -60,7 +61,7 @@ static void test_shifted_samples_are_asked_about_as_they_are(void **state)
     toy.data.sample = (struct mc_shape){.rank = 3, .dim = {1, 1, 2}};
     struct mc_fit_options o = toy_options(1, 1, 1);
     o.teacher = model;
-    o.augment_shift = true;
+    o.augment = "shift";
     init(&teacher, &feed, &toy, &o);
     assert_null(teacher.known);
     float x[2 * N];
