@@ -114,6 +114,9 @@ MC_API const struct mc_record *mc_record_get(const struct mc_record *record, con
 MC_API size_t mc_record_size(const struct mc_record *record);
 MC_API const struct mc_record *mc_record_at(const struct mc_record *array, size_t i);
 
+/* A record that was saved as JSON. MC_ERR_INPUT, with line and column, if it cannot be read. */
+MC_API int mc_record_load(struct mc_record **record, const char *path, struct mc_error *err);
+
 /* The whole record as text. To a stream: nothing but MC_ERR_SYSTEM can go wrong. To a file: replaced in one go;
  * MC_ERR_USAGE if it exists and `overwrite` is false. */
 MC_API int mc_record_print(const struct mc_record *record, enum mc_format format, FILE *stream, struct mc_error *err);
@@ -224,11 +227,11 @@ MC_API int mc_runner_run(struct mc_runner *runner, struct mc_item *const *inputs
 MC_API void mc_runner_destroy(struct mc_runner *runner);
 
 struct mc_bench {
-    int64_t batch;  /* samples per run, where the model leaves it open; default 1 */
-    double seconds; /* to measure for, at least; default 2; never fewer than 3 runs */
-    bool train;     /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
-                     * step with momentum 0.9 on every parameter; else inference */
-    bool per_node;  /* inference: also the time of every node, beside what this machine can do at most */
+    int64_t batch;    /* samples per run, where the model leaves it open; default 1 */
+    double seconds;   /* to measure for, at least; default 2; never fewer than 3 runs */
+    bool train;       /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
+                       * step with momentum 0.9 on every parameter; else inference */
+    bool per_node;    /* inference: also the time of every node, beside what this machine can do at most */
     const char *data; /* a data set (docs/data.md): also the time to read a batch of its training samples, changed and
                        * normalized as training gets them; NULL: none */
 };
@@ -238,6 +241,27 @@ MC_API void mc_bench_init(struct mc_bench *bench);
  * per_node also `nodes` and `limits`, with data `loading` (docs/record.md). */
 MC_API int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, const struct mc_context *context,
                           struct mc_record **record, struct mc_error *err);
+
+/* How two models are compared. */
+struct mc_compare {
+    const char *data;              /* a data set (docs/data.md) on which both are measured; NULL: none */
+    const char *role;              /* as for mc_model_evaluate */
+    const char *head;              /* name of the output that has the scores; NULL: the first of float32 */
+    int64_t batch;                 /* samples per run; 0: a good number */
+    struct mc_item *const *inputs; /* what outputs are compared on; n_inputs 0: random inputs */
+    int n_inputs;
+    int64_t samples;   /* of random inputs, where the models leave that open [8] */
+    double confidence; /* of intervals, (0, 1) [0.95] */
+    int draws;         /* of the bootstrap [1000] */
+};
+
+MC_API void mc_compare_init(struct mc_compare *compare);
+/* Two models side by side: measurements, differences of outputs, and on data metrics, agreement, McNemar's test, and
+ * intervals of differences (docs/record.md). That they have other inputs or cannot be run is in the record; it fails
+ * where data or inputs are given and do not fit. */
+MC_API int mc_model_compare(const struct mc_model *first, const struct mc_model *second,
+                            const struct mc_compare *compare, const struct mc_context *context,
+                            struct mc_record **record, struct mc_error *err);
 
 /* --- recipes ----------------------------------------------------------------------------------- */
 
@@ -255,6 +279,7 @@ enum mc_option_kind {
     MC_OPTION_RATE,    /* 0.01, or a schedule: {exponential: [0.001, 0.9]}; in a word: exponential:0.001,0.9 */
     MC_OPTION_LIST,    /* of CHOICEs */
     MC_OPTION_MODEL,   /* one of the choices; or an ONNX file, relative to where it is named; or a named architecture */
+    MC_OPTION_BOUNDS,  /* {f1: 0.9, recall.cat: 0.8}; in a word: f1:0.9,recall.cat:0.8 */
     MC_OPTION_NUMBERS, /* [1, 2, 0.5], none below 0, or one of the choices; in a word: 1,2,0.5 */
 };
 

@@ -92,5 +92,7 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
                     struct mc_error *err);
 
 const char *mc_data_role_name(enum mc_role_of_data role); /* "train", … */
+/* NULL: test. MC_ERR_USAGE for an unknown name. */
+int mc_data_role_find(const char *name, enum mc_role_of_data *role, struct mc_error *err);
 
 #endif

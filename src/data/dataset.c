@@ -315,6 +315,17 @@ const char *mc_data_role_name(enum mc_role_of_data role)
     return names[role];
 }
 
+int mc_data_role_find(const char *name, enum mc_role_of_data *role, struct mc_error *err)
+{
+    *role = MC_DATA_TEST;
+    if (!name) return MC_OK;
+    for (int i = 0; i < MC_DATA_ROLES; i++) {
+        *role = (enum mc_role_of_data)i;
+        if (strcmp(name, mc_data_role_name(*role)) == 0) return MC_OK;
+    }
+    return mc_error_set(err, MC_ERR_USAGE, "role: needs train, validation, test or calibration, has '%s'", name);
+}
+
 /* --- batches --- */
 
 int mc_dataset_read(const struct mc_dataset *d, enum mc_role_of_data role, const int64_t *order, int64_t begin,

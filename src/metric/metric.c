@@ -8,34 +8,47 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
-enum { MAX_CLASSES = 65536 };
+enum { MAX_WIDTH = 65536 };
 
-int mc_meter_init(struct mc_meter *meter, int64_t n_classes, struct mc_error *err)
+int mc_meter_init(struct mc_meter *meter, enum mc_meter_kind kind, int64_t width, struct mc_error *err)
 {
-    memset(meter, 0, sizeof *meter);
-    if (n_classes < 0 || n_classes > MAX_CLASSES)
-        return mc_error_set(err, MC_ERR_USAGE, "%lld classes: at most %d can be measured", (long long)n_classes,
-                            MAX_CLASSES);
-    meter->n_classes = n_classes;
-    meter->confusion = MC_NEW_ARRAY(int64_t, n_classes * n_classes);
-    return meter->confusion ? MC_OK : mc_error_memory(err);
+    static const char *const names[] = {"classes", "labels", "numbers a sample"};
+    *meter = (struct mc_meter){.kind = kind};
+    if (width < 0 || width > MAX_WIDTH)
+        return mc_error_set(err, MC_ERR_USAGE, "%lld %s: at most %d can be measured", (long long)width, names[kind],
+                            MAX_WIDTH);
+    meter->width = width;
+    const bool classes = kind == MC_METER_CLASSES, labels = kind == MC_METER_LABELS;
+    meter->confusion = MC_NEW_ARRAY(int64_t, classes ? width * width : 0);
+    meter->actual = MC_NEW_ARRAY(int64_t, labels ? 3 * width : 0);
+    meter->sums = MC_NEW_ARRAY(struct mc_meter_sums, kind == MC_METER_NUMBERS ? width : 0);
+    if (!meter->confusion || !meter->actual || !meter->sums) return mc_error_memory(err);
+    meter->predicted = meter->actual + (labels ? width : 0);
+    meter->hits = meter->predicted + (labels ? width : 0);
+    return MC_OK;
 }
 
 void mc_meter_finish(struct mc_meter *meter)
 {
     mc_free(meter->confusion);
-    memset(meter, 0, sizeof *meter);
+    mc_free(meter->actual);
+    mc_free(meter->sums);
+    *meter = (struct mc_meter){0};
 }
 
 void mc_meter_reset(struct mc_meter *meter)
 {
-    int64_t *confusion = meter->confusion;
-    const int64_t n_classes = meter->n_classes;
-    memset(confusion, 0, (size_t)(n_classes * n_classes) * sizeof *confusion);
-    *meter = (struct mc_meter){.n_classes = n_classes, .confusion = confusion};
+    const size_t width = (size_t)meter->width;
+    meter->n_samples = meter->n_top = meter->n_exact = 0;
+    meter->loss_sum = 0;
+    if (meter->kind == MC_METER_CLASSES) memset(meter->confusion, 0, width * width * sizeof *meter->confusion);
+    if (meter->kind == MC_METER_LABELS) memset(meter->actual, 0, 3 * width * sizeof *meter->actual);
+    if (meter->kind == MC_METER_NUMBERS) memset(meter->sums, 0, width * sizeof *meter->sums);
 }
 
-static int64_t first_largest(const float *scores, int64_t n)
+/* --- adding --- */
+
+int64_t mc_first_largest(const float *scores, int64_t n)
 {
     int64_t best = 0;
     for (int64_t i = 0; i < n; i++) {
@@ -45,30 +58,78 @@ static int64_t first_largest(const float *scores, int64_t n)
     return best;
 }
 
-void mc_meter_add_classes(struct mc_meter *meter, const float *scores, const int64_t *labels, int64_t n)
+bool mc_is_among_top(const float *scores, int64_t n, int64_t k)
 {
-    const int64_t K = meter->n_classes;
-    for (int64_t i = 0; i < n; i++) {
-        assert(labels[i] >= 0 && labels[i] < K);
-        meter->confusion[labels[i] * K + first_largest(scores + i * K, K)]++;
-    }
-    meter->n_samples += n;
+    int above = 0;
+    for (int64_t i = 0; i < n && above < MC_TOP; i++)
+        above += i != k && (scores[i] > scores[k] || (scores[i] == scores[k] && i < k) || isnan(scores[k]));
+    return above < MC_TOP;
 }
 
-void mc_meter_add_numbers(struct mc_meter *meter, const float *outputs, const float *targets, int64_t n, int64_t width)
+void mc_meter_add_decisions(struct mc_meter *meter, const int64_t *labels, const int64_t *decisions, const bool *top,
+                            const int64_t *counts, int64_t n)
 {
-    const int64_t count = n * width;
-    if (meter->n_numbers == 0 && count > 0) meter->target_origin = targets[0];
-    for (int64_t i = 0; i < count; i++) {
-        const double error = (double)outputs[i] - targets[i];
-        const double target = targets[i] - meter->target_origin;
-        meter->squared_sum += error * error;
-        meter->absolute_sum += fabs(error);
-        meter->target_sum += target;
-        meter->target_squared_sum += target * target;
+    assert(meter->kind == MC_METER_CLASSES);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t count = counts ? counts[i] : 1;
+        assert(labels[i] >= 0 && labels[i] < meter->width);
+        meter->confusion[labels[i] * meter->width + decisions[i]] += count;
+        meter->n_top += top[i] ? count : 0;
+        meter->n_samples += count;
     }
-    meter->n_samples += n;
-    meter->n_numbers += count;
+}
+
+void mc_meter_add_classes(struct mc_meter *meter, const float *scores, const int64_t *labels, const int64_t *counts,
+                          int64_t n)
+{
+    const int64_t K = meter->width;
+    for (int64_t i = 0; i < n; i++) {
+        const float *row = scores + i * K;
+        const int64_t decision = mc_first_largest(row, K);
+        const bool top = mc_is_among_top(row, K, labels[i]);
+        mc_meter_add_decisions(meter, labels + i, &decision, &top, counts ? counts + i : NULL, 1);
+    }
+}
+
+void mc_meter_add_labels(struct mc_meter *meter, const float *scores, const float *targets, const int64_t *counts,
+                         int64_t n)
+{
+    const int64_t L = meter->width;
+    assert(meter->kind == MC_METER_LABELS);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t count = counts ? counts[i] : 1;
+        bool exact = true;
+        for (int64_t k = 0; k < L; k++) {
+            const bool is = targets[i * L + k] >= 0.5F, said = scores[i * L + k] > 0;
+            meter->actual[k] += is ? count : 0;
+            meter->predicted[k] += said ? count : 0;
+            meter->hits[k] += is && said ? count : 0;
+            exact = exact && is == said;
+        }
+        meter->n_exact += exact ? count : 0;
+        meter->n_samples += count;
+    }
+}
+
+void mc_meter_add_numbers(struct mc_meter *meter, const float *outputs, const float *targets, const int64_t *counts,
+                          int64_t n)
+{
+    const int64_t T = meter->width;
+    assert(meter->kind == MC_METER_NUMBERS);
+    for (int64_t i = 0; i < n; i++) {
+        const double count = counts ? (double)counts[i] : 1;
+        for (int64_t k = 0; k < T; k++) {
+            struct mc_meter_sums *s = &meter->sums[k];
+            if (meter->n_samples == 0) s->origin = targets[i * T + k];
+            const double error = (double)outputs[i * T + k] - targets[i * T + k];
+            const double target = targets[i * T + k] - s->origin;
+            s->squared += count * error * error;
+            s->absolute += count * fabs(error);
+            s->target += count * target;
+            s->target_squared += count * target * target;
+        }
+        meter->n_samples += counts ? counts[i] : 1;
+    }
 }
 
 void mc_meter_add_loss(struct mc_meter *meter, double loss_sum)
@@ -76,54 +137,130 @@ void mc_meter_add_loss(struct mc_meter *meter, double loss_sum)
     meter->loss_sum += loss_sum;
 }
 
+/* --- results --- */
+
 static double ratio(double part, double whole)
 {
     return whole > 0 ? part / whole : 0;
 }
 
-static void classification_result(const struct mc_meter *meter, struct mc_metrics *metrics)
+struct decisions {
+    int64_t actual, predicted, hits;
+};
+
+/* Of a class or label: how often it is there, how often it is predicted, how often both. */
+static struct decisions decisions_of(const struct mc_meter *meter, int64_t k)
 {
-    const int64_t K = meter->n_classes;
-    int64_t right = 0, n_present = 0;
-    double precision = 0, recall = 0, f1 = 0;
-    for (int64_t k = 0; k < K; k++) {
-        int64_t actual = 0, predicted = 0;
-        for (int64_t j = 0; j < K; j++) {
-            actual += meter->confusion[k * K + j];
-            predicted += meter->confusion[j * K + k];
-        }
-        const int64_t hits = meter->confusion[k * K + k];
-        right += hits;
-        n_present += actual + predicted > 0;
-        precision += ratio((double)hits, (double)predicted);
-        recall += ratio((double)hits, (double)actual);
-        f1 += ratio(2 * (double)hits, (double)(actual + predicted)); /* the harmonic mean of the two */
+    const int64_t K = meter->width;
+    if (meter->kind == MC_METER_LABELS)
+        return (struct decisions){meter->actual[k], meter->predicted[k], meter->hits[k]};
+    struct decisions d = {.hits = meter->confusion[k * K + k]};
+    for (int64_t j = 0; j < K; j++) {
+        d.actual += meter->confusion[k * K + j];
+        d.predicted += meter->confusion[j * K + k];
     }
-    metrics->accuracy = (double)right / (double)meter->n_samples;
-    mc_wilson(right, meter->n_samples, &metrics->accuracy_low, &metrics->accuracy_high);
-    metrics->precision = precision / (double)n_present;
-    metrics->recall = recall / (double)n_present;
-    metrics->f1 = f1 / (double)n_present;
+    return d;
 }
 
-static void regression_result(const struct mc_meter *meter, struct mc_metrics *metrics)
+static double precision_of(const struct decisions *d)
 {
-    const double n = (double)meter->n_numbers;
-    const double spread = meter->target_squared_sum - meter->target_sum * meter->target_sum / n;
-    metrics->mse = meter->squared_sum / n;
-    metrics->mae = meter->absolute_sum / n;
-    metrics->r2 = spread > 0 ? 1 - meter->squared_sum / spread : 0;
+    return ratio((double)d->hits, (double)d->predicted);
+}
+
+static double recall_of(const struct decisions *d)
+{
+    return ratio((double)d->hits, (double)d->actual);
+}
+
+static double f1_of(const struct decisions *d) /* the harmonic mean of the two */
+{
+    return ratio(2 * (double)d->hits, (double)(d->actual + d->predicted));
+}
+
+static void average(const struct mc_meter *meter, double (*of)(const struct decisions *), struct mc_averages *a)
+{
+    struct decisions all = {0};
+    int64_t n_present = 0;
+    double sum = 0, weighted = 0;
+    for (int64_t k = 0; k < meter->width; k++) {
+        const struct decisions d = decisions_of(meter, k);
+        /* a label that nobody has and nobody predicts is part of the question all the same */
+        n_present += meter->kind == MC_METER_LABELS || d.actual + d.predicted > 0;
+        sum += of(&d);
+        weighted += of(&d) * (double)d.actual;
+        all.actual += d.actual;
+        all.predicted += d.predicted;
+        all.hits += d.hits;
+    }
+    a->macro = ratio(sum, (double)n_present);
+    a->micro = of(&all);
+    a->weighted = ratio(weighted, (double)all.actual);
+}
+
+static void decision_result(const struct mc_meter *meter, struct mc_metrics *m)
+{
+    int64_t right = meter->n_exact;
+    for (int64_t k = 0; meter->kind == MC_METER_CLASSES && k < meter->width; k++)
+        right += meter->confusion[k * meter->width + k];
+    m->accuracy = (double)right / (double)meter->n_samples;
+    mc_wilson(right, meter->n_samples, &m->accuracy_low, &m->accuracy_high);
+    if (meter->width > MC_TOP) m->top = (double)meter->n_top / (double)meter->n_samples;
+    average(meter, precision_of, &m->precisions);
+    average(meter, recall_of, &m->recalls);
+    average(meter, f1_of, &m->f1s);
+    m->precision = m->precisions.macro;
+    m->recall = m->recalls.macro;
+    m->f1 = m->f1s.macro;
+}
+
+static void number_group(const struct mc_meter *meter, int64_t k, struct mc_group_metrics *g)
+{
+    const struct mc_meter_sums *s = &meter->sums[k];
+    const double n = (double)meter->n_samples, spread = s->target_squared - s->target * s->target / n;
+    g->mse = s->squared / n;
+    g->rmse = sqrt(g->mse);
+    g->mae = s->absolute / n;
+    g->r2 = spread > 0 ? 1 - s->squared / spread : 0;
+}
+
+static void number_result(const struct mc_meter *meter, struct mc_metrics *m)
+{
+    const double T = (double)meter->width;
+    for (int64_t k = 0; k < meter->width; k++) {
+        struct mc_group_metrics g;
+        number_group(meter, k, &g);
+        m->mse += g.mse / T;
+        m->rmse += g.rmse / T;
+        m->mae += g.mae / T;
+        m->r2 += g.r2 / T;
+    }
 }
 
 void mc_meter_result(const struct mc_meter *meter, struct mc_metrics *metrics)
 {
-    *metrics = (struct mc_metrics){.n_samples = meter->n_samples, .classification = meter->n_classes > 0};
+    *metrics = (struct mc_metrics){
+        .n_samples = meter->n_samples, .classification = meter->kind != MC_METER_NUMBERS, .auc = NAN};
     if (meter->n_samples == 0) return;
     metrics->loss = meter->loss_sum / (double)meter->n_samples;
     if (metrics->classification)
-        classification_result(meter, metrics);
-    else if (meter->n_numbers > 0)
-        regression_result(meter, metrics);
+        decision_result(meter, metrics);
+    else
+        number_result(meter, metrics);
+}
+
+void mc_meter_group(const struct mc_meter *meter, int64_t k, struct mc_group_metrics *metrics)
+{
+    *metrics = (struct mc_group_metrics){.n_samples = meter->n_samples, .auc = NAN};
+    if (meter->n_samples == 0) return;
+    if (meter->kind == MC_METER_NUMBERS) {
+        number_group(meter, k, metrics);
+        return;
+    }
+    const struct decisions d = decisions_of(meter, k);
+    metrics->n_samples = d.actual;
+    metrics->precision = precision_of(&d);
+    metrics->recall = recall_of(&d);
+    metrics->f1 = f1_of(&d);
 }
 
 /* Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927): the p at which

@@ -1,6 +1,4 @@
 /* evaluate.c - loss and metrics of a model on a data set; see compress.h. */
-#include <string.h>
-
 #include "base/error.h"
 #include "data/data.h"
 #include "recipe/context.h"
@@ -8,35 +6,27 @@
 #include "recipe/measure.h"
 #include "train/train.h"
 
-static int find_role(const char *name, enum mc_role_of_data *role, struct mc_error *err)
-{
-    *role = MC_DATA_TEST;
-    if (!name) return MC_OK;
-    for (int i = 0; i < MC_DATA_ROLES; i++) {
-        *role = (enum mc_role_of_data)i;
-        if (strcmp(name, mc_data_role_name(*role)) == 0) return MC_OK;
-    }
-    return mc_error_set(err, MC_ERR_USAGE, "role: needs train, validation, test or calibration, has '%s'", name);
-}
-
 static int evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role,
                     const char *head, int64_t batch, const struct mc_context *context, struct mc_record *record,
                     struct mc_error *err)
 {
     struct mc_runtime runtime;
-    struct mc_metrics metrics;
+    struct mc_assessment found = {0};
     int rc = mc_context_runtime(context, &runtime, err);
     if (rc == MC_OK && data->n[role] == 0)
         rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has no %s samples", data->spec, mc_data_role_name(role));
-    if (rc == MC_OK) rc = mc_evaluate(model, data, role, batch, MC_LOSS_AUTO, head, &runtime, &metrics, err);
-    if (rc < 0) return rc;
+    if (rc == MC_OK) rc = mc_assess(model, data, role, batch, MC_LOSS_AUTO, head, &runtime, &found, err);
+    if (rc < 0) goto done;
     mc_record_set_text(record, "title", "compress eval");
     mc_context_record(&runtime, runtime.seed, record);
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     mc_measure_data(data, mc_record_object(record, "data"));
     mc_record_set_text(record, "role", mc_data_role_name(role));
-    mc_measure_metrics(&metrics, record);
-    return mc_record_check(record, err);
+    mc_measure_assessment(&found, data, record);
+    rc = mc_record_check(record, err);
+done:
+    mc_assessment_finish(&found);
+    return rc;
 }
 
 int mc_model_evaluate(const struct mc_model *model, const char *data, const char *role, const char *head, int64_t batch,
@@ -46,7 +36,7 @@ int mc_model_evaluate(const struct mc_model *model, const char *data, const char
     struct mc_dataset *dataset = NULL;
     struct mc_record *r = NULL;
     struct mc_flat flat = {0};
-    int rc = find_role(role, &which, err);
+    int rc = mc_data_role_find(role, &which, err);
     if (rc == MC_OK) rc = mc_flat_init(&flat, model, err);
     if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);

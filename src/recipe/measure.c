@@ -1,6 +1,7 @@
 /* measure.c - the figures of a model; see measure.h. */
 #include "recipe/measure.h"
 
+#include <math.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
@@ -165,24 +166,114 @@ done:
     return rc;
 }
 
-void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into)
+/* --- metrics --- */
+
+enum { MOST_CONFUSED = 100 };
+
+static void put_known(struct mc_record *into, const char *key, double value)
 {
-    if (metrics->n_samples == 0) return;
-    mc_record_set_int(into, "samples", metrics->n_samples);
-    mc_record_set_num(into, "loss", metrics->loss);
-    if (metrics->classification) {
-        mc_record_set_num(into, "accuracy", metrics->accuracy);
-        mc_record_set_num(into, "accuracy_low", metrics->accuracy_low);
-        mc_record_set_num(into, "accuracy_high", metrics->accuracy_high);
-        mc_record_set_num(into, "precision", metrics->precision);
-        mc_record_set_num(into, "recall", metrics->recall);
-        mc_record_set_num(into, "f1", metrics->f1);
-    } else {
-        mc_record_set_num(into, "mse", metrics->mse);
-        mc_record_set_num(into, "mae", metrics->mae);
-        mc_record_set_num(into, "r2", metrics->r2);
+    if (!isnan(value)) mc_record_set_num(into, key, value);
+}
+
+static void put_averages(struct mc_record *into, const char *name, const struct mc_averages *a)
+{
+    char key[32];
+    snprintf(key, sizeof key, "%s_micro", name);
+    mc_record_set_num(into, key, a->micro);
+    snprintf(key, sizeof key, "%s_weighted", name);
+    mc_record_set_num(into, key, a->weighted);
+}
+
+static void put_decisions(const struct mc_metrics *m, const struct mc_meter *meter, struct mc_record *into)
+{
+    mc_record_set_num(into, "accuracy", m->accuracy);
+    mc_record_set_num(into, "accuracy_low", m->accuracy_low);
+    mc_record_set_num(into, "accuracy_high", m->accuracy_high);
+    if (meter->kind == MC_METER_CLASSES && meter->width > MC_TOP) mc_record_set_num(into, "top5", m->top);
+    mc_record_set_num(into, "precision", m->precision);
+    mc_record_set_num(into, "recall", m->recall);
+    mc_record_set_num(into, "f1", m->f1);
+    put_averages(into, "precision", &m->precisions);
+    put_averages(into, "recall", &m->recalls);
+    put_averages(into, "f1", &m->f1s);
+    put_known(into, "auc", m->auc);
+}
+
+static void put_errors(double mse, double rmse, double mae, double r2, struct mc_record *into)
+{
+    mc_record_set_num(into, "mse", mse);
+    mc_record_set_num(into, "rmse", rmse);
+    mc_record_set_num(into, "mae", mae);
+    mc_record_set_num(into, "r2", r2);
+}
+
+static const char *group_name(const struct mc_dataset *data, int64_t k, char digits[32])
+{
+    if (data->class_names) return data->class_names[k];
+    snprintf(digits, 32, "%lld", (long long)k);
+    return digits;
+}
+
+static void put_group(struct mc_assessment *a, int64_t k, struct mc_record *entry)
+{
+    struct mc_group_metrics g;
+    double auc = NAN;
+    mc_meter_group(&a->meter, k, &g);
+    if (a->meter.kind == MC_METER_NUMBERS) {
+        put_errors(g.mse, g.rmse, g.mae, g.r2, entry);
+        return;
+    }
+    mc_record_set_int(entry, "samples", g.n_samples);
+    mc_record_set_num(entry, "precision", g.precision);
+    mc_record_set_num(entry, "recall", g.recall);
+    mc_record_set_num(entry, "f1", g.f1);
+    if (!isnan(a->metrics.auc) && mc_outcomes_auc(&a->outcomes, k, NULL, &auc, NULL) == MC_OK)
+        put_known(entry, "auc", auc);
+}
+
+static void put_groups(struct mc_assessment *a, const struct mc_dataset *data, struct mc_record *into)
+{
+    static const char *const keys[][2] = {
+        [MC_METER_CLASSES] = {"per_class", "class"},
+        [MC_METER_LABELS] = {"per_label", "label"},
+        [MC_METER_NUMBERS] = {"per_target", "target"},
+    };
+    char digits[32];
+    if (a->meter.kind == MC_METER_NUMBERS && a->meter.width == 1) return;
+    struct mc_record *list = mc_record_array(into, keys[a->meter.kind][0]);
+    for (int64_t k = 0; k < a->meter.width; k++) {
+        struct mc_record *entry = mc_record_append_object(list);
+        mc_record_set_text(entry, keys[a->meter.kind][1], group_name(data, k, digits));
+        put_group(a, k, entry);
     }
 }
+
+static void put_confusion(const struct mc_meter *meter, struct mc_record *into)
+{
+    const int64_t K = meter->width;
+    if (meter->kind != MC_METER_CLASSES || K > MOST_CONFUSED) return;
+    struct mc_record *rows = mc_record_array(into, "confusion");
+    for (int64_t k = 0; k < K; k++) {
+        struct mc_record *row = mc_record_append_array(rows);
+        for (int64_t j = 0; j < K; j++) mc_record_append_int(row, meter->confusion[k * K + j]);
+    }
+}
+
+void mc_measure_assessment(struct mc_assessment *a, const struct mc_dataset *data, struct mc_record *into)
+{
+    const struct mc_metrics *m = &a->metrics;
+    if (m->n_samples == 0) return;
+    mc_record_set_int(into, "samples", m->n_samples);
+    mc_record_set_num(into, "loss", m->loss);
+    if (m->classification)
+        put_decisions(m, &a->meter, into);
+    else
+        put_errors(m->mse, m->rmse, m->mae, m->r2, into);
+    put_groups(a, data, into);
+    put_confusion(&a->meter, into);
+}
+
+/* --- data --- */
 
 static void put_numbers(const double *numbers, int64_t n, const char *key, struct mc_record *into)
 {

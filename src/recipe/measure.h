@@ -8,7 +8,7 @@
 #include "data/data.h"
 #include "graph/graph.h"
 #include "kernel/runtime.h"
-#include "metric/metric.h"
+#include "metric/outcomes.h"
 #include "report/record.h"
 
 /* How much is measured; each level takes seconds of a large model more than the one before. */
@@ -25,9 +25,9 @@ enum mc_measuring {
 int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runtime, enum mc_measuring what,
                      struct mc_record *into, struct mc_error *err);
 
-/* samples, loss; accuracy, accuracy_low, accuracy_high, precision, recall, f1; or mse, mae, r2. Nothing for no
- * samples. */
-void mc_measure_metrics(const struct mc_metrics *metrics, struct mc_record *into);
+/* What was found out over the samples of `data`: metrics, those of single classes, labels or targets, the confusion
+ * matrix (docs/record.md). Nothing for no samples. Areas of single classes are left out where they cannot be had. */
+void mc_measure_assessment(struct mc_assessment *assessment, const struct mc_dataset *data, struct mc_record *into);
 
 /* name, samples of each role, classes and their names or targets, what was normalized by, what became of columns. */
 void mc_measure_data(const struct mc_dataset *data, struct mc_record *into);

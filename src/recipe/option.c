@@ -66,6 +66,7 @@ const char *mc_option_needs(const struct mc_option *option, char *out, size_t si
         [MC_OPTION_LIST] = "a list of ",
         [MC_OPTION_MODEL] = "a file or an architecture",
         [MC_OPTION_NUMBERS] = "numbers of at least 0 with commas between them",
+        [MC_OPTION_BOUNDS] = "names with a number each, NAME:X,NAME:X",
     };
     const bool listed = option->kind == MC_OPTION_CHOICE || option->kind == MC_OPTION_LIST;
     snprintf(out, size, "%s%s%s%s", kinds[option->kind] ? kinds[option->kind] : "", listed ? option->choices : "",
@@ -260,12 +261,33 @@ static int parse_text(const struct mc_option *option, const char *text, struct m
     return *text ? MC_OK : refuse(option, text, err);
 }
 
+/* "f1:0.9,recall.cat:0.8"; what the names are is for those to say who know them. */
+static int parse_bounds(const struct mc_option *option, const char *text, struct mc_setting *s, struct mc_error *err)
+{
+    (void)s;
+    for (const char *at = text;;) {
+        char number[WORD];
+        const size_t length = strcspn(at, ",");
+        const char *colon = at + length;
+        double value;
+        while (colon > at && *colon != ':') colon--;
+        const size_t digits = (size_t)(at + length - colon);
+        if (colon == at || digits < 2 || digits > sizeof number || (size_t)(colon - at) >= WORD)
+            return refuse(option, text, err);
+        snprintf(number, sizeof number, "%.*s", (int)digits - 1, colon + 1);
+        if (!read_number(number, &value)) return refuse(option, text, err);
+        if (!at[length]) return MC_OK;
+        at += length + 1;
+    }
+}
+
 int mc_option_parse(const struct mc_option *option, const char *text, struct mc_setting *setting, struct mc_error *err)
 {
     static int (*const parsers[])(const struct mc_option *, const char *, struct mc_setting *, struct mc_error *) = {
-        [MC_OPTION_FLAG] = parse_flag, [MC_OPTION_INTEGER] = parse_integer, [MC_OPTION_NUMBER] = parse_number,
-        [MC_OPTION_TEXT] = parse_text, [MC_OPTION_CHOICE] = parse_choice,   [MC_OPTION_RATE] = parse_rate,
-        [MC_OPTION_LIST] = parse_list, [MC_OPTION_MODEL] = parse_text,      [MC_OPTION_NUMBERS] = parse_numbers,
+        [MC_OPTION_FLAG] = parse_flag,     [MC_OPTION_INTEGER] = parse_integer, [MC_OPTION_NUMBER] = parse_number,
+        [MC_OPTION_TEXT] = parse_text,     [MC_OPTION_CHOICE] = parse_choice,   [MC_OPTION_RATE] = parse_rate,
+        [MC_OPTION_LIST] = parse_list,     [MC_OPTION_MODEL] = parse_text,      [MC_OPTION_NUMBERS] = parse_numbers,
+        [MC_OPTION_BOUNDS] = parse_bounds,
     };
     struct mc_setting parsed = {.given = setting->given, .present = true, .text = text};
     const int rc = parsers[option->kind](option, text, &parsed, err);

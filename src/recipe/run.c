@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "code/packed_file.h"
 #include "graph/extents.h"
 #include "onnx/onnx.h"
@@ -34,6 +35,8 @@ struct run {
     uint64_t seed;
     struct mc_outputs outputs;
     struct mc_record *record;
+    struct mc_record *baseline;       /* of an earlier run, if a gate asks for it */
+    struct mc_outcomes before, after; /* answers of the original and of the result, if a gate asks for them */
     struct mc_record *explanations[MC_MOST_OUTPUTS]; /* one per step, or NULL */
     bool held;
     const struct mc_trial *trial; /* NULL: the whole recipe */
@@ -54,6 +57,16 @@ static int open_data(struct run *run, struct mc_error *err)
         rc = mc_dataset_fold(&run->data, run->whole, trial->folds, trial->fold, run->seed, err);
     }
     return rc == MC_OK ? rc : mc_yaml_wrap(data->at, rc, err);
+}
+
+static int load_baseline(struct run *run, struct mc_error *err)
+{
+    const struct mc_setting *baseline = mc_settings_find(&run->work.gates, "baseline");
+    if (!baseline->given) return MC_OK;
+    char *path = mc_path_join(baseline->at->source->dir, baseline->text);
+    const int rc = path ? mc_record_load(&run->baseline, path, err) : mc_error_memory(err);
+    mc_free(path);
+    return rc < 0 ? mc_yaml_wrap(baseline->at, rc, err) : MC_OK;
 }
 
 /* The model that a setting names, its functions put in the place of their calls, with its operators bound. */
@@ -175,7 +188,8 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
     if (rc < 0) return rc;
     const struct mc_setting *seed = mc_settings_find(&run->work.top, "seed");
     run->seed = seed->given ? (uint64_t)seed->integer : run->job.runtime.seed;
-    rc = open_data(run, err);
+    rc = load_baseline(run, err);
+    if (rc == MC_OK) rc = open_data(run, err);
     run->job.data = run->data;
     run->job.head = mc_settings_text(&run->work.top, "head");
     return rc == MC_OK ? load_models(run, err) : rc;
@@ -183,15 +197,27 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
 
 /* --- measuring --- */
 
+/* Answers to the test samples, for gates that look at them: of the original, and of the last that was measured. */
+static void keep_outcomes(struct run *run, struct mc_outcomes *found)
+{
+    struct mc_outcomes *place = run->before.scores || run->untrained ? &run->after : &run->before;
+    if (!mc_gates_need_outcomes(&run->work.gates)) return;
+    mc_outcomes_finish(place);
+    *place = *found;
+    *found = (struct mc_outcomes){0};
+}
+
 static int measure(struct run *run, bool metrics, struct mc_record *into, struct mc_error *err)
 {
     const enum mc_measuring what = (enum mc_measuring)mc_settings_integer(&run->work.top, "measure");
     int rc = mc_measure_model(run->job.model, &run->job.runtime, what, into, err);
     if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
-    struct mc_metrics figures;
-    rc = mc_evaluate(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, run->job.head, &run->job.runtime,
-                     &figures, err);
-    if (rc == MC_OK) mc_measure_metrics(&figures, into);
+    struct mc_assessment found;
+    rc = mc_assess(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, run->job.head, &run->job.runtime, &found,
+                   err);
+    if (rc == MC_OK) mc_measure_assessment(&found, run->data, into);
+    if (rc == MC_OK) keep_outcomes(run, &found.outcomes);
+    mc_assessment_finish(&found);
     return rc;
 }
 
@@ -283,11 +309,27 @@ static void record_final(struct run *run)
     mc_record_set_record(run->record, "final", last);
 }
 
+/* A record of a run has what it came to under "final"; one of a measurement is it. */
+static const struct mc_record *baseline_of(const struct run *run)
+{
+    const struct mc_record *final = run->baseline ? mc_record_get(run->baseline, "final") : NULL;
+    return final ? final : run->baseline;
+}
+
 static int hold_gates(struct run *run, struct mc_error *err)
 {
     struct mc_record *gates = mc_record_array(run->record, "gates");
-    const int rc = mc_gates_check(&run->work.gates, mc_record_get(run->record, "original"),
-                                  mc_record_get(run->record, "final"), gates, &run->held, err);
+    const struct mc_gate_evidence evidence = {
+        .original = mc_record_get(run->record, "original"),
+        .final = mc_record_get(run->record, "final"),
+        .baseline = baseline_of(run),
+        .before = run->before.scores ? &run->before : NULL,
+        .after = run->after.scores    ? &run->after
+                 : run->before.scores ? &run->before
+                                      : NULL,
+        .seed = run->seed,
+    };
+    const int rc = mc_gates_check(&run->work.gates, &evidence, gates, &run->held, err);
     mc_record_set_bool(run->record, "gates_held", run->held);
     return rc;
 }
@@ -455,6 +497,9 @@ static void finish(struct run *run)
     mc_model_destroy(run->job.model);
     mc_model_destroy(run->original);
     mc_dataset_destroy(run->data);
+    mc_record_destroy(run->baseline);
+    mc_outcomes_finish(&run->before);
+    mc_outcomes_finish(&run->after);
     mc_dataset_destroy(run->whole);
     mc_work_finish(&run->work);
 }

@@ -39,7 +39,8 @@ static int value_text(struct mc_work *work, const struct mc_option *option, cons
 {
     const bool lists = option->kind == MC_OPTION_LIST || option->kind == MC_OPTION_NUMBERS;
     const bool may_list = lists && value->kind == MC_YAML_SEQUENCE;
-    const bool may_map = option->kind == MC_OPTION_RATE && value->kind == MC_YAML_MAPPING && value->n == 1;
+    const bool may_map = value->kind == MC_YAML_MAPPING &&
+                         (option->kind == MC_OPTION_BOUNDS || (option->kind == MC_OPTION_RATE && value->n == 1));
     *text = value->text;
     if (value->kind == MC_YAML_SCALAR && !value->empty) return MC_OK;
     char needs[8 * WORD];
@@ -268,6 +269,13 @@ static int find_all_models(struct mc_work *work, struct mc_error *err)
 
 /* --- the whole --- */
 
+static int check_gates(const struct mc_work *work, struct mc_error *err)
+{
+    const char *option;
+    const int rc = mc_gates_look(&work->gates, &option, err);
+    return rc < 0 ? mc_yaml_wrap(mc_settings_find(&work->gates, option)->at, rc, err) : MC_OK;
+}
+
 /* What steps and gates ask of the rest. */
 static int check_needs(const struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
 {
@@ -277,7 +285,7 @@ static int check_needs(const struct mc_work *work, const struct mc_yaml *root, s
         if (work->steps[i].kind->needs_data(&work->steps[i].settings))
             return mc_yaml_error(work->steps[i].at, MC_ERR_USAGE, err, "step '%s' needs 'data'",
                                  work->steps[i].kind->name);
-    const char *gate = mc_gates_need_accuracy(&work->gates);
+    const char *gate = mc_gates_need_data(&work->gates);
     if (gate)
         return mc_yaml_error(mc_settings_find(&work->gates, gate)->at, MC_ERR_USAGE, err, "gate '%s' needs 'data'",
                              gate);
@@ -300,6 +308,7 @@ int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_err
     if (rc == MC_OK) rc = mc_settings_init(&work->tune, mc_tune_options, mc_tune_options_count, err);
     if (rc == MC_OK) rc = read_mapping(work, &work->tune, "", mc_yaml_find(root, "tune"), tune_parts, err);
     if (rc == MC_OK) rc = check_conditions(&work->tune, err);
+    if (rc == MC_OK) rc = check_gates(work, err);
     if (rc == MC_OK) rc = check_needs(work, root, err);
     return rc == MC_OK ? find_all_models(work, err) : rc;
 }

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "report/record_json.h"
 
 struct root {
@@ -183,12 +184,59 @@ struct mc_record *mc_record_array(struct mc_record *object, const char *key)
     return child(object, key, json_array());
 }
 
+static struct mc_record *append_child(struct mc_record *array, json_t *fresh)
+{
+    append(array, fresh);
+    const size_t n = array ? json_array_size(array->json) : 0;
+    return n ? handle(array, json_array_get(array->json, n - 1)) : NULL;
+}
+
 struct mc_record *mc_record_append_object(struct mc_record *array)
 {
-    if (!array) return NULL;
-    append(array, json_object());
-    const size_t n = json_array_size(array->json);
-    return n ? handle(array, json_array_get(array->json, n - 1)) : NULL;
+    return append_child(array, json_object());
+}
+
+struct mc_record *mc_record_append_array(struct mc_record *array)
+{
+    return append_child(array, json_array());
+}
+
+/* --- from a file --- */
+
+/* Records of runs that were made here are far smaller. */
+enum { MAX_FILE_BYTES = 1 << 28 };
+
+static int parse(struct mc_record *record, const char *path, const struct mc_file_view *file, struct mc_error *err)
+{
+    json_error_t why;
+    json_t *json = json_loadb((const char *)file->data, file->length, JSON_REJECT_DUPLICATES, &why);
+    if (!json)
+        return mc_error_set(err, MC_ERR_INPUT, "'%s':%d:%d: is no JSON: %s", path, why.line, why.column, why.text);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return mc_error_set(err, MC_ERR_INPUT, "'%s': is no record, which is an object", path);
+    }
+    json_decref(record->json);
+    record->json = json;
+    return MC_OK;
+}
+
+int mc_record_load(struct mc_record **record, const char *path, struct mc_error *err)
+{
+    struct mc_file_view file;
+    struct mc_record *r = NULL;
+    int rc = mc_file_open(&file, path, MAX_FILE_BYTES, err);
+    if (rc < 0) return rc;
+    rc = mc_record_create(&r, err);
+    if (rc == MC_OK) {
+        rc = parse(r, path, &file, err);
+        if (rc == MC_OK)
+            *record = r;
+        else
+            mc_record_destroy(r);
+    }
+    mc_file_close(&file);
+    return rc;
 }
 
 /* --- getters --- */

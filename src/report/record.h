@@ -27,6 +27,7 @@ void mc_record_set_record(struct mc_record *object, const char *key, const struc
 struct mc_record *mc_record_object(struct mc_record *object, const char *key);
 struct mc_record *mc_record_array(struct mc_record *object, const char *key);
 struct mc_record *mc_record_append_object(struct mc_record *array);
+struct mc_record *mc_record_append_array(struct mc_record *array);
 void mc_record_append_int(struct mc_record *array, int64_t value);
 void mc_record_append_num(struct mc_record *array, double value);
 void mc_record_append_text(struct mc_record *array, const char *value);

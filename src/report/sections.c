@@ -47,11 +47,14 @@ static const struct figure figures[] = {
     {"accuracy", "accuracy", SHARE},
     {"accuracy_low", "95 % from", SHARE},
     {"accuracy_high", "95 % to", SHARE},
+    {"top5", "top-5 accuracy", SHARE},
     {"precision", "precision", SHARE},
     {"recall", "recall", SHARE},
     {"f1", "F1", SHARE},
+    {"auc", "AUC", REAL},
     {"loss", "loss", REAL},
     {"mse", "MSE", REAL},
+    {"rmse", "RMSE", REAL},
     {"mae", "MAE", REAL},
     {"r2", "R2", REAL},
     {"latency_ms", "latency, ms", TIME},
@@ -197,6 +200,156 @@ static void show_figures(struct printing *p)
         mc_grid_add(&grid, "%s", text);
     }
     show(p, &grid);
+}
+
+/* --- two models --- */
+
+static void show_sides(struct printing *p)
+{
+    const struct mc_record *first = mc_record_get(p->record, "first"), *second = mc_record_get(p->record, "second");
+    struct mc_grid grid;
+    if (!first || !second) return;
+    mc_grid_init(&grid, NULL, 4, MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "%s", "");
+    mc_grid_add(&grid, "%s", mc_record_get_text(first, "model", "first"));
+    mc_grid_add(&grid, "%s", mc_record_get_text(second, "model", "second"));
+    mc_grid_add(&grid, "change");
+    for (size_t f = 0; f < MC_COUNT(figures); f++) {
+        char a[NUMBER_TEXT], b[NUMBER_TEXT], change[NUMBER_TEXT];
+        const char *left = figure_text(&figures[f], first, a), *right = figure_text(&figures[f], second, b);
+        if (!*left && !*right) continue;
+        mc_grid_add(&grid, "%s", figures[f].label);
+        mc_grid_add(&grid, "%s", left);
+        mc_grid_add(&grid, "%s", right);
+        mc_grid_add(&grid, "%s", change_text(&figures[f], first, second, change));
+    }
+    show(p, &grid);
+}
+
+static void show_output_differences(struct printing *p)
+{
+    const struct mc_record *outputs = mc_record_get(p->record, "output_differences");
+    const char *why = mc_record_get_text(p->record, "outputs_why", NULL);
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Outputs" : NULL, 3, MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "output");
+    mc_grid_add(&grid, "largest difference");
+    mc_grid_add(&grid, "largest value");
+    for (size_t i = 0; i < mc_record_size(outputs); i++) {
+        const struct mc_record *output = mc_record_at(outputs, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(output, "output", "?"));
+        mc_grid_add(&grid, "%.4g", mc_record_get_num(output, "max_difference", NAN));
+        mc_grid_add(&grid, "%.4g", mc_record_get_num(output, "max_output", NAN));
+    }
+    show(p, &grid);
+    if (!why) return;
+    mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
+    mc_grid_add(&grid, "outputs not compared");
+    mc_grid_add(&grid, "%s", why);
+    show(p, &grid);
+}
+
+static void show_paired(struct printing *p)
+{
+    static const struct figure counts[] = {{"agreement", "same answers", SHARE},
+                                           {"both_right", "both right", COUNT},
+                                           {"only_first_right", "only the first right", COUNT},
+                                           {"only_second_right", "only the second right", COUNT},
+                                           {"neither_right", "neither right", COUNT},
+                                           {"mcnemar_p", "McNemar, p", FINE},
+                                           {"mcnemar_mid_p", "McNemar, mid-p", FINE},
+                                           {"accuracy_difference", "difference in accuracy", SHARE},
+                                           {"accuracy_difference_low", "from", SHARE},
+                                           {"accuracy_difference_high", "to", SHARE}};
+    const struct mc_record *paired = mc_record_get(p->record, "paired"), *list = mc_record_get(paired, "differences");
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "The same samples" : NULL, 2, MC_GRID_TEXT(0), false);
+    for (size_t f = 0; f < MC_COUNT(counts); f++) {
+        char buffer[NUMBER_TEXT];
+        const char *text = figure_text(&counts[f], paired, buffer);
+        if (!*text) continue;
+        mc_grid_add(&grid, "%s", counts[f].label);
+        mc_grid_add(&grid, "%s", text);
+    }
+    show(p, &grid);
+    mc_grid_init(&grid, p->details ? "Differences" : NULL, 4, MC_GRID_TEXT(0), true);
+    static const char *const heads[] = {"metric", "difference", "from", "to"};
+    for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
+    for (size_t i = 0; i < mc_record_size(list); i++) {
+        const struct mc_record *entry = mc_record_at(list, i);
+        mc_grid_add(&grid, "%s", mc_record_get_text(entry, "metric", "?"));
+        for (size_t k = 1; k < MC_COUNT(heads); k++)
+            mc_grid_add(&grid, "%+.5f", mc_record_get_num(entry, k == 1 ? "difference" : k == 2 ? "low" : "high", NAN));
+    }
+    show(p, &grid);
+}
+
+/* --- classes --- */
+
+static void show_groups(struct printing *p, const struct mc_record *measurement, const char *title)
+{
+    static const char *const lists[][2] = {{"per_class", "class"}, {"per_label", "label"}, {"per_target", "target"}};
+    static const struct figure columns[] = {{"samples", "samples", COUNT},
+                                            {"precision", "precision", SHARE},
+                                            {"recall", "recall", SHARE},
+                                            {"f1", "F1", SHARE},
+                                            {"auc", "AUC", REAL},
+                                            {"mse", "MSE", REAL},
+                                            {"rmse", "RMSE", REAL},
+                                            {"mae", "MAE", REAL},
+                                            {"r2", "R2", REAL}};
+    for (size_t l = 0; p->details && l < MC_COUNT(lists); l++) {
+        const struct mc_record *list = mc_record_get(measurement, lists[l][0]);
+        const size_t from = l == 2 ? 5 : 0, to = l == 2 ? MC_COUNT(columns) : 5;
+        struct mc_grid grid;
+        mc_grid_init(&grid, title, (int)(to - from) + 1, MC_GRID_TEXT(0), true);
+        mc_grid_add(&grid, "%s", lists[l][1]);
+        for (size_t c = from; c < to; c++) mc_grid_add(&grid, "%s", columns[c].label);
+        for (size_t i = 0; i < mc_record_size(list); i++) {
+            const struct mc_record *entry = mc_record_at(list, i);
+            mc_grid_add(&grid, "%s", mc_record_get_text(entry, lists[l][1], "?"));
+            for (size_t c = from; c < to; c++) {
+                char text[NUMBER_TEXT];
+                mc_grid_add(&grid, "%s", figure_text(&columns[c], entry, text));
+            }
+        }
+        show(p, &grid);
+    }
+}
+
+/* Rows are what samples are, columns what they were taken for. */
+static void show_confusion(struct printing *p, const struct mc_record *measurement, const char *title)
+{
+    enum { MOST = 20 };
+    const struct mc_record *rows = mc_record_get(measurement, "confusion"),
+                           *classes = mc_record_get(measurement, "per_class");
+    const size_t K = mc_record_size(rows);
+    struct mc_grid grid;
+    if (!p->details || K == 0 || K > MOST) return;
+    mc_grid_init(&grid, title, (int)K + 1, MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "is, taken for");
+    for (size_t k = 0; k < K; k++) mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(classes, k), "class", "?"));
+    for (size_t k = 0; k < K; k++) {
+        const struct mc_record *row = mc_record_at(rows, k);
+        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(classes, k), "class", "?"));
+        for (size_t j = 0; j < K; j++) {
+            char path[32];
+            snprintf(path, sizeof path, "%zu", j);
+            mc_grid_add(&grid, "%lld", (long long)mc_record_get_int(row, path, 0));
+        }
+    }
+    show(p, &grid);
+}
+
+static void show_classes(struct printing *p)
+{
+    const struct mc_record *final = mc_record_get(p->record, "final"), *of = final ? final : p->record;
+    show_groups(p, of, final ? "Classes of the result" : "Classes");
+    show_confusion(p, of, "Confusion");
+    if (mc_record_get(p->record, "second")) {
+        show_groups(p, mc_record_get(p->record, "first"), "Classes, first");
+        show_groups(p, mc_record_get(p->record, "second"), "Classes, second");
+    }
 }
 
 static void show_bench(struct printing *p)
@@ -667,6 +820,10 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_values(&p, "model_inputs", "input");
     show_values(&p, "model_outputs", "output");
     show_figures(&p);
+    show_sides(&p);
+    show_output_differences(&p);
+    show_paired(&p);
+    show_classes(&p);
     show_bench(&p);
     show_functions(&p);
     show_operators(&p);

@@ -14,7 +14,8 @@ int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, cons
     const int64_t columns = e->predictor.binding.columns;
     rc = mc_loss_init(&e->loss, options, e->predictor.binding.loss, columns, data, false, err);
     if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, options, err);
-    if (rc == MC_OK) rc = mc_meter_init(&e->meter, data->task == MC_TASK_CLASSIFICATION ? columns : 0, err);
+    const bool classes = data->task == MC_TASK_CLASSIFICATION;
+    if (rc == MC_OK) rc = mc_meter_init(&e->meter, classes ? MC_METER_CLASSES : MC_METER_NUMBERS, columns, err);
     return rc;
 }
 
@@ -34,10 +35,11 @@ static int measure_batch(struct mc_evaluator *e, int64_t begin, int64_t n, struc
     if (rc < 0) return rc;
     const struct mc_targets targets = mc_feed_targets(&e->feed);
     mc_meter_add_loss(&e->meter, mc_loss_run(&e->loss, n, scores, &targets, 1, NULL));
-    if (e->meter.n_classes > 0)
-        mc_meter_add_classes(&e->meter, scores, e->feed.labels, n);
+    if (e->meter.kind == MC_METER_CLASSES)
+        mc_meter_add_classes(&e->meter, scores, e->feed.labels, NULL, n);
     else
-        mc_meter_add_numbers(&e->meter, scores, e->feed.numbers, n, e->loss.columns);
+        mc_meter_add_numbers(&e->meter, scores, e->feed.numbers, NULL, n);
+    if (e->keep) mc_outcomes_add(e->keep, scores, e->feed.labels, e->feed.numbers, n);
     return MC_OK;
 }
 
@@ -61,6 +63,37 @@ int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enu
     struct mc_evaluator evaluator;
     int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
     if (rc == MC_OK) rc = mc_evaluator_run(&evaluator, metrics, err);
+    mc_evaluator_finish(&evaluator);
+    mc_runtime_leave(width);
+    return rc;
+}
+
+/* An area for each class takes sorting all samples as often as there are classes. */
+#define MOST_RANKS (INT64_C(1) << 24)
+
+static int run_assessment(struct mc_evaluator *e, struct mc_assessment *a, struct mc_error *err)
+{
+    const int64_t n = e->feed.data->n[e->feed.role];
+    int rc = mc_outcomes_init(&a->outcomes, e->meter.kind, e->meter.width, n, err);
+    e->keep = &a->outcomes;
+    if (rc == MC_OK) rc = mc_evaluator_run(e, &a->metrics, err);
+    if (rc < 0) return rc;
+    a->meter = e->meter;
+    e->meter = (struct mc_meter){0};
+    const bool ranked = a->outcomes.scores && a->meter.kind != MC_METER_NUMBERS && n * a->meter.width <= MOST_RANKS;
+    return ranked ? mc_outcomes_mean_auc(&a->outcomes, NULL, &a->metrics.auc, err) : MC_OK;
+}
+
+int mc_assess(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
+              enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime,
+              struct mc_assessment *assessment, struct mc_error *err)
+{
+    const struct mc_fit_options options = {.loss = loss, .huber_delta = 1, .head = head, .runtime = *runtime};
+    const int width = mc_runtime_enter(runtime);
+    struct mc_evaluator evaluator;
+    *assessment = (struct mc_assessment){0};
+    int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
+    if (rc == MC_OK) rc = run_assessment(&evaluator, assessment, err);
     mc_evaluator_finish(&evaluator);
     mc_runtime_leave(width);
     return rc;

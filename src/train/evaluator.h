@@ -2,6 +2,7 @@
 #ifndef MC_TRAIN_EVALUATOR_H
 #define MC_TRAIN_EVALUATOR_H
 
+#include "metric/outcomes.h"
 #include "train/feed.h"
 #include "train/predictor.h"
 
@@ -10,6 +11,7 @@ struct mc_evaluator {
     struct mc_feed feed;
     struct mc_loss loss;
     struct mc_meter meter;
+    struct mc_outcomes *keep; /* of the caller's, who may set it after init: gets every answer; NULL: none is kept */
 };
 
 /* Uses loss, runtime and progress of the options; distillation is left aside. `batch` as for mc_predictor_init. */

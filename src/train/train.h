@@ -9,7 +9,7 @@
 #include "data/data.h"
 #include "graph/graph.h"
 #include "kernel/runtime.h"
-#include "metric/metric.h"
+#include "metric/outcomes.h"
 #include "report/record.h"
 
 enum mc_loss_kind {
@@ -80,8 +80,8 @@ struct mc_fit_options {
     double min_delta; /* least improvement of the validation loss that counts [0.001] */
     uint64_t seed;
     bool freeze_batch_norm;
-    const char *augment; /* how training samples are changed, "crop:4+flip" (data/augment.h), or "none" [NULL: as the data
-                          * set says] */
+    const char *augment; /* how training samples are changed, "crop:4+flip" (data/augment.h), or "none" [NULL: as the
+                          * data set says] */
 
     /* masks: n_masks values with a byte per element, 0: held at zero. A resumed run writes to them what they were */
     int n_masks;
@@ -158,6 +158,11 @@ int mc_rate_find(struct mc_model *model, const struct mc_dataset *data, const st
 int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
                 enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime, struct mc_metrics *metrics,
                 struct mc_error *err);
+
+/* The same, and what single classes and paired comparisons need. Finished by the caller in any case. */
+int mc_assess(const struct mc_model *model, const struct mc_dataset *data, enum mc_role_of_data role, int64_t batch,
+              enum mc_loss_kind loss, const char *head, const struct mc_runtime *runtime,
+              struct mc_assessment *assessment, struct mc_error *err);
 
 /* Names, for messages and help. */
 #define MC_ARCHITECTURES                                                                                               \

@@ -14,9 +14,9 @@ static void assert_near(double got, double wanted, double tolerance)
 static void add_predictions(struct mc_meter *meter, const int64_t *labels, const int *predicted, int64_t n)
 {
     float scores[4 * 16] = {0};
-    assert_true(meter->n_classes <= 4 && n <= 16);
-    for (int64_t i = 0; i < n; i++) scores[i * meter->n_classes + predicted[i]] = 1;
-    mc_meter_add_classes(meter, scores, labels, n);
+    assert_true(meter->width <= 4 && n <= 16);
+    for (int64_t i = 0; i < n; i++) scores[i * meter->width + predicted[i]] = 1;
+    mc_meter_add_classes(meter, scores, labels, NULL, n);
 }
 
 static void test_classification_agrees_with_scikit_learn(void **state)
@@ -24,7 +24,7 @@ static void test_classification_agrees_with_scikit_learn(void **state)
     struct mc_error err = {0};
     struct mc_meter meter;
     struct mc_metrics m;
-    assert_ok(mc_meter_init(&meter, 3, &err), err);
+    assert_ok(mc_meter_init(&meter, MC_METER_CLASSES, 3, &err), err);
     add_predictions(&meter, (int64_t[]){0, 0, 1, 1, 2}, (int[]){0, 1, 1, 1, 2}, 5);
     mc_meter_add_loss(&meter, 3);
     add_predictions(&meter, (int64_t[]){2, 2, 0}, (int[]){0, 2, 0}, 3); /* totals run over batches */
@@ -45,7 +45,7 @@ static void test_absent_classes_do_not_count_and_unpredicted_ones_are_zero(void 
     struct mc_error err = {0};
     struct mc_meter meter;
     struct mc_metrics m;
-    assert_ok(mc_meter_init(&meter, 4, &err), err); /* class 2 occurs nowhere, 3 is never predicted */
+    assert_ok(mc_meter_init(&meter, MC_METER_CLASSES, 4, &err), err); /* class 2 occurs nowhere, 3 is never predicted */
     add_predictions(&meter, (int64_t[]){0, 0, 1, 3}, (int[]){0, 1, 1, 0}, 4);
     mc_meter_result(&meter, &m);
     assert_near(m.precision, 0.3333333333333333, 1e-15);
@@ -58,9 +58,9 @@ static void test_prediction_is_the_first_largest(void **state)
 {
     struct mc_error err = {0};
     struct mc_meter meter;
-    assert_ok(mc_meter_init(&meter, 3, &err), err);
+    assert_ok(mc_meter_init(&meter, MC_METER_CLASSES, 3, &err), err);
     const float scores[] = {1, 1, 0, -2, -1, -1, 5, NAN, 9};
-    mc_meter_add_classes(&meter, scores, (int64_t[]){0, 0, 0}, 3);
+    mc_meter_add_classes(&meter, scores, (int64_t[]){0, 0, 0}, NULL, 3);
     assert_int_equal(meter.confusion[0], 1);
     assert_int_equal(meter.confusion[1], 2); /* the second row's tie and the third's NaN */
     mc_meter_finish(&meter);
@@ -71,14 +71,14 @@ static void test_regression_agrees_with_scikit_learn(void **state)
     struct mc_error err = {0};
     struct mc_meter meter;
     struct mc_metrics m;
-    assert_ok(mc_meter_init(&meter, 0, &err), err);
+    assert_ok(mc_meter_init(&meter, MC_METER_NUMBERS, 1, &err), err);
     const float targets[] = {1000.5F, 1001, 1003, 999.25F, 1002, 1000};
     const float outputs[] = {1001, 1001.5F, 1002, 999, 1002.25F, 1001};
-    mc_meter_add_numbers(&meter, outputs, targets, 2, 2);
-    mc_meter_add_numbers(&meter, outputs + 4, targets + 4, 1, 2);
+    mc_meter_add_numbers(&meter, outputs, targets, NULL, 4);
+    mc_meter_add_numbers(&meter, outputs + 4, targets + 4, NULL, 2);
     mc_meter_result(&meter, &m);
     assert_false(m.classification);
-    assert_int_equal(m.n_samples, 3);
+    assert_int_equal(m.n_samples, 6);
     assert_near(m.mse, 0.4375, 1e-15);
     assert_near(m.mae, 0.5833333333333334, 1e-15);
     assert_near(m.r2, 0.7178051511758119, 1e-13);
@@ -90,8 +90,8 @@ static void test_constant_targets_have_no_r2(void **state)
     struct mc_error err = {0};
     struct mc_meter meter;
     struct mc_metrics m;
-    assert_ok(mc_meter_init(&meter, 0, &err), err);
-    mc_meter_add_numbers(&meter, (const float[]){1, 2}, (const float[]){0.1F, 0.1F}, 2, 1);
+    assert_ok(mc_meter_init(&meter, MC_METER_NUMBERS, 1, &err), err);
+    mc_meter_add_numbers(&meter, (const float[]){1, 2}, (const float[]){0.1F, 0.1F}, NULL, 2);
     mc_meter_result(&meter, &m);
     assert_near(m.r2, 0, 0);
     mc_meter_finish(&meter);
@@ -102,7 +102,7 @@ static void test_reset_forgets_and_nothing_gives_zeroes(void **state)
     struct mc_error err = {0};
     struct mc_meter meter;
     struct mc_metrics m;
-    assert_ok(mc_meter_init(&meter, 2, &err), err);
+    assert_ok(mc_meter_init(&meter, MC_METER_CLASSES, 2, &err), err);
     add_predictions(&meter, (int64_t[]){0, 1}, (int[]){0, 0}, 2);
     mc_meter_add_loss(&meter, 1);
     mc_meter_reset(&meter);
@@ -138,7 +138,7 @@ static void test_too_many_classes_are_refused(void **state)
 {
     struct mc_error err = {0};
     struct mc_meter meter;
-    assert_int_equal(mc_meter_init(&meter, INT64_C(1) << 40, &err), MC_ERR_USAGE);
+    assert_int_equal(mc_meter_init(&meter, MC_METER_CLASSES, INT64_C(1) << 40, &err), MC_ERR_USAGE);
     assert_string_equal(err.text, "1099511627776 classes: at most 65536 can be measured");
     mc_meter_finish(&meter);
 }

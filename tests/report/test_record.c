@@ -1,7 +1,8 @@
 /* test_record.c - a tree of figures: order, paths, kinds, what cannot be a number. */
-#include "test.h"
+#include "scratch.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "report/record.h"
 
@@ -76,6 +77,35 @@ static void test_setters_accept_no_object(void **state)
     assert_int_equal(mc_record_get_int(NULL, "a", 4), 4);
 }
 
+static void test_what_was_saved_is_read_again(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_record *r, *again;
+    assert_ok(mc_record_create(&r, &err), err);
+    mc_record_set_num(mc_record_object(r, "final"), "accuracy", 0.1);
+    const char *path = scratch_path(state, "r.json");
+    assert_ok(mc_record_save(r, MC_FORMAT_JSON, path, false, &err), err);
+    assert_ok(mc_record_load(&again, path, &err), err);
+    assert_true(mc_record_get_num(again, "final.accuracy", 0) == 0.1);
+    mc_record_destroy(r);
+    mc_record_destroy(again);
+}
+
+static void test_what_is_no_record_is_refused_with_its_place(void **state)
+{
+    static const char *const wrong[][2] = {{"{\"a\": 1,\n \"b\" 2}", "':2:6: is no JSON"},
+                                           {"[1]", "is no record, which is an object"},
+                                           {"{\"a\": 1, \"a\": 2}", "is no JSON: duplicate object key"},
+                                           {"", "is no JSON"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct mc_error err = {0};
+        struct mc_record *r;
+        const char *path = scratch_file(state, "w.json", wrong[i][0], strlen(wrong[i][0]));
+        assert_int_equal(mc_record_load(&r, path, &err), MC_ERR_INPUT);
+        if (!strstr(err.text, wrong[i][1])) fail_msg("'%s' lacks '%s'", err.text, wrong[i][1]);
+    }
+}
+
 #define ON_RECORD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -86,6 +116,9 @@ int main(void)
         ON_RECORD(test_what_is_no_number_becomes_null),
         ON_RECORD(test_setting_again_replaces_and_children_are_found_again),
         cmocka_unit_test(test_setters_accept_no_object),
+        cmocka_unit_test_setup_teardown(test_what_was_saved_is_read_again, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_record_is_refused_with_its_place, scratch_setup,
+                                        scratch_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
