@@ -150,6 +150,7 @@ static int make_source(struct mc_source **out, const struct mc_buf *records, str
     m->base.n_samples = (int64_t)n;
     m->base.sample = mc_shape_of(3, (int64_t[]){3, SIDE, SIDE});
     m->base.task = MC_TASK_CLASSIFICATION;
+    m->base.n_classes = CLASSES;
     return MC_OK;
 }
 

@@ -1,10 +1,11 @@
 /* csv.c - tables with a header line as samples.
  *
  * One column is what is to be learnt: `label=NAME` a class (any text; classes are numbered in sorted order),
- * `target=NAME+…` numbers; without either, the last column is the label. All others are features. What a feature is, is
- * decided from the training samples: a column in which no value is a number holds categories, one feature each; a
- * column of numbers is a feature as it stands; one of both is a mistake and its first word is named, unless
- * `categorical=NAME` says that its numbers are names. Errors name line, column and the offending text.
+ * `target=NAME+…` numbers, `labels=NAME+…` any of several labels (0 or 1); without either, the last column is the
+ * label. All others are features. What a feature is, is decided from the training samples: a column in which no value
+ * is a number holds categories, one feature each; a column of numbers is a feature as it stands; one of both is a
+ * mistake and its first word is named, unless `categorical=NAME` says that its numbers are names. Errors name line,
+ * column and the offending text.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -27,11 +28,13 @@ struct csv_source {
     bool *categorical; /* [columns]: said so */
     int n_learnt;      /* columns that are targets, or 1 */
     int *learnt;       /* [n_learnt] */
+    int weight;        /* column of sample weights, or UNUSED */
     enum impute impute;
     char *words;                    /* memory behind `missing` */
     const char *missing[MAX_WORDS]; /* texts that stand for no value; NULL ends */
     struct mc_column *columns;      /* [features], in the order of the file */
     int *of_feature;                /* [features]: column of the file */
+    bool borrowed;                  /* categories are another source's */
 };
 
 /* --- options --- */
@@ -70,13 +73,21 @@ static int find_columns(const struct csv_source *s, const struct mc_spec *spec, 
 
 static int choose_learnt(struct csv_source *s, const struct mc_spec *spec, struct mc_error *err)
 {
-    const bool label = mc_spec_text(spec, "label"), target = mc_spec_text(spec, "target");
+    static const char *const options[] = {"label", "labels", "target"};
+    static const enum mc_task tasks[] = {MC_TASK_CLASSIFICATION, MC_TASK_LABELS, MC_TASK_REGRESSION};
+    int given = -1;
     int found[MAX_WORDS] = {s->cells.n_columns - 1};
-    if (label && target) return mc_error_set(err, MC_ERR_USAGE, "data options 'label' and 'target' exclude each other");
-    s->m.base.task = target ? MC_TASK_REGRESSION : MC_TASK_CLASSIFICATION;
-    s->n_learnt = label || target ? find_columns(s, spec, target ? "target" : "label", found, err) : 1;
+    for (int i = 0; i < (int)MC_COUNT(options); i++) {
+        if (!mc_spec_text(spec, options[i])) continue;
+        if (given >= 0)
+            return mc_error_set(err, MC_ERR_USAGE, "data options '%s' and '%s' exclude each other", options[given],
+                                options[i]);
+        given = i;
+    }
+    s->m.base.task = given >= 0 ? tasks[given] : MC_TASK_CLASSIFICATION;
+    s->n_learnt = given >= 0 ? find_columns(s, spec, options[given], found, err) : 1;
     if (s->n_learnt < 0) return s->n_learnt;
-    if (!target && s->n_learnt > 1)
+    if (s->m.base.task == MC_TASK_CLASSIFICATION && s->n_learnt > 1)
         return mc_error_set(err, MC_ERR_USAGE, "data option 'label': needs one column, has %d", s->n_learnt);
     s->learnt = MC_NEW_ARRAY(int, s->n_learnt);
     if (!s->learnt) return mc_error_memory(err);
@@ -99,6 +110,14 @@ static int mark_columns(struct csv_source *s, const struct mc_spec *spec, struct
         s->uses[found[i]] = DROPPED;
     }
     if (n < 0) return n;
+    const char *weight = mc_spec_text(spec, "weight");
+    if (weight) {
+        const int rc = mc_cells_find(&s->cells, weight, &s->weight, err);
+        if (rc < 0) return rc;
+        if (s->uses[s->weight] == LEARNT)
+            return mc_error_set(err, MC_ERR_USAGE, "data option 'weight': column '%s' is what is to be learnt", weight);
+        s->uses[s->weight] = DROPPED;
+    }
     n = find_columns(s, spec, "categorical", found, err);
     for (int i = 0; i < n; i++) s->categorical[found[i]] = true;
     return n < 0 ? n : MC_OK;
@@ -192,6 +211,7 @@ static int read_labels(struct csv_source *s, struct mc_error *err)
         rc = mc_error_set(err, MC_ERR_INPUT, "'%s': needs 2 to %d classes in the label column, has %lld", s->cells.path,
                           MAX_CLASSES, (long long)n_classes);
     if (rc == MC_OK && !mc_memory_source_name(&s->m, words, n_classes)) rc = mc_error_memory(err);
+    s->m.base.n_classes = n_classes;
     for (int64_t i = 0; rc == MC_OK && i < n; i++) s->m.labels[i] = find_word(words, n_classes, cell(s, i, column));
     mc_free(words);
     return rc;
@@ -200,16 +220,35 @@ static int read_labels(struct csv_source *s, struct mc_error *err)
 static int read_targets(struct csv_source *s, struct mc_error *err)
 {
     const int64_t n = s->cells.n_rows;
+    const bool labels = s->m.base.task == MC_TASK_LABELS;
+    const char *names[MAX_WORDS];
+    for (int k = 0; k < s->n_learnt; k++) names[k] = s->cells.names[s->learnt[k]];
     s->m.base.n_targets = s->n_learnt;
     s->m.targets = mc_alloc((size_t)n, (size_t)s->n_learnt * sizeof *s->m.targets);
-    if (!s->m.targets) return mc_error_memory(err);
+    if (!s->m.targets || !mc_memory_source_name(&s->m, names, s->n_learnt)) return mc_error_memory(err);
     for (int64_t i = 0; i < n; i++)
         for (int k = 0; k < s->n_learnt; k++) {
             double value;
-            if (!mc_cell_number(cell(s, i, s->learnt[k]), &value))
-                return mc_cells_refuse(&s->cells, i, s->learnt[k], "a number", err);
+            const bool number = mc_cell_number(cell(s, i, s->learnt[k]), &value);
+            if (!number || (labels && value != 0 && value != 1))
+                return mc_cells_refuse(&s->cells, i, s->learnt[k], labels ? "0 or 1" : "a number", err);
             s->m.targets[i * s->n_learnt + k] = (float)value;
         }
+    return MC_OK;
+}
+
+static int read_weights(struct csv_source *s, struct mc_error *err)
+{
+    if (s->weight == UNUSED) return MC_OK;
+    s->m.weights = MC_NEW_ARRAY(float, s->cells.n_rows);
+    if (!s->m.weights) return mc_error_memory(err);
+    for (int64_t i = 0; i < s->cells.n_rows; i++) {
+        double value;
+        if (!mc_cell_number(cell(s, i, s->weight), &value) || value < 0)
+            return mc_cells_refuse(&s->cells, i, s->weight, "a weight of at least 0", err);
+        s->m.weights[i] = (float)value;
+    }
+    s->m.base.weights = s->m.weights;
     return MC_OK;
 }
 
@@ -332,10 +371,49 @@ static int encode_all(struct csv_source *s, struct mc_error *err)
     return MC_OK;
 }
 
-static int csv_fit(struct mc_source *source, const int64_t *index, int64_t n, struct mc_error *err)
+/* Another table was fitted: columns of the same names are the same features, its classes are ours. */
+static int follow_columns(struct csv_source *s, const struct csv_source *like, struct mc_error *err)
+{
+    const int n = like->m.base.n_columns;
+    if (n > s->cells.n_columns)
+        return mc_error_set(err, MC_ERR_INPUT, "'%s': needs %d columns to learn from, as '%s' has, has %d",
+                            s->cells.path, n, like->cells.path, s->cells.n_columns);
+    s->borrowed = true;
+    for (int f = 0; f < n; f++) {
+        const struct mc_column *column = &like->columns[f];
+        const int rc = mc_cells_find(&s->cells, column->name, &s->of_feature[f], err);
+        if (rc < 0) return rc;
+        s->columns[f] = *column;
+        s->columns[f].n_missing = 0;
+    }
+    s->m.base.n_columns = n;
+    s->m.base.sample = like->m.base.sample;
+    return MC_OK;
+}
+
+static int follow_classes(struct csv_source *s, const struct csv_source *like, struct mc_error *err)
+{
+    if (s->m.base.task != MC_TASK_CLASSIFICATION || like->m.base.task != MC_TASK_CLASSIFICATION) return MC_OK;
+    for (int64_t i = 0; i < s->cells.n_rows; i++) {
+        s->m.labels[i] = find_word(like->m.base.class_names, like->m.base.n_classes, cell(s, i, s->learnt[0]));
+        if (s->m.labels[i] < 0)
+            return mc_cells_refuse(&s->cells, i, s->learnt[0], "a class that the training samples have", err);
+    }
+    s->m.base.n_classes = like->m.base.n_classes;
+    s->m.base.class_names = like->m.base.class_names;
+    return MC_OK;
+}
+
+static int csv_fit(struct mc_source *source, const struct mc_source *like, const int64_t *index, int64_t n,
+                   struct mc_error *err)
 {
     struct csv_source *s = (struct csv_source *)source;
-    const int rc = learn_columns(s, index, n, err);
+    const struct csv_source *other = (const struct csv_source *)like;
+    int rc = like && like->fit != csv_fit
+                 ? mc_error_set(err, MC_ERR_USAGE, "'%s': the training samples are no table", s->cells.path)
+                 : MC_OK;
+    if (rc == MC_OK) rc = like ? follow_columns(s, other, err) : learn_columns(s, index, n, err);
+    if (rc == MC_OK && like) rc = follow_classes(s, other, err);
     return rc == MC_OK ? encode_all(s, err) : rc;
 }
 
@@ -346,7 +424,8 @@ static void csv_destroy(struct mc_source *source)
     struct csv_source *s = (struct csv_source *)source;
     if (!s) return;
     mc_memory_source_finish(&s->m);
-    for (int f = 0; s->columns && f < source->n_columns; f++) mc_free((void *)(uintptr_t)s->columns[f].categories);
+    for (int f = 0; s->columns && !s->borrowed && f < source->n_columns; f++)
+        mc_free((void *)(uintptr_t)s->columns[f].categories);
     mc_free(s->columns);
     mc_free(s->of_feature);
     mc_free(s->uses);
@@ -389,7 +468,9 @@ static int read_table(struct csv_source *s, const struct mc_spec *spec, const ch
     if (rc == MC_OK) rc = list_features(s, err);
     if (rc < 0) return rc;
     s->m.base.n_samples = s->cells.n_rows;
-    return s->m.base.task == MC_TASK_REGRESSION ? read_targets(s, err) : read_labels(s, err);
+    rc = read_weights(s, err);
+    if (rc < 0) return rc;
+    return s->m.base.task == MC_TASK_CLASSIFICATION ? read_labels(s, err) : read_targets(s, err);
 }
 
 int mc_source_open_csv(const struct mc_spec *spec, const char *path, struct mc_source *sources[MC_DATA_ROLES],
@@ -398,6 +479,7 @@ int mc_source_open_csv(const struct mc_spec *spec, const char *path, struct mc_s
     struct csv_source *s = MC_NEW(struct csv_source);
     if (!s) return mc_error_memory(err);
     mc_memory_source_init(&s->m);
+    s->weight = UNUSED;
     s->m.base.fit = csv_fit;
     s->m.base.destroy = csv_destroy;
     sources[MC_DATA_TRAIN] = &s->m.base;

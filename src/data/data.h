@@ -13,7 +13,8 @@
 
 enum mc_role_of_data { MC_DATA_TRAIN, MC_DATA_VALIDATION, MC_DATA_TEST, MC_DATA_CALIBRATION, MC_DATA_ROLES };
 
-enum mc_task { MC_TASK_CLASSIFICATION, MC_TASK_REGRESSION };
+/* One of several classes; any of several labels, which are targets of 0 and 1; numbers. */
+enum mc_task { MC_TASK_CLASSIFICATION, MC_TASK_LABELS, MC_TASK_REGRESSION };
 
 /* A column of a table as it became features: what is a category, and what stands for a missing number, is decided from
  * the training samples. */
@@ -31,13 +32,16 @@ struct mc_source {
     struct mc_shape sample; /* shape of one sample, without batch; of a source with `fit` known after that */
     enum mc_task task;
     int64_t n_classes;              /* classification */
-    int64_t n_targets;              /* regression: numbers per sample */
-    const char *const *class_names; /* NULL: 0, 1, … */
+    int64_t n_targets;              /* labels or numbers per sample */
+    const char *const *class_names; /* of classes, labels or targets; NULL: 0, 1, … */
+    const float *weights;           /* [n_samples] how much a sample counts in training; NULL: all alike */
     int n_columns;                  /* of a table; else 0 */
     const struct mc_column *columns;
     bool decodes; /* reading a sample takes more than copying it */
-    /* Settle what depends on the training samples index[0 … n). NULL: nothing does. Called once, before any read. */
-    int (*fit)(struct mc_source *source, const int64_t *index, int64_t n, struct mc_error *err);
+    /* Settle what depends on the training samples: those are index[0 … n), or, `like` given, another source's of the
+     * same kind, which has settled it. NULL: nothing does. Called once, before any read. */
+    int (*fit)(struct mc_source *source, const struct mc_source *like, const int64_t *index, int64_t n,
+               struct mc_error *err);
     /* Write sample i as floats; read its target (class in *label, or n_targets floats). Thread-safe. */
     int (*read)(const struct mc_source *source, int64_t i, float *x, int64_t *label, float *target,
                 struct mc_error *err);
@@ -60,6 +64,7 @@ struct mc_dataset {
     struct mc_shape sample;
     int64_t n_classes, n_targets;
     const char *const *class_names;  /* lent by the training source; NULL: 0, 1, … */
+    double weight_scale;             /* brings the mean weight of training samples to 1; 0: there are no weights */
     struct mc_normalizer normalizer; /* of every sample that is read; lent too where `borrowed` */
     struct mc_augment augment;       /* of samples that are trained on (data/draw.h) */
 };
@@ -73,9 +78,10 @@ struct mc_dataset {
  *   images:DIR      PNG and JPEG files, a folder a class
  * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
  * share below 1, or a count), split (share of test where the source has none); mean and std or normalize
- * (data/normalize.h); augment (data/augment.h). Relative paths are relative to `base_dir` (NULL: the working
- * directory). Unknown kinds and options are MC_ERR_USAGE with the nearest valid word; files that are absent or broken
- * MC_ERR_INPUT. The caller destroys the data set. */
+ * (data/normalize.h); augment (data/augment.h). Roles may come from several: "train=csv:a.csv;test=csv:b.csv", where
+ * the others of the same kind have the options of the first that they do not give themselves. Relative paths are
+ * relative to `base_dir` (NULL: the working directory). Unknown kinds and options are MC_ERR_USAGE with the nearest
+ * valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data set. */
 int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
@@ -32,12 +33,12 @@ static const struct kind kinds[] = {
     {"csv",
      "FILE",
      mc_source_open_csv,
-     {"label", "target", "separator", "categorical", "drop", "missing", "impute", "standardize"}},
+     {"label", "labels", "target", "weight", "separator", "categorical", "drop", "missing", "impute", "standardize"}},
     {"glyphs", NULL, mc_source_open_glyphs, {"resize", "crop"}},
     {"images", "DIR", mc_source_open_images, {"resize", "crop", "channels"}},
     {"mnist", "DIR", mc_source_open_mnist, {"resize", "crop"}},
-    {"npy", "DIR", mc_source_open_npy, {"x", "y", "x_test", "y_test", "classes", "scale", "resize", "crop"}},
-    {"npz", "FILE", mc_source_open_npz, {"x", "y", "x_test", "y_test", "classes", "scale", "resize", "crop"}},
+    {"npy", "DIR", mc_source_open_npy, {"x", "y", "x_test", "y_test", "classes", "scale", "weight", "resize", "crop"}},
+    {"npz", "FILE", mc_source_open_npz, {"x", "y", "x_test", "y_test", "classes", "scale", "weight", "resize", "crop"}},
 };
 
 static const struct kind *find_kind(const char *name, struct mc_error *err)
@@ -67,17 +68,19 @@ static int check_options(const struct mc_spec *spec, const struct kind *kind, st
 }
 
 /* Images come to the size that is asked for where their source has not seen to it. */
-static int size_sources(struct mc_dataset *d, const struct mc_spec *spec, const struct kind *kind, struct mc_error *err)
+static int size_sources(struct mc_source *sources[MC_DATA_ROLES], const struct mc_spec *spec, const struct kind *kind,
+                        struct mc_error *err)
 {
     struct mc_geometry geometry;
     int rc = kind->open == mc_source_open_images ? MC_OK : mc_geometry_read(&geometry, spec, err);
     if (rc < 0 || kind->open == mc_source_open_images || mc_geometry_is_none(&geometry)) return rc;
     for (int role = 0; rc == MC_OK && role < MC_DATA_ROLES; role++)
-        if (d->sources[role]) rc = mc_source_size(&d->sources[role], &geometry, err);
+        if (sources[role]) rc = mc_source_size(&sources[role], &geometry, err);
     return rc;
 }
 
-static int open_sources(struct mc_dataset *d, const struct mc_spec *spec, const char *base_dir, struct mc_error *err)
+static int open_sources(const struct mc_spec *spec, const char *base_dir, struct mc_source *sources[MC_DATA_ROLES],
+                        struct mc_error *err)
 {
     const struct kind *kind = find_kind(spec->kind, err);
     if (!kind) return MC_ERR_USAGE;
@@ -89,9 +92,90 @@ static int open_sources(struct mc_dataset *d, const struct mc_spec *spec, const 
     if (rc < 0) return rc;
     char *path = mc_path_join(base_dir, spec->path);
     if (!path) return mc_error_memory(err);
-    rc = kind->open(spec, path, d->sources, err);
+    rc = kind->open(spec, path, sources, err);
     mc_free(path);
-    return rc == MC_OK ? size_sources(d, spec, kind, err) : rc;
+    return rc == MC_OK ? size_sources(sources, spec, kind, err) : rc;
+}
+
+static void destroy_sources(struct mc_source *sources[MC_DATA_ROLES])
+{
+    for (int role = 0; role < MC_DATA_ROLES; role++)
+        if (sources[role]) sources[role]->destroy(sources[role]);
+}
+
+/* --- several data sets --- */
+
+/* What stands before '=' if that is a role, and where the rest begins; false: the text is of no role. */
+static bool starts_role(const char *text, enum mc_role_of_data *role, const char **rest)
+{
+    for (int i = 0; i < MC_DATA_ROLES; i++) {
+        const char *name = mc_data_role_name((enum mc_role_of_data)i);
+        const size_t length = strlen(name);
+        if (strncmp(text, name, length) != 0 || text[length] != '=') continue;
+        *role = (enum mc_role_of_data)i;
+        *rest = text + length + 1;
+        return true;
+    }
+    return false;
+}
+
+/* The ';' before the next role, or the end. */
+static size_t part_length(const char *text)
+{
+    enum mc_role_of_data role;
+    const char *rest;
+    size_t length = strcspn(text, ";");
+    while (text[length] && !starts_role(text + length + 1, &role, &rest)) length += 1 + strcspn(text + length + 1, ";");
+    return length;
+}
+
+/* The text of each role's data set, in fresh memory; NULL: it has none of its own. */
+static int split_parts(const char *text, char *parts[MC_DATA_ROLES], struct mc_error *err)
+{
+    while (*text) {
+        enum mc_role_of_data role = MC_DATA_TRAIN;
+        const char *rest = text;
+        const size_t length = part_length(text);
+        starts_role(text, &role, &rest);
+        if (parts[role])
+            return mc_error_set(err, MC_ERR_USAGE, "the %s samples are named twice", mc_data_role_name(role));
+        const size_t n = length - (size_t)(rest - text);
+        parts[role] = mc_alloc(n + 1, 1);
+        if (!parts[role]) return mc_error_memory(err);
+        memcpy(parts[role], rest, n);
+        text += length + (text[length] == ';');
+    }
+    if (parts[MC_DATA_TRAIN]) return MC_OK;
+    return mc_error_set(err, MC_ERR_USAGE, "no data set is named to train on");
+}
+
+/* A role's own data set: what it has for the role, or else to train on. */
+static int open_part(struct mc_dataset *d, enum mc_role_of_data role, const char *text, const struct mc_spec *first,
+                     const char *base_dir, struct mc_error *err)
+{
+    struct mc_source *sources[MC_DATA_ROLES] = {NULL};
+    struct mc_spec spec;
+    int rc = mc_spec_parse(&spec, text, err);
+    if (rc == MC_OK) rc = mc_spec_inherit(&spec, first, err);
+    if (rc == MC_OK) rc = open_sources(&spec, base_dir, sources, err);
+    mc_spec_finish(&spec);
+    if (rc == MC_OK) {
+        const int from = sources[role] ? (int)role : MC_DATA_TRAIN;
+        if (d->sources[role]) d->sources[role]->destroy(d->sources[role]);
+        d->sources[role] = sources[from];
+        sources[from] = NULL;
+    }
+    destroy_sources(sources);
+    return rc < 0 ? mc_error_wrap(err, rc, "%s samples", mc_data_role_name(role)) : rc;
+}
+
+static int open_parts(struct mc_dataset *d, char *const parts[MC_DATA_ROLES], const struct mc_spec *first,
+                      const char *base_dir, struct mc_error *err)
+{
+    int rc = open_sources(first, base_dir, d->sources, err);
+    for (int role = MC_DATA_TRAIN + 1; rc == MC_OK && role < MC_DATA_ROLES; role++)
+        if (parts[role]) rc = open_part(d, (enum mc_role_of_data)role, parts[role], first, base_dir, err);
+    return rc;
 }
 
 /* --- roles --- */
@@ -174,7 +258,9 @@ static int split_roles(struct mc_dataset *d, const struct shares *shares, struct
                                             : set_role(d, MC_DATA_VALIDATION, train, left, n_validation, err);
     if (rc == MC_OK) rc = set_role(d, MC_DATA_TRAIN, train, left + n_validation, n_train, err);
     if (rc == MC_OK)
-        rc = set_role(d, MC_DATA_CALIBRATION, train, left + n_validation, smaller(n_train, CALIBRATION_SAMPLES), err);
+        rc = d->sources[MC_DATA_CALIBRATION] ? take_role(d, MC_DATA_CALIBRATION, CALIBRATION_SAMPLES, err)
+                                             : set_role(d, MC_DATA_CALIBRATION, train, left + n_validation,
+                                                        smaller(n_train, CALIBRATION_SAMPLES), err);
     mc_free(order);
     return rc;
 }
@@ -203,9 +289,13 @@ static int check_source(const struct mc_dataset *d, enum mc_role_of_data role, s
 static int fit_sources(struct mc_dataset *d, struct mc_error *err)
 {
     struct mc_source *train = d->sources[MC_DATA_TRAIN];
-    int rc = train->fit ? train->fit(train, d->index[MC_DATA_TRAIN], d->n[MC_DATA_TRAIN], err) : MC_OK;
-    for (int role = 0; rc == MC_OK && role < MC_DATA_ROLES; role++)
-        if (d->sources[role] && role != MC_DATA_TRAIN) rc = check_source(d, (enum mc_role_of_data)role, err);
+    int rc = train->fit ? train->fit(train, NULL, d->index[MC_DATA_TRAIN], d->n[MC_DATA_TRAIN], err) : MC_OK;
+    for (int role = MC_DATA_TRAIN + 1; rc == MC_OK && role < MC_DATA_ROLES; role++) {
+        struct mc_source *source = d->sources[role];
+        if (!source) continue;
+        if (source->fit) rc = source->fit(source, train, NULL, 0, err);
+        if (rc == MC_OK) rc = check_source(d, (enum mc_role_of_data)role, err);
+    }
     return rc;
 }
 
@@ -240,55 +330,90 @@ static void describe(struct mc_dataset *d)
     d->class_names = s->class_names;
 }
 
+/* So that weights do not change the rate: their mean over the training samples becomes 1. */
+static int scale_weights(struct mc_dataset *d, struct mc_error *err)
+{
+    const float *weights = d->sources[MC_DATA_TRAIN]->weights;
+    double sum = 0;
+    if (!weights) return MC_OK;
+    for (int64_t i = 0; i < d->n[MC_DATA_TRAIN]; i++) sum += weights[d->index[MC_DATA_TRAIN][i]];
+    if (sum > 0) {
+        d->weight_scale = (double)d->n[MC_DATA_TRAIN] / sum;
+        return MC_OK;
+    }
+    return mc_error_set(err, MC_ERR_INPUT, "the weights of all training samples are 0");
+}
+
 static int settle(struct mc_dataset *d, const struct mc_spec *spec, struct mc_error *err)
 {
     enum mc_normalization learn;
     int rc = fit_sources(d, err);
     if (rc < 0) return rc;
     describe(d);
+    rc = scale_weights(d, err);
+    if (rc < 0) return rc;
     const char *augment = mc_spec_text(spec, "augment");
     if (augment) rc = mc_augment_add(&d->augment, augment, &d->sample, err);
     if (rc == MC_OK) rc = mc_normalizer_init(&d->normalizer, spec, &d->sample, &learn, err);
     return rc == MC_OK && learn != MC_NORMALIZE_GIVEN ? learn_normalizer(d, learn, err) : rc;
 }
 
-/* The spec with the folders taken out of its path, for reports that others read. */
-static char *report_spec(const char *spec)
+/* Append one part with the folders taken out of its path. */
+static void append_part(struct mc_buf *out, const char *part, size_t length)
 {
-    const char *path = strchr(spec, ':');
-    if (!path) return mc_strdup(spec);
-    path++;
-    const char *options = path + strcspn(path, ","), *end = options;
+    const char *const end_of_part = part + length, *colon = memchr(part, ':', length);
+    const char *path = colon ? colon + 1 : end_of_part;
+    const char *options = memchr(path, ',', (size_t)(end_of_part - path));
+    if (!options) options = end_of_part;
+    const char *end = options;
     while (end > path && end[-1] == '/') end--;
     const char *name = end;
     while (name > path && name[-1] != '/') name--;
-    const size_t head = (size_t)(path - spec), middle = (size_t)(end - name), tail = strlen(options);
-    char *text = mc_alloc(head + middle + tail + 1, 1);
-    if (!text) return NULL;
-    memcpy(text, spec, head);
-    memcpy(text + head, name, middle);
-    memcpy(text + head + middle, options, tail);
+    mc_buf_append(out, part, (size_t)(path - part));
+    mc_buf_append(out, name, (size_t)(end - name));
+    mc_buf_append(out, options, (size_t)(end_of_part - options));
+}
+
+/* The spec for reports that others read. */
+static char *report_spec(const char *spec)
+{
+    struct mc_buf out;
+    mc_buf_init(&out, 1 << 20);
+    while (*spec) {
+        const size_t length = part_length(spec);
+        append_part(&out, spec, length);
+        if (spec[length]) mc_buf_puts(&out, ";");
+        spec += length + (spec[length] == ';');
+    }
+    char *text = out.failed ? NULL : mc_strdup(out.data ? out.data : "");
+    mc_buf_finish(&out);
     return text;
+}
+
+static int open_all(struct mc_dataset *d, char *const parts[MC_DATA_ROLES], const char *base_dir, struct mc_error *err)
+{
+    struct mc_spec spec;
+    struct shares shares;
+    int rc = mc_spec_parse(&spec, parts[MC_DATA_TRAIN], err);
+    if (rc < 0) return rc;
+    rc = open_parts(d, parts, &spec, base_dir, err);
+    if (rc == MC_OK) rc = read_shares(&shares, &spec, err);
+    if (rc == MC_OK) rc = split_roles(d, &shares, err);
+    if (rc == MC_OK) rc = settle(d, &spec, err);
+    mc_spec_finish(&spec);
+    return rc;
 }
 
 int mc_dataset_open(struct mc_dataset **dataset, const char *text, const char *base_dir, struct mc_error *err)
 {
-    struct mc_spec spec;
-    struct shares shares;
-    int rc = mc_spec_parse(&spec, text, err);
-    if (rc < 0) return mc_error_wrap(err, rc, "data '%s'", text);
+    char *parts[MC_DATA_ROLES] = {NULL};
     struct mc_dataset *d = MC_NEW(struct mc_dataset);
-    if (!d) {
-        rc = mc_error_memory(err);
-        goto done;
+    int rc = d ? split_parts(text, parts, err) : mc_error_memory(err);
+    if (rc == MC_OK) {
+        d->spec = report_spec(text);
+        rc = d->spec ? open_all(d, parts, base_dir, err) : mc_error_memory(err);
     }
-    d->spec = report_spec(text);
-    rc = d->spec ? open_sources(d, &spec, base_dir, err) : mc_error_memory(err);
-    if (rc == MC_OK) rc = read_shares(&shares, &spec, err);
-    if (rc == MC_OK) rc = split_roles(d, &shares, err);
-    if (rc == MC_OK) rc = settle(d, &spec, err);
-done:
-    mc_spec_finish(&spec);
+    for (int role = 0; role < MC_DATA_ROLES; role++) mc_free(parts[role]);
     if (rc < 0) {
         mc_dataset_destroy(d);
         return mc_error_wrap(err, rc, "data '%s'", text);
@@ -301,8 +426,7 @@ void mc_dataset_destroy(struct mc_dataset *d)
 {
     if (!d) return;
     for (int role = 0; role < MC_DATA_ROLES; role++) mc_free(d->index[role]);
-    for (int role = 0; role < MC_DATA_ROLES && !d->borrowed; role++)
-        if (d->sources[role]) d->sources[role]->destroy(d->sources[role]);
+    if (!d->borrowed) destroy_sources(d->sources);
     if (!d->borrowed) mc_normalizer_finish(&d->normalizer);
     mc_free(d->spec);
     mc_free(d);
@@ -382,6 +506,7 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
     d->borrowed = true;
     d->normalizer = of->normalizer;
     d->augment = of->augment;
+    d->weight_scale = of->weight_scale;
     memcpy(d->sources, of->sources, sizeof d->sources);
     describe(d);
     d->spec = mc_strdup(of->spec);

@@ -22,6 +22,13 @@ static int read_one(const struct mc_dataset *d, enum mc_role_of_data role, int64
     return MC_OK;
 }
 
+/* How much the sample at a position counts. */
+static float weight_of(const struct mc_dataset *d, enum mc_role_of_data role, int64_t position)
+{
+    const float *weights = d->from[role]->weights;
+    return weights && d->weight_scale > 0 ? (float)(weights[d->index[role][position]] * d->weight_scale) : 1;
+}
+
 /* Mix another sample of the role, itself changed, into place i. */
 static int mix(const struct mc_dataset *d, enum mc_role_of_data role, const struct mc_augment *augment,
                struct mc_rng *rng, const struct mc_batch *b, int64_t i, float *other, float *spare,
@@ -36,6 +43,7 @@ static int mix(const struct mc_dataset *d, enum mc_role_of_data role, const stru
                             b->others ? b->others + i : NULL, targets, err);
     const float a = (float)share;
     if (b->shares) b->shares[i] = a;
+    if (b->weights) b->weights[i] = a * b->weights[i] + (1 - a) * weight_of(d, role, position);
     for (int64_t k = 0; rc == MC_OK && b->x && k < width; k++)
         b->x[i * width + k] = a * b->x[i * width + k] + (1 - a) * other[k];
     for (int64_t k = 0; rc == MC_OK && targets && k < T; k++)
@@ -61,6 +69,7 @@ int mc_dataset_draw(const struct mc_dataset *d, enum mc_role_of_data role, int64
                       b->targets ? b->targets + i * d->n_targets : NULL, err);
     if (b->others && label) b->others[i] = *label;
     if (b->shares) b->shares[i] = 1;
+    if (b->weights) b->weights[i] = weight_of(d, role, position);
     if (rc == MC_OK && augment && augment->mixup > 0) rc = mix(d, role, augment, &rng, b, i, spare + width, spare, err);
     mc_free(spare);
     return rc;

@@ -18,6 +18,7 @@ struct mc_batch {
     int64_t *others; /* [n] mixup: the class of what was mixed in; else the sample's own */
     float *shares;   /* [n] of `labels` in the target; the rest is of `others`. 1 without mixup */
     float *targets;  /* [n, n_targets]; of mixtures they are mixed */
+    float *weights;  /* [n] of mean 1 over the training samples; 1 where there are none */
 };
 
 /* Sample at a position of the role into place i of `batch`. Each position has a stream of its own in each epoch.

@@ -53,9 +53,10 @@ static int init_slot(struct slot *slot, const struct mc_loader *l, struct mc_err
         .others = MC_NEW_ARRAY(int64_t, n),
         .shares = MC_NEW_ARRAY(float, n),
         .targets = mc_alloc(n, (size_t)(d->n_targets + 1) * sizeof(float)),
+        .weights = MC_NEW_ARRAY(float, n),
     };
     const struct mc_batch *b = &slot->batch;
-    return b->x && b->labels && b->others && b->shares && b->targets ? MC_OK : mc_error_memory(err);
+    return b->x && b->labels && b->others && b->shares && b->targets && b->weights ? MC_OK : mc_error_memory(err);
 }
 
 static void finish_slot(struct slot *slot)
@@ -65,6 +66,7 @@ static void finish_slot(struct slot *slot)
     mc_free(slot->batch.others);
     mc_free(slot->batch.shares);
     mc_free(slot->batch.targets);
+    mc_free(slot->batch.weights);
 }
 
 /* Read one sample of a slot, if there is one to take; false: there was none. Called and left with the lock held. */
@@ -188,6 +190,7 @@ static void hand_out(const struct mc_loader *l, const struct slot *slot, const s
     copy(to->labels, from->labels, slot->n, sizeof *to->labels);
     copy(to->others, from->others, slot->n, sizeof *to->others);
     copy(to->shares, from->shares, slot->n, sizeof *to->shares);
+    copy(to->weights, from->weights, slot->n, sizeof *to->weights);
     copy(to->targets, from->targets, slot->n, (size_t)d->n_targets * sizeof *to->targets);
 }
 

@@ -1,8 +1,9 @@
 /* npz.c - samples in NumPy arrays: an archive of them (npz), or files of their own (npy).
  *
- * `x` [N, …] are the samples, `y` what is to be learnt: integers or bools [N] are classes, floats [N] or [N, T]
- * numbers. `x_test` and `y_test`, where they are, are the test samples. Bytes become v/255 unless `scale` says
- * otherwise; whatever else becomes float32 as it is.
+ * `x` [N, …] are the samples, `y` what is to be learnt: integers or bools [N] are classes, bools [N, L] labels, floats
+ * [N] or [N, T] numbers. `sample_weight` [N], where it is, says how much each counts in training. `x_test` and
+ * `y_test`, where they are, are the test samples. Bytes become v/255 unless `scale` says otherwise; whatever else
+ * becomes float32 as it is.
  */
 #include <string.h>
 
@@ -139,7 +140,7 @@ static int take_classes(struct mc_memory_source *m, const struct mc_tensor *y, c
 static int take_numbers(struct mc_memory_source *m, const struct mc_tensor *y, struct mc_error *err)
 {
     const int64_t count = mc_tensor_count(y);
-    m->base.task = MC_TASK_REGRESSION;
+    m->base.task = y->dtype == MC_BOOL ? MC_TASK_LABELS : MC_TASK_REGRESSION;
     m->base.n_targets = y->shape.rank == 2 ? y->shape.dim[1] : 1;
     m->targets = MC_NEW_ARRAY(float, count);
     if (!m->targets) return mc_error_memory(err);
@@ -170,24 +171,47 @@ static int take_targets(struct mc_memory_source *m, const struct mc_tensor *y, c
     return whole && single ? take_classes(m, y, spec, err) : take_numbers(m, y, err);
 }
 
+static int take_weights(struct mc_memory_source *m, const struct mc_tensor *w, struct mc_error *err)
+{
+    const int64_t n = m->base.n_samples;
+    char text[128];
+    if (w->shape.rank < 1 || mc_tensor_count(w) != n || w->shape.dim[0] != n)
+        return mc_error_set(err, MC_ERR_INPUT, "array sample_weight: needs a shape [%lld], has %s", (long long)n,
+                            mc_shape_text(&w->shape, text, sizeof text));
+    m->weights = MC_NEW_ARRAY(float, n);
+    if (!m->weights) return mc_error_memory(err);
+    for (int64_t i = 0; i < n; i++) {
+        m->weights[i] = (float)mc_tensor_get_f64(w, i);
+        if (!(m->weights[i] >= 0 && m->weights[i] - m->weights[i] == 0))
+            return mc_error_set(err, MC_ERR_INPUT, "array sample_weight: sample %lld: needs at least 0, has %g",
+                                (long long)i, (double)m->weights[i]);
+    }
+    m->base.weights = m->weights;
+    return MC_OK;
+}
+
 static int open_role(const struct arrays *a, bool test, struct mc_source **source, struct mc_error *err)
 {
     static const char *const xs[2][3] = {{"x", "x_train", NULL}, {"x_test", NULL}}, *const ys[2][3] = {
                                                                                         {"y", "y_train", NULL},
                                                                                         {"y_test", NULL}};
-    struct mc_tensor *x = NULL, *y = NULL;
+    static const char *const weights[3] = {"sample_weight", NULL};
+    struct mc_tensor *x = NULL, *y = NULL, *w = NULL;
     int rc = load(a, test ? "x_test" : "x", xs[test], !test, &x, err);
     if (rc == MC_OK) rc = load(a, test ? "y_test" : "y", ys[test], !test || x, &y, err);
+    if (rc == MC_OK && !test) rc = load(a, "weight", weights, false, &w, err);
     struct mc_memory_source *m = rc == MC_OK && x ? mc_memory_source_create() : NULL;
     if (rc == MC_OK && x && !m) rc = mc_error_memory(err);
     if (m) {
         *source = &m->base;
         rc = take_samples(m, x, a->spec, err);
         if (rc == MC_OK) rc = take_targets(m, y, a->spec, err);
+        if (rc == MC_OK && w) rc = take_weights(m, w, err);
         if (rc < 0) mc_error_wrap(err, rc, "'%s'", a->path);
     }
     mc_tensor_destroy(x);
     mc_tensor_destroy(y);
+    mc_tensor_destroy(w);
     return rc;
 }
 

@@ -28,7 +28,8 @@ void mc_memory_source_finish(struct mc_memory_source *m)
     mc_free(m->floats);
     mc_free(m->labels);
     mc_free(m->targets);
-    for (int64_t i = 0; m->names && i < m->base.n_classes; i++) mc_free(m->names[i]);
+    mc_free(m->weights);
+    for (int64_t i = 0; m->names && i < m->n_names; i++) mc_free(m->names[i]);
     mc_free(m->names);
 }
 
@@ -56,7 +57,7 @@ struct mc_memory_source *mc_memory_source_create(void)
 
 bool mc_memory_source_name(struct mc_memory_source *m, const char *const *names, int64_t n)
 {
-    m->base.n_classes = n;
+    m->n_names = n;
     m->names = MC_NEW_ARRAY(char *, n);
     bool whole = m->names != NULL;
     for (int64_t i = 0; whole && i < n; i++) {

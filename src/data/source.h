@@ -15,9 +15,11 @@ struct mc_memory_source {
     unsigned char *bytes; /* [n, sample…] */
     float *floats;
     int64_t *labels; /* [n] classification */
-    float *targets;  /* [n, n_targets] regression */
+    float *targets;  /* [n, n_targets] labels or numbers */
+    float *weights;  /* [n], or NULL; for `base.weights` */
     double scale;
-    char **names; /* class names, n_classes of them, or NULL */
+    int64_t n_names;
+    char **names; /* of classes, labels or targets, or NULL */
 };
 
 /* Zeroed source with read and destroy set; the caller fills the arrays (mc_alloc) and extents. NULL: no memory. */
@@ -25,7 +27,7 @@ struct mc_memory_source *mc_memory_source_create(void);
 /* For sources that embed it, in zeroed memory; finish releases what it owns, without itself. */
 void mc_memory_source_init(struct mc_memory_source *source);
 void mc_memory_source_finish(struct mc_memory_source *source);
-/* Copies of n class names; false: no memory. */
+/* Copies of n names of classes, labels or targets; false: no memory. */
 bool mc_memory_source_name(struct mc_memory_source *source, const char *const *names, int64_t n);
 
 /* Each fills sources[MC_DATA_TRAIN] and those of other roles that the kind has. `path` is already resolved. */

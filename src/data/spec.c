@@ -56,6 +56,18 @@ void mc_spec_finish(struct mc_spec *spec)
     *spec = (struct mc_spec){.path = ""};
 }
 
+int mc_spec_inherit(struct mc_spec *spec, const struct mc_spec *from, struct mc_error *err)
+{
+    if (strcmp(spec->kind, from->kind) != 0) return MC_OK;
+    for (int i = 0; i < from->n_options; i++) {
+        if (mc_spec_text(spec, from->options[i].name)) continue;
+        if (spec->n_options == MC_SPEC_MAX_OPTIONS)
+            return mc_error_set(err, MC_ERR_USAGE, "more than %d data options", MC_SPEC_MAX_OPTIONS);
+        spec->options[spec->n_options++] = from->options[i];
+    }
+    return MC_OK;
+}
+
 int mc_spec_check(const struct mc_spec *spec, const char *const *names, size_t n, struct mc_error *err)
 {
     for (int i = 0; i < spec->n_options; i++) {

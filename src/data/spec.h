@@ -7,7 +7,7 @@
 enum { MC_SPEC_MAX_OPTIONS = 32 };
 
 struct mc_spec {
-    char *text; /* the words below point into it */
+    char *text; /* the words below point into it, or into the specification that they were inherited from */
     const char *kind;
     const char *path; /* "" if none */
     int n_options;
@@ -19,6 +19,9 @@ struct mc_spec {
 /* MC_ERR_USAGE for an option without '=', a repeated one, or too many. */
 int mc_spec_parse(struct mc_spec *spec, const char *text, struct mc_error *err);
 void mc_spec_finish(struct mc_spec *spec);
+
+/* Add the options of `from` that `spec` does not give, if the two are of one kind. */
+int mc_spec_inherit(struct mc_spec *spec, const struct mc_spec *from, struct mc_error *err);
 
 /* Refuse options that are not among `names`, with the nearest that is. */
 int mc_spec_check(const struct mc_spec *spec, const char *const *names, size_t n, struct mc_error *err);

@@ -308,10 +308,12 @@ void mc_measure_data(const struct mc_dataset *data, struct mc_record *into)
     if (data->task == MC_TASK_CLASSIFICATION)
         mc_record_set_int(into, "classes", data->n_classes);
     else
-        mc_record_set_int(into, "targets", data->n_targets);
+        mc_record_set_int(into, data->task == MC_TASK_LABELS ? "labels" : "targets", data->n_targets);
+    if (data->weight_scale > 0) mc_record_set_bool(into, "weighted", true);
     if (data->class_names) {
+        const int64_t n = data->task == MC_TASK_CLASSIFICATION ? data->n_classes : data->n_targets;
         struct mc_record *names = mc_record_array(into, "class_names");
-        for (int64_t i = 0; i < data->n_classes; i++) mc_record_append_text(names, data->class_names[i]);
+        for (int64_t i = 0; i < n; i++) mc_record_append_text(names, data->class_names[i]);
     }
     if (data->normalizer.n_groups > 0) {
         struct mc_record *normalize = mc_record_object(into, "normalize");

@@ -33,6 +33,28 @@ static bool flatten(const struct mc_yaml *node, struct mc_buf *out)
     return true;
 }
 
+/* {train: csv:a.csv, test: csv:b.csv} as the one word that names the two. */
+static int join_roles(struct mc_work *work, const struct mc_yaml *value, const char **text, struct mc_error *err)
+{
+    struct mc_buf word;
+    mc_buf_init(&word, MC_YAML_MAX_BYTES);
+    for (int i = 0; i < value->n; i++) {
+        enum mc_role_of_data role;
+        const struct mc_yaml *key = value->entries[i].key, *part = value->entries[i].value;
+        int rc = mc_data_role_find(key->text, &role, err);
+        if (rc == MC_OK && part->kind != MC_YAML_SCALAR)
+            rc = mc_error_set(err, MC_ERR_USAGE, "'%s': needs a data set, has %s", key->text, mc_yaml_kind_text(part));
+        if (rc < 0) {
+            mc_buf_finish(&word);
+            return mc_yaml_wrap(key, rc, err);
+        }
+        mc_buf_printf(&word, "%s%s=%s", i ? ";" : "", key->text, part->text);
+    }
+    *text = word.failed ? NULL : mc_arena_strndup(&work->arena, word.data ? word.data : "", word.length);
+    mc_buf_finish(&word);
+    return *text ? MC_OK : mc_error_memory(err);
+}
+
 /* What the option's parser is to read, into *text; refuses a value of the wrong form. */
 static int value_text(struct mc_work *work, const struct mc_option *option, const struct mc_yaml *value,
                       const char **text, struct mc_error *err)
@@ -43,6 +65,8 @@ static int value_text(struct mc_work *work, const struct mc_option *option, cons
                          (option->kind == MC_OPTION_BOUNDS || (option->kind == MC_OPTION_RATE && value->n == 1));
     *text = value->text;
     if (value->kind == MC_YAML_SCALAR && !value->empty) return MC_OK;
+    if (value->kind == MC_YAML_MAPPING && value->n > 0 && strcmp(option->name, "data") == 0)
+        return join_roles(work, value, text, err);
     char needs[8 * WORD];
     mc_option_needs(option, needs, sizeof needs);
     if (!may_list && !may_map)

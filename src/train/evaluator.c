@@ -14,8 +14,10 @@ int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, cons
     const int64_t columns = e->predictor.binding.columns;
     rc = mc_loss_init(&e->loss, options, e->predictor.binding.loss, columns, data, false, err);
     if (rc == MC_OK) rc = mc_feed_init(&e->feed, data, role, e->loss.kind, columns, e->predictor.batch, options, err);
-    const bool classes = data->task == MC_TASK_CLASSIFICATION;
-    if (rc == MC_OK) rc = mc_meter_init(&e->meter, classes ? MC_METER_CLASSES : MC_METER_NUMBERS, columns, err);
+    static const enum mc_meter_kind kinds[] = {[MC_TASK_CLASSIFICATION] = MC_METER_CLASSES,
+                                               [MC_TASK_LABELS] = MC_METER_LABELS,
+                                               [MC_TASK_REGRESSION] = MC_METER_NUMBERS};
+    if (rc == MC_OK) rc = mc_meter_init(&e->meter, kinds[data->task], columns, err);
     return rc;
 }
 
@@ -33,10 +35,13 @@ static int measure_batch(struct mc_evaluator *e, int64_t begin, int64_t n, struc
     int rc = mc_feed_read(&e->feed, begin, n, mc_predictor_input(&e->predictor), err);
     if (rc == MC_OK) rc = mc_predictor_run(&e->predictor, n, &scores, err);
     if (rc < 0) return rc;
-    const struct mc_targets targets = mc_feed_targets(&e->feed);
+    struct mc_targets targets = mc_feed_targets(&e->feed);
+    targets.weights = NULL; /* they are for training */
     mc_meter_add_loss(&e->meter, mc_loss_run(&e->loss, n, scores, &targets, 1, NULL));
     if (e->meter.kind == MC_METER_CLASSES)
         mc_meter_add_classes(&e->meter, scores, e->feed.labels, NULL, n);
+    else if (e->meter.kind == MC_METER_LABELS)
+        mc_meter_add_labels(&e->meter, scores, e->feed.numbers, NULL, n);
     else
         mc_meter_add_numbers(&e->meter, scores, e->feed.numbers, NULL, n);
     if (e->keep) mc_outcomes_add(e->keep, scores, e->feed.labels, e->feed.numbers, n);

@@ -24,9 +24,11 @@ int mc_feed_init(struct mc_feed *feed, const struct mc_dataset *data, enum mc_ro
         .others = MC_NEW_ARRAY(int64_t, capacity),
         .shares = MC_NEW_ARRAY(float, capacity),
     };
-    const bool numbers = mc_loss_takes_numbers(loss, data->task);
+    const bool numbers = mc_loss_takes_numbers(loss, data->task), weighted = data->from[role]->weights != NULL;
+    if (weighted) feed->weights = MC_NEW_ARRAY(float, capacity);
     if (numbers) feed->numbers = mc_alloc((size_t)capacity, (size_t)columns * sizeof *feed->numbers);
-    if (!feed->order || !feed->labels || !feed->others || !feed->shares || (numbers && !feed->numbers))
+    if (!feed->order || !feed->labels || !feed->others || !feed->shares || (numbers && !feed->numbers) ||
+        (weighted && !feed->weights))
         return mc_error_memory(err);
     for (int64_t i = 0; i < data->n[role]; i++) feed->order[i] = i;
     const int rc =
@@ -42,6 +44,7 @@ void mc_feed_finish(struct mc_feed *feed)
     mc_free(feed->labels);
     mc_free(feed->others);
     mc_free(feed->shares);
+    mc_free(feed->weights);
     mc_free(feed->numbers);
     *feed = (struct mc_feed){0};
 }
@@ -59,7 +62,8 @@ int mc_feed_augment(struct mc_feed *feed, const char *text, struct mc_error *err
 
 struct mc_targets mc_feed_targets(const struct mc_feed *feed)
 {
-    return (struct mc_targets){.labels = feed->mixes ? NULL : feed->labels, .numbers = feed->numbers};
+    return (struct mc_targets){
+        .labels = feed->mixes ? NULL : feed->labels, .numbers = feed->numbers, .weights = feed->weights};
 }
 
 bool mc_feed_changes(const struct mc_feed *feed)
@@ -116,7 +120,8 @@ int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struc
                                    .labels = classes ? feed->labels : NULL,
                                    .others = classes ? feed->others : NULL,
                                    .shares = classes ? feed->shares : NULL,
-                                   .targets = classes ? NULL : feed->numbers};
+                                   .targets = classes ? NULL : feed->numbers,
+                                   .weights = feed->weights};
     const int rc = mc_loader_read(feed->loader, begin, n, &batch, err);
     if (rc < 0) return rc;
     if (!classes) return check_numbers(feed, begin, n, err);

@@ -17,9 +17,10 @@ struct mc_feed {
     int64_t *labels; /* of the batch read last: [capacity] */
     float *numbers;  /* [capacity, columns], NULL for cross-entropy of classes that are not mixed */
     int64_t columns, capacity;
-    bool mixes; /* targets are distributions over classes, in `numbers` */
+    bool mixes;      /* targets are distributions over classes, in `numbers` */
     int64_t *others; /* of the batch read last: what mixup has mixed in, and how much is not of it */
     float *shares;
+    float *weights; /* [capacity] of the batch read last; NULL: the data has none */
 };
 
 /* For batches of at most `capacity` samples and targets of `columns` numbers. Order: as the role stands, until
@@ -40,7 +41,7 @@ void mc_feed_shuffle(struct mc_feed *feed, int64_t epoch);
  * targets that are no probabilities where the loss needs some. */
 int mc_feed_read(struct mc_feed *feed, int64_t begin, int64_t n, float *x, struct mc_error *err);
 
-/* Targets of the batch read last, for the loss; without a teacher's. */
+/* Targets of the batch read last, for the loss, with their weights; without a teacher's. */
 struct mc_targets mc_feed_targets(const struct mc_feed *feed);
 
 #endif

@@ -13,7 +13,10 @@
 
 enum mc_loss_kind mc_loss_resolve(enum mc_loss_kind kind, enum mc_task task)
 {
-    if (kind == MC_LOSS_AUTO) return task == MC_TASK_CLASSIFICATION ? MC_LOSS_CROSS_ENTROPY : MC_LOSS_MSE;
+    if (kind == MC_LOSS_AUTO)
+        return task == MC_TASK_CLASSIFICATION ? MC_LOSS_CROSS_ENTROPY
+               : task == MC_TASK_LABELS       ? MC_LOSS_BCE
+                                              : MC_LOSS_MSE;
     return kind == MC_LOSS_KL && task == MC_TASK_CLASSIFICATION ? MC_LOSS_CROSS_ENTROPY : kind;
 }
 
@@ -201,8 +204,8 @@ static double imitate(const struct mc_loss *loss, int64_t n, const float *y, con
     return sum;
 }
 
-double mc_loss_run(const struct mc_loss *loss, int64_t n, const float *y, const struct mc_targets *targets,
-                   double weight, float *dy)
+static double run_alike(const struct mc_loss *loss, int64_t n, const float *y, const struct mc_targets *targets,
+                        double weight, float *dy)
 {
     if (is_softmax(loss->kind)) return cross_entropy(loss, n, y, targets, weight, dy);
     const double per_number = 1 / (double)loss->columns, hard = loss->distil ? 1 - loss->alpha : 1;
@@ -211,4 +214,22 @@ double mc_loss_run(const struct mc_loss *loss, int64_t n, const float *y, const 
     for (int i = 0; loss->distil && i <= targets->n_more; i++)
         sum += soft * imitate(loss, n, y, i ? targets->more[i - 1] : targets->teacher, weight * soft * per_number, dy);
     return sum * per_number;
+}
+
+double mc_loss_run(const struct mc_loss *loss, int64_t n, const float *y, const struct mc_targets *targets,
+                   double weight, float *dy)
+{
+    const int64_t K = loss->columns;
+    if (!targets->weights) return run_alike(loss, n, y, targets, weight, dy);
+    double sum = 0;
+    for (int64_t r = 0; r < n; r++) {
+        struct mc_targets one = {.labels = targets->labels ? targets->labels + r : NULL,
+                                 .numbers = targets->numbers ? targets->numbers + r * K : NULL,
+                                 .teacher = targets->teacher ? targets->teacher + r * K : NULL,
+                                 .n_more = targets->n_more};
+        for (int i = 0; i < one.n_more; i++) one.more[i] = targets->more[i] + r * K;
+        const double counts = (double)targets->weights[r];
+        sum += counts * run_alike(loss, 1, y + r * K, &one, weight * counts, dy ? dy + r * K : NULL);
+    }
+    return sum;
 }

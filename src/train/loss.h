@@ -21,6 +21,7 @@ struct mc_targets {
     const float *teacher;                    /* [n, columns] the teacher's scores, when distilling */
     const float *more[MC_MOST_TEACHERS - 1]; /* those of further teachers */
     int n_more;
+    const float *weights; /* [n] how much each sample counts; NULL: all alike */
 };
 
 /* For scores of `columns` a sample. `kind` is what mc_loss_resolve made of the options' loss. MC_ERR_USAGE for a

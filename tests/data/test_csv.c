@@ -165,6 +165,61 @@ static void test_several_targets(void **state)
     mc_dataset_destroy(d);
 }
 
+static void test_labels_are_several_answers_and_weights_count(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    float x[2], t[2];
+    const char *text = "a,u,v,w\n1,0,1,2\n2,1,1,0.5\n3,1,0,0.5\n";
+    assert_ok(open_csv(state, &d, text, ",labels=v+u,weight=w,split=0,validation=0", &err), err);
+    assert_int_equal(d->task, MC_TASK_LABELS);
+    assert_int_equal(d->n_targets, 2);
+    assert_int_equal(d->sample.dim[0], 1);
+    assert_string_equal(d->class_names[1], "u");
+    assert_ok(d->sources[0]->read(d->sources[0], 0, x, NULL, t, &err), err);
+    assert_true(t[0] == 1 && t[1] == 0);
+    assert_true(d->weight_scale == 1 && d->sources[0]->weights[0] == 2);
+    mc_dataset_destroy(d);
+    assert_refused(state, text, ",labels=w", MC_ERR_INPUT, ":2: column 'w': needs 0 or 1, has '2'");
+    assert_refused(state, "a,y,w\n1,0,-1\n2,1,1\n", ",label=y,weight=w", MC_ERR_INPUT,
+                   ":2: column 'w': needs a weight of at least 0, has '-1'");
+    assert_refused(state, "a,y,w\n1,0,0\n2,1,0\n", ",label=y,weight=w", MC_ERR_INPUT,
+                   "weights of all training samples are 0");
+    assert_refused(state, text, ",labels=u,weight=u", MC_ERR_USAGE, "column 'u' is what is to be learnt");
+    assert_refused(state, text, ",labels=u,label=v", MC_ERR_USAGE, "'label' and 'labels' exclude each other");
+}
+
+/* Another table has the features and classes of the one that is trained on, wherever its columns stand. */
+static void test_a_table_for_another_role_follows_the_training_samples(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    char spec[1200];
+    const char *other = "word,a,y\nred,1,maybe\nred,1,no\n", *lacking = "word,y,b\nred,no,1\nred,yes,2\n";
+    const char *train = "word,a,y\nred,1,no\nblue,,yes\nred,3,no\n", *test = "y,id,a,word\nyes,7,5,green\nno,8,,blue\n";
+    const char *train_path = scratch_file(state, "train.csv", train, strlen(train));
+    const char *test_path = scratch_file(state, "test.csv", test, strlen(test));
+    snprintf(spec, sizeof spec, "csv:%s,label=y,validation=0;test=csv:%s", train_path, test_path);
+    assert_ok(mc_dataset_open(&d, spec, NULL, &err), err);
+    assert_int_equal(d->n[MC_DATA_TRAIN], 3);
+    assert_int_equal(d->n[MC_DATA_TEST], 2);
+    assert_string_equal(d->spec, "csv:train.csv,label=y,validation=0;test=csv:test.csv");
+    float x[6];
+    int64_t labels[2];
+    assert_ok(mc_dataset_read(d, MC_DATA_TEST, NULL, 0, 2, x, labels, NULL, 1, &err), err);
+    const float wanted[6] = {0, 0, 5, 1, 0, 2}; /* blue, red, a; the missing number is the mean of 1 and 3 */
+    assert_memory_equal(x, wanted, sizeof wanted);
+    assert_true(labels[0] == 1 && labels[1] == 0);
+    mc_dataset_destroy(d);
+
+    scratch_file(state, "test.csv", other, strlen(other));
+    assert_int_equal(mc_dataset_open(&d, spec, NULL, &err), MC_ERR_INPUT);
+    assert_non_null(strstr(err.text, ":2: column 'y': needs a class that the training samples have, has 'maybe'"));
+    scratch_file(state, "test.csv", lacking, strlen(lacking));
+    assert_int_equal(mc_dataset_open(&d, spec, NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "has no column 'a'"));
+}
+
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
 
 int main(void)
@@ -177,6 +232,8 @@ int main(void)
         cmocka_unit_test(test_categories_and_missing_numbers_agree_with_scikit_learn),
         IN_SCRATCH(test_categories_are_those_of_the_training_samples),
         IN_SCRATCH(test_several_targets),
+        IN_SCRATCH(test_labels_are_several_answers_and_weights_count),
+        IN_SCRATCH(test_a_table_for_another_role_follows_the_training_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

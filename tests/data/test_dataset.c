@@ -173,6 +173,32 @@ static void test_images_of_any_kind_come_to_the_size_that_is_asked_for(void **st
     assert_int_equal(mc_dataset_open(&d, "npz:packed.npz,resize=2", MC_DATA_FILES, &err), MC_ERR_USAGE);
 }
 
+static void test_roles_come_from_several_data_sets(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset
+        *d = open_data("glyphs,train=40,test=10;validation=glyphs,train=15,seed=9;calibration=glyphs,seed=3,train=7"),
+        *other = open_data("glyphs,train=15,seed=9");
+    assert_int_equal(d->n[MC_DATA_TRAIN], 40);
+    assert_int_equal(d->n[MC_DATA_VALIDATION], 15);
+    assert_int_equal(d->n[MC_DATA_TEST], 10);
+    assert_int_equal(d->n[MC_DATA_CALIBRATION], 7);
+    float x[28 * 28], y[28 * 28];
+    assert_ok(mc_dataset_read(d, MC_DATA_VALIDATION, NULL, 4, 1, x, NULL, NULL, 1, &err), err);
+    assert_ok(other->sources[0]->read(other->sources[0], 4, y, NULL, NULL, &err), err);
+    assert_memory_equal(x, y, sizeof x);
+    struct mc_dataset *fold;
+    assert_int_equal(mc_dataset_fold(&fold, d, 3, 0, 1, &err), MC_ERR_USAGE);
+    mc_dataset_destroy(d);
+    mc_dataset_destroy(other);
+    assert_int_equal(mc_dataset_open(&d, "test=glyphs", NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "no data set is named to train on"));
+    assert_int_equal(mc_dataset_open(&d, "glyphs;test=glyphs;test=glyphs", NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "the test samples are named twice"));
+    assert_int_equal(mc_dataset_open(&d, "glyphs,train=9;test=npz:plain.npz", MC_DATA_FILES, &err), MC_ERR_INPUT);
+    assert_non_null(strstr(err.text, "test samples: need the shape [1,28,28] of the training samples, have [2,2,3]"));
+}
+
 static void test_extremes_of_training_samples_become_0_and_1(void **state)
 {
     struct mc_error err = {0};
@@ -201,6 +227,7 @@ int main(void)
         cmocka_unit_test(test_folds_partition_and_are_stratified),
         cmocka_unit_test(test_unknown_words_are_refused_with_the_nearest),
         cmocka_unit_test(test_images_of_any_kind_come_to_the_size_that_is_asked_for),
+        cmocka_unit_test(test_roles_come_from_several_data_sets),
         cmocka_unit_test(test_extremes_of_training_samples_become_0_and_1),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

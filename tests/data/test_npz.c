@@ -67,6 +67,23 @@ static void test_deflated_floats_are_numbers_and_test_arrays_the_test_samples(vo
     mc_dataset_destroy(d);
 }
 
+static void test_bools_are_labels_and_samples_have_weights(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_dataset *d;
+    float x[2], t[3];
+    assert_ok(open_spec(&d, "npz:labels.npz,split=0,validation=0", &err), err);
+    assert_int_equal(d->task, MC_TASK_LABELS);
+    assert_int_equal(d->n_targets, 3);
+    const struct mc_source *s = d->sources[MC_DATA_TRAIN];
+    assert_ok(s->read(s, 1, x, NULL, t, &err), err);
+    assert_true(t[0] == 0 && t[1] == 1 && t[2] == 1);
+    assert_true(s->weights[2] == 4);
+    assert_true(d->weight_scale == 0.5); /* the mean of 1, 1 and 4 is 2 */
+    mc_dataset_destroy(d);
+    assert_refused("npz:labels.npz,weight=y", MC_ERR_INPUT, "array sample_weight: needs a shape [3], has [3,3]");
+}
+
 static void test_arrays_in_files_of_their_own(void **state)
 {
     static const unsigned char header[] = "\x93NUMPY\x01\x00\x46\x00{'descr': '<f4', 'fortran_order': False, 'shape': "
@@ -137,6 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bytes_and_integers_are_images_and_classes),
         cmocka_unit_test(test_deflated_floats_are_numbers_and_test_arrays_the_test_samples),
+        cmocka_unit_test(test_bools_are_labels_and_samples_have_weights),
         IN_SCRATCH(test_arrays_in_files_of_their_own),
         cmocka_unit_test(test_what_does_not_fit_is_refused),
         IN_SCRATCH(test_no_byte_of_an_archive_is_trusted),

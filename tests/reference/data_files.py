@@ -81,6 +81,12 @@ def archives(folder):
         x_test=np.full((2, 3), 2.5, np.float32),
         y_test=np.ones((2, 2), np.float32),
     )
+    np.savez(
+        folder / "labels.npz",
+        x=np.arange(6, dtype=np.float32).reshape(3, 2),
+        y=np.array([[1, 0, 0], [0, 1, 1], [1, 1, 0]], dtype=bool),
+        sample_weight=np.array([1.0, 1.0, 4.0]),
+    )
     np.savez(folder / "strings.npz", x=np.array([["a", "b"]]), y=np.array([0]))
 
 

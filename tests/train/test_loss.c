@@ -322,6 +322,30 @@ static void test_cross_entropy_of_one_number_is_refused(void **state)
     }
 }
 
+/* A sample that counts twice is as if it were there twice. */
+static void test_weights_of_samples_multiply_loss_and_gradient(void **state)
+{
+    static const enum mc_loss_kind kinds[] = {MC_LOSS_CROSS_ENTROPY, MC_LOSS_MSE, MC_LOSS_BCE};
+    static const float weights[ROWS] = {2, 0.25F}, numbers[COUNT] = {0, 1, 0, 1, 0.5F, 0};
+    const struct batch b = example();
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct mc_loss loss = make(kinds[k], 0, 0, K);
+        const struct mc_targets plain = {.labels = k == 0 ? b.labels : NULL, .numbers = numbers};
+        struct mc_targets counted = plain;
+        float alike[COUNT], dz[COUNT];
+        double sum = 0;
+        counted.weights = weights;
+        mc_loss_run(&loss, ROWS, b.z, &plain, 0.5, alike);
+        for (int r = 0; r < ROWS; r++) {
+            const struct mc_targets one = {.labels = k == 0 ? b.labels + r : NULL, .numbers = numbers + r * K};
+            sum += (double)weights[r] * mc_loss_run(&loss, 1, b.z + r * K, &one, 1, NULL);
+        }
+        assert_true(fabs(mc_loss_run(&loss, ROWS, b.z, &counted, 0.5, dz) - sum) < 1e-9);
+        for (int i = 0; i < COUNT; i++) assert_true(fabsf(dz[i] - weights[i / K] * alike[i]) < 1e-6F);
+        mc_loss_finish(&loss);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +361,7 @@ int main(void)
         cmocka_unit_test(test_losses_of_numbers_agree_with_pytorch),
         cmocka_unit_test(test_distilled_losses_of_numbers_agree_with_pytorch),
         cmocka_unit_test(test_huge_scores_stay_finite),
+        cmocka_unit_test(test_weights_of_samples_multiply_loss_and_gradient),
         cmocka_unit_test(test_cross_entropy_of_one_number_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
