@@ -64,7 +64,7 @@ int help_print_verb(const struct verb *verb, struct mc_error *err)
 static int print_overview(struct mc_error *err)
 {
     printf("compress VERB ... - prune, distil, measure and shrink ONNX models\n\n");
-    for (int i = 0; verbs[i]; i++) printf("    %-10s%s\n", verbs[i]->name, verbs[i]->summary);
+    for (int i = 0; verbs[i]; i++) printf("    %-13s%s\n", verbs[i]->name, verbs[i]->summary);
     printf("\n'compress help VERB' shows the options of a verb, 'compress help --man' the manual.\n");
     return finish(err);
 }

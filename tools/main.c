@@ -8,7 +8,7 @@
 
 const struct verb *const verbs[] = {
     &verb_apply,    &verb_train, &verb_finetune, &verb_prune,   &verb_distill, &verb_cluster,
-    &verb_optimize, &verb_tune,  &verb_pack,     &verb_unpack,  &verb_eval, &verb_compare,   &verb_info,
+    &verb_optimize, &verb_tune,  &verb_pack,     &verb_unpack,  &verb_eval, &verb_compare, &verb_sensitivity, &verb_info,
     &verb_run,      &verb_bench, &verb_help,     &verb_version, NULL,
 };
 

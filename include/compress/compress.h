@@ -156,6 +156,21 @@ MC_API int mc_model_evaluate(const struct mc_model *model, const char *data, con
                              int64_t batch, const struct mc_context *context, struct mc_record **record,
                              struct mc_error *err);
 
+struct mc_sensitivity {
+    const char *role;      /* samples to evaluate on: "validation" (NULL), … */
+    const char *head;      /* as in mc_model_evaluate */
+    const char *criterion; /* by what channels of a layer are ranked, as `prune` has it: "l2" (NULL), … */
+    const char *exclude;   /* names of tensors whose channels are left alone; NULL: none */
+    double step;           /* shares of each layer's channels that are tried: step, 2 step, … below 1; default 0.25 */
+    int64_t samples;       /* of the calibration role for criteria that look at samples; default 512 */
+};
+
+MC_API void mc_sensitivity_init(struct mc_sensitivity *what);
+/* Loss and accuracy against the share of channels that are removed, for each group of layers that are tied together,
+ * the least sensitive first (docs/record.md). Every point is a model that was cut and evaluated. */
+MC_API int mc_model_sensitivity(const struct mc_model *model, const char *data, const struct mc_sensitivity *what,
+                                const struct mc_context *context, struct mc_record **record, struct mc_error *err);
+
 /* --- packed models --- */
 
 /* A packed model is an ONNX file in a container (docs/container.md) that takes a fraction of its bytes and gives every

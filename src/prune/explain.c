@@ -1,11 +1,6 @@
 /* explain.c - families with their widths and scores; groups with members, scores and verdicts. */
 #include "prune/explain.h"
 
-static const char *original_name(const struct mc_account *a, const struct mc_value *v)
-{
-    return v->id < a->unshared->n_values && a->unshared->origin[v->id] ? a->unshared->origin[v->id]->name : v->name;
-}
-
 static void record_why(const char *why, const struct mc_node *by, struct mc_record *object)
 {
     char text[160];
@@ -15,7 +10,7 @@ static void record_why(const char *why, const struct mc_node *by, struct mc_reco
 
 /* --- the section: one object a family --- */
 
-static void record_scores(const struct mc_account *a, const struct mc_family *family, struct mc_record *object)
+static void record_scores(const struct mc_cut *a, const struct mc_family *family, struct mc_record *object)
 {
     mc_record_set_num(object, "score_least", a->importance[family->free[0]]);
     if (family->n_removed > 0)
@@ -23,18 +18,18 @@ static void record_scores(const struct mc_account *a, const struct mc_family *fa
     mc_record_set_num(object, "score_most", a->importance[family->free[family->n_free - 1]]);
 }
 
-static void record_family(const struct mc_account *a, const struct mc_family *family, struct mc_record *array)
+void mc_explain_family(const struct mc_cut *a, int f, struct mc_record *object)
 {
-    struct mc_record *object = mc_record_append_object(array);
+    const struct mc_family *family = &a->choice.families[f];
     const int64_t before = mc_coupling_extent(a->coupling, family->tensor, family->axis);
-    mc_record_set_text(object, "tensor", original_name(a, family->tensor));
+    mc_record_set_text(object, "tensor", mc_cut_name(a, family->tensor));
     mc_record_set_int(object, "axis", family->axis);
     mc_record_set_int(object, "width", before);
     if (family->n_free == 0) {
         record_why(family->why, family->by, object);
         return;
     }
-    const int64_t going = mc_choice_count(a->choice, a->coupling, family->tensor, family->axis);
+    const int64_t going = mc_choice_count(&a->choice, a->coupling, family->tensor, family->axis);
     mc_record_set_int(object, "width_after", before - going);
     mc_record_set_int(object, "groups_before", family->n_groups);
     mc_record_set_int(object, "groups_after", family->n_groups - family->n_removed);
@@ -43,7 +38,7 @@ static void record_family(const struct mc_account *a, const struct mc_family *fa
     const struct mc_group *group = mc_coupling_group(a->coupling, family->free[0]);
     for (int i = 0; i < group->n_slices; i++)
         if (mc_coupling_is_parameter(a->coupling, group->slices[i].value))
-            mc_record_append_text(tied, original_name(a, group->slices[i].value));
+            mc_record_append_text(tied, mc_cut_name(a, group->slices[i].value));
 }
 
 static void record_twin(const struct mc_twin *twin, struct mc_record *section)
@@ -58,34 +53,34 @@ static void record_twin(const struct mc_twin *twin, struct mc_record *section)
     }
 }
 
-void mc_explain_section(const struct mc_account *a, struct mc_record *section)
+void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, struct mc_record *section)
 {
-    mc_record_set_int(section, "groups_removed", a->choice->n_groups);
-    mc_record_set_int(section, "macs_before", a->choice->macs_before);
-    mc_record_set_int(section, "macs_after", a->choice->macs_after);
+    mc_record_set_int(section, "groups_removed", a->choice.n_groups);
+    mc_record_set_int(section, "macs_before", a->choice.macs_before);
+    mc_record_set_int(section, "macs_after", a->choice.macs_after);
     mc_record_set_int(section, "constants_moved", a->n_moved);
     if (*a->unmeasured) mc_record_set_text(section, "constants_why", a->unmeasured);
     struct mc_record *families = mc_record_array(section, "families"), *frozen = mc_record_array(section, "frozen");
-    for (int f = 0; f < a->choice->n_families; f++) {
-        const struct mc_family *family = &a->choice->families[f];
+    for (int f = 0; f < a->choice.n_families; f++) {
+        const struct mc_family *family = &a->choice.families[f];
         if (family->tensor && (family->n_free > 0 || family->why))
-            record_family(a, family, family->n_free > 0 ? families : frozen);
+            mc_explain_family(a, f, mc_record_append_object(family->n_free > 0 ? families : frozen));
     }
-    record_twin(a->twin, section);
+    record_twin(twin, section);
 }
 
 /* --- the explanation: one object a group --- */
 
-static void record_slice(const struct mc_account *a, const struct mc_slice *slice, struct mc_record *slices)
+static void record_slice(const struct mc_cut *a, const struct mc_slice *slice, struct mc_record *slices)
 {
     struct mc_record *object = mc_record_append_object(slices);
-    mc_record_set_text(object, "tensor", original_name(a, slice->value));
+    mc_record_set_text(object, "tensor", mc_cut_name(a, slice->value));
     mc_record_set_int(object, "axis", slice->axis);
     struct mc_record *indices = mc_record_array(object, "indices");
     for (int64_t n = 0; n < slice->n; n++) mc_record_append_int(indices, slice->indices[n]);
 }
 
-static void record_group(const struct mc_account *a, int g, const char *verdict, struct mc_record *array)
+static void record_group(const struct mc_cut *a, int g, const char *verdict, struct mc_record *array)
 {
     const struct mc_group *group = mc_coupling_group(a->coupling, g);
     struct mc_record *object = mc_record_append_object(array);
@@ -99,19 +94,19 @@ static void record_group(const struct mc_account *a, int g, const char *verdict,
     for (int k = 0; k < group->n_slices; k++) record_slice(a, &group->slices[k], slices);
 }
 
-void mc_explain_groups(const struct mc_account *a, struct mc_record *explain)
+void mc_explain_groups(const struct mc_cut *a, struct mc_record *explain)
 {
     struct mc_record *removed = mc_record_array(explain, "groups"), *kept = mc_record_array(explain, "kept");
     struct mc_record *frozen = mc_record_array(explain, "frozen");
     for (int g = 0; g < mc_coupling_n_groups(a->coupling); g++) {
-        const struct mc_family *family = &a->choice->families[mc_coupling_group(a->coupling, g)->family];
+        const struct mc_family *family = &a->choice.families[mc_coupling_group(a->coupling, g)->family];
         if (!family->tensor) continue; /* no weight lies along it */
         if (family->n_free > 0)
-            record_group(a, g, a->choice->goes[g] ? "removed" : "kept", a->choice->goes[g] ? removed : kept);
+            record_group(a, g, a->choice.goes[g] ? "removed" : "kept", a->choice.goes[g] ? removed : kept);
     }
-    for (int f = 0; f < a->choice->n_families; f++) {
-        const struct mc_family *family = &a->choice->families[f];
+    for (int f = 0; f < a->choice.n_families; f++) {
+        const struct mc_family *family = &a->choice.families[f];
         if (!family->tensor || family->n_free > 0 || !family->why) continue;
-        record_family(a, family, frozen);
+        mc_explain_family(a, f, mc_record_append_object(frozen));
     }
 }

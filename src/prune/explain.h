@@ -2,25 +2,14 @@
 #ifndef MC_PRUNE_EXPLAIN_H
 #define MC_PRUNE_EXPLAIN_H
 
-#include "prune/choose.h"
+#include "prune/cut.h"
 #include "prune/twin.h"
-#include "prune/unshare.h"
-
-/* Everything that was settled; all of it lent. */
-struct mc_account {
-    const struct mc_shrink_options *options;
-    const struct mc_unshared *unshared;
-    const struct mc_coupling *coupling;
-    const double *importance; /* by group */
-    const struct mc_choice *choice;
-    const struct mc_twin *twin;
-    int64_t n_moved;
-    const char *unmeasured; /* why constants could not be found; "": they were */
-};
 
 /* The keys that mc_shrink documents for its section. */
-void mc_explain_section(const struct mc_account *account, struct mc_record *section);
-/* Those of its explanation. */
-void mc_explain_groups(const struct mc_account *account, struct mc_record *explain);
+void mc_explain_section(const struct mc_cut *cut, const struct mc_twin *twin, struct mc_record *section);
+/* One object for a family: tensor, axis, width; groups, scores and what is tied, or why all of it stays. */
+void mc_explain_family(const struct mc_cut *cut, int family, struct mc_record *object);
+/* The keys of mc_shrink's explanation. */
+void mc_explain_groups(const struct mc_cut *cut, struct mc_record *explain);
 
 #endif

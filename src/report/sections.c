@@ -643,6 +643,33 @@ static void show_families(struct printing *p)
     }
 }
 
+/* What each layer's width is worth: a row for each width that was tried. */
+static void show_sensitivity(struct printing *p)
+{
+    const struct mc_record *families =
+        mc_record_get(p->record, "baseline") ? mc_record_get(p->record, "families") : NULL;
+    static const struct figure columns[] = {
+        {"ratio", "removed", SHARE},          {"width", "width", COUNT},
+        {"macs_share", "MACs left", SHARE},   {"loss", "loss", REAL},
+        {"loss_change", "change", REAL},      {"accuracy", "accuracy", SHARE},
+        {"accuracy_change", "change", SHARE}, {"mse", "MSE", REAL},
+    };
+    struct mc_grid grid;
+    mc_grid_init(&grid, p->details ? "Sensitivity" : NULL, 1 + (int)MC_COUNT(columns), MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "channels of");
+    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
+    for (size_t i = 0; i < mc_record_size(families); i++) {
+        const struct mc_record *family = mc_record_at(families, i), *points = mc_record_get(family, "points");
+        for (size_t k = 0; k < mc_record_size(points); k++) {
+            char text[NUMBER_TEXT];
+            mc_grid_add(&grid, "%s", k == 0 ? mc_record_get_text(family, "tensor", "?") : "");
+            for (size_t c = 0; c < MC_COUNT(columns); c++)
+                mc_grid_add(&grid, "%s", figure_text(&columns[c], mc_record_at(points, k), text));
+        }
+    }
+    show(p, &grid);
+}
+
 /* A drawing keeps its columns only in a block of code. */
 static void show_curves(struct printing *p, const char *title, const struct mc_curve *curves, int n, bool logarithmic,
                         const char *under)
@@ -831,6 +858,7 @@ void mc_report_sections(const struct mc_record *record, bool details, mc_grid_pr
     show_untrained(&p, mc_record_get(record, "can.train"));
     show_families(&p);
     show_trials(&p);
+    show_sensitivity(&p);
     show_training(&p);
     show_layers(&p);
     show_nodes(&p);

@@ -1,0 +1,129 @@
+/* cut.c - from a model to a smaller one, up to the comparison with its masked twin; see cut.h. */
+#include "prune/cut.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+#include "prune/importance.h"
+#include "run/plan.h"
+#include "train/binding.h"
+
+void mc_cut_finish(struct mc_cut *s)
+{
+    mc_residues_finish(&s->residues);
+    mc_choice_finish(&s->choice);
+    mc_free(s->importance);
+    mc_coupling_destroy(s->coupling);
+    mc_facts_finish(&s->facts);
+    mc_unshared_finish(&s->unshared);
+    mc_model_destroy(s->small);
+    mc_model_destroy(s->work);
+}
+
+/* Shapes have to be known: which input's are not? */
+static int need_shapes(const struct mc_cut *s, struct mc_error *err)
+{
+    for (int i = 0; i < mc_model_n_inputs(s->work); i++) {
+        const struct mc_fact *fact = &s->facts.of[mc_model_input(s->work, i)->id];
+        struct mc_facts strict;
+        if (fact->dtype != MC_UNDEFINED || fact->open) continue;
+        const int rc = mc_model_facts(&strict, s->work, &s->options->dims, false, err);
+        if (rc == MC_OK) mc_facts_finish(&strict);
+        return rc;
+    }
+    return MC_OK;
+}
+
+static int analyse(struct mc_cut *s, const struct mc_model *model, struct mc_error *err)
+{
+    int rc = mc_model_clone(&s->work, model, true, err);
+    if (rc == 0 && s->options->samples.data) s->fixed_batch = mc_batch_open(s->work, 2);
+    if (rc == 0) rc = mc_unshare(&s->unshared, s->work, err);
+    if (rc == 0) rc = mc_model_facts(&s->facts, s->work, &s->options->dims, true, err);
+    if (rc == 0) rc = need_shapes(s, err);
+    if (rc == 0) rc = mc_coupling_create(&s->coupling, s->work, &s->facts, err);
+    return rc;
+}
+
+static int choose(struct mc_cut *s, struct mc_error *err)
+{
+    s->importance = MC_NEW_ARRAY(double, mc_coupling_n_groups(s->coupling));
+    if (!s->importance) return mc_error_memory(err);
+    const int rc = mc_importance(s->work, s->coupling, s->options, s->importance, err);
+    return rc < 0 ? rc : mc_choose(&s->choice, s->work, &s->facts, s->coupling, s->importance, s->options, err);
+}
+
+static int find_constants(struct mc_cut *s, struct mc_error *err)
+{
+    int rc = mc_residues_create(&s->residues, s->coupling, s->choice.goes, err);
+    if (rc < 0 || !s->options->keep_constants) return rc;
+    struct mc_error problem = {0};
+    rc = mc_residues_measure(&s->residues, s->work, s->coupling, s->choice.goes, s->options, &problem);
+    if (rc == 0) return 0;
+    if (rc == MC_ERR_SYSTEM || rc == MC_ERR_INTERNAL) return mc_error_set(err, rc, "%s", problem.text);
+    snprintf(s->unmeasured, sizeof(s->unmeasured), "%.*s", (int)sizeof(s->unmeasured) - 1, problem.text);
+    return 0;
+}
+
+/* Every computed shape that was known must be what is left of it; where a rule promised more than it held, this says so
+ * even for models that cannot be run. */
+static int check_shapes(const struct mc_cut *s, struct mc_error *err)
+{
+    struct mc_facts facts = {0};
+    int rc = mc_model_facts(&facts, s->small, &s->options->dims, true, err);
+    for (int id = 0; id < s->facts.n_values && rc == 0; id++) {
+        const struct mc_value *v = s->work->values[id];
+        const struct mc_value *now = s->small->values[id];
+        if (!v || !now || !now->producer || s->facts.of[id].dtype == MC_UNDEFINED) continue;
+        struct mc_shape expected = s->facts.of[id].shape;
+        for (int a = 0; a < expected.rank; a++) expected.dim[a] -= mc_choice_count(&s->choice, s->coupling, v, a);
+        if (facts.of[id].dtype != MC_UNDEFINED && mc_shape_equal(&facts.of[id].shape, &expected)) continue;
+        char is[160] = "unknown", should[160];
+        if (facts.of[id].dtype != MC_UNDEFINED) mc_shape_text(&facts.of[id].shape, is, sizeof(is));
+        rc = mc_error_set(err, MC_ERR_INTERNAL, "after the cut '%s' has shape %s and should have %s", v->name, is,
+                          mc_shape_text(&expected, should, sizeof(should)));
+    }
+    mc_facts_finish(&facts);
+    return rc;
+}
+
+int mc_cut_run(struct mc_cut *s, struct mc_error *err)
+{
+    mc_model_destroy(s->small);
+    s->small = NULL;
+    mc_residues_finish(&s->residues);
+    s->unmeasured[0] = '\0';
+    int rc = find_constants(s, err);
+    if (rc == 0) rc = mc_model_clone(&s->small, s->work, true, err);
+    if (rc == 0) rc = mc_surgery(s->small, s->coupling, s->choice.groups, s->choice.n_groups, err);
+    if (rc == 0) rc = check_shapes(s, err);
+    if (rc == 0) rc = mc_residues_move(&s->residues, s->small, s->coupling, s->choice.goes, &s->n_moved, err);
+    return rc;
+}
+
+int mc_cut_init(struct mc_cut *s, const struct mc_model *model, const struct mc_shrink_options *options,
+                struct mc_error *err)
+{
+    *s = (struct mc_cut){.options = options};
+    const int rc = analyse(s, model, err);
+    return rc < 0 ? rc : choose(s, err);
+}
+
+void mc_cut_choose(struct mc_cut *s, int family, int n)
+{
+    struct mc_choice *choice = &s->choice;
+    const int n_groups = mc_coupling_n_groups(s->coupling);
+    memset(choice->goes, 0, (size_t)n_groups * sizeof(*choice->goes));
+    for (int f = 0; f < choice->n_families; f++) choice->families[f].n_removed = f == family ? n : 0;
+    for (int i = 0; i < n; i++) choice->goes[choice->families[family].free[i]] = true;
+    choice->n_groups = 0;
+    for (int g = 0; g < n_groups; g++)
+        if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
+}
+
+const char *mc_cut_name(const struct mc_cut *s, const struct mc_value *v)
+{
+    return v->id < s->unshared.n_values && s->unshared.origin[v->id] ? s->unshared.origin[v->id]->name : v->name;
+}

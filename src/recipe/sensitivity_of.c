@@ -1,0 +1,93 @@
+/* sensitivity_of.c - what each layer's width is worth on a data set; see compress.h. */
+#include <string.h>
+
+#include "base/error.h"
+#include "prune/sensitivity.h"
+#include "recipe/context.h"
+#include "recipe/flat.h"
+#include "recipe/measure.h"
+#include "recipe/steps.h"
+
+void mc_sensitivity_init(struct mc_sensitivity *what)
+{
+    *what = (struct mc_sensitivity){.step = 0.25, .samples = 512};
+}
+
+/* The criterion is a choice of the step that prunes. */
+static int read_criterion(const char *text, enum mc_criterion *criterion, struct mc_error *err)
+{
+    struct mc_setting setting = {0};
+    if (!text) return MC_OK;
+    for (size_t i = 0; i < mc_step_prune.n_options; i++) {
+        if (strcmp(mc_step_prune.options[i].name, "criterion") != 0) continue;
+        const int rc = mc_option_parse(&mc_step_prune.options[i], text, &setting, err);
+        if (rc < 0) return mc_error_wrap(err, rc, "criterion");
+    }
+    *criterion = (enum mc_criterion)setting.integer;
+    return MC_OK;
+}
+
+static int set_options(const struct mc_sensitivity *what, const struct mc_dataset *data,
+                       const struct mc_context *context, double *ratios, struct mc_sensitivity_options *options,
+                       struct mc_error *err)
+{
+    struct mc_shrink_options *shrink = &options->shrink;
+    *options = (struct mc_sensitivity_options){.data = data, .head = what->head, .ratios = ratios};
+    mc_shrink_options_init(shrink);
+    int rc = mc_context_runtime(context, &shrink->runtime, err);
+    if (rc == MC_OK) rc = mc_data_role_find(what->role ? what->role : "validation", &options->role, err);
+    if (rc == MC_OK) rc = read_criterion(what->criterion, &shrink->criterion, err);
+    if (rc == MC_OK && !(what->step > 0 && what->step < 1))
+        rc = mc_error_set(err, MC_ERR_USAGE, "step: needs a number in (0, 1), has %g", what->step);
+    if (rc < 0) return rc;
+    for (; (options->n_ratios + 1) * what->step < 1 - 1e-9 && options->n_ratios < MC_SENSITIVITY_MOST;
+         options->n_ratios++)
+        ratios[options->n_ratios] = (options->n_ratios + 1) * what->step;
+    shrink->exclude = what->exclude;
+    shrink->seed = shrink->runtime.seed;
+    shrink->samples = (struct mc_samples){.data = shrink->criterion >= MC_CRITERION_TAYLOR ? data : NULL,
+                                          .role = MC_DATA_CALIBRATION,
+                                          .n = what->samples};
+    if (context) {
+        shrink->samples.progress = context->progress;
+        shrink->samples.progress_context = context->progress_context;
+    }
+    return MC_OK;
+}
+
+static int probe(const struct mc_model *model, const struct mc_dataset *data, const struct mc_sensitivity *what,
+                 const struct mc_context *context, struct mc_record *record, struct mc_error *err)
+{
+    double ratios[MC_SENSITIVITY_MOST];
+    struct mc_sensitivity_options options;
+    const int rc = set_options(what, data, context, ratios, &options, err);
+    if (rc < 0) return rc;
+    mc_record_set_text(record, "title", "compress sensitivity");
+    mc_context_record(&options.shrink.runtime, options.shrink.seed, record);
+    if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
+    mc_measure_data(data, mc_record_object(record, "data"));
+    mc_record_set_text(record, "role", mc_data_role_name(options.role));
+    mc_record_set_text(record, "criterion", what->criterion ? what->criterion : "l2");
+    return mc_sensitivity(model, &options, record, err);
+}
+
+int mc_model_sensitivity(const struct mc_model *model, const char *data, const struct mc_sensitivity *what,
+                         const struct mc_context *context, struct mc_record **record, struct mc_error *err)
+{
+    struct mc_sensitivity defaults;
+    struct mc_dataset *dataset = NULL;
+    struct mc_record *r = NULL;
+    struct mc_flat flat = {0};
+    mc_sensitivity_init(&defaults);
+    int rc = mc_flat_init(&flat, model, err);
+    if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
+    if (rc == MC_OK) rc = mc_record_create(&r, err);
+    if (rc == MC_OK) rc = probe(flat.model, dataset, what ? what : &defaults, context, r, err);
+    mc_dataset_destroy(dataset);
+    mc_flat_finish(&flat);
+    if (rc == MC_OK)
+        *record = r;
+    else
+        mc_record_destroy(r);
+    return rc;
+}

@@ -1,0 +1,58 @@
+/* cmd_sensitivity.c - compress sensitivity: loss and accuracy against the width of each layer. */
+#include "failure.h"
+#include "session.h"
+#include "verbs.h"
+
+static int sensitivity(const struct arguments *args, struct mc_error *err)
+{
+    struct mc_context context;
+    struct mc_sensitivity what;
+    struct mc_model *model = NULL;
+    struct mc_record *record = NULL;
+    const char *data = argument_text(args, "data");
+    if (!data) return fail_usage(err, "sensitivity", "needs --data D");
+    session_context(args, &context);
+    mc_sensitivity_init(&what);
+    what.role = argument_text(args, "role");
+    what.head = argument_text(args, "head");
+    what.criterion = argument_text(args, "criterion");
+    what.exclude = argument_text(args, "exclude");
+    what.step = argument_number(args, "step");
+    what.samples = argument_integer(args, "samples");
+    int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = session_settle(args, model, err);
+    if (rc == MC_OK) rc = mc_model_sensitivity(model, data, &what, &context, &record, err);
+    if (rc == MC_OK) rc = session_show(args, record, err);
+    mc_record_destroy(record);
+    mc_model_destroy(model);
+    return rc;
+}
+
+static const struct mc_option options[] = {
+    {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
+     "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"},
+    {"role", MC_OPTION_CHOICE, "R", "validation", NULL, "train|validation|test|calibration", NULL,
+     "samples to evaluate on"},
+    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
+     "the output to look at, for a model with several; default: the first of float32"},
+    SESSION_DIMS_OPTION,
+    {"step", MC_OPTION_NUMBER, "X", "0.25", "(0, 1)", NULL, NULL,
+     "shares of each layer's channels that are tried: X, twice X, … below 1"},
+    {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz", NULL,
+     "by what the channels of a layer are ranked"},
+    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, NULL,
+     "samples of the calibration role that a criterion looks at, at most"},
+    {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
+     "names of tensors whose channels are left alone, with * and ?, separated by commas"},
+    {0},
+};
+
+const struct verb verb_sensitivity = {
+    .name = "sensitivity",
+    .operands = "MODEL --data D",
+    .summary = "measure what each layer's width is worth: loss and accuracy against channels removed",
+    .min_operands = 1,
+    .max_operands = 1,
+    .options = options,
+    .run = sensitivity,
+};
