@@ -925,6 +925,7 @@ static void recurrent_cost(const struct mc_node *node, const struct mc_fact *con
     struct extents e = {0};
     mc_cost_free(node, in, out, cost);
     if (extents_of(node, &in[X]->shape, &in[R]->shape, &e, NULL) < 0) return;
+    e.H = in[R]->shape.dim[2]; /* not the attribute's: the cost of what a cut would leave is asked for too */
     const int64_t macs = e.D * e.T * e.N * e.G * e.H * (e.I + e.H);
     cost->macs += macs;
     cost->flops += 2 * macs + 8 * e.D * e.T * e.N * e.G * e.H;
