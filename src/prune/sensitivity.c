@@ -68,7 +68,9 @@ static int list_curves(struct probing *p)
 static int report(struct probing *p)
 {
     const struct mc_samples *s = &p->options->shrink.samples;
-    if (!s->progress || s->progress(s->progress_context, "sensitivity", p->n_done++, p->n_points, NAN)) return 0;
+    const struct mc_progress at = {
+        .what = "sensitivity", .done = p->n_done++, .total = p->n_points, .loss = NAN, .value = NAN};
+    if (!s->progress || s->progress(s->progress_context, &at)) return 0;
     return mc_error_set(p->err, MC_INTERRUPTED, "interrupted");
 }
 
