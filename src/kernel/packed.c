@@ -1,18 +1,21 @@
 /* packed.c - packs weights, cuts products among threads; see packed.h. */
 #include "kernel/packed.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "kernel/sparse.h"
+#include "tensor/half.h"
 
 struct mc_packed {
     struct mc_panels panels;
     const struct mc_packed_loops *loops;
     struct mc_runtime runtime;
-    float *packed;
+    void *packed;
     struct mc_sparse *sparse; /* instead; NULL: none */
 };
 
@@ -24,6 +27,42 @@ enum { TRIALS = 5 }; /* runs of which the shortest counts */
 bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime)
 {
     return M >= runtime->kernels->packed->lanes;
+}
+
+/* Is each of n numbers there and back again the same? */
+static bool are_halves(int64_t n, const float *w, enum mc_packed_kind kind)
+{
+    enum { CHUNK = 512 };
+    uint16_t halves[CHUNK];
+    float back[CHUNK];
+    for (int64_t i = 0; i < n; i += CHUNK) {
+        const int64_t some = n - i < CHUNK ? n - i : CHUNK;
+        if (kind == MC_PACKED_HALVES) {
+            mc_floats_to_halves(some, w + i, halves);
+            mc_halves_to_floats(some, halves, back);
+        } else {
+            mc_floats_to_bfloats(some, w + i, halves);
+            mc_bfloats_to_floats(some, halves, back);
+        }
+        if (memcmp(back, w + i, (size_t)some * sizeof *back) != 0) return false;
+    }
+    return true;
+}
+
+/* Does w lie in K M floats, one after the other? */
+static bool is_dense(const struct mc_unpacked *w)
+{
+    if (w->column_step == 1) return !w->inner && w->row_step == w->M;
+    if (w->column_step != w->K) return false;
+    const int64_t outer = w->inner ? w->K / w->inner : w->K, inner = w->inner ? w->inner : 1;
+    return outer * inner == w->K && (outer - 1) * w->row_step + (inner - 1) * w->inner_step == w->K - 1;
+}
+
+enum mc_packed_kind mc_packed_kind_of(const struct mc_unpacked *w, const struct mc_runtime *runtime)
+{
+    if (!runtime->kernels->packed->halves || !is_dense(w)) return MC_PACKED_FLOATS;
+    if (are_halves(w->K * w->M, w->w, MC_PACKED_HALVES)) return MC_PACKED_HALVES;
+    return are_halves(w->K * w->M, w->w, MC_PACKED_BFLOATS) ? MC_PACKED_BFLOATS : MC_PACKED_FLOATS;
 }
 
 struct packing {
@@ -82,8 +121,11 @@ int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, con
     if (!p) return mc_error_memory(err);
     p->loops = runtime->kernels->packed;
     p->runtime = *runtime;
-    p->panels = (struct mc_panels){.K = w->K, .M = w->M, .n = (w->M + p->loops->most_lanes - 1) / p->loops->most_lanes};
-    p->packed = mc_alloc_aligned(p->loops->floats(&p->panels), sizeof *p->packed);
+    p->panels = (struct mc_panels){.K = w->K,
+                                   .M = w->M,
+                                   .n = (w->M + p->loops->most_lanes - 1) / p->loops->most_lanes,
+                                   .kind = mc_packed_kind_of(w, runtime)};
+    p->packed = mc_alloc_aligned(p->loops->bytes(&p->panels), 1);
     if (!p->packed) {
         mc_packed_destroy(p);
         return mc_error_memory(err);

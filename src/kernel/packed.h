@@ -5,6 +5,9 @@
  * The columns of w are cut into panels of widths as equal as can be, that fit the registers. The last vector of the
  * last panel ends with the last column and so may repeat some, rather than reach beyond; M has to fill a vector. Each
  * number of y is a sum in the order of K, whatever n and the number of threads.
+ *
+ * Where all of w are numbers that float16 or bfloat16 has, as in models of these types, they are kept in that and made
+ * floats again on their way into the registers: half of the memory, and the same numbers out of it.
  */
 #ifndef MC_KERNEL_PACKED_H
 #define MC_KERNEL_PACKED_H
@@ -40,6 +43,10 @@ struct mc_packed_rows {
 
 struct mc_packed;
 
+enum mc_packed_kind { MC_PACKED_FLOATS, MC_PACKED_HALVES, MC_PACKED_BFLOATS };
+/* How it is going to be kept. */
+enum mc_packed_kind mc_packed_kind_of(const struct mc_unpacked *w, const struct mc_runtime *runtime);
+
 /* Can it be packed? */
 bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime);
 /* To be run with the number of threads of `runtime`. `w` is not needed afterwards. MC_ERR_SYSTEM without memory. */
@@ -59,15 +66,17 @@ void mc_packed_run_panels(const struct mc_packed *packed, const struct mc_packed
 
 struct mc_panels {
     int64_t K, M;
-    int64_t n;           /* panels */
-    const float *packed; /* panel after panel of [K, vectors] */
+    int64_t n; /* panels */
+    enum mc_packed_kind kind;
+    const void *packed; /* panel after panel of [K, vectors] */
 };
 
 struct mc_packed_loops {
     int64_t lanes, most_lanes; /* floats of a vector, and of a panel at most */
-    size_t (*floats)(const struct mc_panels *panels);
+    bool halves;               /* can they be kept as such? */
+    size_t (*bytes)(const struct mc_panels *panels);
     /* Fill one panel of `packed`, which is 64-byte aligned. */
-    void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed);
+    void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, void *packed);
     /* Panels [from, to) of the product. */
     void (*run)(const struct mc_panels *panels, const struct mc_packed_rows *rows, const float *b, int64_t from,
                 int64_t to);

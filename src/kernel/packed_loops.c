@@ -2,6 +2,8 @@
  * and additions contracted. */
 #include "kernel/packed.h"
 
+#include <string.h>
+
 #include "kernel/panel.h"
 
 #ifndef MC_VARIANT
@@ -14,9 +16,15 @@ static int64_t vectors(const struct mc_panels *panels)
     return round_up(panels->M, LANES) / LANES;
 }
 
-static size_t floats(const struct mc_panels *panels)
+/* Of what is kept; a multiple of a vector. */
+static int64_t element_bytes(const struct mc_panels *panels)
 {
-    return (size_t)(vectors(panels) * LANES * panels->K);
+    return panels->kind == MC_PACKED_FLOATS ? sizeof(float) : sizeof(uint16_t);
+}
+
+static size_t bytes(const struct mc_panels *panels)
+{
+    return (size_t)(vectors(panels) * LANES * panels->K * element_bytes(panels));
 }
 
 /* Vectors [first, first + n) of a panel. */
@@ -42,23 +50,62 @@ static const float *row_of(const struct mc_unpacked *w, int64_t k)
     return w->inner ? w->w + k / w->inner * w->row_step + k % w->inner * w->inner_step : w->w + k * w->row_step;
 }
 
-static void pack(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, float *packed)
+/* Vector number i, of what is exactly of that kind. */
+static void put(const float *from, enum mc_packed_kind kind, void *packed, int64_t i)
+{
+#if defined(CAN_WIDEN)
+    uint16_t *const to = (uint16_t *)packed + i * LANES;
+    if (kind == MC_PACKED_HALVES) store_halves(to, load(from));
+    for (int64_t k = 0; k < LANES && kind == MC_PACKED_BFLOATS; k++) {
+        uint32_t bits;
+        memcpy(&bits, from + k, sizeof bits);
+        to[k] = (uint16_t)(bits >> 16);
+    }
+    if (kind != MC_PACKED_FLOATS) return;
+#endif
+    store((float *)packed + i * LANES, load(from));
+}
+
+static void pack(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, void *packed)
 {
     const struct range range = range_of(panels, panel);
-    float *to = packed + range.first * LANES * panels->K;
     for (int64_t v = 0; v < range.n; v++) {
         const int64_t start = start_of(panels, range.first + v);
         for (int64_t k = 0; k < panels->K; k++) {
             const float *from = row_of(w, k) + start * w->column_step;
-            for (int64_t i = 0; i < LANES; i++) to[(k * range.n + v) * LANES + i] = from[i * w->column_step];
+            float numbers[LANES];
+            for (int64_t i = 0; i < LANES; i++) numbers[i] = from[i * w->column_step];
+            put(numbers, panels->kind, packed, range.first * panels->K + k * range.n + v);
         }
     }
+}
+
+#if defined(CAN_WIDEN)
+static void multiply_halves(int64_t V, bool far, int64_t n, struct product *p)
+{
+    multiply_vectors(HALVES, V, far, n, p);
+}
+
+static void multiply_bfloats(int64_t V, bool far, int64_t n, struct product *p)
+{
+    multiply_vectors(BFLOATS, V, far, n, p);
+}
+#endif
+
+static inline void multiply_kind(enum mc_packed_kind kind, int64_t V, bool far, int64_t n, struct product *p)
+{
+    if (kind == MC_PACKED_FLOATS) multiply_panel(V, far, n, p);
+#if defined(CAN_WIDEN)
+    if (kind == MC_PACKED_HALVES) multiply_halves(V, far, n, p);
+    if (kind == MC_PACKED_BFLOATS) multiply_bfloats(V, far, n, p);
+#endif
 }
 
 static void run(const struct mc_panels *panels, const struct mc_packed_rows *rows, const float *b, int64_t from,
                 int64_t to)
 {
-    const bool far = floats(panels) > IN_CACHE;
+    const int64_t size = element_bytes(panels);
+    const bool far = bytes(panels) > IN_CACHE * sizeof(float);
     for (int64_t panel = from; panel < to; panel++) {
         const struct range range = range_of(panels, panel);
         const int64_t start = range.first * LANES;
@@ -69,8 +116,8 @@ static void run(const struct mc_panels *panels, const struct mc_packed_rows *row
                 .a_row = rows->row,
                 .runs = rows->runs,
                 .n_runs = rows->n_runs,
-                .b = panels->packed + start * panels->K,
-                .next = panels->packed + (range.first + range.n) * LANES * panels->K,
+                .b = (const char *)panels->packed + start * panels->K * size,
+                .next = (const char *)panels->packed + (range.first + range.n) * LANES * panels->K * size,
                 .bias = b ? b + start : NULL,
                 .z = rows->z ? rows->z + line * rows->y_line + start : NULL,
                 .bounds = rows->bounds,
@@ -78,7 +125,7 @@ static void run(const struct mc_panels *panels, const struct mc_packed_rows *row
                 .y_row = rows->y_row,
                 .last = start_of(panels, range.first + range.n - 1) - start,
             };
-            multiply_panel(range.n, far && line == 0, rows->n, &p);
+            multiply_kind(panels->kind, range.n, far && line == 0, rows->n, &p);
         }
     }
 }
@@ -86,7 +133,10 @@ static void run(const struct mc_panels *panels, const struct mc_packed_rows *row
 const struct mc_packed_loops MC_VARIANT(mc_packed_loops) = {
     .lanes = LANES,
     .most_lanes = LANES * MOST_VECTORS,
-    .floats = floats,
+#if defined(CAN_WIDEN)
+    .halves = true,
+#endif
+    .bytes = bytes,
     .pack = pack,
     .run = run,
 };

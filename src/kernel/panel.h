@@ -10,6 +10,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#if defined(__F16C__)
+#include <immintrin.h>
+#define CAN_WIDEN 1
+#endif
+
 #include "kernel/packed.h"
 
 /* Rows of a product at a time: WIDE_ROWS of MOST_VECTORS; NARROW_ROWS of half as many or fewer. */
@@ -55,6 +60,50 @@ INLINE vector bound(vector v, const struct mc_bounds *bounds)
     return choose(v > high, high, v);
 }
 
+/* What a panel consists of: floats, or halves that become floats when they are loaded. */
+enum { FLOATS, HALVES, BFLOATS };
+
+#if defined(__AVX512F__) && defined(CAN_WIDEN)
+INLINE vector load_halves(const void *from)
+{
+    return (vector)_mm512_cvtph_ps(_mm256_loadu_si256(from));
+}
+
+INLINE void store_halves(void *to, vector v)
+{
+    _mm256_storeu_si256(to, _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+INLINE vector load_bfloats(const void *from)
+{
+    return (vector)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(from)), 16);
+}
+#elif defined(CAN_WIDEN)
+INLINE vector load_halves(const void *from)
+{
+    return (vector)_mm256_cvtph_ps(_mm_loadu_si128(from));
+}
+
+INLINE void store_halves(void *to, vector v)
+{
+    _mm_storeu_si128(to, _mm256_cvtps_ph((__m256)v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+INLINE vector load_bfloats(const void *from)
+{
+    return (vector)_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(from)), 16);
+}
+#endif
+
+INLINE vector load_weights(const int kind, const char *from)
+{
+#if defined(CAN_WIDEN)
+    if (kind == HALVES) return load_halves(from);
+    if (kind == BFLOATS) return load_bfloats(from);
+#endif
+    return load((const float *)(const void *)from);
+}
+
 static inline int64_t round_up(int64_t n, int64_t to)
 {
     return (n + to - 1) / to * to;
@@ -67,8 +116,8 @@ struct product {
     int64_t a_row;       /* floats from one row to the next */
     const int64_t *runs; /* where the runs of the first row begin */
     int64_t n_runs;
-    const float *b;
-    const float *next;              /* the panel after this one; with `far` it is asked for while this is used */
+    const void *b;
+    const void *next;               /* the panel after this one; with `far` it is asked for while this is used */
     const float *bias;              /* as a row of y, or NULL: none */
     const float *z;                 /* as y, or NULL: what is added to the sums; may be y */
     const struct mc_bounds *bounds; /* of what is stored, or NULL */
@@ -80,10 +129,12 @@ struct product {
 
 /* Rows i to i + R. With `far`, the groups of rows take turns in asking the memory for the next panel, in step with the
  * use of this one. */
-INLINE void multiply_rows(const int R, const int V, const bool far, const struct product *p, int64_t i, int64_t turn)
+INLINE void multiply_rows(const int R, const int V, const int kind, const bool far, const struct product *p, int64_t i,
+                          int64_t turn)
 {
+    const int64_t step = LANES * (kind == FLOATS ? sizeof(float) : sizeof(uint16_t));
     vector sum[12][MOST_VECTORS];
-    const float *b = p->b, *next = p->next;
+    const char *b = p->b, *next = p->next;
     UNROLL for (int v = 0; v < V; v++)
     {
         const int64_t at = v == V - 1 ? p->last : v * LANES;
@@ -95,9 +146,9 @@ INLINE void multiply_rows(const int R, const int V, const bool far, const struct
         UNROLL for (int j = 0; j < 4; j++) a[j] = p->a + p->runs[k] + (i + 3 * j) * p->a_row;
         for (int64_t c = 0; c < p->run; c++) {
             vector weight[MOST_VECTORS];
-            UNROLL for (int v = 0; v < V; v++) weight[v] = load(b + v * LANES);
+            UNROLL for (int v = 0; v < V; v++) weight[v] = load_weights(kind, b + v * step);
             if (far && --turn < 0) {
-                UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(next + v * LANES, 0, 2);
+                UNROLL for (int v = 0; v < V; v++) __builtin_prefetch(next + v * step, 0, 2);
                 turn = p->turns - 1;
             }
             UNROLL for (int r = 0; r < R; r++)
@@ -106,8 +157,8 @@ INLINE void multiply_rows(const int R, const int V, const bool far, const struct
                 UNROLL for (int v = 0; v < V; v++) sum[r][v] += input * weight[v];
             }
             UNROLL for (int j = 0; j < 4; j++) a[j]++;
-            b += V * LANES;
-            if (far) next += V * LANES;
+            b += V * step;
+            if (far) next += V * step;
         }
     }
     if (p->z) { /* all of it before anything is stored: vectors may overlap */
@@ -129,11 +180,11 @@ INLINE void multiply_rows(const int R, const int V, const bool far, const struct
 
 #define ROWS(n)                                                                                                        \
     case n:                                                                                                            \
-        if (n <= most) multiply_rows(n, V, far, p, i, turn);                                                           \
+        if (n <= most) multiply_rows(n, V, kind, far, p, i, turn);                                                     \
         break
 
 /* n rows in groups as equal as can be, of `most` at most. */
-INLINE void multiply(const int most, const int V, const bool far, int64_t n, struct product *p)
+INLINE void multiply(const int most, const int V, const int kind, const bool far, int64_t n, struct product *p)
 {
     p->turns = (n + most - 1) / most;
     for (int64_t turn = 0; turn < p->turns; turn++) {
@@ -156,20 +207,25 @@ INLINE void multiply(const int most, const int V, const bool far, int64_t n, str
 }
 
 /* n rows of V vectors. */
-static inline void multiply_panel(int64_t V, bool far, int64_t n, struct product *p)
+INLINE void multiply_vectors(const int kind, int64_t V, bool far, int64_t n, struct product *p)
 {
     if (V == 1)
-        multiply(NARROW_ROWS, 1, false, n, p);
+        multiply(NARROW_ROWS, 1, kind, false, n, p);
     else if (V == MOST_VECTORS && far)
-        multiply(WIDE_ROWS, MOST_VECTORS, true, n, p);
+        multiply(WIDE_ROWS, MOST_VECTORS, kind, true, n, p);
     else if (V == MOST_VECTORS)
-        multiply(WIDE_ROWS, MOST_VECTORS, false, n, p);
+        multiply(WIDE_ROWS, MOST_VECTORS, kind, false, n, p);
 #if defined(__AVX512F__)
     else if (V == 3)
-        multiply(8, 3, false, n, p);
+        multiply(8, 3, kind, false, n, p);
     else
-        multiply(NARROW_ROWS, 2, false, n, p);
+        multiply(NARROW_ROWS, 2, kind, false, n, p);
 #endif
+}
+
+static inline void multiply_panel(int64_t V, bool far, int64_t n, struct product *p)
+{
+    multiply_vectors(FLOATS, V, far, n, p);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "kernel/kernels.h"
 #include "kernel/packed.h"
+#include "tensor/half.h"
 #include "test.h"
 
 enum { MOST = 200 };
@@ -100,10 +101,50 @@ static void test_matrices_beyond_the_cache_and_empty_sums(void **state)
     mc_free(b);
 }
 
+/* Weights that are halves are kept as halves, and what comes of them is what comes of them as floats: to the bit, which
+ * a column that is none shows. */
+static void test_halves_are_kept_as_such(void **state)
+{
+    enum { K = 45, M = 107 };
+    static const enum mc_packed_kind kinds[] = {MC_PACKED_HALVES, MC_PACKED_BFLOATS};
+    float *x = random_floats(MOST * K, 1);
+    for (int k = 0; k < 2; k++) {
+        float *w = random_floats(K * M, 2);
+        uint16_t half;
+        for (int64_t i = 0; i < K * M; i++) {
+            if (k) mc_floats_to_bfloats(1, w + i, &half), mc_bfloats_to_floats(1, &half, w + i);
+            if (!k) mc_floats_to_halves(1, w + i, &half), mc_halves_to_floats(1, &half, w + i);
+        }
+        w[5 * M + 3] = k ? 65536.0f * 65536.0f : ldexpf(1, -24); /* which the other kind has not */
+        for (int cpu = MC_CPU_PORTABLE; cpu <= MC_CPU_AVX512; cpu++)
+            for (int64_t n = 1; n <= 30; n += 7) {
+                struct mc_runtime runtime;
+                mc_runtime_init(&runtime, 1, cpu);
+                struct operands o = {.n = n, .K = K, .M = M, .x = x, .w = w};
+                struct mc_unpacked all = {.w = w, .K = K, .M = M, .row_step = M, .column_step = 1};
+                const bool halves = runtime.kernels->packed->halves;
+                assert_int_equal(mc_packed_kind_of(&all, &runtime), halves ? kinds[k] : MC_PACKED_FLOATS);
+                float *y = run(&o, cpu, 1);
+                const float before = w[0];
+                w[0] = 0.1f; /* no half: all of it are floats */
+                assert_int_equal(mc_packed_kind_of(&all, &runtime), MC_PACKED_FLOATS);
+                float *floats = run(&o, cpu, 1);
+                w[0] = before;
+                for (int64_t i = 0; i < n * M; i++)
+                    if (i % M) assert_true(y[i] == floats[i]);
+                mc_free(floats);
+                mc_free(y);
+            }
+        mc_free(w);
+    }
+    mc_free(x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_every_number_of_rows),
+        cmocka_unit_test(test_halves_are_kept_as_such),
         cmocka_unit_test(test_products_of_every_width),
         cmocka_unit_test(test_matrices_beyond_the_cache_and_empty_sums),
     };
