@@ -19,7 +19,7 @@ struct gate {
     const char *name;
     const char *figure;
     enum form form;
-    bool at_most; /* else at least */
+    bool at_most;       /* else at least */
     const char *before; /* the figure of the original, if it is another one */
 };
 
