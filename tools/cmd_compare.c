@@ -54,8 +54,7 @@ static int compare(const struct arguments *args, struct mc_error *err)
 }
 
 static const struct mc_option options[] = {
-    {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
-     "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"},
+    SESSION_DATA_OPTION,
     {"role", MC_OPTION_CHOICE, "R", "test", NULL, "train|validation|test|calibration", NULL, "which samples"},
     {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
      "output that has the scores; default: the first of float32"},

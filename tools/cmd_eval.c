@@ -22,11 +22,9 @@ static int eval(const struct arguments *args, struct mc_error *err)
 }
 
 static const struct mc_option options[] = {
-    {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
-     "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"},
+    SESSION_DATA_OPTION,
     {"role", MC_OPTION_CHOICE, "R", "test", NULL, "train|validation|test|calibration", NULL, "which samples"},
-    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
-     "the output to look at, for a model with several; default: the first of float32"},
+    SESSION_HEAD_OPTION,
     {"batch", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, NULL, "samples per run; 0: a good number"},
     {0},
 };

@@ -29,12 +29,10 @@ static int sensitivity(const struct arguments *args, struct mc_error *err)
 }
 
 static const struct mc_option options[] = {
-    {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,
-     "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"},
+    SESSION_DATA_OPTION,
     {"role", MC_OPTION_CHOICE, "R", "validation", NULL, "train|validation|test|calibration", NULL,
      "samples to evaluate on"},
-    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
-     "the output to look at, for a model with several; default: the first of float32"},
+    SESSION_HEAD_OPTION,
     SESSION_DIMS_OPTION,
     {"step", MC_OPTION_NUMBER, "X", "0.25", "(0, 1)", NULL, NULL,
      "shares of each layer's channels that are tried: X, twice X, … below 1"},

@@ -8,6 +8,18 @@
  * report of progress stop the work, a second one kills at once. */
 void session_context(const struct arguments *args, struct mc_context *context);
 
+/* Entries of the tables of verbs that measure on data. */
+#define SESSION_DATA_OPTION                                                                                            \
+    {                                                                                                                  \
+        "data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,                                                           \
+            "data set: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, images:DIR, with options"          \
+    }
+#define SESSION_HEAD_OPTION                                                                                            \
+    {                                                                                                                  \
+        "head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,                                                        \
+            "the output to look at, for a model with several; default: the first of float32"                           \
+    }
+
 /* The entry of a verb's table for session_settle. */
 #define SESSION_DIMS_OPTION                                                                                            \
     {                                                                                                                  \

@@ -46,11 +46,6 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static bool meets_padding(const struct mc_window *w)
 {
     for (int k = 0; k < w->rank; k++)
@@ -104,12 +99,12 @@ static void cut(struct implicit *s)
     const int64_t wide = budget / mc_window_reach(w, 0) / w->stride[1];
     const int64_t n_columns =
         mc_parallel_blocks(w->out[1], wide < FEWEST_COLUMNS ? FEWEST_COLUMNS : wide, w->out[0] == 1 ? spread : 1);
-    s->extent[1] = divide_up(w->out[1], n_columns);
+    s->extent[1] = mc_divide_up(w->out[1], n_columns);
     const int64_t high = budget / seen(w, 1, s->extent[1]) / w->stride[0];
-    s->extent[0] = divide_up(w->out[0], mc_parallel_blocks(w->out[0], high < 1 ? 1 : high, spread));
-    for (int k = 0; k < 2; k++) s->blocks[k] = divide_up(w->out[k], s->extent[k]);
+    s->extent[0] = mc_divide_up(w->out[0], mc_parallel_blocks(w->out[0], high < 1 ? 1 : high, spread));
+    for (int k = 0; k < 2; k++) s->blocks[k] = mc_divide_up(w->out[k], s->extent[k]);
     const int64_t n_blocks = s->conv.N * s->blocks[0] * s->blocks[1];
-    s->n_shares = least(divide_up(n_threads, n_blocks), mc_packed_panels(s->packed));
+    s->n_shares = least(mc_divide_up(n_threads, n_blocks), mc_packed_panels(s->packed));
     const int64_t work = s->conv.N * mc_window_outputs(w) * (s->K * s->conv.M / 16 + 1);
     s->n_parts = least(least(n_threads, n_blocks * s->n_shares), 1 + work / MC_PARALLEL_GRAIN);
 }

@@ -14,6 +14,12 @@
 typedef void mc_range_fn(void *context, int64_t begin, int64_t end);
 void mc_parallel(int64_t n, int64_t grain, mc_range_fn *body, void *context);
 
+/* How many parts of at most `most` n items make, n not below 0. */
+static inline int64_t mc_divide_up(int64_t n, int64_t most)
+{
+    return (n + most - 1) / most;
+}
+
 /* Into how many blocks of at most `most` to cut n items, so that each thread gets as many if there are enough. */
 int64_t mc_parallel_blocks(int64_t n, int64_t most, int n_threads);
 

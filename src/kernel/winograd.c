@@ -25,17 +25,12 @@ enum {
     FEWEST_CHANNELS = 12, /* below, transforming costs more than multiplying */
 };
 
-static int64_t divide_up(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 /* Whichever pads the outputs least; of equals the widest, which loads the fewest inputs for its products. */
 static int64_t choose_panel(int64_t M, const struct mc_winograd_loops *loops)
 {
     int64_t best = loops->most_lanes;
     for (int64_t lanes = best / 2; lanes >= loops->lanes; lanes /= 2)
-        if (divide_up(M, lanes) * lanes < divide_up(M, best) * best) best = lanes;
+        if (mc_divide_up(M, lanes) * lanes < mc_divide_up(M, best) * best) best = lanes;
     return best;
 }
 
@@ -43,11 +38,11 @@ static void set_tile(struct mc_winograd *job, int tile, int n_threads)
 {
     job->tile = tile;
     job->n_tiles = job->N;
-    for (int k = 0; k < 2; k++) job->n_tiles *= job->tiles[k] = divide_up(job->out[k], tile);
+    for (int k = 0; k < 2; k++) job->n_tiles *= job->tiles[k] = mc_divide_up(job->out[k], tile);
     const int64_t points = (tile + 2) * (tile + 2), fit = BLOCK_BYTES / (points * job->C * (int64_t)sizeof(float));
     const int64_t most = fit < 12 ? 12 : fit > BLOCK_MOST ? BLOCK_MOST : fit / 12 * 12;
     const int64_t n_blocks = mc_parallel_blocks(job->n_tiles, most, n_threads);
-    job->block = divide_up(job->n_tiles, n_blocks);
+    job->block = mc_divide_up(job->n_tiles, n_blocks);
 }
 
 /* Time for weights to come to the processor, in multiply-accumulates: as many as eight each, if they do not stay in a
@@ -128,9 +123,9 @@ static int set_up(struct winograd *s, const struct mc_convolution *conv, struct 
 {
     struct mc_winograd *job = &s->job;
     job->panel = choose_panel(job->M, s->loops);
-    s->n_blocks = divide_up(job->n_tiles, job->block);
-    s->n_panels = divide_up(job->M, job->panel);
-    s->n_shares = divide_up(s->runtime.n_threads, s->n_blocks);
+    s->n_blocks = mc_divide_up(job->n_tiles, job->block);
+    s->n_panels = mc_divide_up(job->M, job->panel);
+    s->n_shares = mc_divide_up(s->runtime.n_threads, s->n_blocks);
     if (s->n_shares > s->n_panels) s->n_shares = s->n_panels;
     s->room = (s->loops->room_floats(job) + 15) / 16 * 16;
     s->packed = mc_alloc_aligned(s->loops->packed_floats(job), sizeof *s->packed);

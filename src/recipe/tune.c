@@ -77,27 +77,6 @@ static int width_of(const struct tune *t, int round)
     return n;
 }
 
-/* The node at a dotted path. */
-static const struct mc_yaml *node_at(const struct mc_yaml *node, const char *path)
-{
-    while (node && *path) {
-        char word[128];
-        const size_t length = strcspn(path, ".");
-        if (length == 0 || length >= sizeof word) return NULL;
-        memcpy(word, path, length);
-        word[length] = '\0';
-        path += length + (path[length] == '.');
-        if (node->kind == MC_YAML_SEQUENCE) {
-            char *end;
-            const long i = strtol(word, &end, 10);
-            node = *end == '\0' && i >= 0 && i < node->n ? node->entries[i].value : NULL;
-        } else {
-            node = mc_yaml_find(node, word);
-        }
-    }
-    return node;
-}
-
 static int read_resource(struct tune *t, const struct mc_yaml *part, struct mc_error *err)
 {
     t->resource = mc_settings_text(&t->work.tune, "resource");
@@ -105,7 +84,7 @@ static int read_resource(struct tune *t, const struct mc_yaml *part, struct mc_e
     if (!t->resource)
         return mc_yaml_error(part, MC_ERR_USAGE, err, "'resource' is missing, as in resource: steps.0.train.epochs");
     const struct mc_setting *setting = mc_settings_find(&t->work.tune, "resource");
-    const struct mc_yaml *full = node_at(t->recipe->root, t->resource);
+    const struct mc_yaml *full = mc_yaml_at(t->recipe->root, t->resource);
     char *end = NULL;
     if (full && full->kind == MC_YAML_SCALAR && !full->empty) t->full = strtoll(full->text, &end, 10);
     if (!end || *end || t->full < 1)
@@ -500,8 +479,9 @@ static int write_best(struct tune *t, struct mc_error *err)
 {
     struct mc_buf text;
     const char *path = mc_settings_text(&t->work.tune, "best");
+    if (t->share.share > 0) return MC_OK;
     int rc = set_values(t, t->candidates[0].trial, t->n_rounds - 1, err);
-    if (rc < 0 || t->share.share > 0) return rc;
+    if (rc < 0) return rc;
     mc_yaml_remove(t->recipe->root, "tune");
     if (!same_folder(t->outputs.dir, t->recipe->root->source->dir)) rc = put_absolute_paths(t, err);
     if (rc < 0) return rc;

@@ -318,6 +318,29 @@ static struct mc_yaml **entry_at(struct mc_yaml *node, const char *step)
     return NULL;
 }
 
+enum { STEP = 128 }; /* one step of a path, as text */
+
+/* The next step of a dotted path, which moves behind it; false: no path is like that. */
+static bool next_step(const char **path, char step[STEP])
+{
+    const size_t length = strcspn(*path, ".");
+    if (length == 0 || length >= STEP) return false;
+    memcpy(step, *path, length);
+    step[length] = '\0';
+    *path += length + ((*path)[length] == '.');
+    return true;
+}
+
+struct mc_yaml *mc_yaml_at(struct mc_yaml *root, const char *path)
+{
+    char step[STEP];
+    while (root && *path) {
+        struct mc_yaml **entry = next_step(&path, step) ? entry_at(root, step) : NULL;
+        root = entry ? *entry : NULL;
+    }
+    return root;
+}
+
 /* Make the entry that `step` names, empty. */
 static int make_entry(struct mc_yaml ***entry, struct mc_arena *arena, struct mc_yaml *node, const char *step,
                       const struct mc_yaml *value, struct mc_error *err)
@@ -362,13 +385,10 @@ int mc_yaml_put(struct mc_yaml **root, struct mc_arena *arena, const char *path,
 {
     struct mc_yaml **at = root;
     for (int depth = 0; *path; depth++) {
-        char step[128];
-        const size_t length = strcspn(path, ".");
-        if (length == 0 || length >= sizeof step || depth == MC_YAML_MAX_DEPTH)
-            return mc_yaml_error(value, MC_ERR_USAGE, err, "no path can be '%s'", path);
-        memcpy(step, path, length);
-        step[length] = '\0';
-        path += length + (path[length] == '.');
+        char step[STEP];
+        const char *rest = path;
+        if (depth == MC_YAML_MAX_DEPTH || !next_step(&path, step))
+            return mc_yaml_error(value, MC_ERR_USAGE, err, "no path can be '%s'", rest);
         int rc = make_way(arena, at, step, value, err);
         if (rc < 0) return rc;
         struct mc_yaml **entry = entry_at(*at, step);

@@ -46,6 +46,9 @@ int mc_yaml_parse(struct mc_yaml **root, struct mc_arena *arena, const struct mc
 /* Value under a key of a mapping, or NULL. */
 struct mc_yaml *mc_yaml_find(const struct mc_yaml *mapping, const char *key);
 
+/* What stands at a dotted path, "steps.0.train.epochs", or NULL. */
+struct mc_yaml *mc_yaml_at(struct mc_yaml *root, const char *path);
+
 /* Put `value` at a dotted path below `*root` (NULL: nothing yet), making mappings and sequences on the way; a number
  * steps into a sequence, and the one behind its last entry appends. MC_ERR_USAGE if a scalar is in the way. Keys that
  * are made come from `value`'s source. */
