@@ -24,6 +24,12 @@ struct mc_unpacked {
                    * of multiplying are timed and the faster stays. 0: not known, or panels are asked for */
 };
 
+/* Of row k of w, its first column. */
+static inline const float *mc_unpacked_row(const struct mc_unpacked *w, int64_t k)
+{
+    return w->inner ? w->w + k / w->inner * w->row_step + k % w->inner * w->inner_step : w->w + k * w->row_step;
+}
+
 struct mc_bounds {
     float low, high;
 };

@@ -44,12 +44,6 @@ static int64_t start_of(const struct mc_panels *panels, int64_t v)
     return v * LANES + LANES <= panels->M ? v * LANES : panels->M - LANES;
 }
 
-/* Of row k of w, its first column. */
-static const float *row_of(const struct mc_unpacked *w, int64_t k)
-{
-    return w->inner ? w->w + k / w->inner * w->row_step + k % w->inner * w->inner_step : w->w + k * w->row_step;
-}
-
 /* Vector number i, of what is exactly of that kind. */
 static void put(const float *from, enum mc_packed_kind kind, void *packed, int64_t i)
 {
@@ -72,7 +66,7 @@ static void pack(const struct mc_panels *panels, const struct mc_unpacked *w, in
     for (int64_t v = 0; v < range.n; v++) {
         const int64_t start = start_of(panels, range.first + v);
         for (int64_t k = 0; k < panels->K; k++) {
-            const float *from = row_of(w, k) + start * w->column_step;
+            const float *from = mc_unpacked_row(w, k) + start * w->column_step;
             float numbers[LANES];
             for (int64_t i = 0; i < LANES; i++) numbers[i] = from[i * w->column_step];
             put(numbers, panels->kind, packed, range.first * panels->K + k * range.n + v);

@@ -66,8 +66,7 @@ struct mc_sparse {
 
 static float weight_at(const struct mc_unpacked *w, int64_t k, int64_t m)
 {
-    return w->inner ? w->w[k / w->inner * w->row_step + k % w->inner * w->inner_step + m * w->column_step]
-                    : w->w[k * w->row_step + m * w->column_step];
+    return mc_unpacked_row(w, k)[m * w->column_step];
 }
 
 int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, const struct mc_runtime *runtime,
