@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/pieces.h"
+#include "prune/blocks.h"
 #include "prune/exclude.h"
 #include "prune/prune.h"
 #include "prune/select.h"
@@ -308,6 +309,62 @@ static int update_unstructured(const struct mc_masks *masks, const struct mc_can
     return rc;
 }
 
+/* --- blocks --- */
+
+static int check_blocks(const struct mc_sparsify_options *options, struct mc_error *err)
+{
+    const int rows = options->block_rows, columns = options->block_columns;
+    if (rows >= 1 && columns >= 1 && rows <= MC_MAX_BLOCK && columns <= MC_MAX_BLOCK) return 0;
+    return mc_error_set(err, MC_ERR_USAGE, "a block has 1 to %d outputs by 1 to %d inputs, not %dx%d", MC_MAX_BLOCK,
+                        MC_MAX_BLOCK, rows, columns);
+}
+
+/* Blocks of tensor i; where its outputs are not known they are taken to be the first axis beside the inputs. */
+static struct mc_blocks blocks_of(const struct mc_masks *masks, int i, const struct mc_sparsify_options *options)
+{
+    const int input = masks->input_axis[i], output = masks->output_axis[i];
+    return (struct mc_blocks){
+        .row_axis = output >= 0 ? output : input == 0,
+        .column_axis = input,
+        .rows = options->block_rows,
+        .columns = options->block_columns,
+    };
+}
+
+static int score_blocks(struct mc_tensor **score, struct mc_candidates *own, const struct mc_tensor *weights,
+                        const struct mc_blocks *blocks, struct mc_error *err)
+{
+    const int rc = mc_blocks_score(score, weights, blocks, err);
+    if (rc < 0) return rc;
+    *own = (struct mc_candidates){*score, mc_alloc((size_t)mc_tensor_count(*score), 1)};
+    return own->keep ? 0 : mc_error_memory(err);
+}
+
+/* As single weights are chosen, by what blocks count together. */
+static int update_blocks(const struct mc_masks *masks, const struct mc_candidates *candidates,
+                         const struct mc_sparsify_options *options, double sparsity, struct mc_error *err)
+{
+    struct mc_candidates *own = MC_NEW_ARRAY(struct mc_candidates, masks->n);
+    struct mc_tensor **scores = MC_NEW_ARRAY(struct mc_tensor *, masks->n);
+    int rc = own && scores ? check_blocks(options, err) : mc_error_memory(err);
+    for (int i = 0; i < masks->n && rc == 0; i++) {
+        const struct mc_blocks blocks = blocks_of(masks, i, options);
+        rc = score_blocks(&scores[i], &own[i], candidates[i].tensor, &blocks, err);
+    }
+    if (rc == 0) rc = update_unstructured(masks, own, options->scope, sparsity, err);
+    for (int i = 0; i < masks->n && rc == 0; i++) {
+        const struct mc_blocks blocks = blocks_of(masks, i, options);
+        mc_blocks_spread(own[i].keep, &candidates[i].tensor->shape, &blocks, candidates[i].keep);
+    }
+    for (int i = 0; own && scores && i < masks->n; i++) {
+        mc_free(own[i].keep);
+        mc_tensor_destroy(scores[i]);
+    }
+    mc_free(scores);
+    mc_free(own);
+    return rc;
+}
+
 static int check_sparsity(double sparsity, struct mc_error *err)
 {
     if (sparsity >= 0 && sparsity < 1) return 0;
@@ -326,7 +383,9 @@ int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *op
         candidates[i] = (struct mc_candidates){compared, masks->keep[i]};
     }
     const int rc = options->pattern_m != 0 ? update_pattern(masks, candidates, options, sparsity, err)
-                                           : update_unstructured(masks, candidates, options->scope, sparsity, err);
+                   : options->block_rows != 0 || options->block_columns != 0
+                       ? update_blocks(masks, candidates, options, sparsity, err)
+                       : update_unstructured(masks, candidates, options->scope, sparsity, err);
     mc_free(candidates);
     return rc;
 }
@@ -483,10 +542,4 @@ int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const st
         rc = zero_smallest(model, weights, candidates, i, i + step, options->sparsity, defer, err);
     mc_free(candidates);
     return rc;
-}
-
-double mc_sparsity_cubic(double initial, double final, double progress)
-{
-    const double left = 1 - (progress < 0 ? 0 : progress > 1 ? 1 : progress);
-    return final + (initial - final) * left * left * left;
 }

@@ -22,9 +22,12 @@ enum mc_scope {
 struct mc_sparsify_options {
     double sparsity; /* share of weights that become zero, [0, 1) */
     enum mc_scope scope;
-    int pattern_n, pattern_m; /* keep n of every m neighbours along the input axis (2:4); 0: unstructured. m <= 64.
-                               * `sparsity` 0 then means the pattern's own, 1 - n/m */
-    const char *exclude;      /* comma-separated patterns of tensor names (* and ?), or NULL */
+    int pattern_n, pattern_m;      /* keep n of every m neighbours along the input axis (2:4); 0: unstructured. m <= 64.
+                                    * `sparsity` 0 then means the pattern's own, 1 - n/m */
+    int block_rows, block_columns; /* weights go in blocks of so many neighbours along the output axis and along the
+                                    * input axis (4 and 1: 4x1), judged by their root mean square; `sparsity` is the
+                                    * share of blocks. 0: single weights */
+    const char *exclude;           /* comma-separated patterns of tensor names (* and ?), or NULL */
 };
 
 /* Masks over the weights of a model: the stored tensors of rank >= 2 that a node contracts or convolves with its data.
@@ -46,7 +49,8 @@ int mc_masks_create(struct mc_masks *masks, const struct mc_model *model, const 
 void mc_masks_finish(struct mc_masks *masks);
 /* Recompute the masks from the present weights so that `sparsity` of them are 0, exactly round(sparsity * count) per
  * model or per tensor; of equal magnitudes the earlier go first. With a pattern, `sparsity` (if options->sparsity is
- * set) eases it: of every m stay max(n, ceil(m (1 - sparsity))). MC_ERR_USAGE outside [0, 1) or for a bad pattern. */
+ * set) eases it: of every m stay max(n, ceil(m (1 - sparsity))). MC_ERR_USAGE outside [0, 1) or for a bad pattern or
+ * block. */
 int mc_masks_update(struct mc_masks *masks, const struct mc_sparsify_options *options, double sparsity,
                     struct mc_error *err);
 /* Give every weight contents that nobody shares, in `model`. */
@@ -58,8 +62,6 @@ int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct 
  * (mc_value.edit), so that a model may be larger than memory; nothing else may happen to it until then. */
 int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const struct mc_sparsify_options *options,
                 bool defer, struct mc_error *err);
-/* Cubic schedule of Zhu and Gupta 2017, eq. 1: s_f + (s_i - s_f)(1 - progress)^3. */
-double mc_sparsity_cubic(double initial, double final, double progress);
 
 /* ---- structured pruning: neurons and channels ---- */
 

@@ -3,7 +3,36 @@
 
 #include <string.h>
 
+#include "base/alloc.h"
+#include "base/error.h"
 #include "recipe/zeros.h"
+
+bool mc_fit_needs_original(const struct mc_settings *settings)
+{
+    const char *teacher = mc_settings_text(settings, "teacher");
+    return teacher && strcmp(teacher, "original") == 0;
+}
+
+int mc_fit_check(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    static const char *const of_teacher[] = {"alpha", "temperature", "last_temperature", "teacher_cache"};
+    if (mc_settings_present(settings, "teacher")) return MC_OK;
+    for (size_t i = 0; i < MC_COUNT(of_teacher); i++) {
+        *option = of_teacher[i];
+        if (mc_settings_find(settings, of_teacher[i])->given)
+            return mc_error_set(err, MC_ERR_USAGE, "'%s' has a meaning only with 'teacher'", of_teacher[i]);
+    }
+    return MC_OK;
+}
+
+static void set_teacher(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
+{
+    fit->teacher = mc_fit_needs_original(settings) ? job->original : mc_settings_model(settings, "teacher");
+    fit->alpha = mc_settings_number(settings, "alpha");
+    fit->temperature = mc_settings_number(settings, "temperature");
+    fit->last_temperature = mc_settings_number(settings, "last_temperature");
+    fit->teacher_cache = mc_settings_text(settings, "teacher_cache");
+}
 
 void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
 {
@@ -34,6 +63,7 @@ void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *jo
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");
     fit->augment = mc_settings_text(settings, "augment");
     fit->freeze_batch_norm = mc_settings_flag(settings, "freeze_batch_norm");
+    set_teacher(settings, job, fit);
     fit->checkpoint = job->checkpoint;
     fit->checkpoint_seconds = mc_settings_number(settings, "checkpoint_seconds");
     fit->resume = mc_settings_flag(settings, "resume");
@@ -50,6 +80,7 @@ static int find_rate(struct mc_job *job, struct mc_fit_options *fit, struct mc_r
 {
     struct mc_fit_options plain = *fit;
     plain.before_step = NULL;
+    plain.after_backward = NULL;
     const int rc =
         mc_rate_find(job->model, job->data, &plain, &fit->rate.first, mc_record_object(section, "rate_finder"), err);
     if (rc == MC_OK && fit->rate.last > fit->rate.first) fit->rate.last = fit->rate.first;

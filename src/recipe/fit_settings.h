@@ -6,7 +6,7 @@
 #include "recipe/steps.h"
 
 /* Entries of a table of options, with the step's own defaults. */
-#define MC_FIT_OPTIONS(EPOCHS, RATE, ZEROS)                                                                            \
+#define MC_FIT_OPTIONS(EPOCHS, RATE, ZEROS, TEACHER)                                                                   \
     {"epochs", MC_OPTION_INTEGER, "N", EPOCHS, "[0, 1e9]", NULL, NULL, "passes over the training samples"},            \
         {"batch",    MC_OPTION_INTEGER,                                                                                \
          "N",        "64",                                                                                             \
@@ -169,13 +169,42 @@
          NULL,                                                                                                         \
          NULL,                                                                                                         \
          "use the running statistics of batch normalization and leave them as they are"},                              \
+        {"zeros", MC_OPTION_CHOICE, "WHAT", ZEROS,                                                                     \
+         NULL,    "keep|free",      NULL,   "weights that are zero stay zero, or may move again"},                     \
+        {"teacher", MC_OPTION_MODEL,                                                                                   \
+         "MODEL",   TEACHER,                                                                                           \
+         NULL,      "original",                                                                                        \
+         NULL,      "whom to imitate beside the labels: the model as it was before the first step, or an ONNX file"},  \
+        {"alpha",                                                                                                      \
+         MC_OPTION_NUMBER,                                                                                             \
+         "X",                                                                                                          \
+         "0.5",                                                                                                        \
+         "[0, 1]",                                                                                                     \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "weight of the teacher: (1 - alpha) H(y, p) + alpha T^2 KL(teacher || student); 1: labels are not looked "    \
+         "at"},                                                                                                        \
+        {"temperature", MC_OPTION_NUMBER, "T", "2", "(0, inf)", NULL, NULL, "T, which softens the scores of both"},    \
+        {"last_temperature",                                                                                           \
+         MC_OPTION_NUMBER,                                                                                             \
+         "T",                                                                                                          \
+         "0",                                                                                                          \
+         "[0, inf)",                                                                                                   \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "where T goes, evenly over all steps; 0: it stays"},                                                          \
     {                                                                                                                  \
-        "zeros", MC_OPTION_CHOICE, "WHAT", ZEROS, NULL, "keep|free", NULL,                                             \
-            "weights that are zero stay zero, or may move again"                                                       \
+        "teacher_cache", MC_OPTION_TEXT, "PREFIX", NULL, NULL, NULL, NULL,                                             \
+            "keep the teachers' scores in files PREFIX.KEY.scores; the key is of model, data and samples"              \
     }
 
-/* Fit the job's model as the settings say, figures into section.training. `options` beyond the settings (teacher,
- * callbacks) may be set beforehand in `fit`, which was initialised by mc_fit_settings. */
+/* What the table cannot say of them: MC_ERR_USAGE, and *option is the one that is meant. */
+int mc_fit_check(const struct mc_settings *settings, const char **option, struct mc_error *err);
+/* Is the model as it was before the first step to teach? */
+bool mc_fit_needs_original(const struct mc_settings *settings);
+
+/* Fit the job's model as the settings say, figures into section.training. `options` beyond the settings (further
+ * teachers, callbacks) may be set beforehand in `fit`, which was initialised by mc_fit_settings. */
 void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit);
 int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit,
                struct mc_record *section, struct mc_error *err);

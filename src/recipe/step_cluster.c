@@ -24,7 +24,7 @@ static int check(const struct mc_settings *settings, const char **option, struct
     const int n = mc_settings_present(settings, "k") + mc_settings_present(settings, "bits") +
                   mc_settings_present(settings, "max_drop");
     if (n != 1) return mc_error_set(err, MC_ERR_USAGE, "needs one of 'bits', 'k' and 'max_drop'");
-    return MC_OK;
+    return mc_fit_check(settings, option, err);
 }
 
 static void read_settings(const struct mc_settings *settings, struct mc_cluster_options *options)
@@ -137,7 +137,7 @@ static const struct mc_option options[] = {
     {"mantissa", MC_OPTION_INTEGER, "N", "8", "[0, 23]", NULL, NULL, "bits of mantissa that shared values keep"},
     {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
      "names of tensors that are left alone, with * and ?, separated by commas"},
-    MC_FIT_OPTIONS("0", "linear:0.0005", "keep"),
+    MC_FIT_OPTIONS("0", "linear:0.0005", "keep", NULL),
 };
 
 const struct mc_step_kind mc_step_cluster = {
@@ -146,6 +146,7 @@ const struct mc_step_kind mc_step_cluster = {
     .options = options,
     .n_options = MC_COUNT(options),
     .needs_data = needs_data,
+    .needs_original = mc_fit_needs_original,
     .keeps_graph = keeps_graph,
     .check = check,
     .run = run,

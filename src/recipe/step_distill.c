@@ -13,11 +13,6 @@ static bool needs_data(const struct mc_settings *settings)
     return true;
 }
 
-static bool needs_original(const struct mc_settings *settings)
-{
-    return strcmp(mc_settings_text(settings, "teacher"), "original") == 0;
-}
-
 /* The teacher with only a share of its channels, the strongest by their weights, in the place of the job's model. */
 static int thin(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
 {
@@ -67,16 +62,10 @@ static void add_teachers(const struct mc_settings *settings, struct mc_fit_optio
 
 static int run(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
 {
-    const struct mc_model *teacher = mc_settings_model(settings, "teacher");
     struct mc_fit_options fit;
     const int rc = place_student(job, settings, section, err);
     if (rc < 0) return rc;
     mc_fit_settings(settings, job, &fit);
-    fit.teacher = teacher ? teacher : job->original;
-    fit.alpha = mc_settings_number(settings, "alpha");
-    fit.temperature = mc_settings_number(settings, "temperature");
-    fit.last_temperature = mc_settings_number(settings, "last_temperature");
-    fit.teacher_cache = mc_settings_text(settings, "teacher_cache");
     fit.hints = mc_settings_text(settings, "hints");
     fit.attention = mc_settings_text(settings, "attention");
     fit.relation = mc_settings_text(settings, "relation");
@@ -89,23 +78,14 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
 }
 
 static const struct mc_option options[] = {
-    {"teacher", MC_OPTION_MODEL, "MODEL", "original", NULL, "original", NULL,
-     "the model as it was before the first step, or an ONNX file"},
     {"teacher_2", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL,
      "another teacher, of whom the student hears as much"},
     {"teacher_3", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL, "a third"},
     {"teacher_4", MC_OPTION_MODEL, "MODEL", NULL, NULL, NULL, NULL, "a fourth"},
-    {"teacher_cache", MC_OPTION_TEXT, "PREFIX", NULL, NULL, NULL, NULL,
-     "keep the teachers' scores in files PREFIX.KEY.scores; the key is of model, data and samples"},
     {"student", MC_OPTION_MODEL, "MODEL", "current", NULL, "current|thinned", NULL,
      "the model that is being shrunk, the teacher with fewer channels, another ONNX file, or a named architecture"},
     {"width", MC_OPTION_NUMBER, "X", "0.5", "(0, 1)", NULL, "student=thinned",
      "share of the teacher's channels that stays"},
-    {"alpha", MC_OPTION_NUMBER, "X", "0.5", "[0, 1]", NULL, NULL,
-     "weight of the teacher: (1 - alpha) H(y, p) + alpha T^2 KL(teacher || student); 1: labels are not looked at"},
-    {"temperature", MC_OPTION_NUMBER, "T", "2", "(0, inf)", NULL, NULL, "T, which softens the scores of both"},
-    {"last_temperature", MC_OPTION_NUMBER, "T", "0", "[0, inf)", NULL, NULL,
-     "where T goes, evenly over all steps; 0: it stays"},
     {"hints", MC_OPTION_TEXT, "S=T,...", NULL, NULL, NULL, NULL,
      "tensors of the student and of the teacher that are to agree, through a learnt adapter that goes afterwards"},
     {"hint_weight", MC_OPTION_NUMBER, "X", "1", "[0, inf)", NULL, NULL, "weight of their mean squared error"},
@@ -116,7 +96,7 @@ static const struct mc_option options[] = {
      "tensors in which distances and angles between the samples of a batch are to agree"},
     {"distance_weight", MC_OPTION_NUMBER, "X", "25", "[0, inf)", NULL, NULL, "weight of the distances"},
     {"angle_weight", MC_OPTION_NUMBER, "X", "50", "[0, inf)", NULL, NULL, "weight of the angles"},
-    MC_FIT_OPTIONS("10", "linear:0.001", "keep"),
+    MC_FIT_OPTIONS("10", "linear:0.001", "keep", "original"),
 };
 
 const struct mc_step_kind mc_step_distill = {
@@ -125,6 +105,6 @@ const struct mc_step_kind mc_step_distill = {
     .options = options,
     .n_options = MC_COUNT(options),
     .needs_data = needs_data,
-    .needs_original = needs_original,
+    .needs_original = mc_fit_needs_original,
     .run = run,
 };

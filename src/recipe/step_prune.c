@@ -1,16 +1,16 @@
 /* step_prune.c - weights to zero, or channels away; with training in between or afterwards. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "prune/gradual.h"
 #include "prune/scores.h"
 #include "recipe/fit_settings.h"
 #include "recipe/zeros.h"
 
-/* The sparsity rises in this many moves: each costs a pass over all weights. */
-enum { SCHEDULE_MOVES = 100 };
+/* The score that is not taken once but gathered while training: the one after those of prune/scores.h. */
+enum { MOVEMENT = MC_SCORE_SECOND_ORDER + 1 };
 
 static bool trains(const struct mc_settings *settings)
 {
@@ -34,10 +34,16 @@ static bool looks_at_samples(const struct mc_settings *settings)
            mc_settings_flag(settings, "reconstruct") || estimates(settings);
 }
 
-/* What weights count; channels are ranked by another option. */
+static bool by_movement(const struct mc_settings *settings)
+{
+    return mc_settings_integer(settings, "score") == MOVEMENT;
+}
+
+/* What weights count before training; channels are ranked by another option. */
 static enum mc_score score_of(const struct mc_settings *settings)
 {
-    return is_channel(settings) ? MC_SCORE_MAGNITUDE : (enum mc_score)mc_settings_integer(settings, "score");
+    const bool otherwise = is_channel(settings) || by_movement(settings);
+    return otherwise ? MC_SCORE_MAGNITUDE : (enum mc_score)mc_settings_integer(settings, "score");
 }
 
 static bool scores_by_data(const struct mc_settings *settings)
@@ -62,43 +68,35 @@ static struct mc_samples samples_of(const struct mc_settings *settings, const st
     return samples;
 }
 
-/* "2:4" into n and m. */
-static bool read_pattern(const char *text, int *n, int *m)
+/* "2:4" or "4x1" into the options; false for anything else. */
+static bool read_pattern(const char *text, struct mc_sparsify_options *options)
 {
-    char *end;
-    const long kept = strtol(text, &end, 10);
-    if (end == text || *end != ':') return false;
-    const char *second = end + 1;
-    const long of = strtol(second, &end, 10);
-    if (end == second || *end || kept < 1 || kept >= of || of > 64) return false;
-    *n = (int)kept;
-    *m = (int)of;
-    return true;
+    char sign, more;
+    int a, b;
+    if (sscanf(text, "%2d%c%2d%c", &a, &sign, &b, &more) != 3 || a < 1 || b < 1 || a > 64 || b > 64) return false;
+    if (sign == ':' && a < b) {
+        options->pattern_n = a;
+        options->pattern_m = b;
+        return true;
+    }
+    options->block_rows = a;
+    options->block_columns = b;
+    return sign == 'x';
+}
+
+static bool has_blocks(const struct mc_settings *settings)
+{
+    struct mc_sparsify_options options = {0};
+    const char *pattern = mc_settings_text(settings, "pattern");
+    return pattern && read_pattern(pattern, &options) && options.block_rows > 0;
+}
+
+static enum mc_regrowth regrowth_of(const struct mc_settings *settings)
+{
+    return by_movement(settings) ? MC_REGROW_MOVEMENT : (enum mc_regrowth)mc_settings_integer(settings, "regrow");
 }
 
 /* --- magnitude --- */
-
-/* What the schedule moves on while training runs. */
-struct gradual {
-    struct mc_masks *masks;
-    const struct mc_sparsify_options *options;
-    double initial, ramp;
-    int64_t moves; /* done so far */
-};
-
-/* Sparsity by the cubic schedule over the first `ramp` of the training, then constant. */
-static int move_masks(void *context, int64_t step, double progress, struct mc_error *err)
-{
-    (void)step;
-    struct gradual *g = context;
-    const double at = progress >= g->ramp ? 1 : progress / g->ramp;
-    const int64_t due = (int64_t)(at * SCHEDULE_MOVES);
-    if (due < g->moves) return 0;
-    g->moves = due + 1;
-    const double sparsity = mc_sparsity_cubic(g->initial, g->options->sparsity, (double)due / SCHEDULE_MOVES);
-    const int rc = mc_masks_update(g->masks, g->options, sparsity, err);
-    return rc < 0 ? rc : 1;
-}
 
 static int prune_once(struct mc_job *job, struct mc_masks *masks, const struct mc_sparsify_options *options,
                       struct mc_error *err)
@@ -126,8 +124,9 @@ static int prune_scored(struct mc_job *job, const struct mc_settings *settings, 
     return rc;
 }
 
+/* `gradual` NULL: the masks stay as they are. */
 static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
-                          struct gradual *gradual, struct mc_record *section, struct mc_error *err)
+                          struct mc_gradual *gradual, struct mc_record *section, struct mc_error *err)
 {
     struct mc_fit_options fit;
     mc_fit_settings(settings, job, &fit);
@@ -135,10 +134,15 @@ static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings
     fit.masked = masks->values;
     fit.masks = (const unsigned char *const *)masks->keep;
     if (gradual) {
-        fit.before_step = move_masks;
+        const enum mc_regrowth regrowth = gradual->options.regrowth;
+        fit.masked_are = regrowth == MC_REGROW_SURGERY    ? MC_MASKED_MOVE
+                         : regrowth == MC_REGROW_MOVEMENT ? MC_MASKED_REST
+                                                          : MC_MASKED_ZERO;
+        fit.before_step = mc_gradual_before_step;
+        fit.after_backward = mc_gradual_after_backward;
         fit.context = gradual;
-        fit.kept = &gradual->moves;
-        fit.kept_bytes = sizeof gradual->moves;
+        fit.kept = gradual->state;
+        fit.kept_bytes = gradual->state_bytes;
     }
     return mc_fit_job(settings, job, &fit, section, err);
 }
@@ -155,8 +159,7 @@ static void sparsify_settings(const struct mc_settings *settings, struct mc_spar
         .scope = mc_settings_present(settings, "scope") ? (enum mc_scope)mc_settings_integer(settings, "scope") : usual,
         .exclude = mc_settings_text(settings, "exclude"),
     };
-    if (mc_settings_present(settings, "pattern"))
-        read_pattern(mc_settings_text(settings, "pattern"), &options->pattern_n, &options->pattern_m);
+    if (mc_settings_present(settings, "pattern")) read_pattern(mc_settings_text(settings, "pattern"), options);
 }
 
 static int record_sparsity(const struct mc_masks *weights, struct mc_record *section, struct mc_error *err)
@@ -182,22 +185,57 @@ static int prune_at_once(struct mc_job *job, const struct mc_sparsify_options *o
     return rc;
 }
 
+/* Do masks move while training runs? */
+static bool moves(const struct mc_settings *settings)
+{
+    const bool rises = mc_settings_integer(settings, "schedule") != MC_SCHEDULE_ONE_SHOT;
+    return trains(settings) && score_of(settings) == MC_SCORE_MAGNITUDE &&
+           (rises || regrowth_of(settings) != MC_REGROW_NONE);
+}
+
+static struct mc_gradual_options gradual_settings(const struct mc_settings *settings,
+                                                  const struct mc_sparsify_options *options)
+{
+    const double ramp = mc_settings_number(settings, "ramp");
+    return (struct mc_gradual_options){
+        .sparsify = *options,
+        .schedule = (enum mc_schedule)mc_settings_integer(settings, "schedule"),
+        .ramp = ramp,
+        .rounds = mc_settings_integer(settings, "rounds"),
+        .regrowth = regrowth_of(settings),
+        .settle = fmax(ramp, mc_settings_number(settings, "settle")),
+        .exchange = mc_settings_number(settings, "exchange"),
+    };
+}
+
+static int prune_gradually(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
+                           const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_gradual_options gradual_options = gradual_settings(settings, options);
+    struct mc_gradual gradual = {0};
+    double before;
+    int rc = mc_zeros_share(masks, &before, err);
+    /* nothing has moved yet: movements begin with all weights */
+    if (!by_movement(settings)) gradual_options.initial = fmin(before, options->sparsity);
+    if (rc == MC_OK) rc = mc_gradual_init(&gradual, masks, &gradual_options, err);
+    if (rc == MC_OK) rc = fit_with_masks(job, settings, masks, &gradual, section, err);
+    if (rc == MC_OK) rc = mc_gradual_end(&gradual, job->model, err);
+    mc_gradual_finish(&gradual);
+    return rc;
+}
+
 static int prune_with_masks(struct mc_job *job, const struct mc_settings *settings,
                             const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
 {
     struct mc_masks masks;
     int rc = mc_masks_create(&masks, job->model, options->exclude, err);
     if (rc < 0) return rc;
-    struct gradual gradual = {.masks = &masks, .options = options, .ramp = mc_settings_number(settings, "ramp")};
-    rc = mc_zeros_share(&masks, &gradual.initial, err);
-    gradual.initial = fmin(gradual.initial, options->sparsity);
-    const bool rises = trains(settings) && score_of(settings) == MC_SCORE_MAGNITUDE &&
-                       strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0;
-    if (rc == MC_OK && !rises) rc = prune_scored(job, settings, &masks, options, section, err);
-    if (rc == MC_OK && trains(settings))
-        rc = fit_with_masks(job, settings, &masks, rises ? &gradual : NULL, section, err);
-    /* Training that stopped early, or was short, may not have come to the end of the schedule. */
-    if (rc == MC_OK && rises) rc = prune_once(job, &masks, options, err);
+    if (moves(settings)) {
+        rc = prune_gradually(job, settings, &masks, options, section, err);
+    } else {
+        rc = prune_scored(job, settings, &masks, options, section, err);
+        if (rc == MC_OK && trains(settings)) rc = fit_with_masks(job, settings, &masks, NULL, section, err);
+    }
     if (rc == MC_OK) rc = record_sparsity(&masks, section, err);
     mc_masks_finish(&masks);
     return rc;
@@ -205,7 +243,8 @@ static int prune_with_masks(struct mc_job *job, const struct mc_settings *settin
 
 static bool needs_masks(const struct mc_settings *settings, const struct mc_sparsify_options *options)
 {
-    return trains(settings) || score_of(settings) != MC_SCORE_MAGNITUDE || options->scope > MC_SCOPE_LAYER;
+    return trains(settings) || score_of(settings) != MC_SCORE_MAGNITUDE || options->scope > MC_SCOPE_LAYER ||
+           options->block_rows > 0;
 }
 
 static int prune_magnitude(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
@@ -249,29 +288,65 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
 
 /* --- the step --- */
 
+/* What has a meaning only while training runs. */
+static int check_gradual(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    static const char *const of_training[] = {"schedule", "rounds", "ramp", "regrow"};
+    for (size_t i = 0; i < MC_COUNT(of_training) && !trains(settings); i++) {
+        *option = of_training[i];
+        if (mc_settings_find(settings, of_training[i])->given)
+            return mc_error_set(err, MC_ERR_USAGE, "'%s' needs 'epochs' to do it in", of_training[i]);
+    }
+    *option = "score";
+    if (by_movement(settings) && !trains(settings))
+        return mc_error_set(err, MC_ERR_USAGE, "movement is that of training: needs 'epochs'");
+    *option = "schedule";
+    const struct mc_setting *schedule = mc_settings_find(settings, "schedule");
+    if (schedule->given && schedule->integer != MC_SCHEDULE_ONE_SHOT && score_of(settings) != MC_SCORE_MAGNITUDE)
+        return mc_error_set(err, MC_ERR_USAGE, "scores that are taken once need one-shot");
+    if (by_movement(settings) && schedule->integer == MC_SCHEDULE_ONE_SHOT)
+        return mc_error_set(err, MC_ERR_USAGE, "movement needs a schedule that rises");
+    return MC_OK;
+}
+
+static int check_regrowth(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    *option = "regrow";
+    if (mc_settings_integer(settings, "regrow") == MC_REGROW_NONE) return MC_OK;
+    if (mc_settings_integer(settings, "score") != MC_SCORE_MAGNITUDE)
+        return mc_error_set(err, MC_ERR_USAGE, "only weights that are judged by magnitude are regrown");
+    if (regrowth_of(settings) == MC_REGROW_GRADIENT && mc_settings_present(settings, "pattern"))
+        return mc_error_set(err, MC_ERR_USAGE, "regrowth by gradient keeps no pattern");
+    return MC_OK;
+}
+
+static int check_pattern(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    struct mc_sparsify_options options = {0};
+    const char *pattern = mc_settings_text(settings, "pattern");
+    *option = "pattern";
+    if (pattern && !read_pattern(pattern, &options))
+        return mc_error_set(err, MC_ERR_USAGE, "needs N:M with 0 < N < M <= 64 or a block as 4x1, has '%s'", pattern);
+    if (has_blocks(settings) && score_of(settings) == MC_SCORE_SECOND_ORDER)
+        return mc_error_set(err, MC_ERR_USAGE, "second order takes no blocks");
+    *option = "sparsity";
+    if ((!pattern || has_blocks(settings)) && !mc_settings_present(settings, "sparsity"))
+        return mc_error_set(err, MC_ERR_USAGE, "method magnitude needs 'sparsity' or a pattern as 2:4");
+    return MC_OK;
+}
+
 static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
 {
-    int n, m;
-    if (is_channel(settings)) {
+    int rc = mc_fit_check(settings, option, err);
+    if (rc == MC_OK && is_channel(settings)) {
         *option = "ratio";
         if (mc_settings_present(settings, "ratio") == mc_settings_present(settings, "macs"))
             return mc_error_set(err, MC_ERR_USAGE, "method channel needs either 'ratio' or 'macs'");
         return MC_OK;
     }
-    const char *pattern = mc_settings_text(settings, "pattern");
-    *option = "pattern";
-    if (pattern && !read_pattern(pattern, &n, &m))
-        return mc_error_set(err, MC_ERR_USAGE, "needs N:M with 0 < N < M <= 64, has '%s'", pattern);
-    *option = "sparsity";
-    if (!pattern && !mc_settings_present(settings, "sparsity"))
-        return mc_error_set(err, MC_ERR_USAGE, "method magnitude needs 'sparsity' or 'pattern'");
-    *option = "schedule";
-    if (mc_settings_find(settings, "schedule")->given && !trains(settings))
-        return mc_error_set(err, MC_ERR_USAGE, "a schedule needs 'epochs' to rise in");
-    if (mc_settings_find(settings, "schedule")->given && score_of(settings) != MC_SCORE_MAGNITUDE &&
-        strcmp(mc_settings_text(settings, "schedule"), "cubic") == 0)
-        return mc_error_set(err, MC_ERR_USAGE, "scores other than magnitude are taken once: needs one-shot");
-    return MC_OK;
+    if (rc == MC_OK) rc = check_pattern(settings, option, err);
+    if (rc == MC_OK) rc = check_gradual(settings, option, err);
+    return rc == MC_OK ? check_regrowth(settings, option, err) : rc;
 }
 
 static int run(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
@@ -291,18 +366,30 @@ static const struct mc_option options[] = {
     {"method", MC_OPTION_CHOICE, "NAME", "magnitude", NULL, "magnitude|channel", NULL,
      "single weights become zero, or neurons, channels and heads are removed"},
     {"sparsity", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, MAGNITUDE, "share of the weights that become zero"},
-    {"pattern", MC_OPTION_TEXT, "N:M", NULL, NULL, NULL, MAGNITUDE,
-     "keep N of every M neighbours along the input axis, as 2:4"},
-    {"score", MC_OPTION_CHOICE, "NAME", "magnitude", NULL, "magnitude|random|taylor|snip|wanda|second-order", MAGNITUDE,
+    {"pattern", MC_OPTION_TEXT, "PATTERN", NULL, NULL, NULL, MAGNITUDE,
+     "N:M, as 2:4: keep N of every M neighbours along the input axis; RxC, as 4x1: blocks of R outputs by C inputs go "
+     "together"},
+    {"score", MC_OPTION_CHOICE, "NAME", "magnitude", NULL, "magnitude|random|taylor|snip|wanda|second-order|movement",
+     MAGNITUDE,
      "what a weight counts: itself; by gradients of calibration samples; by their inputs alone, wanda times the "
-     "input's norm, second-order by what the others cannot make up for, which they then do"},
+     "input's norm, second-order by what the others cannot make up for, which they then do; movement: how far training "
+     "moves it from zero"},
     {"scope", MC_OPTION_CHOICE, "NAME", NULL, NULL, "global|layer|row|erdos-renyi|lamp", MAGNITUDE,
      "what weights are compared with: all; their tensor; their output; their tensor, denser where its extents are "
      "small; all, by their share in their tensor (global; row for wanda, layer for second-order)"},
-    {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|one-shot", MAGNITUDE,
-     "with epochs: the sparsity rises while training, s + (s0 - s)(1 - t)^3, or is there from the start"},
+    {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|linear|exponential|one-shot", MAGNITUDE,
+     "with epochs: how the sparsity rises while training; cubic: s + (s0 - s)(1 - t)^3; exponential: by the same share "
+     "of what is left; one-shot: it is there from the start"},
     {"ramp", MC_OPTION_NUMBER, "X", "0.6", "(0, 1]", NULL, MAGNITUDE,
      "share of the epochs in which the sparsity rises"},
+    {"rounds", MC_OPTION_INTEGER, "N", "100", "[1, 1e6]", NULL, MAGNITUDE, "moves of the masks in that time"},
+    {"regrow", MC_OPTION_CHOICE, "HOW", "none", NULL, "none|surgery|gradient", MAGNITUDE,
+     "weights that come back while training: those that have grown, though nobody saw them (dynamic network surgery); "
+     "those of the largest gradients, for the smallest of their tensor (RigL)"},
+    {"settle", MC_OPTION_NUMBER, "X", "0.75", "(0, 1]", NULL, "score=magnitude|movement",
+     "share of the epochs after which no weight comes back"},
+    {"exchange", MC_OPTION_NUMBER, "X", "0.3", "[0, 1]", NULL, "regrow=gradient",
+     "share of a tensor's weights that is exchanged in the first round; falls to 0 along a cosine"},
     {"ratio", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, CHANNEL, "share of each group that goes"},
     {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
     {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz",
@@ -332,7 +419,7 @@ static const struct mc_option options[] = {
      "write all groups as JSON: tensor, axis, indices in the model before, score, verdict and reason"},
     {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
      "names of tensors that are left alone, with * and ?, separated by commas"},
-    MC_FIT_OPTIONS("0", "linear:0.0005", "keep"),
+    MC_FIT_OPTIONS("0", "linear:0.0005", "keep", NULL),
 };
 
 const struct mc_step_kind mc_step_prune = {
@@ -341,6 +428,7 @@ const struct mc_step_kind mc_step_prune = {
     .options = options,
     .n_options = MC_COUNT(options),
     .needs_data = needs_data,
+    .needs_original = mc_fit_needs_original,
     .keeps_graph = keeps_graph,
     .check = check,
     .run = run,

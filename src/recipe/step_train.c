@@ -15,8 +15,8 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
     return mc_fit_job(settings, job, &fit, section, err);
 }
 
-static const struct mc_option train_options[] = {MC_FIT_OPTIONS("20", "linear:0.001", "free")};
-static const struct mc_option finetune_options[] = {MC_FIT_OPTIONS("5", "linear:0.0003", "keep")};
+static const struct mc_option train_options[] = {MC_FIT_OPTIONS("20", "linear:0.001", "free", NULL)};
+static const struct mc_option finetune_options[] = {MC_FIT_OPTIONS("5", "linear:0.0003", "keep", NULL)};
 
 const struct mc_step_kind mc_step_train = {
     .name = "train",
@@ -24,6 +24,8 @@ const struct mc_step_kind mc_step_train = {
     .options = train_options,
     .n_options = MC_COUNT(train_options),
     .needs_data = needs_data,
+    .needs_original = mc_fit_needs_original,
+    .check = mc_fit_check,
     .run = run,
 };
 
@@ -33,5 +35,7 @@ const struct mc_step_kind mc_step_finetune = {
     .options = finetune_options,
     .n_options = MC_COUNT(finetune_options),
     .needs_data = needs_data,
+    .needs_original = mc_fit_needs_original,
+    .check = mc_fit_check,
     .run = run,
 };

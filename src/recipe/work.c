@@ -11,7 +11,7 @@
 #include "recipe/parts.h"
 
 /* Names of options are short; no table has more. */
-enum { WORD = 64, MOST_NAMES = 64 };
+enum { WORD = 64, MOST_NAMES = 128 };
 
 /* --- values --- */
 

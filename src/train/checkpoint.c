@@ -45,6 +45,7 @@ static void put_about(const struct mc_fit *f, struct mc_buf *b)
     mc_buf_printf(b, "head %s\n", f->binding.scores->name);
     mc_buf_printf(b, "stop.patience %" PRId64 "\nstop.min_delta %.17g\n", o->patience, o->min_delta);
     mc_buf_printf(b, "augment %s\nfreeze_batch_norm %d\n", o->augment ? o->augment : "", (int)o->freeze_batch_norm);
+    mc_buf_printf(b, "masked %d\n", (int)o->masked_are);
     mc_buf_printf(b, "teacher %d\n", o->teacher != NULL);
     if (!o->teacher) return;
     mc_buf_printf(b, "teachers %d\nalpha %.17g\ntemperature %.17g %.17g\n", 1 + o->n_more_teachers, o->alpha,

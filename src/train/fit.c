@@ -106,9 +106,7 @@ static int check_options(const struct mc_fit_options *o, struct mc_error *err)
 
 /* --- getting ready --- */
 
-/* Masked weights are zero from the first pass on, whether descent reaches them or not. Once training has begun: `good`
- * still has what they were. */
-static void apply_masks(const struct mc_fit_options *o)
+static void zero_masked(const struct mc_fit_options *o)
 {
     for (int i = 0; i < o->n_masks; i++) {
         const struct mc_tensor *data = o->masked[i]->data;
@@ -116,6 +114,44 @@ static void apply_masks(const struct mc_fit_options *o)
         const int64_t n = mc_tensor_count(data);
         for (int64_t k = 0; k < n; k++)
             if (!o->masks[i][k]) w[k] = 0;
+    }
+}
+
+/* Masked weights are zero from the first pass on, whether descent reaches them or not. Once training has begun: `good`
+ * still has what they were. */
+static void apply_masks(const struct mc_fit *f)
+{
+    if (!f->hidden) zero_masked(f->options);
+}
+
+/* Let passes see zeros where weights are masked but not lost. */
+static void hide_masked(struct mc_fit *f)
+{
+    if (!f->hidden) return;
+    for (int i = 0; i < f->options->n_masks; i++) {
+        const struct mc_tensor *data = f->options->masked[i]->data;
+        memcpy(f->hidden[i], data->data, mc_tensor_bytes(data));
+    }
+    zero_masked(f->options);
+}
+
+static void show_masked(struct mc_fit *f)
+{
+    for (int i = 0; f->hidden && i < f->options->n_masks; i++) {
+        const struct mc_tensor *data = f->options->masked[i]->data;
+        memcpy(data->data, f->hidden[i], mc_tensor_bytes(data));
+    }
+}
+
+/* A step has moved all weights: those that are to rest go back. */
+static void rest_masked(struct mc_fit *f)
+{
+    const struct mc_fit_options *o = f->options;
+    if (o->masked_are != MC_MASKED_REST) return;
+    for (int i = 0; i < o->n_masks; i++) {
+        float *w = o->masked[i]->data->data;
+        for (int64_t k = 0; k < mc_tensor_count(o->masked[i]->data); k++)
+            if (!o->masks[i][k]) w[k] = f->hidden[i][k];
     }
 }
 
@@ -177,6 +213,22 @@ static int init_sums(struct mc_fit *f, struct mc_error *err)
     return MC_OK;
 }
 
+static int init_masked(struct mc_fit *f, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    if (o->n_masks == 0) return MC_OK;
+    f->masked_gradients = MC_NEW_ARRAY(const float *, o->n_masks);
+    if (!f->masked_gradients) return mc_error_memory(err);
+    if (o->masked_are == MC_MASKED_ZERO) return MC_OK;
+    f->hidden = MC_NEW_ARRAY(float *, o->n_masks);
+    if (!f->hidden) return mc_error_memory(err);
+    for (int i = 0; i < o->n_masks; i++) {
+        f->hidden[i] = MC_NEW_ARRAY(float, mc_tensor_count(o->masked[i]->data));
+        if (!f->hidden[i]) return mc_error_memory(err);
+    }
+    return MC_OK;
+}
+
 static int init_teachers(struct mc_fit *f, int64_t capacity, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
@@ -230,6 +282,7 @@ int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_datase
     if (rc == MC_OK) rc = find_parameters(f, err);
     if (rc == MC_OK) rc = init_passes(f, err);
     if (rc == MC_OK) rc = init_sums(f, err);
+    if (rc == MC_OK) rc = init_masked(f, err);
     if (rc == MC_OK) rc = init_data(f, data, err);
     if (rc == MC_OK) rc = mc_optimizer_init(&f->optimizer, options, f->parameters, f->n_parameters, err);
     if (rc == MC_OK) rc = mc_average_init(&f->average, model, options->ema, &options->runtime, err);
@@ -255,6 +308,9 @@ void mc_fit_finish(struct mc_fit *f)
     for (int i = 0; f->sums && i < f->n_parameters; i++) mc_free(f->sums[i]);
     mc_free(f->sums);
     mc_free(f->gradients);
+    for (int i = 0; f->hidden && i < f->options->n_masks; i++) mc_free(f->hidden[i]);
+    mc_free(f->hidden);
+    mc_free(f->masked_gradients);
     for (int i = 0; i < f->n_passes; i++) mc_pass_finish(&f->passes[i]);
     mc_features_finish(&f->features);
     mc_batch_close(f->model, f->fixed_batch);
@@ -319,32 +375,61 @@ static int run_passes(struct mc_fit *f, int64_t begin, int64_t n, double *sum, c
     return MC_OK;
 }
 
+static int64_t all_steps(const struct mc_fit *f)
+{
+    return f->steps_per_epoch * f->options->epochs;
+}
+
+static double progress_now(const struct mc_fit *f)
+{
+    return (double)f->optimizer.n_steps / (double)all_steps(f);
+}
+
+/* A callback has answered: were masks changed? */
+static int take_masks(struct mc_fit *f, int answer)
+{
+    if (answer <= 0) return answer;
+    apply_masks(f);
+    mc_early_stop_forget(&f->stop);
+    return MC_OK;
+}
+
+static int before_step(struct mc_fit *f, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    if (!o->before_step) return MC_OK;
+    return take_masks(f, o->before_step(o->context, f->optimizer.n_steps, progress_now(f), err));
+}
+
+static int after_backward(struct mc_fit *f, const float *const *gradients, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    if (!o->after_backward) return MC_OK;
+    for (int i = 0; i < o->n_masks; i++) {
+        f->masked_gradients[i] = NULL;
+        for (int p = 0; p < f->n_parameters; p++)
+            if (f->parameters[p] == o->masked[i]) f->masked_gradients[i] = gradients[p];
+    }
+    return take_masks(f,
+                      o->after_backward(o->context, f->optimizer.n_steps, progress_now(f), f->masked_gradients, err));
+}
+
 int mc_fit_step(struct mc_fit *f, int64_t begin, double rate, double *loss, struct mc_error *err)
 {
     const float *const *gradients = NULL;
-    const int rc = run_passes(f, begin, smaller(f->batch, f->n_samples - begin), loss, &gradients, err);
+    hide_masked(f);
+    int rc = run_passes(f, begin, smaller(f->batch, f->n_samples - begin), loss, &gradients, err);
+    show_masked(f);
     if (rc < 0 || !isfinite(*loss)) return rc;
+    rc = after_backward(f, gradients, err);
+    if (rc < 0) return rc;
     mc_optimizer_step(&f->optimizer, rate, gradients);
+    rest_masked(f);
     mc_average_step(&f->average, f->optimizer.n_steps - 1);
     return MC_OK;
 }
 
 /* --- steps of an epoch --- */
-
-static int before_step(struct mc_fit *f, int64_t step, double progress, struct mc_error *err)
-{
-    if (!f->options->before_step) return MC_OK;
-    const int rc = f->options->before_step(f->options->context, step, progress, err);
-    if (rc <= 0) return rc;
-    apply_masks(f->options);
-    mc_early_stop_forget(&f->stop);
-    return MC_OK;
-}
-
-static int64_t all_steps(const struct mc_fit *f)
-{
-    return f->steps_per_epoch * f->options->epochs;
-}
 
 static double rate_now(const struct mc_fit *f)
 {
@@ -412,9 +497,9 @@ static int save_state(struct mc_fit *f, bool now, struct mc_error *err)
 
 static int run_step(struct mc_fit *f, struct mc_error *err)
 {
-    const int64_t step = f->optimizer.n_steps, n = smaller(f->batch, f->n_samples - f->begin);
+    const int64_t n = smaller(f->batch, f->n_samples - f->begin);
     double loss = 0;
-    int rc = before_step(f, step, (double)step / (double)all_steps(f), err);
+    int rc = before_step(f, err);
     const double rate = rate_now(f);
     if (f->begin == 0) f->rate = rate;
     f->loss.temperature = temperature_now(f);
@@ -464,8 +549,10 @@ static int run_epoch(struct mc_fit *f, struct mc_error *err)
     if (!mc_grow((void **)&f->lines, (size_t)f->n_lines, &f->lines_capacity, sizeof *f->lines))
         return mc_error_memory(err);
     mc_average_swap(&f->average);
+    hide_masked(f);
     const int rc = mc_evaluator_run(&f->validation, &validation, err);
     if (rc == MC_OK) note_epoch(f, &validation, f->seconds + (double)(mc_clock_ns() - start) * 1e-9);
+    show_masked(f);
     mc_average_swap(&f->average);
     f->epoch++;
     f->begin = 0;
@@ -485,7 +572,7 @@ static int run_epochs(struct mc_fit *f, struct mc_error *err)
 {
     int rc = MC_OK;
     if (f->done) return MC_OK;
-    apply_masks(f->options);
+    apply_masks(f);
     while (rc == MC_OK && f->epoch < f->options->epochs && !mc_early_stop_now(&f->stop)) {
         rc = run_epoch(f, err);
         if (rc == MC_OK) rc = save_state(f, false, err);

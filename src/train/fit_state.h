@@ -31,6 +31,8 @@ struct mc_fit {
     struct mc_pass passes[MC_MOST_PASSES]; /* by length: whole, rest of a batch, rest of the epoch's last */
     float **sums;                          /* gradients added over the passes of a step; NULL while one pass will do */
     const float **gradients;               /* `sums` of the parameters that have gradients */
+    float **hidden;                 /* what masked values are while passes see zeros; NULL: that is all they are */
+    const float **masked_gradients; /* of the masked values, for after_backward */
     struct mc_feed feed;
     struct mc_loss loss;
     int n_teachers;

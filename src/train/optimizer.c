@@ -59,7 +59,7 @@ double mc_beta2_usual(enum mc_optimizer_kind optimizer)
 
 static const unsigned char *mask_of(const struct mc_fit_options *options, const struct mc_value *value)
 {
-    for (int i = 0; i < options->n_masks; i++)
+    for (int i = 0; options->masked_are == MC_MASKED_ZERO && i < options->n_masks; i++)
         if (options->masked[i] == value) return options->masks[i];
     return NULL;
 }

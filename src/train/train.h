@@ -41,6 +41,13 @@ enum mc_rate_kind {
     MC_RATE_ONE_CYCLE,
     MC_RATE_PLATEAU,
 };
+/* What training does to weights whose mask is 0. Passes see zeros in any case, and when it is over they are zero. */
+enum mc_masked {
+    MC_MASKED_ZERO, /* they are zero */
+    MC_MASKED_REST, /* they keep what they were: a mask that changes brings them back */
+    MC_MASKED_MOVE, /* they descend like all others, by the gradient at the masked weights (Guo, Yao, Chen 2016, eq. 3)
+                     */
+};
 enum { MC_MOST_MILESTONES = 8, MC_MOST_TEACHERS = 4 };
 
 /* A learning rate over time; train/rate.h has the formulas. */
@@ -83,7 +90,8 @@ struct mc_fit_options {
     const char *augment; /* how training samples are changed, "crop:4+flip" (data/augment.h), or "none" [NULL: as the
                           * data set says] */
 
-    /* masks: n_masks values with a byte per element, 0: held at zero. A resumed run writes to them what they were */
+    /* masks: n_masks values with a byte per element, 0: masked. A resumed run writes to them what they were */
+    enum mc_masked masked_are; /* [ZERO] */
     int n_masks;
     const struct mc_value *const *masked;
     const unsigned char *const *masks;
@@ -105,9 +113,13 @@ struct mc_fit_options {
     /* Called before each step, to move a schedule of masks on; may be NULL. progress in [0, 1). Returns 1 if it changed
      * `masks`: weights are zeroed at once, and an epoch before it no longer counts as the best. */
     int (*before_step)(void *context, int64_t step, double progress, struct mc_error *err);
-    void *context;
+    /* The same when a step's gradients are known and weights have not moved yet: gradients[i] are those of value i of
+     * `masked`, at the masked weights and of all of them; NULL: none lead there. */
+    int (*after_backward)(void *context, int64_t step, double progress, const float *const *gradients,
+                          struct mc_error *err);
+    void *context; /* of both */
 
-    /* What the caller's before_step keeps between calls, saved with a checkpoint as the masks are; NULL: nothing. */
+    /* What the caller's callbacks keep between calls, saved with a checkpoint as the masks are; NULL: nothing. */
     void *kept;
     size_t kept_bytes;
 

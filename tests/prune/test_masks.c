@@ -166,6 +166,40 @@ static void test_pattern_keeps_two_of_four_inputs(void **state)
     net_finish(&net);
 }
 
+static void test_blocks_go_together_along_outputs_and_inputs(void **state)
+{
+    struct net net;
+    struct mc_error err = {0};
+    build(&net, 10);
+    struct mc_masks masks = masks_of(&net, NULL);
+    struct mc_sparsify_options options = {.sparsity = 0.5, .block_rows = 4, .block_columns = 1};
+    assert_ok(mc_masks_update(&masks, &options, 0.5, &err), err); /* 2 x 10 and 2 x 8 blocks */
+    const unsigned char *gemm = masks.keep[0], *matmul = masks.keep[1];
+    int n_blocks = 0;
+    for (int o = 0; o < 8; o++)
+        for (int i = 0; i < 10; i++) {
+            assert_int_equal(gemm[10 * o + i], gemm[10 * (o / 4 * 4) + i]);
+            n_blocks += o % 4 == 0 && !gemm[10 * o + i];
+        }
+    for (int i = 0; i < 8; i++)
+        for (int o = 0; o < 5; o++) {
+            assert_int_equal(matmul[5 * i + o], matmul[5 * i + o / 4 * 4]);
+            n_blocks += o % 4 == 0 && !matmul[5 * i + o];
+        }
+    assert_int_equal(n_blocks, 18);
+    options.block_rows = 1;
+    options.block_columns = 4;
+    options.scope = MC_SCOPE_LAYER;
+    assert_ok(mc_masks_update(&masks, &options, 0.5, &err), err);
+    for (int o = 0; o < 8; o++)
+        for (int i = 0; i < 10; i++) assert_int_equal(gemm[10 * o + i], gemm[10 * o + i / 4 * 4]);
+    for (int i = 0; i < 8; i++)
+        for (int o = 0; o < 5; o++) assert_int_equal(matmul[5 * i + o], matmul[5 * (i / 4 * 4) + o]);
+    assert_int_equal(zeros(matmul, 40), 20); /* 5 of 10 blocks of 4 */
+    mc_masks_finish(&masks);
+    net_finish(&net);
+}
+
 static void test_bad_options_are_refused(void **state)
 {
     struct net net;
@@ -186,16 +220,15 @@ static void test_bad_options_are_refused(void **state)
         assert_int_equal(mc_masks_update(&masks, &options, 0.5, &err), MC_ERR_USAGE);
         assert_non_null(strstr(err.text, "a pattern keeps n of m weights"));
     }
+    const int blocks[][2] = {{0, 4}, {4, 0}, {65, 1}, {1, -1}};
+    for (size_t i = 0; i < MC_COUNT(blocks); i++) {
+        struct mc_error err = {0};
+        options = (struct mc_sparsify_options){.block_rows = blocks[i][0], .block_columns = blocks[i][1]};
+        assert_int_equal(mc_masks_update(&masks, &options, 0.5, &err), MC_ERR_USAGE);
+        assert_non_null(strstr(err.text, "a block has 1 to 64 outputs by 1 to 64 inputs"));
+    }
     mc_masks_finish(&masks);
     net_finish(&net);
-}
-
-static void test_cubic_schedule_is_that_of_the_paper(void **state)
-{
-    assert_true(mc_sparsity_cubic(0, 0.9, 0) == 0);
-    assert_true(fabs(mc_sparsity_cubic(0, 0.9, 0.5) - 0.7875) < 1e-12); /* 0.9 - 0.9 / 8 */
-    assert_true(mc_sparsity_cubic(0.1, 0.9, 1) == 0.9);
-    assert_true(mc_sparsity_cubic(0.1, 0.9, 2) == 0.9);
 }
 
 static int mask(void *context)
@@ -203,10 +236,12 @@ static int mask(void *context)
     struct mc_model *model = context;
     struct mc_error err = {0};
     struct mc_masks masks = {0};
-    const struct mc_sparsify_options global = {.sparsity = 0.5}, pattern = {.pattern_n = 1, .pattern_m = 4};
+    const struct mc_sparsify_options global = {.sparsity = 0.5}, pattern = {.pattern_n = 1, .pattern_m = 4},
+                                     blocks = {.sparsity = 0.5, .block_rows = 2, .block_columns = 2};
     int rc = mc_masks_create(&masks, model, NULL, &err);
     if (rc == 0) rc = mc_masks_update(&masks, &global, 0.5, &err);
     if (rc == 0) rc = mc_masks_update(&masks, &pattern, 0, &err);
+    if (rc == 0) rc = mc_masks_update(&masks, &blocks, 0.5, &err);
     if (rc == 0) rc = mc_masks_apply(&masks, model, &err);
     mc_masks_finish(&masks);
     return rc;
@@ -231,7 +266,7 @@ int main(void)
         cmocka_unit_test(test_applying_writes_zeros_into_a_clone_alone),
         cmocka_unit_test(test_pattern_keeps_two_of_four_inputs),
         cmocka_unit_test(test_bad_options_are_refused),
-        cmocka_unit_test(test_cubic_schedule_is_that_of_the_paper),
+        cmocka_unit_test(test_blocks_go_together_along_outputs_and_inputs),
         cmocka_unit_test(test_any_allocation_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,6 +163,17 @@ static void test_a_stopped_run_ends_as_one_undisturbed(void **state)
     toy_destroy(&toy);
 }
 
+static void test_hidden_weights_are_found_again(void **state)
+{
+    struct toy toy;
+    toy_two_sides(&toy, SAMPLES);
+    struct mc_fit_options o = toy_options(0.1, BATCH, EPOCHS);
+    o.optimizer = MC_ADAM;
+    o.masked_are = MC_MASKED_MOVE;
+    check(state, &toy, o, true, "hidden");
+    toy_destroy(&toy);
+}
+
 static void test_no_file_is_a_fresh_start(void **state)
 {
     struct mc_error err = {0};
@@ -287,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_a_stopped_run_ends_as_one_undisturbed),
+        IN_SCRATCH(test_hidden_weights_are_found_again),
         IN_SCRATCH(test_no_file_is_a_fresh_start),
         IN_SCRATCH(test_a_run_with_other_options_is_refused),
         IN_SCRATCH(test_a_loss_that_is_not_finite_names_the_checkpoint),

@@ -382,6 +382,101 @@ static void test_a_schedule_moves_masks_and_outdates_the_best_epoch(void **state
     toy_destroy(&toy);
 }
 
+/* Half of the weights are hidden until the middle, and then shown. */
+struct hiding {
+    unsigned char keep[16];
+    float start[16], shown[16];
+    const struct mc_model *model;
+    int64_t n_gradients;
+};
+
+static int show_halfway(void *context, int64_t step, double progress, struct mc_error *err)
+{
+    struct hiding *h = context;
+    if (progress < 0.5 || h->keep[0]) return 0;
+    memcpy(h->shown, data_of(h->model, 0), sizeof h->shown);
+    memset(h->keep, 1, sizeof h->keep);
+    return 1;
+}
+
+static int count_gradients(void *context, int64_t step, double progress, const float *const *gradients,
+                           struct mc_error *err)
+{
+    struct hiding *h = context;
+    for (int i = 0; i < 16; i += 2) h->n_gradients += gradients[0][i] != 0;
+    return 0;
+}
+
+static struct hiding run_hidden(enum mc_masked masked_are)
+{
+    struct toy toy;
+    toy_two_sides(&toy, 100);
+    struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+    struct hiding h = {.model = model};
+    const struct mc_value *masked[] = {model->graph->initializers[0]};
+    const unsigned char *masks[] = {h.keep};
+    struct mc_fit_options o = toy_options(0.05, 8, 4);
+    for (int i = 0; i < 16; i++) h.keep[i] = i % 2 != 0;
+    memcpy(h.start, data_of(model, 0), sizeof h.start);
+    o.masked_are = masked_are;
+    o.n_masks = 1;
+    o.masked = masked;
+    o.masks = masks;
+    o.before_step = show_halfway;
+    o.after_backward = count_gradients;
+    o.context = &h;
+    fit(model, &toy, &o);
+    assert_true(h.n_gradients > 0);
+    mc_model_destroy(model);
+    toy_destroy(&toy);
+    return h;
+}
+
+static void test_hidden_weights_rest_or_descend_as_they_are_told(void **state)
+{
+    const struct hiding zero = run_hidden(MC_MASKED_ZERO), rest = run_hidden(MC_MASKED_REST),
+                        move = run_hidden(MC_MASKED_MOVE);
+    int moved = 0;
+    for (int i = 0; i < 16; i += 2) {
+        assert_true(zero.shown[i] == 0);
+        assert_true(rest.shown[i] == rest.start[i]);
+        moved += move.shown[i] != move.start[i];
+    }
+    assert_true(moved > 4); /* units that are dead have no gradient */
+    for (int i = 1; i < 16; i += 2) assert_true(zero.shown[i] == rest.shown[i] && zero.shown[i] == move.shown[i]);
+}
+
+/* Whatever went on beneath, what is validated and kept has zeros. */
+static void test_hidden_weights_are_zero_in_the_end(void **state)
+{
+    for (int masked_are = MC_MASKED_REST; masked_are <= MC_MASKED_MOVE; masked_are++) {
+        struct toy toy;
+        toy_two_sides(&toy, 100);
+        struct mc_model *model = toy_model("mlp:2-8-2", &toy);
+        unsigned char keep[16];
+        for (int i = 0; i < 16; i++) keep[i] = i % 3 != 0;
+        const struct mc_value *masked[] = {model->graph->initializers[0]};
+        const unsigned char *masks[] = {keep};
+        struct mc_fit_options o = toy_options(0.05, 8, 3);
+        struct mc_record *section;
+        struct mc_metrics m;
+        struct mc_error err = {0};
+        o.masked_are = (enum mc_masked)masked_are;
+        o.ema = 0.9;
+        o.n_masks = 1;
+        o.masked = masked;
+        o.masks = masks;
+        assert_ok(mc_record_create(&section, &err), err);
+        assert_ok(mc_fit(model, &toy.data, &o, section, &err), err);
+        for (int i = 0; i < 16; i++) assert_true((data_of(model, 0)[i] == 0) == (i % 3 == 0));
+        assert_ok(mc_evaluate(model, &toy.data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, NULL, &o.runtime, &m, &err), err);
+        assert_true(fabs(m.loss - mc_record_get_num(section, "epochs.2.validation_loss", -1)) < 1e-9);
+        mc_record_destroy(section);
+        mc_model_destroy(model);
+        toy_destroy(&toy);
+    }
+}
+
 /* --- heads --- */
 
 /* Put a node behind the output of a model. */
@@ -751,6 +846,8 @@ int main(void)
         cmocka_unit_test(test_early_stopping_restores_the_best_weights),
         cmocka_unit_test(test_masked_weights_stay_zero),
         cmocka_unit_test(test_a_schedule_moves_masks_and_outdates_the_best_epoch),
+        cmocka_unit_test(test_hidden_weights_rest_or_descend_as_they_are_told),
+        cmocka_unit_test(test_hidden_weights_are_zero_in_the_end),
         cmocka_unit_test(test_a_softmax_at_the_end_is_seen_through),
         cmocka_unit_test(test_a_single_score_separates_two_classes),
         cmocka_unit_test(test_squared_error_of_classes_is_against_one_hot_numbers),
