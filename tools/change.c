@@ -47,6 +47,8 @@ static int set_common(const struct arguments *args, struct mc_recipe *recipe, co
         rc = mc_recipe_set_text(recipe, "head", argument_text(args, "head"), "--head", err);
     if (rc == MC_OK && argument_given(args, "packed"))
         rc = mc_recipe_set_text(recipe, "output.packed", argument_text(args, "packed"), "--packed", err);
+    if (rc == MC_OK && argument_given(args, "form"))
+        rc = mc_recipe_set_text(recipe, "output.form", argument_text(args, "form"), "--form", err);
     if (rc == MC_OK) rc = mc_recipe_set_text(recipe, "output.model", argument_text(args, "output"), "--output", err);
     return rc;
 }

@@ -24,7 +24,11 @@
          NULL,                                                                                                         \
          "parameters, MACs, bytes; also what zstd and the container make of them; also latency (counts; all with "     \
          "--data, --json or a gate)"},                                                                                 \
-        {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "write the result's packed container as well"},                                                                                                     \
+        {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "write the result's packed container as well"},     \
+        {"form", MC_OPTION_CHOICE,                                                                                     \
+         "FORM", "dense",                                                                                              \
+         NULL,   "dense|sparse",                                                                                       \
+         NULL,   "sparse: initializers whose non-zeros and their places are shorter are written as such"},             \
     {                                                                                                                  \
         "data", MC_OPTION_TEXT, "DATA", NULL, NULL, NULL, NULL,                                                        \
             "data set to train on and to measure with: glyphs, mnist:DIR, cifar10:DIR, csv:FILE, npz:FILE, npy:DIR, "  \

@@ -68,6 +68,10 @@ int mc_onnx_save_size(const struct mc_model *model, size_t *length, struct mc_er
 /* Into fresh memory (mc_free). */
 int mc_onnx_save_bytes(const struct mc_model *model, unsigned char **bytes, size_t *length, struct mc_error *err);
 
+/* From now on an initializer of the main graph is stored as a sparse one where that is shorter; without this, only one
+ * that was read as such. Clones made later must not outlive the model. MC_ERR_SYSTEM without memory. */
+int mc_onnx_store_sparse(struct mc_model *model, struct mc_error *err);
+
 /* One tensor as a TensorProto file (.pb) or a NumPy file (.npy, format 1 to 3, little endian, C order). */
 int mc_tensor_load(struct mc_tensor **tensor, const char *path, struct mc_error *err);
 int mc_tensor_save_pb(const struct mc_tensor *tensor, const char *name, const char *path, bool overwrite,

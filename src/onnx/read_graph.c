@@ -7,9 +7,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "onnx/guard.h"
 #include "onnx/onnx.h"
 #include "onnx/order.h"
 #include "onnx/reader.h"
+#include "onnx/sparse_proto.h"
 #include "onnx/tensor_proto.h"
 #include "onnx/type_proto.h"
 
@@ -114,9 +116,10 @@ static int define_initializer(struct mc_reader *r, struct mc_scope *scope, struc
 static int define_initializers(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
                                const Onnx__GraphProto *p, struct mc_error *err)
 {
-    graph->initializers = MC_ARENA_ARRAY(&r->model->arena, struct mc_value *, p->n_initializer);
+    const size_t n = p->n_initializer + p->n_sparse_initializer;
+    graph->initializers = MC_ARENA_ARRAY(&r->model->arena, struct mc_value *, n);
     if (!graph->initializers) return mc_error_memory(err);
-    graph->cap_initializers = (int)p->n_initializer;
+    graph->cap_initializers = (int)n;
     for (size_t i = 0; i < p->n_initializer; i++) {
         if (!*text_of(p->initializer[i]->name))
             return mc_error_set(err, MC_ERR_INPUT, "initializer %zu has no name", i);
@@ -126,24 +129,27 @@ static int define_initializers(struct mc_reader *r, struct mc_scope *scope, stru
     return MC_OK;
 }
 
-/* Sparse initializers are values of a known type; their contents stay in the origin. */
+/* Sparse initializers become dense, as long as all together would fit into a message; what has no elements that can
+ * be told apart is a value of a known type, whose contents stay in the origin. */
 static int define_sparse(struct mc_reader *r, struct mc_scope *scope, struct mc_graph *graph,
                          const Onnx__SparseTensorProto *p, struct mc_error *err)
 {
     if (!p->values || !*text_of(p->values->name)) return mc_error_set(err, MC_ERR_INPUT, "it has no name");
     struct mc_value *value = mc_names_find(&scope->values, p->values->name);
     if (value && value->data) return mc_error_set(err, MC_ERR_INPUT, "'%s' is dense, too", p->values->name);
-    const int rc = value ? MC_OK : define(r, scope, graph, p->values->name, &value, err);
-    if (rc < 0) return rc;
-    if (p->n_dims > MC_MAX_RANK)
-        return mc_error_set(err, MC_ERR_INPUT, "%zu dimensions are more than %d", p->n_dims, MC_MAX_RANK);
-    const struct mc_shape shape = mc_shape_of((int)p->n_dims, p->dims);
-    if (mc_shape_count(&shape) < 0)
-        return mc_error_set(err, MC_ERR_INPUT, "its dimensions have no product that can be counted");
-    if (p->values->data_type <= MC_UNDEFINED || p->values->data_type >= MC_DTYPE_COUNT)
-        return mc_error_set(err, MC_ERR_INPUT, "element type %d is unknown", (int)p->values->data_type);
-    value->type = (struct mc_type){.dtype = (enum mc_dtype)p->values->data_type, .rank = shape.rank};
-    memcpy(value->type.dim, shape.dim, sizeof shape.dim);
+    int rc = value ? MC_OK : define(r, scope, graph, p->values->name, &value, err);
+    if (rc == MC_OK)
+        rc = mc_tensor_from_sparse(&value->data, p, MC_GUARD_MAX_BYTES - r->sparse_bytes, r->model->origin,
+                                   &r->external, err);
+    if (rc < 0) return mc_error_wrap(err, rc, "'%s'", p->values->name);
+    if (value->data) {
+        value->type = mc_type_of_tensor(value->data);
+        r->sparse_bytes += mc_tensor_bytes(value->data);
+        graph->initializers[graph->n_initializers++] = value;
+        return r->functions ? mc_reader_spend(r, mc_tensor_bytes(value->data), err) : MC_OK;
+    }
+    value->type = (struct mc_type){.dtype = (enum mc_dtype)p->values->data_type, .rank = (int)p->n_dims};
+    memcpy(value->type.dim, p->dims, p->n_dims * sizeof *p->dims);
     return MC_OK;
 }
 

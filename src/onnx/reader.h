@@ -15,6 +15,7 @@ struct mc_functions;
 struct mc_reader {
     struct mc_model *model; /* with its origin, which all tensors share, and its opsets */
     struct mc_external external;
+    size_t sparse_bytes; /* that sparse initializers have taken as dense ones */
 
     /* Putting the bodies of functions in the place of their calls; all zero while a file is loaded, which keeps them.
      */

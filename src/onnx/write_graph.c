@@ -9,7 +9,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "onnx/names.h"
-#include "onnx/tensor_proto.h"
+#include "onnx/onnx.h"
+#include "onnx/sparse_proto.h"
 #include "onnx/type_proto.h"
 #include "onnx/writer.h"
 
@@ -18,6 +19,7 @@ struct tables {
     struct mc_names values;          /* those that the graph defines now: struct mc_value */
     struct mc_names origins;         /* names that the origin defined; the items mean nothing */
     struct mc_names inputs, outputs; /* of the origin: ValueInfoProto */
+    struct mc_names sparse;          /* of the origin: SparseTensorProto, by whose name a value may be stored as one */
 };
 
 /* --- tables --- */
@@ -42,12 +44,13 @@ static int list_values(struct mc_names *names, const struct mc_graph *graph, str
 
 static int list_origins(struct mc_names *names, Onnx__GraphProto *p, struct mc_error *err)
 {
-    size_t n = p->n_input + p->n_initializer;
+    size_t n = p->n_input + p->n_initializer + p->n_sparse_initializer;
     for (size_t i = 0; i < p->n_node; i++) n += p->node[i]->n_output;
     const int rc = mc_names_init(names, n, err);
     if (rc < 0) return rc;
     for (size_t i = 0; i < p->n_input; i++) mc_names_add(names, p->input[i]->name, p);
     for (size_t i = 0; i < p->n_initializer; i++) mc_names_add(names, p->initializer[i]->name, p);
+    for (size_t i = 0; i < p->n_sparse_initializer; i++) mc_names_add(names, p->sparse_initializer[i]->values->name, p);
     for (size_t i = 0; i < p->n_node; i++)
         for (size_t k = 0; k < p->node[i]->n_output; k++) mc_names_add(names, p->node[i]->output[k], p);
     mc_names_sort(names);
@@ -63,6 +66,16 @@ static int list_infos(struct mc_names *names, Onnx__ValueInfoProto *const *infos
     return MC_OK;
 }
 
+static int list_sparse(struct mc_names *names, const Onnx__GraphProto *p, struct mc_error *err)
+{
+    const int rc = mc_names_init(names, p->n_sparse_initializer, err);
+    if (rc < 0) return rc;
+    for (size_t i = 0; i < p->n_sparse_initializer; i++)
+        mc_names_add(names, p->sparse_initializer[i]->values->name, p->sparse_initializer[i]);
+    mc_names_sort(names);
+    return MC_OK;
+}
+
 static int tables_init(struct tables *t, const struct mc_graph *graph, Onnx__GraphProto *p, struct mc_error *err)
 {
     *t = (struct tables){0};
@@ -70,11 +83,12 @@ static int tables_init(struct tables *t, const struct mc_graph *graph, Onnx__Gra
     if (rc == MC_OK) rc = list_origins(&t->origins, p, err);
     if (rc == MC_OK) rc = list_infos(&t->inputs, p->input, p->n_input, err);
     if (rc == MC_OK) rc = list_infos(&t->outputs, p->output, p->n_output, err);
-    return rc;
+    return rc == MC_OK ? list_sparse(&t->sparse, p, err) : rc;
 }
 
 static void tables_finish(struct tables *t)
 {
+    mc_names_finish(&t->sparse);
     mc_names_finish(&t->outputs);
     mc_names_finish(&t->inputs);
     mc_names_finish(&t->origins);
@@ -169,20 +183,71 @@ static int write_annotations(struct mc_writer *w, const struct tables *t, Onnx__
 
 /* --- contents --- */
 
-static int write_initializers(struct mc_writer *w, const struct mc_graph *graph, Onnx__GraphProto *p,
-                              struct mc_error *err)
+/* Are these the elements of the tensor? */
+static bool sparse_is_unchanged(const Onnx__SparseTensorProto *origin, const struct mc_value *value,
+                                const struct mc_model *model)
 {
-    p->n_initializer = (size_t)graph->n_initializers;
-    p->initializer = MC_ARENA_ARRAY(&w->arena, Onnx__TensorProto *, graph->n_initializers);
-    if (!p->initializer) return mc_error_memory(err);
-    for (int i = 0; i < graph->n_initializers; i++) {
-        const struct mc_value *value = graph->initializers[i];
-        Onnx__TensorProto *tensor = mc_tensor_to_proto(&w->arena, value->data, value->name, value->origin_tensor);
-        if (!tensor || !mc_grow((void **)&w->stored, w->n_stored, &w->cap_stored, sizeof *w->stored))
-            return mc_error_memory(err);
-        w->stored[w->n_stored++] = (struct mc_stored){tensor, value};
-        p->initializer[i] = tensor;
+    struct mc_external none = {0};
+    struct mc_tensor *was = NULL;
+    const struct mc_tensor *is = value->data;
+    const int rc = mc_tensor_from_sparse(&was, origin, mc_tensor_bytes(is), model->origin, &none, NULL);
+    const bool same = rc == MC_OK && was && was->dtype == is->dtype && mc_shape_equal(&was->shape, &is->shape) &&
+                      memcmp(was->data, is->data, mc_tensor_bytes(is)) == 0 &&
+                      strcmp(origin->values->name, value->name) == 0;
+    mc_tensor_destroy(was);
+    return same;
+}
+
+/* The message of a value that may be stored sparse: the origin's, or a new one; NULL where it had better be dense. */
+static int write_sparse(struct mc_writer *w, const struct tables *t, const struct mc_value *value,
+                        Onnx__SparseTensorProto **proto, struct mc_error *err)
+{
+    *proto = mc_names_find(&t->sparse, value->name);
+    if (!*proto || sparse_is_unchanged(*proto, value, w->model)) return MC_OK;
+    *proto = NULL;
+    return value->edit ? MC_OK : mc_tensor_to_sparse(proto, &w->arena, value->data, value->name, err);
+}
+
+static int write_dense(struct mc_writer *w, const struct mc_value *value, Onnx__TensorProto **proto,
+                       struct mc_error *err)
+{
+    *proto = mc_tensor_to_proto(&w->arena, value->data, value->name, value->origin_tensor);
+    if (!*proto || !mc_grow((void **)&w->stored, w->n_stored, &w->cap_stored, sizeof *w->stored))
+        return mc_error_memory(err);
+    w->stored[w->n_stored++] = (struct mc_stored){*proto, value};
+    return MC_OK;
+}
+
+/* Sparse ones that were not read stay as they are, unless their value is gone. */
+static void keep_unread(const struct tables *t, Onnx__GraphProto *p, Onnx__SparseTensorProto *const *given,
+                        size_t n_given)
+{
+    for (size_t i = 0; i < n_given; i++) {
+        const struct mc_value *value = mc_names_find(&t->values, given[i]->values->name);
+        if (value && !value->data) p->sparse_initializer[p->n_sparse_initializer++] = given[i];
     }
+}
+
+static int write_initializers(struct mc_writer *w, const struct tables *t, const struct mc_graph *graph,
+                              Onnx__GraphProto *p, struct mc_error *err)
+{
+    Onnx__SparseTensorProto *const *given = p->sparse_initializer;
+    const size_t n = (size_t)graph->n_initializers, n_given = p->n_sparse_initializer;
+    p->n_initializer = p->n_sparse_initializer = 0;
+    p->initializer = MC_ARENA_ARRAY(&w->arena, Onnx__TensorProto *, n);
+    p->sparse_initializer = MC_ARENA_ARRAY(&w->arena, Onnx__SparseTensorProto *, n_given);
+    if (!p->initializer || !p->sparse_initializer) return mc_error_memory(err);
+    for (size_t i = 0; i < n; i++) {
+        Onnx__SparseTensorProto *sparse;
+        int rc = write_sparse(w, t, graph->initializers[i], &sparse, err);
+        if (rc == MC_OK && sparse)
+            p->sparse_initializer[p->n_sparse_initializer++] = sparse;
+        else if (rc == MC_OK)
+            rc = write_dense(w, graph->initializers[i], &p->initializer[p->n_initializer++], err);
+        if (rc < 0) return rc;
+    }
+    keep_unread(t, p, given, n_given);
+    if (p->n_sparse_initializer > 0) w->has_sparse = true;
     return MC_OK;
 }
 
@@ -216,9 +281,56 @@ int mc_write_graph(struct mc_writer *w, const struct mc_graph *graph, Onnx__Grap
         p->output = write_infos(w, graph->outputs, graph->n_outputs, &t.outputs);
         if (!p->input || !p->output) rc = mc_error_memory(err);
     }
-    if (rc == MC_OK) rc = write_initializers(w, graph, p, err);
+    if (rc == MC_OK) rc = write_initializers(w, &t, graph, p, err);
     if (rc == MC_OK) rc = write_nodes(w, graph, p, err);
     tables_finish(&t);
     *proto = p;
     return rc;
+}
+
+/* --- the form --- */
+
+static bool names_sparse(const Onnx__GraphProto *p, const char *name)
+{
+    for (size_t i = 0; i < p->n_sparse_initializer; i++)
+        if (strcmp(p->sparse_initializer[i]->values->name, name) == 0) return true;
+    return false;
+}
+
+/* A message that says of a value that it may be sparse, and nothing else. */
+static Onnx__SparseTensorProto *name_sparse(struct mc_arena *arena, const char *name)
+{
+    Onnx__SparseTensorProto *sparse = MC_ARENA_NEW(arena, Onnx__SparseTensorProto);
+    Onnx__TensorProto *values = MC_ARENA_NEW(arena, Onnx__TensorProto);
+    if (!sparse || !values) return NULL;
+    onnx__sparse_tensor_proto__init(sparse);
+    onnx__tensor_proto__init(values);
+    values->name = (char *)(uintptr_t)name;
+    sparse->values = values;
+    return sparse;
+}
+
+int mc_onnx_store_sparse(struct mc_model *model, struct mc_error *err)
+{
+    struct mc_graph *graph = model->graph;
+    Onnx__GraphProto *p = MC_ARENA_NEW(&model->arena, Onnx__GraphProto);
+    if (!p) return mc_error_memory(err);
+    if (graph->origin)
+        *p = *(const Onnx__GraphProto *)graph->origin;
+    else
+        onnx__graph_proto__init(p);
+    const Onnx__GraphProto given = *p;
+    const size_t n = given.n_sparse_initializer + (size_t)graph->n_initializers;
+    p->sparse_initializer = MC_ARENA_ARRAY(&model->arena, Onnx__SparseTensorProto *, n);
+    if (!p->sparse_initializer) return mc_error_memory(err);
+    for (size_t i = 0; i < given.n_sparse_initializer; i++) p->sparse_initializer[i] = given.sparse_initializer[i];
+    for (int i = 0; i < graph->n_initializers; i++) {
+        const char *name = graph->initializers[i]->name;
+        if (names_sparse(&given, name)) continue;
+        Onnx__SparseTensorProto *sparse = name_sparse(&model->arena, name);
+        if (!sparse) return mc_error_memory(err);
+        p->sparse_initializer[p->n_sparse_initializer++] = sparse;
+    }
+    graph->origin = p;
+    return MC_OK;
 }

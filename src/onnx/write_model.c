@@ -20,6 +20,8 @@ void mc_writer_finish(struct mc_writer *writer)
 
 /* --- versions --- */
 
+enum { SPARSE_IR_VERSION = 6 }; /* that brought sparse initializers */
+
 /* The first IR version of a release that knew the opset, from 8 on (onnx 1.23, helper.VERSION_TABLE). Earlier ones
  * would do for opsets below 15, but would want every initializer among the inputs or lack types. */
 static int64_t ir_version_of_opset(int64_t opset)
@@ -144,6 +146,10 @@ int mc_write_model(struct mc_writer *w, Onnx__ModelProto **proto, struct mc_erro
     }
     rc = changed ? write_opsets(w, p, err) : MC_OK;
     if (rc == MC_OK) rc = mc_write_graph(w, model->graph, &p->graph, err);
+    if (w->has_sparse && p->ir_version < SPARSE_IR_VERSION) {
+        p->has_ir_version = 1;
+        p->ir_version = SPARSE_IR_VERSION;
+    }
     *proto = p;
     return rc;
 }

@@ -21,6 +21,7 @@ struct mc_writer {
     struct mc_arena arena;
     size_t n_stored, cap_stored;
     struct mc_stored *stored; /* in the order of the file */
+    bool has_sparse;
 };
 
 void mc_writer_init(struct mc_writer *writer, const struct mc_model *model);

@@ -16,19 +16,34 @@
 
 #define LATENCY_SECONDS 0.3
 enum { ZSTD_LEVEL = 9, TIMED_RUNS = 5, PROBE_SEED = 1 };
+enum { ZSTD_19_MOST = 4 << 20 }; /* bytes: of more, level 19 takes more than a second or two */
 
 /* --- bytes --- */
 
-static int put_zstd(const unsigned char *bytes, size_t length, struct mc_record *into, struct mc_error *err)
+static int put_zstd(const unsigned char *bytes, size_t length, int level, const char *key, struct mc_record *into,
+                    struct mc_error *err)
 {
     const size_t bound = ZSTD_compressBound(length);
     void *packed = mc_alloc_aligned(bound, 1);
     if (!packed) return mc_error_memory(err);
-    const size_t size = ZSTD_compress(packed, bound, bytes, length, ZSTD_LEVEL);
+    const size_t size = ZSTD_compress(packed, bound, bytes, length, level);
     mc_free(packed);
     if (ZSTD_isError(size)) return mc_error_set(err, MC_ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(size));
-    mc_record_set_int(into, "bytes_zstd", (int64_t)size);
+    mc_record_set_int(into, key, (int64_t)size);
     return MC_OK;
+}
+
+/* Of the file with sparse initializers, where they are shorter. */
+static int put_sparse(const struct mc_model *model, struct mc_record *into, struct mc_error *err)
+{
+    struct mc_model *copy = NULL;
+    size_t length;
+    int rc = mc_model_clone(&copy, model, true, err);
+    if (rc == MC_OK) rc = mc_onnx_store_sparse(copy, err);
+    if (rc == MC_OK) rc = mc_onnx_save_size(copy, &length, err);
+    if (rc == MC_OK) mc_record_set_int(into, "bytes_sparse", (int64_t)length);
+    mc_model_destroy(copy);
+    return rc;
 }
 
 static int put_packed(const unsigned char *bytes, size_t length, struct mc_record *into, struct mc_error *err)
@@ -49,7 +64,9 @@ static int put_bytes(const struct mc_model *model, bool packed, struct mc_record
     if (rc == MC_ERR_UNSUPPORTED) return MC_OK; /* over 2 GiB: no such file */
     if (rc < 0) return rc;
     mc_record_set_int(into, "bytes", (int64_t)length);
-    if (packed) rc = put_zstd(bytes, length, into, err);
+    if (packed) rc = put_sparse(model, into, err);
+    if (packed && rc == MC_OK) rc = put_zstd(bytes, length, ZSTD_LEVEL, "bytes_zstd", into, err);
+    if (packed && rc == MC_OK && length <= ZSTD_19_MOST) rc = put_zstd(bytes, length, 19, "bytes_zstd_19", into, err);
     if (packed && rc == MC_OK) rc = put_packed(bytes, length, into, err);
     mc_free(bytes);
     return rc;

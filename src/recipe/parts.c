@@ -25,6 +25,8 @@ const size_t mc_recipe_top_options_count = MC_COUNT(mc_recipe_top_options);
 const struct mc_option mc_output_options[] = {
     {"model", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where the small model goes, relative to --out"},
     {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where its packed container goes"},
+    {"form", MC_OPTION_CHOICE, "FORM", "dense", NULL, "dense|sparse", NULL,
+     "sparse: initializers whose non-zeros and their places are shorter are written as such"},
     {"report", MC_OPTION_LIST, "KINDS", NULL, NULL, "json|md", NULL, "reports to write: report.json, report.md"},
     {"always", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "write the model even if a gate does not hold"},
 };

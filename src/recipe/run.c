@@ -264,6 +264,13 @@ static bool ends_large(const struct run *run, int i)
            !run->data && mc_onnx_save_size(run->job.model, &length, NULL) == MC_ERR_UNSUPPORTED;
 }
 
+/* The form in which the model is written, before it is measured for the last time: later clones would lose it. */
+static int settle_form(struct run *run, int n_steps_done, struct mc_error *err)
+{
+    const bool sparse = strcmp(mc_settings_text(&run->work.output, "form"), "sparse") == 0;
+    return sparse && n_steps_done == run->work.n_steps ? mc_onnx_store_sparse(run->job.model, err) : MC_OK;
+}
+
 static int do_step(struct run *run, int i, struct mc_record *section, struct mc_error *err)
 {
     struct mc_work_step *step = &run->work.steps[i];
@@ -286,13 +293,15 @@ static int do_step(struct run *run, int i, struct mc_record *section, struct mc_
     mc_free(checkpoint);
     mc_record_set_num(section, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
     if (rc == MC_OK) rc = mc_context_report(run->job.context, step->kind->name, i + 1, run->work.n_steps, err);
+    if (rc == MC_OK && !run->trial) rc = settle_form(run, i + 1, err);
     if (rc == MC_OK && !run->trial) rc = measure(run, true, mc_record_object(section, "result"), err);
     return rc < 0 ? mc_error_wrap(err, rc, "step %d (%s)", i + 1, step->kind->name) : MC_OK;
 }
 
 static int do_steps(struct run *run, struct mc_error *err)
 {
-    int rc = measure(run, !run->untrained, mc_record_object(run->record, "original"), err);
+    int rc = settle_form(run, 0, err);
+    if (rc == MC_OK) rc = measure(run, !run->untrained, mc_record_object(run->record, "original"), err);
     struct mc_record *steps = mc_record_array(run->record, "steps");
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         rc = do_step(run, i, mc_record_append_object(steps), err);

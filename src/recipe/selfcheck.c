@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "onnx/names.h"
 #include "onnx/onnx.h"
 #include "op/ops.h"
 #include "prune/probe.h"
@@ -26,18 +27,29 @@ static int check_bytes(const struct mc_model *again, const struct mc_file_view *
     return mc_error_set(err, MC_ERR_INTERNAL, "the model that was written is not the one that is read");
 }
 
+static int check_value(const struct mc_value *a, const struct mc_value *b, struct mc_error *err)
+{
+    if (b && is_equal(a->data, b->data)) return MC_OK;
+    return mc_error_set(err, MC_ERR_INTERNAL, "initializer '%s' of the written model differs from that in memory",
+                        a->name);
+}
+
+/* By name: sparse initializers come after the others. */
 static int check_contents(const struct mc_graph *graph, const struct mc_graph *again, struct mc_error *err)
 {
+    struct mc_names names;
     if (graph->n_initializers != again->n_initializers)
         return mc_error_set(err, MC_ERR_INTERNAL, "the written model has %d initializers, that in memory %d",
                             again->n_initializers, graph->n_initializers);
-    for (int i = 0; i < graph->n_initializers; i++) {
-        const struct mc_value *a = graph->initializers[i], *b = again->initializers[i];
-        if (strcmp(a->name, b->name) != 0 || !is_equal(a->data, b->data))
-            return mc_error_set(err, MC_ERR_INTERNAL,
-                                "initializer '%s' of the written model differs from that in memory", a->name);
-    }
-    return MC_OK;
+    int rc = mc_names_init(&names, (size_t)again->n_initializers, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < again->n_initializers; i++)
+        mc_names_add(&names, again->initializers[i]->name, again->initializers[i]);
+    mc_names_sort(&names);
+    for (int i = 0; i < graph->n_initializers && rc == MC_OK; i++)
+        rc = check_value(graph->initializers[i], mc_names_find(&names, graph->initializers[i]->name), err);
+    mc_names_finish(&names);
+    return rc;
 }
 
 static int run_probe(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,

@@ -49,6 +49,9 @@ static void make_models(const char *folder)
     proto_node(a, m->graph, "Relu", NULL, "h", "y"); /* before what it needs */
     proto_node(a, m->graph, "Clip", NULL, "x - -", "h");
     save_message(folder, "model", "unsorted", &m->base);
+    m = proto_model(a, 13);
+    proto_sparse(a, m, true);
+    save_message(folder, "model", "sparse", &m->base);
     mc_arena_finish(a);
 }
 

@@ -176,6 +176,25 @@ void proto_initializer(struct mc_arena *a, Onnx__GraphProto *g, Onnx__TensorProt
     APPEND(a, g->initializer, g->n_initializer, t);
 }
 
+Onnx__SparseTensorProto *proto_sparse(struct mc_arena *a, Onnx__ModelProto *m, bool coordinates)
+{
+    static const int64_t flat[] = {1, 11}, pairs[] = {0, 1, 2, 3}, dims[] = {3, 4};
+    const size_t n = coordinates ? 4 : 2;
+    Onnx__SparseTensorProto *p = need(MC_ARENA_NEW(a, Onnx__SparseTensorProto));
+    onnx__sparse_tensor_proto__init(p);
+    p->values = proto_floats(a, proto_tensor(a, "s", MC_FLOAT, 1, (int64_t[]){2}), 2, (float[]){5, 7});
+    p->indices = proto_tensor(a, "", MC_INT64, coordinates ? 2 : 1, (int64_t[]){2, 2});
+    p->indices->n_int64_data = n;
+    p->indices->int64_data = need(mc_arena_alloc(a, n, sizeof(int64_t)));
+    memcpy(p->indices->int64_data, coordinates ? pairs : flat, n * sizeof(int64_t));
+    p->n_dims = 2;
+    p->dims = need(mc_arena_alloc(a, 2, sizeof(int64_t)));
+    memcpy(p->dims, dims, sizeof dims);
+    APPEND(a, m->graph->sparse_initializer, m->graph->n_sparse_initializer, p);
+    proto_node(a, m->graph, "Neg", NULL, "s", "y");
+    return p;
+}
+
 Onnx__AttributeProto *proto_attr(struct mc_arena *a, Onnx__NodeProto *n, const char *name,
                                  Onnx__AttributeProto__AttributeType type)
 {

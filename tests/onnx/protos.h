@@ -28,6 +28,8 @@ Onnx__TensorProto *proto_floats(struct mc_arena *a, Onnx__TensorProto *t, size_t
 Onnx__TensorProto *proto_external(struct mc_arena *a, Onnx__TensorProto *t, const char *location, const char *offset,
                                   const char *length);
 void proto_initializer(struct mc_arena *a, Onnx__GraphProto *g, Onnx__TensorProto *t);
+/* A sparse initializer s [3,4] with 5 at [0,1] and 7 at [2,3], in one index each or in `coordinates`; s → Neg → y. */
+Onnx__SparseTensorProto *proto_sparse(struct mc_arena *a, Onnx__ModelProto *m, bool coordinates);
 
 Onnx__AttributeProto *proto_attr(struct mc_arena *a, Onnx__NodeProto *n, const char *name,
                                  Onnx__AttributeProto__AttributeType type);

@@ -186,22 +186,37 @@ static void test_of_two_imports_the_higher_holds(void **state)
     mc_arena_finish(a);
 }
 
-static void test_sparse_initializers_are_values_of_a_known_type(void **state)
+static void test_sparse_initializers_become_dense(void **state)
+{
+    for (int coordinates = 0; coordinates < 2; coordinates++) {
+        struct mc_arena arena, *a = protos_begin(&arena);
+        Onnx__ModelProto *p = proto_model(a, 17);
+        proto_sparse(a, p, coordinates);
+        struct mc_model *m = load_good(a, p);
+        const struct mc_value *s = m->graph->nodes[0]->inputs[0];
+        assert_int_equal(m->graph->n_initializers, 1);
+        assert_ptr_equal(m->graph->initializers[0], s);
+        static const float wanted[12] = {[1] = 5, [11] = 7};
+        assert_int_equal(s->data->shape.dim[1], 4);
+        assert_memory_equal(s->data->data, wanted, sizeof wanted);
+        mc_model_destroy(m);
+        mc_arena_finish(a);
+    }
+}
+
+static void test_sparse_texts_are_values_of_a_known_type(void **state)
 {
     struct mc_arena arena, *a = protos_begin(&arena);
     Onnx__ModelProto *p = proto_model(a, 17);
-    Onnx__SparseTensorProto sparse, *list[1] = {&sparse};
-    onnx__sparse_tensor_proto__init(&sparse);
-    sparse.values = proto_floats(a, proto_tensor(a, "s", MC_FLOAT, 1, (int64_t[]){1}), 1, (float[]){1});
-    sparse.n_dims = 2;
-    sparse.dims = (int64_t[]){1000, 1000};
-    p->graph->sparse_initializer = list;
-    p->graph->n_sparse_initializer = 1;
-    proto_node(a, p->graph, "Neg", NULL, "s", "y");
+    Onnx__SparseTensorProto *sparse = proto_sparse(a, p, false);
+    static ProtobufCBinaryData texts[2] = {{1, (uint8_t *)"a"}, {1, (uint8_t *)"b"}};
+    sparse->values = proto_tensor(a, "s", MC_STRING, 1, (int64_t[]){2});
+    sparse->values->n_string_data = 2;
+    sparse->values->string_data = texts;
     struct mc_model *m = load_good(a, p);
     const struct mc_value *s = m->graph->nodes[0]->inputs[0];
-    assert_int_equal(s->type.dtype, MC_FLOAT);
-    assert_int_equal(s->type.dim[1], 1000);
+    assert_int_equal(s->type.dtype, MC_STRING);
+    assert_int_equal(s->type.dim[1], 4);
     assert_null(s->data);
     mc_model_destroy(m);
     mc_arena_finish(a);
@@ -266,6 +281,72 @@ static void test_values_must_be_defined_at_all(void **state)
     p->graph->node[1]->op_type = NULL;
     check_refused(a, p, "graph 'g': node #1 (): the operator is not named");
     mc_arena_finish(a);
+}
+
+/* As proto_sparse, with one thing wrong. */
+static void check_sparse_refused(void (*spoil)(struct mc_arena *a, Onnx__SparseTensorProto *p), const char *why)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    Onnx__ModelProto *p = proto_model(a, 17);
+    spoil(a, proto_sparse(a, p, false));
+    check_refused(a, p, why);
+    mc_arena_finish(a);
+}
+
+static void leave_out_indices(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices = NULL;
+}
+
+static void turn_indices_round(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices->int64_data[0] = 11;
+    p->indices->int64_data[1] = 1;
+}
+
+static void point_outside(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices->int64_data[1] = 12;
+}
+
+static void point_before(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices->int64_data[0] = -1;
+}
+
+static void take_an_index_away(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices->dims[0] = 1;
+    p->indices->n_int64_data = 1;
+}
+
+static void narrow_indices(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->indices = proto_raw(a, proto_tensor(a, "", MC_INT32, 1, (int64_t[]){2}), (int32_t[]){1, 11}, 8);
+}
+
+static void grow_beyond_messages(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->dims[0] = (int64_t)1 << 30;
+}
+
+static void shrink_below_nothing(struct mc_arena *a, Onnx__SparseTensorProto *p)
+{
+    p->dims[1] = -4;
+}
+
+static void test_sparse_initializers_that_cannot_be_are_refused(void **state)
+{
+#define WHERE "graph 'g': sparse initializer 0: 's': "
+    check_sparse_refused(leave_out_indices, WHERE "it needs values and indices");
+    check_sparse_refused(turn_indices_round, WHERE "index 1 is outside, or not behind the one before it");
+    check_sparse_refused(point_outside, WHERE "index 1 is outside, or not behind the one before it");
+    check_sparse_refused(point_before, WHERE "index 0 is outside, or not behind the one before it");
+    check_sparse_refused(take_an_index_away, WHERE "indices need the shape [2] or [2,2], have [1]");
+    check_sparse_refused(narrow_indices, WHERE "indices need int64, have int32");
+    check_sparse_refused(grow_beyond_messages,
+                         WHERE "it would be longer than the 2147483647 bytes that are left for sparse ones");
+    check_sparse_refused(shrink_below_nothing, WHERE "dimension 1 is -4");
 }
 
 static void test_subgraph_values_stay_inside(void **state)
@@ -443,7 +524,9 @@ int main(void)
         cmocka_unit_test(test_attributes_of_every_kind),
         cmocka_unit_test(test_nodes_out_of_order_are_sorted),
         cmocka_unit_test(test_of_two_imports_the_higher_holds),
-        cmocka_unit_test(test_sparse_initializers_are_values_of_a_known_type),
+        cmocka_unit_test(test_sparse_initializers_become_dense),
+        cmocka_unit_test(test_sparse_texts_are_values_of_a_known_type),
+        cmocka_unit_test(test_sparse_initializers_that_cannot_be_are_refused),
         cmocka_unit_test(test_heads_that_cannot_be_are_refused),
         cmocka_unit_test(test_values_must_be_defined_once),
         cmocka_unit_test(test_values_must_be_defined_at_all),

@@ -355,6 +355,73 @@ static void test_existing_files_are_kept_unless_told(void **state)
     mc_arena_finish(a);
 }
 
+/* --- sparse initializers --- */
+
+static void test_sparse_initializers_come_back_field_for_field(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    for (int coordinates = 0; coordinates < 2; coordinates++) {
+        Onnx__ModelProto *p = proto_model(a, 17);
+        proto_sparse(a, p, coordinates);
+        check_comes_back(a, p);
+    }
+    mc_arena_finish(a);
+}
+
+static void test_changed_sparse_initializers_are_sparse_while_that_is_shorter(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    Onnx__ModelProto *p = proto_model(a, 17);
+    proto_sparse(a, p, false);
+    struct mc_model *model = load(a, p);
+    float *s = model->graph->initializers[0]->data->data;
+    s[11] = 0;
+    const Onnx__GraphProto *g = save(a, model)->graph;
+    assert_int_equal(g->n_initializer, 0);
+    assert_int_equal(g->n_sparse_initializer, 1);
+    assert_int_equal(g->sparse_initializer[0]->indices->n_int64_data, 1);
+    assert_int_equal(g->sparse_initializer[0]->indices->int64_data[0], 1);
+    assert_int_equal(g->sparse_initializer[0]->dims[1], 4);
+    assert_string_equal(g->sparse_initializer[0]->values->name, "s");
+    for (int i = 0; i < 12; i++) s[i] = 3;
+    g = save(a, model)->graph;
+    assert_int_equal(g->n_sparse_initializer, 0);
+    assert_int_equal(g->n_initializer, 1);
+    assert_string_equal(g->initializer[0]->name, "s");
+    mc_model_destroy(model);
+    mc_arena_finish(a);
+}
+
+static void test_a_model_is_stored_sparse_where_that_is_shorter(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_arena arena, *a = protos_begin(&arena);
+    Onnx__ModelProto *p = proto_sample(a);
+    float w[12] = {0}, full[40] = {0};
+    full[0] = -0.0F;
+    full[39] = 2;
+    for (int i = 0; i < 12; i++) w[i] = (float)(i + 1);
+    p->ir_version = 4;
+    proto_raw(a, p->graph->initializer[0], w, sizeof w);
+    proto_initializer(a, p->graph,
+                      proto_raw(a, proto_tensor(a, "zeros", MC_FLOAT, 2, (int64_t[]){5, 8}), full, sizeof full));
+    proto_node(a, p->graph, "Neg", NULL, "zeros", "z");
+    struct mc_model *model = load(a, p), *again;
+    for (int twice = 0; twice < 2; twice++) assert_ok(mc_onnx_store_sparse(model, &err), err);
+    const Onnx__ModelProto *saved = save(a, model);
+    assert_int_equal(saved->ir_version, 6);
+    assert_int_equal(saved->graph->n_initializer, 2);
+    assert_int_equal(saved->graph->n_sparse_initializer, 1);
+    assert_int_equal(saved->graph->sparse_initializer[0]->indices->n_int64_data, 2); /* -0 has a bit set */
+    again = load(a, saved);
+    assert_int_equal(again->graph->n_initializers, 3);
+    assert_memory_equal(again->graph->initializers[2]->data->data, full, sizeof full);
+    check_same_message(a, &saved->base, &save(a, again)->base);
+    mc_model_destroy(again);
+    mc_model_destroy(model);
+    mc_arena_finish(a);
+}
+
 /* A model whose data are mapped from the very files that it is written to. */
 static void test_a_model_may_be_saved_over_itself(void **state)
 {
@@ -419,6 +486,9 @@ static void test_a_full_disk_leaves_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sparse_initializers_come_back_field_for_field),
+        cmocka_unit_test(test_changed_sparse_initializers_are_sparse_while_that_is_shorter),
+        cmocka_unit_test(test_a_model_is_stored_sparse_where_that_is_shorter),
         cmocka_unit_test(test_untouched_models_come_back_field_for_field),
         cmocka_unit_test(test_old_and_odd_heads_come_back),
         cmocka_unit_test(test_declarations_that_differ_come_back),
