@@ -348,6 +348,8 @@ static void release_step(struct mc_plan_step *step)
     if (step->prepared && step->op->release) step->op->release(&step->call);
     step->prepared = false;
     step->call.state = NULL;
+    mc_free(step->room);
+    step->room = NULL;
     mc_narrow_release(step);
     mc_dynamic_release(step);
 }
@@ -475,6 +477,15 @@ int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const st
     return rc;
 }
 
+/* Other contents may have led to another kernel, whose workspace is longer than the one that was laid out. */
+static int make_room(const struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    const size_t laid_out = step->workspace == MC_NO_BUFFER ? 0 : plan->extents.at[step->workspace].size;
+    if (step->call.workspace_bytes <= laid_out) return MC_OK;
+    step->room = mc_alloc_aligned(step->call.workspace_bytes, 1);
+    return step->room ? MC_OK : mc_error_memory(err);
+}
+
 /* Same structure as before, so only contents are made anew: constants, and what steps made of them. */
 static int refresh(struct mc_plan *plan, struct mc_error *err)
 {
@@ -488,11 +499,12 @@ static int refresh(struct mc_plan *plan, struct mc_error *err)
     mc_plan_point_constants(plan);
     for (int k = 0; k < plan->n_steps; k++) {
         struct mc_plan_step *step = &plan->steps[k];
-        const size_t workspace = step->call.workspace_bytes, saved = step->call.saved_bytes;
+        const size_t saved = step->call.saved_bytes;
         release_step(step);
         rc = prepare_step(step, err);
+        if (rc == MC_OK) rc = make_room(plan, step, err);
         if (rc < 0) return rc;
-        assert(step->call.workspace_bytes <= workspace && step->call.saved_bytes <= saved);
+        assert(step->call.saved_bytes <= saved);
     }
     mc_plan_point(plan);
     return MC_OK;

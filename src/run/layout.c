@@ -148,7 +148,7 @@ void mc_plan_point(struct mc_plan *plan)
     point_values(plan);
     for (int k = 0; k < plan->n_steps; k++) {
         struct mc_plan_step *step = &plan->steps[k];
-        step->call.workspace = mc_plan_address(plan, step->workspace);
+        step->call.workspace = step->room ? step->room : mc_plan_address(plan, step->workspace);
         step->call.saved = mc_plan_address(plan, step->saved);
         mc_narrow_point(plan, step);
     }

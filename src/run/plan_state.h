@@ -87,6 +87,7 @@ struct mc_plan_step {
     bool backward;          /* a gradient passes through it */
     int workspace, saved;   /* buffers */
     int backward_workspace;
+    void *room;   /* in the place of the workspace, where mc_plan_refresh found that it takes more; NULL: it does not */
     int n_clamps; /* clamps of its outputs */
     const struct mc_plan_clamp *clamps;
     struct mc_plan_route *routes;     /* by input */

@@ -192,6 +192,32 @@ static void test_refresh_takes_up_changed_parameters(void **state)
     finish(plan, net);
 }
 
+/* Weights that became zero are multiplied by another kernel, which wants more room than the one before. */
+static void test_refresh_makes_room_for_another_kernel(void **state)
+{
+    enum { C = 64, SIDE = 28 };
+    struct mc_error err = {0};
+    struct mc_model *net = net_create();
+    struct mc_tensor *ones;
+    const struct mc_shape shape = {.rank = 4, .dim = {2, C, 1, 1}};
+    assert_ok(mc_tensor_create(&ones, MC_FLOAT, &shape, &err), err);
+    for (int i = 0; i < 2 * C; i++) mc_tensor_set_f64(ones, i, 1);
+    struct mc_value *w = mc_graph_add_initializer(net->graph, "w", ones);
+    struct mc_value *x = net_input(net, "x", DIMS(1, C, SIDE, SIDE));
+    x->type.dtype = MC_FLOAT;
+    net_output(net, net_node(net, "Conv", "y", x, w));
+    struct mc_plan *plan = net_plan(net, &inference);
+    memset(w->data->data, 0, mc_tensor_bytes(w->data));
+    ((float *)w->data->data)[C] = 3; /* output 1, channel 0 */
+    assert_ok(mc_plan_refresh(plan, &err), err);
+    float *in = mc_plan_input(plan, 0)->data;
+    for (int i = 0; i < C * SIDE * SIDE; i++) in[i] = (float)i;
+    net_run(plan);
+    const float *y = mc_plan_output(plan, 0)->data;
+    for (int k = 0; k < SIDE * SIDE; k++) assert_true(y[k] == 0 && y[SIDE * SIDE + k] == 3.0F * (float)k);
+    finish(plan, net);
+}
+
 /* --- clamps --- */
 
 static void test_clamps_hold_slices_of_inputs_parameters_and_results(void **state)
@@ -675,6 +701,7 @@ int main(void)
         cmocka_unit_test(test_an_output_may_be_an_input_or_its_view),
         cmocka_unit_test(test_steps_are_timed_on_demand),
         cmocka_unit_test(test_refresh_takes_up_changed_parameters),
+        cmocka_unit_test(test_refresh_makes_room_for_another_kernel),
         cmocka_unit_test(test_clamps_hold_slices_of_inputs_parameters_and_results),
         cmocka_unit_test(test_clamped_inputs_of_the_caller_are_copied),
         cmocka_unit_test(test_clamps_reach_what_was_folded),
