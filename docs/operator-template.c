@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "op/ops.h"
+#include "op/outline.h"
 
 /* Linking needs a name that is declared; for a real operator op/op_list.h does it.  [leave this out] */
 extern const struct mc_op mc_op_scale_1;
@@ -93,6 +93,7 @@ const struct mc_op mc_op_scale_1 = {
     .keep = MC_KEEP_IN,               /* backward reads the inputs */
     .inplace = false,                 /* y in place of x would be fine forward, but backward reads x */
     .shape = scale_shape,
+    .outline = mc_outline_same,
     .prepare = NULL, /* no workspace, nothing to choose */
     .forward = scale_forward,
     .backward = scale_backward, /* [or NULL, with .no_backward = "why"] */

@@ -12,6 +12,8 @@
 
 struct mc_coupling; /* graph/coupling.h */
 struct mc_resize;   /* graph/coupling.h */
+struct mc_outline;  /* graph/outlines.h */
+struct mc_symbols;  /* graph/symbol.h */
 struct mc_runtime;  /* kernel/runtime.h */
 struct mc_rng;
 
@@ -197,6 +199,12 @@ struct mc_op {
      * specification, MC_ERR_UNSUPPORTED for an attribute value or type that is missing here. */
     int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                  struct mc_error *err);
+
+    /* The same where dimensions of the model are open (graph/outlines.h): shapes as expressions, and the contents of
+     * small integers. Both lists are as above; `out` comes in unknown, and stays so where nothing certain can be said.
+     * The node has its required inputs. NULL: nothing can. */
+    void (*outline)(struct mc_symbols *symbols, const struct mc_node *node, const struct mc_outline *const *in,
+                    struct mc_outline *out);
 
     /* What orders it takes; asked before prepare, when shapes and runtime are known. NULL: MC_ORDER_FIRST. */
     enum mc_order (*order)(const struct mc_step *step);

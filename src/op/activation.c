@@ -12,6 +12,7 @@
 #include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
+#include "op/outline.h"
 
 /* Cost of an element in cheap ones: a polynomial with an exponential takes about eight. */
 #define CHEAP 1
@@ -109,7 +110,7 @@ static void shrink_parameters(const struct mc_node *node, double p[2])
         .means = MC_MEANS_##meaning,                                                                                   \
         .merge = rule,                                                                                                 \
         .widens = true,                                                                                                \
-        .shape = types##_shape,                                                                                        \
+        .shape = types##_shape, .outline = mc_outline_same,                                                                                        \
         .forward = name##_forward,                                                                                     \
         .backward = name##_backward,                                                                                   \
         .coupling = mc_coupling_first_input,                                                                           \
@@ -204,6 +205,7 @@ const struct mc_op mc_op_gelu_20 = {
     .order = mc_order_elementwise,
     .widens = true,
     .shape = gelu_shape,
+    .outline = mc_outline_same,
     .forward = gelu_forward,
     .backward = gelu_backward,
     .coupling = mc_coupling_first_input,

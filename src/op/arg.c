@@ -10,6 +10,7 @@
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 #define TYPES_ORDERED                                                                                                  \
     (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT8) | MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64) |   \
@@ -105,6 +106,17 @@ static int arg_shape(const struct mc_node *node, const struct mc_fact *const *in
     return MC_OK;
 }
 
+static void arg_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    int axis;
+    if (!mc_outline_axis(node, 0, in[0]->rank, &axis)) return;
+    const bool keep = mc_node_int(node, "keepdims", 1) != 0;
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0; k < in[0]->rank; k++)
+        if (k != axis || keep) mc_outline_append(&out[0], k == axis ? mc_symbol_number(s, 1) : in[0]->dim[k]);
+}
+
 static int arg_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0];
@@ -147,6 +159,7 @@ static int arg_coupling(struct mc_coupling *c, const struct mc_node *node, struc
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
         .shape = arg_shape,                                                                                            \
+        .outline = arg_outline,                                                                                        \
         .forward = arg_forward,                                                                                        \
         .backward = NULL,                                                                                              \
         .no_backward = "indices have no derivative",                                                                   \
@@ -217,6 +230,7 @@ static int hardmax_forward(struct mc_step *step, struct mc_error *err)
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
         .shape = hardmax_shape,                                                                                        \
+        .outline = mc_outline_same,                                                                                    \
         .forward = hardmax_forward,                                                                                    \
         .backward = NULL,                                                                                              \
         .no_backward = "its derivative is 0 wherever it has one",                                                      \

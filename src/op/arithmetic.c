@@ -7,11 +7,42 @@
 #include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
+#include "op/outline.h"
 
 static int arithmetic_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                             struct mc_error *err)
 {
     return mc_broadcast_shape(node, in, out, MC_TYPES_ARITHMETIC, err);
+}
+
+/* Integers are divided toward 0, which is down where nothing is negative. */
+static mc_symbol quotient(struct mc_symbols *s, mc_symbol a, mc_symbol b)
+{
+    return mc_symbol_at_least(s, a, 0) ? mc_symbol_divide(s, a, b) : MC_SYMBOL_UNKNOWN;
+}
+
+static void add_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    mc_outline_combine(s, in, out, mc_symbol_add);
+}
+
+static void sub_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    mc_outline_combine(s, in, out, mc_symbol_subtract);
+}
+
+static void mul_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    mc_outline_combine(s, in, out, mc_symbol_multiply);
+}
+
+static void div_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    mc_outline_combine(s, in, out, quotient);
 }
 
 /* Of Add and Sub: a constant operand is an addend along every axis that it is not spread along. */
@@ -55,6 +86,7 @@ const struct mc_op mc_op_add_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
+    .outline = add_outline,
     .forward = add_forward,
     .backward = add_backward,
     .coupling = shift_coupling,
@@ -90,6 +122,7 @@ const struct mc_op mc_op_sub_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
+    .outline = sub_outline,
     .forward = sub_forward,
     .backward = sub_backward,
     .coupling = shift_coupling,
@@ -124,6 +157,7 @@ const struct mc_op mc_op_mul_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
+    .outline = mul_outline,
     .forward = mul_forward,
     .backward = mul_backward,
     .merge = mc_merge_product,
@@ -161,6 +195,7 @@ const struct mc_op mc_op_div_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = arithmetic_shape,
+    .outline = div_outline,
     .forward = div_forward,
     .backward = div_backward,
     .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */
@@ -203,6 +238,7 @@ const struct mc_op mc_op_prelu_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = prelu_shape,
+    .outline = mc_outline_same,
     .forward = prelu_forward,
     .backward = prelu_backward,
     .coupling = mc_coupling_elementwise, /* no role: see MC_ROLE_SCALE */

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "op/items.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* --- Tile --- */
 
@@ -45,6 +46,16 @@ static int tile_shape(const struct mc_node *node, const struct mc_fact *const *i
             return mc_error_set(err, MC_ERR_INPUT, "input 1 '%s': %" PRId64 " repeats", node->inputs[1]->name,
                                 repeats[k]);
     return MC_OK;
+}
+
+static void tile_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                         struct mc_outline *out)
+{
+    const struct mc_outline_list repeats = mc_outline_list_of(s, node, in, NULL, 1);
+    mc_outline_same(s, node, in, out);
+    const bool listed = node->op->since >= 6 && repeats.known && repeats.n == in[0]->rank;
+    for (int k = 0; k < out[0].rank; k++)
+        out[0].dim[k] = listed ? mc_symbol_multiply(s, out[0].dim[k], repeats.at[k]) : MC_SYMBOL_UNKNOWN;
 }
 
 /* Each axis is two: which repeat, which element of it. */
@@ -172,6 +183,20 @@ static int one_hot_shape(const struct mc_node *node, const struct mc_fact *const
     return MC_OK;
 }
 
+static void one_hot_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                            struct mc_outline *out)
+{
+    const struct mc_outline_list depth = mc_outline_list_of(s, node, in, NULL, 1);
+    int axis;
+    if (in[0]->rank < 0 || !mc_outline_axis(node, -1, in[0]->rank + 1, &axis)) return;
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0, next = 0; k <= in[0]->rank; k++)
+        if (k == axis)
+            mc_outline_append(&out[0], depth.known && depth.n == 1 ? depth.at[0] : MC_SYMBOL_UNKNOWN);
+        else
+            mc_outline_append(&out[0], in[0]->dim[next++]);
+}
+
 static int one_hot_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *indices = step->in[0], *values = step->in[2];
@@ -254,6 +279,9 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
     return reverse(step, step->grad_out[0], step->grad_in[0], err);
 }
 
+#define trilu_outline mc_outline_same
+#define reverse_sequence_outline mc_outline_same
+
 #define ARRANGE_OP(name, onnx_type, version, least, most, inputs, kept, what)                                          \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
@@ -265,6 +293,7 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
         .grad_inputs = inputs,                                                                                         \
         .keep = kept,                                                                                                  \
         .shape = name##_shape,                                                                                         \
+        .outline = name##_outline,                                                                                     \
         .forward = name##_forward,                                                                                     \
         .backward = name##_backward,                                                                                   \
         .others = what,                                                                                                \

@@ -15,6 +15,7 @@
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 /* Cheap elements' worth of each element: two sums and a map. */
 #define NORM_WORK 4
@@ -418,6 +419,7 @@ static enum mc_order norm_order(const struct mc_step *step)
         .keep = MC_KEEP_IN,                                                                                            \
         .widens = true,                                                                                                \
         .shape = norm_shape,                                                                                           \
+        .outline = mc_outline_same,                                                                                    \
         .order = norm_order,                                                                                           \
         .prepare = norm_prepare,                                                                                       \
         .forward = norm_forward,                                                                                       \

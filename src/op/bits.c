@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "op/elementwise.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 #define TYPES_WHOLE                                                                                                    \
     (MC_TYPE_BIT(MC_INT8) | MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64) |                    \
@@ -25,7 +26,6 @@ static uint64_t as_bits(int64_t i)
     memcpy(&u, &i, sizeof u);
     return u;
 }
-
 
 /* The low bits of a number as an element. */
 static void put(struct mc_tensor *t, int64_t i, uint64_t bits)
@@ -203,7 +203,7 @@ static int bit_cast_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-#define BITS_OP(name, onnx_type, version, inputs, shape_rule, rule, half)                                              \
+#define BITS_OP(name, onnx_type, version, inputs, shape_rule, outline_rule, rule, half)                                \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -213,6 +213,7 @@ static int bit_cast_forward(struct mc_step *step, struct mc_error *err)
         .n_outputs = 1,                                                                                                \
         .widens = half,                                                                                                \
         .shape = shape_rule,                                                                                           \
+        .outline = outline_rule,                                                                                       \
         .forward = name##_forward,                                                                                     \
         .backward = NULL,                                                                                              \
         .no_backward = "bits and remainders have no derivative here",                                                  \
@@ -220,10 +221,10 @@ static int bit_cast_forward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
-BITS_OP(bit_cast, "BitCast", 26, 1, bit_cast_shape, mc_coupling_first_input, false)
-BITS_OP(bit_shift, "BitShift", 11, 2, shift_shape, mc_coupling_elementwise, false)
-BITS_OP(bitwise_and, "BitwiseAnd", 18, 2, whole_shape, mc_coupling_elementwise, false)
-BITS_OP(bitwise_not, "BitwiseNot", 18, 1, not_shape, mc_coupling_first_input, false)
-BITS_OP(bitwise_or, "BitwiseOr", 18, 2, whole_shape, mc_coupling_elementwise, false)
-BITS_OP(bitwise_xor, "BitwiseXor", 18, 2, whole_shape, mc_coupling_elementwise, false)
-BITS_OP(mod, "Mod", 10, 2, mod_shape, mc_coupling_elementwise, true)
+BITS_OP(bit_cast, "BitCast", 26, 1, bit_cast_shape, mc_outline_same, mc_coupling_first_input, false)
+BITS_OP(bit_shift, "BitShift", 11, 2, shift_shape, mc_outline_broadcast, mc_coupling_elementwise, false)
+BITS_OP(bitwise_and, "BitwiseAnd", 18, 2, whole_shape, mc_outline_broadcast, mc_coupling_elementwise, false)
+BITS_OP(bitwise_not, "BitwiseNot", 18, 1, not_shape, mc_outline_same, mc_coupling_first_input, false)
+BITS_OP(bitwise_or, "BitwiseOr", 18, 2, whole_shape, mc_outline_broadcast, mc_coupling_elementwise, false)
+BITS_OP(bitwise_xor, "BitwiseXor", 18, 2, whole_shape, mc_outline_broadcast, mc_coupling_elementwise, false)
+BITS_OP(mod, "Mod", 10, 2, mod_shape, mc_outline_broadcast, mc_coupling_elementwise, true)

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* What mc_tensor_convert converts: all numbers, and bool. */
 static uint64_t numbers(void)
@@ -60,6 +61,15 @@ static int cast_shape(const struct mc_node *node, const struct mc_fact *const *i
                       struct mc_error *err)
 {
     return set_cast(node, in, target_of(node), out, err);
+}
+
+/* Contents are followed from integers to integers; of floats an outline knows none. */
+static void cast_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                         struct mc_outline *out)
+{
+    const int64_t to = target_of(node);
+    mc_outline_copy(s, node, in, out);
+    if (to != MC_INT32 && to != MC_INT64) out[0].n_items = -1;
 }
 
 static int cast_like_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -174,14 +184,15 @@ static int cast_backward(struct mc_step *step, struct mc_error *err)
     return 0;
 }
 
-#define CAST(name, version, n_inputs, shape_rule)                                                                      \
+#define CAST(name, version, n_inputs, shape_rule, outline_rule)                                                        \
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .means = MC_MEANS_CAST, .min_inputs = n_inputs,                  \
         .max_inputs = n_inputs, .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true,                \
-        .shape = shape_rule, .forward = cast_forward, .evaluate = cast_evaluate, .backward = cast_backward,            \
-        .others = "a type", .coupling = mc_coupling_first_input, .resize = NULL, .cost = mc_cost_free,                 \
+        .shape = shape_rule, .outline = outline_rule, .forward = cast_forward, .evaluate = cast_evaluate,              \
+        .backward = cast_backward, .others = "a type", .coupling = mc_coupling_first_input, .resize = NULL,            \
+        .cost = mc_cost_free,                                                                                          \
     }
 
-const struct mc_op mc_op_cast_1 = CAST("Cast", 1, 1, cast_shape);
-const struct mc_op mc_op_cast_6 = CAST("Cast", 6, 1, cast_shape);
-const struct mc_op mc_op_cast_like_15 = CAST("CastLike", 15, 2, cast_like_shape);
+const struct mc_op mc_op_cast_1 = CAST("Cast", 1, 1, cast_shape, cast_outline);
+const struct mc_op mc_op_cast_6 = CAST("Cast", 6, 1, cast_shape, cast_outline);
+const struct mc_op mc_op_cast_like_15 = CAST("CastLike", 15, 2, cast_like_shape, mc_outline_same);

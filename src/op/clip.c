@@ -10,6 +10,7 @@
 #include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/fused.h"
+#include "op/outline.h"
 
 static int clip_shape_1(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
@@ -120,6 +121,7 @@ const struct mc_op mc_op_clip_1 = {
     .widens = true,
     .widens_integers = true,
     .shape = clip_shape_1,
+    .outline = mc_outline_same,
     .forward = clip_forward,
     .backward = clip_backward,
     .coupling = mc_coupling_first_input,
@@ -142,6 +144,7 @@ const struct mc_op mc_op_clip_11 = {
     .widens = true,
     .widens_integers = true,
     .shape = clip_shape_11,
+    .outline = mc_outline_same,
     .forward = clip_forward,
     .backward = clip_backward,
     .others = "bounds, which are settings",

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* How two elements stand to each other, one bit each; none if one is not a number. */
 enum { BELOW = 1, SAME = 2, ABOVE = 4 };
@@ -129,8 +130,24 @@ static int not_forward(struct mc_step *step, struct mc_error *err)
     return 0;
 }
 
+/* Whether two are equal, if that is certain. */
+static mc_symbol equality(struct mc_symbols *s, mc_symbol a, mc_symbol b)
+{
+    if (a == MC_SYMBOL_UNKNOWN || b == MC_SYMBOL_UNKNOWN) return MC_SYMBOL_UNKNOWN;
+    if (a == b) return mc_symbol_number(s, 1);
+    const bool differ =
+        mc_symbol_at_least(s, mc_symbol_subtract(s, a, b), 1) || mc_symbol_at_least(s, mc_symbol_subtract(s, b, a), 1);
+    return differ ? mc_symbol_number(s, 0) : MC_SYMBOL_UNKNOWN;
+}
+
+static void equal_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    mc_outline_combine(s, in, out, equality);
+}
+
 /* clang-format off */
-#define TRUTH_OP(name, onnx_type, version, n_in, shape_rule, forward_rule, coupling_rule)                              \
+#define TRUTH_OP(name, onnx_type, version, n_in, shape_rule, outline_rule, forward_rule, coupling_rule)                              \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -141,6 +158,7 @@ static int not_forward(struct mc_step *step, struct mc_error *err)
         .keep = MC_KEEP_NONE,                                                                                          \
         .widens = true, \
         .shape = shape_rule,                                                                                           \
+        .outline = outline_rule,                                                                                             \
         .forward = forward_rule,                                                                                       \
         .backward = NULL,                                                                                              \
         .no_backward = "truth values have no derivative",                                                              \
@@ -149,13 +167,13 @@ static int not_forward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
-#define COMPARE_OP(name, onnx_type, version, mask)                                                                     \
+#define COMPARE_OP(name, onnx_type, version, outline_rule, mask)                                                                   \
     static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
     {                                                                                                                  \
         (void)err;                                                                                                     \
         return compare(step, mask);                                                                                    \
     }                                                                                                                  \
-    TRUTH_OP(name, onnx_type, version, 2, compare_shape, name##_forward, mc_coupling_elementwise)
+    TRUTH_OP(name, onnx_type, version, 2, compare_shape, outline_rule, name##_forward, mc_coupling_elementwise)
 
 #define LOGIC_OP(name, onnx_type, table)                                                                               \
     static int name##_forward(struct mc_step *step, struct mc_error *err)                                              \
@@ -163,16 +181,16 @@ static int not_forward(struct mc_step *step, struct mc_error *err)
         (void)err;                                                                                                     \
         return combine(step, table);                                                                                   \
     }                                                                                                                  \
-    TRUTH_OP(name, onnx_type, 7, 2, logic_shape, name##_forward, mc_coupling_elementwise)
+    TRUTH_OP(name, onnx_type, 7, 2, logic_shape, mc_outline_broadcast, name##_forward, mc_coupling_elementwise)
 
 /* Before version 7 the operands did not broadcast as Numpy has it. */
-COMPARE_OP(equal, "Equal", 7, SAME)
-COMPARE_OP(less, "Less", 7, BELOW)
-COMPARE_OP(greater, "Greater", 7, ABOVE)
-COMPARE_OP(less_or_equal, "LessOrEqual", 12, BELOW | SAME)
-COMPARE_OP(greater_or_equal, "GreaterOrEqual", 12, ABOVE | SAME)
+COMPARE_OP(equal, "Equal", 7, equal_outline, SAME)
+COMPARE_OP(less, "Less", 7, mc_outline_broadcast, BELOW)
+COMPARE_OP(greater, "Greater", 7, mc_outline_broadcast, ABOVE)
+COMPARE_OP(less_or_equal, "LessOrEqual", 12, mc_outline_broadcast, BELOW | SAME)
+COMPARE_OP(greater_or_equal, "GreaterOrEqual", 12, mc_outline_broadcast, ABOVE | SAME)
 LOGIC_OP(and, "And", 0x8)
 LOGIC_OP(or, "Or", 0xe)
 LOGIC_OP(xor, "Xor", 0x6)
-TRUTH_OP(not, "Not", 1, 1, not_shape, not_forward, mc_coupling_first_input)
+TRUTH_OP(not, "Not", 1, 1, not_shape, mc_outline_same, not_forward, mc_coupling_first_input)
 /* clang-format on */

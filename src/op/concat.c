@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
 {
@@ -43,6 +44,43 @@ static int concat_shape(const struct mc_node *node, const struct mc_fact *const 
             return mc_error_set(err, MC_ERR_INPUT, "extents along axis %d sum to more than 2^63", axis);
     }
     return 0;
+}
+
+/* What any of the inputs knows of an axis along which they agree. */
+static mc_symbol extent_of_all(const struct mc_symbols *s, const struct mc_node *node,
+                               const struct mc_outline *const *in, int axis)
+{
+    mc_symbol known = MC_SYMBOL_UNKNOWN;
+    int64_t number;
+    for (int i = 0; i < node->n_inputs && !mc_symbol_is_number(s, known, &number); i++)
+        if (in[i]->dim[axis] != MC_SYMBOL_UNKNOWN) known = in[i]->dim[axis];
+    return known;
+}
+
+static void concat_items(const struct mc_node *node, const struct mc_outline *const *in, struct mc_outline *out)
+{
+    out->n_items = 0;
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (in[i]->n_items < 0 || out->n_items + in[i]->n_items > MC_OUTLINE_ITEMS) {
+            out->n_items = -1;
+            return;
+        }
+        for (int k = 0; k < in[i]->n_items; k++) out->item[out->n_items++] = in[i]->item[k];
+    }
+}
+
+static void concat_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    int axis;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (!in[i] || in[i]->rank < 0) return;
+    if (!mc_outline_axis(node, 1, in[0]->rank, &axis)) return;
+    out[0] = mc_outline_of_rank(in[0]->rank);
+    for (int k = 0; k < out[0].rank; k++) out[0].dim[k] = extent_of_all(s, node, in, k);
+    out[0].dim[axis] = mc_symbol_number(s, 0);
+    for (int i = 0; i < node->n_inputs; i++) out[0].dim[axis] = mc_symbol_add(s, out[0].dim[axis], in[i]->dim[axis]);
+    if (out[0].rank == 1) concat_items(node, in, &out[0]);
 }
 
 static int concat_forward(struct mc_step *step, struct mc_error *err)
@@ -109,6 +147,7 @@ const struct mc_op mc_op_concat_1 = {
     .opaque = true,
     .on_bytes = mc_bytes_move_all,
     .shape = concat_shape,
+    .outline = concat_outline,
     .forward = concat_forward,
     .backward = concat_backward,
     .coupling = concat_coupling,

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* The attribute that holds the value: exactly one of those below. */
 static int find_value(const struct mc_node *node, const struct mc_attr **value, struct mc_error *err)
@@ -90,6 +91,21 @@ static int filled_shape(const struct mc_node *node, const struct mc_fact *const 
     return 0;
 }
 
+static void filled_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline_list dims = mc_outline_list_of(s, node, in, NULL, 0);
+    const struct mc_attr *value = mc_node_attr(node, "value");
+    int64_t n = -1;
+    if (!dims.known) return;
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0; k < dims.n; k++) mc_outline_append(&out[0], dims.at[k]);
+    const bool whole = value && value->type == MC_ATTR_TENSOR && value->t->dtype == MC_INT64;
+    if (!whole || dims.n != 1 || !mc_symbol_is_number(s, dims.at[0], &n) || n < 0 || n > MC_OUTLINE_ITEMS) return;
+    out[0].n_items = (int)n;
+    for (int i = 0; i < out[0].n_items; i++) out[0].item[i] = mc_symbol_number(s, mc_tensor_get_i64(value->t, 0));
+}
+
 static int filled_forward(struct mc_step *step, struct mc_error *err)
 {
     (void)err;
@@ -126,6 +142,7 @@ const struct mc_op mc_op_constant_of_shape_9 = {
     .n_outputs = 1,
     .keep = MC_KEEP_NONE,
     .shape = filled_shape,
+    .outline = filled_outline,
     .forward = filled_forward,
     .backward = NULL,
     .no_backward = "the input is a shape",

@@ -11,6 +11,7 @@
 #include "op/byte_rules.h"
 #include "op/fused.h"
 #include "op/ops.h"
+#include "op/outline.h"
 #include "op/sliding.h"
 
 /* How an operand's channels divide among groups. */
@@ -59,6 +60,16 @@ static int conv_shape(const struct mc_node *node, const struct mc_fact *const *i
     out[0].dtype = in[0]->dtype;
     out[0].shape = mc_sliding_shape(&window, in[0]->shape.dim[0], in[1]->shape.dim[0]);
     return MC_OK;
+}
+
+static void conv_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                         struct mc_outline *out)
+{
+    if (in[0]->rank < 3 || in[1]->rank != in[0]->rank) return;
+    out[0] = mc_outline_of_rank(in[0]->rank);
+    out[0].dim[0] = in[0]->dim[0];
+    out[0].dim[1] = in[1]->dim[0];
+    mc_sliding_outline(s, node, in[0], in[1], false, &out[0]);
 }
 
 /* --- run --- */
@@ -273,6 +284,7 @@ const struct mc_op mc_op_conv_1 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = conv_shape,
+    .outline = conv_outline,
     .order = conv_order,
     .prepare = conv_prepare,
     .release = conv_release,

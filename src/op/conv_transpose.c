@@ -13,6 +13,7 @@
 #include "kernel/kernels.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 #include "op/sliding.h"
 
 static int transpose_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
@@ -40,6 +41,17 @@ static int transpose_shape(const struct mc_node *node, const struct mc_fact *con
     out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = {.rank = x->rank, .dim = {x->dim[0], M}}};
     for (int k = 0; k < window.rank; k++) out[0].shape.dim[2 + k] = window.in[k];
     return MC_OK;
+}
+
+static void transpose_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    const int rank = in[0]->rank;
+    if (rank < 3 || in[1]->rank != rank) return;
+    out[0] = mc_outline_of_rank(rank);
+    out[0].dim[0] = in[0]->dim[0];
+    out[0].dim[1] = mc_symbol_times(s, in[1]->dim[1], mc_node_int(node, "group", 1));
+    mc_sliding_transposed_outline(s, node, in[0], in[1], &out[0]);
 }
 
 static int transpose_prepare(struct mc_step *step, struct mc_error *err)
@@ -133,6 +145,7 @@ const struct mc_op mc_op_conv_transpose_1 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = transpose_shape,
+    .outline = transpose_outline,
     .prepare = transpose_prepare,
     .release = transpose_release,
     .forward = transpose_forward,

@@ -8,6 +8,7 @@
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 #define TYPES                                                                                                          \
     (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64) | MC_TYPE_BIT(MC_UINT32) | MC_TYPE_BIT(MC_UINT64))
@@ -172,6 +173,7 @@ static int cum_prod_backward(struct mc_step *step, struct mc_error *err)
         .grad_inputs = 1,                                                                                              \
         .keep = MC_KEEP_IN,                                                                                            \
         .shape = cumulate_shape,                                                                                       \
+        .outline = mc_outline_same,                                                                                    \
         .forward = cumulate_forward,                                                                                   \
         .backward = name##_backward,                                                                                   \
         .others = "an axis",                                                                                           \

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
+#include "op/outline.h"
 
 #define DROPOUT_WORK 4
 
@@ -183,6 +184,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .random = true,                                                                                                \
         .widens = true,                                                                                                \
         .shape = dropout_shape,                                                                                        \
+        .outline = mc_outline_same_all,                                                                                \
         .prepare = dropout_prepare,                                                                                    \
         .forward = dropout_forward,                                                                                    \
         .backward = dropout_backward,                                                                                  \

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int read_target(const struct mc_node *node, const struct mc_fact *const *in, struct mc_shape *target,
                        struct mc_error *err)
@@ -28,6 +29,16 @@ static int expand_shape(const struct mc_node *node, const struct mc_fact *const 
         return mc_error_set(err, MC_ERR_INPUT, "input 0: %s cannot be expanded to %s",
                             mc_shape_text(&in[0]->shape, from, sizeof from), mc_shape_text(&target, to, sizeof to));
     return 0;
+}
+
+static void expand_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline_list target = mc_outline_list_of(s, node, in, NULL, 1);
+    if (!target.known) return;
+    struct mc_outline shape = mc_outline_of_rank(0);
+    for (int k = 0; k < target.n; k++) mc_outline_append(&shape, target.at[k]);
+    out[0] = mc_outline_join(s, in[0], &shape);
 }
 
 /* The walk from the small tensor to the large one. */
@@ -109,6 +120,7 @@ const struct mc_op mc_op_expand_8 = {
     .opaque = true,
     .on_bytes = mc_bytes_move,
     .shape = expand_shape,
+    .outline = expand_outline,
     .forward = expand_forward,
     .backward = expand_backward,
     .others = "a shape",

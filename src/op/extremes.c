@@ -8,6 +8,7 @@
 #include "kernel/broadcast.h"
 #include "kernel/copy.h"
 #include "op/elementwise.h"
+#include "op/outline.h"
 
 static int extreme_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                          struct mc_error *err)
@@ -102,6 +103,7 @@ const struct mc_op mc_op_max_1 = {
     .widens = true,
     .widens_integers = true,
     .shape = extreme_shape,
+    .outline = mc_outline_broadcast,
     .prepare = extreme_prepare,
     .forward = max_forward,
     .backward = extreme_backward,
@@ -123,6 +125,7 @@ const struct mc_op mc_op_min_1 = {
     .widens = true,
     .widens_integers = true,
     .shape = extreme_shape,
+    .outline = mc_outline_broadcast,
     .prepare = extreme_prepare,
     .forward = min_forward,
     .backward = extreme_backward,

@@ -1,6 +1,7 @@
 /* fused.c - what nodes make together: SiLU, GELU and layer normalization, as exporters write them where the opset
  * has none; convolutions with a residual addition and an activation. See mc_op.merge. */
 #include "op/fused.h"
+#include "op/outline.h"
 
 #include <limits.h>
 #include <math.h>
@@ -247,6 +248,7 @@ static int fused_shape(const struct mc_node *node, const struct mc_fact *const *
         .inplace = true,                                                                                               \
         .order = mc_order_elementwise,                                                                                 \
         .shape = fused_shape,                                                                                          \
+        .outline = mc_outline_same,                                                                                    \
         .forward = name##_forward,                                                                                     \
         .coupling = mc_coupling_first_input,                                                                           \
         .cost = mc_cost_elementwise,                                                                                   \

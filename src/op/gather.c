@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
 {
@@ -27,6 +28,33 @@ static int gather_shape(const struct mc_node *node, const struct mc_fact *const 
     for (int k = 0; k < indices->rank; k++) shape->dim[shape->rank++] = indices->dim[k];
     for (int k = axis + 1; k < data->rank; k++) shape->dim[shape->rank++] = data->dim[k];
     return 0;
+}
+
+static void gather_items(const struct mc_symbols *s, const struct mc_outline *data, const struct mc_outline *indices,
+                         struct mc_outline *out)
+{
+    if (data->n_items < 0 || indices->n_items < 0) return;
+    for (int i = 0; i < indices->n_items; i++) {
+        int64_t at;
+        if (!mc_symbol_is_number(s, indices->item[i], &at)) return;
+        if (at < 0) at += data->n_items;
+        if (at < 0 || at >= data->n_items) return;
+        out->item[i] = data->item[at];
+    }
+    out->n_items = indices->n_items;
+}
+
+static void gather_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline *data = in[0], *indices = in[1];
+    int axis;
+    if (indices->rank < 0 || !mc_outline_axis(node, 0, data->rank, &axis)) return;
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0; k < axis; k++) mc_outline_append(&out[0], data->dim[k]);
+    for (int k = 0; k < indices->rank; k++) mc_outline_append(&out[0], indices->dim[k]);
+    for (int k = axis + 1; k < data->rank; k++) mc_outline_append(&out[0], data->dim[k]);
+    if (data->rank == 1) gather_items(s, data, indices, &out[0]);
 }
 
 /* Both tensors as matrices of runs: outer × extent runs of the data, outer × n runs of the output. */
@@ -198,6 +226,7 @@ const struct mc_op mc_op_gather_1 = {
     .opaque = true,
     .on_bytes = mc_bytes_move,
     .shape = gather_shape,
+    .outline = gather_outline,
     .forward = gather_forward,
     .backward = gather_backward,
     .others = "indices",

@@ -15,6 +15,7 @@
 #include "kernel/packed.h"
 #include "op/byte_rules.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 /* The node's product for these shapes of A and B; beta is C's factor. */
 static struct mc_gemm product_of(const struct mc_node *node, enum mc_dtype dtype, const struct mc_shape *a,
@@ -59,6 +60,15 @@ static int gemm_shape(const struct mc_node *node, const struct mc_fact *const *i
                             mc_shape_text(&in[2]->shape, found, sizeof found));
     }
     return MC_OK;
+}
+
+static void gemm_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                         struct mc_outline *out)
+{
+    if (in[0]->rank != 2 || in[1]->rank != 2) return;
+    out[0] = mc_outline_of_rank(2);
+    out[0].dim[0] = in[0]->dim[mc_node_int(node, "transA", 0) != 0];
+    out[0].dim[1] = in[1]->dim[mc_node_int(node, "transB", 0) == 0];
 }
 
 /* y = C, broadcast. */
@@ -215,6 +225,7 @@ static void gemm_cost(const struct mc_node *node, const struct mc_fact *const *i
         .keep = MC_KEEP_IN,                                                                                            \
         .widens = true,                                                                                                \
         .shape = gemm_shape,                                                                                           \
+        .outline = gemm_outline,                                                                                       \
         .prepare = gemm_prepare,                                                                                       \
         .release = mc_step_release_packed,                                                                             \
         .forward = gemm_forward,                                                                                       \

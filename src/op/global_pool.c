@@ -9,6 +9,7 @@
 #include "kernel/parallel.h"
 #include "op/byte_rules.h"
 #include "op/elementwise.h"
+#include "op/outline.h"
 
 static int global_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
@@ -20,6 +21,13 @@ static int global_shape(const struct mc_node *node, const struct mc_fact *const 
     out[0].shape = in[0]->shape;
     for (int k = 2; k < out[0].shape.rank; k++) out[0].shape.dim[k] = 1;
     return MC_OK;
+}
+
+static void global_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    mc_outline_same(s, node, in, out);
+    for (int k = 2; k < out[0].rank; k++) out[0].dim[k] = mc_symbol_number(s, 1);
 }
 
 /* A plane is one channel of one sample. Where channels lie last, the planes of a sample are interleaved. */
@@ -206,10 +214,12 @@ static int global_coupling(struct mc_coupling *c, const struct mc_node *node, st
 
 #define GLOBAL_POOL                                                                                                    \
     .domain = "", .since = 1, .min_inputs = 1, .max_inputs = 1, .n_outputs = 1, .grad_inputs = 1, .widens = true,      \
-    .shape = global_shape, .order = mc_order_same, .coupling = global_coupling, .cost = mc_cost_elementwise
+    .shape = global_shape, .outline = global_outline, .order = mc_order_same, .coupling = global_coupling,             \
+    .cost = mc_cost_elementwise
 
 const struct mc_op mc_op_global_average_pool_1 = {
-    GLOBAL_POOL, .type = "GlobalAveragePool", .on_bytes = mc_bytes_global_average_pool, .keep = MC_KEEP_NONE, .forward = mean_forward, .backward = mean_backward,
+    GLOBAL_POOL,          .type = "GlobalAveragePool", .on_bytes = mc_bytes_global_average_pool,
+    .keep = MC_KEEP_NONE, .forward = mean_forward,     .backward = mean_backward,
 };
 
 const struct mc_op mc_op_global_max_pool_1 = {

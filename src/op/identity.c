@@ -2,6 +2,7 @@
 #include "op/byte_rules.h"
 #include "op/items.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int identity_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                           struct mc_error *err)
@@ -32,6 +33,7 @@ const struct mc_op mc_op_identity_1 = {
     .opaque = true,
     .on_bytes = mc_bytes_move,
     .shape = identity_shape,
+    .outline = mc_outline_copy,
     .forward = mc_view_forward,
     .evaluate = identity_evaluate,
     .backward = mc_view_backward,

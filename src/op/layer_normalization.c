@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
+#include "op/outline.h"
 
 /* Three sums and a map over each element, in elements of the cheapest loops. */
 #define NORM_WORK 6
@@ -200,6 +201,7 @@ const struct mc_op mc_op_layer_normalization_1 = {
     .widens = true,
     .stays_wide = 1u << 1 | 1u << 2,
     .shape = norm_shape,
+    .outline = mc_outline_same,
     .prepare = norm_prepare,
     .forward = norm_forward,
     .backward = norm_backward,

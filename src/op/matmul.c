@@ -12,6 +12,7 @@
 #include "kernel/packed.h"
 #include "op/byte_rules.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 /* Operands as stacks of matrices. `y` is dense; offsets of a and b are 0 along what they broadcast. */
 struct product {
@@ -60,6 +61,20 @@ static struct product product_of(const struct mc_shape *a, const struct mc_shape
     int64_t step = p.m * p.n;
     for (int k = p.rank - 1; k >= 0; step *= p.extent[k--]) p.y[k] = step;
     return p;
+}
+
+static void matmul_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline *a = in[0], *b = in[1];
+    if (a->rank < 1 || b->rank < 1) return;
+    struct mc_outline batch_a = mc_outline_of_rank(a->rank > 2 ? a->rank - 2 : 0);
+    struct mc_outline batch_b = mc_outline_of_rank(b->rank > 2 ? b->rank - 2 : 0);
+    for (int k = 0; k < batch_a.rank; k++) batch_a.dim[k] = a->dim[k];
+    for (int k = 0; k < batch_b.rank; k++) batch_b.dim[k] = b->dim[k];
+    out[0] = mc_outline_join(s, &batch_a, &batch_b);
+    if (a->rank > 1) mc_outline_append(&out[0], a->dim[a->rank - 2]);
+    if (b->rank > 1) mc_outline_append(&out[0], b->dim[b->rank - 1]);
 }
 
 /* The batch of a product whose operands and result are any of a, b and y. */
@@ -269,6 +284,7 @@ const struct mc_op mc_op_matmul_1 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = matmul_shape,
+    .outline = matmul_outline,
     .prepare = matmul_prepare,
     .release = mc_step_release_packed,
     .forward = matmul_forward,

@@ -17,6 +17,7 @@
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* Two sums and a map over each element. */
 #define NORM_WORK 5
@@ -241,6 +242,7 @@ static int instance_coupling(struct mc_coupling *c, const struct mc_node *node, 
         .grad_inputs = 7,                                                                                              \
         .keep = MC_KEEP_IN,                                                                                            \
         .shape = group_shape,                                                                                          \
+        .outline = mc_outline_same,                                                                                    \
         .prepare = group_prepare,                                                                                      \
         .forward = group_forward,                                                                                      \
         .backward = group_backward,                                                                                    \
@@ -441,6 +443,7 @@ const struct mc_op mc_op_rms_normalization_23 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .shape = rms_shape,
+    .outline = mc_outline_same,
     .prepare = rms_prepare,
     .forward = rms_forward,
     .backward = rms_backward,
@@ -566,6 +569,7 @@ const struct mc_op mc_op_mean_variance_normalization_9 = {
     .n_outputs = 1,
     .widens = true,
     .shape = mvn_shape,
+    .outline = mc_outline_same,
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
     .prepare = mvn_prepare,
@@ -665,6 +669,7 @@ const struct mc_op mc_op_lp_normalization_1 = {
     .n_outputs = 1,
     .widens = true,
     .shape = lp_shape,
+    .outline = mc_outline_same,
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
     .prepare = lp_prepare,
@@ -796,6 +801,7 @@ const struct mc_op mc_op_lrn_1 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_IN,
     .shape = lrn_shape,
+    .outline = mc_outline_same,
     .prepare = lrn_prepare,
     .forward = lrn_forward,
     .backward = lrn_backward,

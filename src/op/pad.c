@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* Keeps the sums of pads and extents within 64 bits. */
 #define MAX_PAD (INT64_C(1) << 62)
@@ -67,6 +68,21 @@ static int read_borders(const struct mc_node *node, const struct mc_fact *const 
         if (b->after < 0) b->high += b->after;
     }
     return 0;
+}
+
+static void pad_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                        struct mc_outline *out)
+{
+    const struct mc_outline_list pads = mc_outline_list_of(s, node, in, node->op->since < 2 ? "paddings" : "pads", 1),
+                                 list = mc_outline_list_of(s, node, in, NULL, 3);
+    struct mc_ints axes;
+    if (in[0]->rank < 0 || !pads.known || !mc_outline_axes(s, &list, in[0]->rank, &axes) || pads.n != 2 * axes.n)
+        return;
+    mc_outline_same(s, node, in, out);
+    for (int k = 0; k < axes.n; k++) {
+        mc_symbol *extent = &out[0].dim[axes.at[k]];
+        *extent = mc_symbol_add(s, *extent, mc_symbol_add(s, pads.at[k], pads.at[axes.n + k]));
+    }
 }
 
 static int check_border(const struct border *b, int64_t extent, enum mode mode, int axis, int64_t *padded,
@@ -311,9 +327,9 @@ static int pad_coupling(struct mc_coupling *c, const struct mc_node *node, struc
 #define PAD(version, low, high)                                                                                        \
     {                                                                                                                  \
         .domain = "", .type = "Pad", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,          \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = pad_shape, .prepare = pad_prepare, .forward = pad_forward,    \
-        .backward = pad_backward, .others = "pads, axes and a number that is a setting", .coupling = pad_coupling,     \
-        .resize = NULL, .cost = mc_cost_free,                                                                          \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = pad_shape, .outline = pad_outline, .prepare = pad_prepare,    \
+        .forward = pad_forward, .backward = pad_backward, .others = "pads, axes and a number that is a setting",       \
+        .coupling = pad_coupling, .resize = NULL, .cost = mc_cost_free,                                                \
     }
 
 const struct mc_op mc_op_pad_1 = PAD(1, 1, 1);

@@ -10,6 +10,7 @@
 #include "kernel/pooling.h"
 #include "op/byte_rules.h"
 #include "op/ops.h"
+#include "op/outline.h"
 #include "op/sliding.h"
 
 struct pool {
@@ -51,6 +52,15 @@ static int max_shape(const struct mc_node *node, const struct mc_fact *const *in
     out[1].dtype = MC_INT64;
     out[1].shape = out[0].shape;
     return rc;
+}
+
+static void pool_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                         struct mc_outline *out)
+{
+    if (in[0]->rank < 3) return;
+    mc_outline_same(s, node, in, &out[0]);
+    mc_sliding_outline(s, node, in[0], NULL, mc_node_int(node, "ceil_mode", 0) != 0, &out[0]);
+    if (node->op->n_outputs > 1) out[1] = out[0];
 }
 
 static int64_t n_planes(const struct mc_step *step)
@@ -364,6 +374,7 @@ const struct mc_op mc_op_max_pool_1 = {
     .n_outputs = 2,
     .widens = true,
     .shape = max_shape,
+    .outline = pool_outline,
     .prepare = max_prepare,
     .forward = max_forward,
     .backward = max_backward,
@@ -376,6 +387,7 @@ const struct mc_op mc_op_average_pool_1 = {
     .n_outputs = 1,
     .widens = true,
     .shape = pool_shape,
+    .outline = pool_outline,
     .prepare = mean_prepare,
     .forward = mean_forward,
     .backward = mean_backward,

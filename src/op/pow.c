@@ -12,6 +12,7 @@
 #include "op/byte_rules.h"
 #include "op/elementwise.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* libm's pow, in elements of the cheapest loops. */
 #define POW_WORK 32
@@ -122,6 +123,7 @@ const struct mc_op mc_op_pow_7 = {
     .widens = true,
     .widens_integers = true,
     .shape = pow_shape,
+    .outline = mc_outline_broadcast,
     .prepare = pow_prepare,
     .forward = pow_forward,
     .backward = pow_backward,

@@ -16,6 +16,7 @@
 #include "op/byte_rules.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 #define TYPES_HALF (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_FLOAT16) | MC_TYPE_BIT(MC_BFLOAT16))
 #define TYPES_FLOAT8                                                                                                   \
@@ -329,6 +330,7 @@ static enum mc_order quantize_order(const struct mc_step *step)
                                            .n_outputs = 1,                                                             \
                                            .order = quantize_order,                                                    \
                                            .shape = name##_shape,                                                      \
+                                           .outline = mc_outline_same,                                                 \
                                            .forward = name##_forward,                                                  \
                                            .grad_inputs = 1,                                                           \
                                            .keep = MC_KEEP_IN,                                                         \
@@ -357,6 +359,13 @@ static int dynamic_quantize_linear_shape(const struct mc_node *node, const struc
     out[1] = (struct mc_fact){.dtype = MC_FLOAT, .shape = {.rank = 0}};
     out[2] = (struct mc_fact){.dtype = MC_UINT8, .shape = {.rank = 0}};
     return rc;
+}
+
+static void dynamic_quantize_linear_outline(struct mc_symbols *s, const struct mc_node *node,
+                                            const struct mc_outline *const *in, struct mc_outline *out)
+{
+    mc_outline_same(s, node, in, out);
+    out[1] = out[2] = mc_outline_of_rank(0);
 }
 
 enum { RANGE_PARTS = 16 };
@@ -439,6 +448,7 @@ const struct mc_op mc_op_dynamic_quantize_linear_11 = {
     .max_inputs = 1,
     .n_outputs = 3,
     .shape = dynamic_quantize_linear_shape,
+    .outline = dynamic_quantize_linear_outline,
     .grad_inputs = 1,
     .straight_through = true,
     .prepare = dynamic_quantize_linear_prepare,

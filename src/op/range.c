@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* Longer ones are no index arithmetic, and their length comes from contents that nothing has bounded. */
 #define MAX_LENGTH (INT64_C(1) << 31)
@@ -40,6 +41,18 @@ static int range_shape(const struct mc_node *node, const struct mc_fact *const *
     return 0;
 }
 
+static void range_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    int64_t delta;
+    out[0] = mc_outline_of_rank(1);
+    for (int i = 0; i < 3; i++)
+        if (in[i]->n_items != 1) return;
+    if (!mc_symbol_is_number(s, in[2]->item[0], &delta) || delta < 1) return;
+    const mc_symbol length = mc_symbol_subtract(s, in[1]->item[0], in[0]->item[0]);
+    out[0].dim[0] = mc_symbol_divide_up(s, mc_symbol_greatest(s, length, mc_symbol_number(s, 0)), in[2]->item[0]);
+}
+
 static int range_forward(struct mc_step *step, struct mc_error *err)
 {
     (void)err;
@@ -72,6 +85,7 @@ const struct mc_op mc_op_range_11 = {
     .n_outputs = 1,
     .keep = MC_KEEP_NONE,
     .shape = range_shape,
+    .outline = range_outline,
     .forward = range_forward,
     .backward = NULL,
     .no_backward = "the inputs are constants",

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 static int block_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                        struct mc_error *err)
@@ -23,6 +24,21 @@ static int block_shape(const struct mc_node *node, const struct mc_fact *const *
     d[2] = to_space ? d[2] * b : d[2] / b;
     d[3] = to_space ? d[3] * b : d[3] / b;
     return MC_OK;
+}
+
+static void block_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    const bool to_space = node->op->type[0] == 'D';
+    const int64_t b = mc_node_int(node, "blocksize", 0);
+    if (in[0]->rank != 4 || b < 1 || b > 32768) return;
+    mc_outline_same(s, node, in, out);
+    for (int k = 1; k < 4; k++) {
+        const int64_t factor = k == 1 ? b * b : b;
+        const mc_symbol d = out[0].dim[k];
+        out[0].dim[k] =
+            (k == 1) == to_space ? mc_symbol_divide(s, d, mc_symbol_number(s, factor)) : mc_symbol_times(s, d, factor);
+    }
 }
 
 /* Both are a transposition of the six axes N, C, H, b, W, b of the picture with the small channels: among the deep ones
@@ -75,6 +91,7 @@ static int block_backward(struct mc_step *step, struct mc_error *err)
         .n_outputs = 1,                                                                                                \
         .grad_inputs = 1,                                                                                              \
         .shape = block_shape,                                                                                          \
+        .outline = block_outline,                                                                                      \
         .forward = block_forward,                                                                                      \
         .backward = block_backward,                                                                                    \
         .coupling = mc_coupling_freeze_all,                                                                            \

@@ -19,6 +19,7 @@
 #include "kernel/packed.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 #include "op/recurrent_activation.h"
 
 enum cell { RNN, GRU, LSTM };
@@ -99,6 +100,20 @@ static int recurrent_shape(const struct mc_node *node, const struct mc_fact *con
     out[0].shape = e.samples_first ? (struct mc_shape){.rank = 4, .dim = {e.N, e.T, e.D, e.H}}
                                    : (struct mc_shape){.rank = 4, .dim = {e.T, e.D, e.N, e.H}};
     return MC_OK;
+}
+
+static void recurrent_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    const struct mc_outline *x = in[X], *r = in[R];
+    if (x->rank != 3 || r->rank != 3) return;
+    const bool samples_first = mc_node_int(node, "layout", 0) != 0;
+    const mc_symbol D = r->dim[0], H = r->dim[2], T = x->dim[samples_first], N = x->dim[!samples_first];
+    const struct mc_outline state = {
+        .rank = 3, .n_items = -1, .dim = {samples_first ? N : D, samples_first ? D : N, H}};
+    for (int i = 0; i < node->op->n_outputs; i++) out[i] = state;
+    out[0] = (struct mc_outline){.rank = 4, .n_items = -1, .dim = {T, D, N, H}};
+    if (samples_first) out[0] = (struct mc_outline){.rank = 4, .n_items = -1, .dim = {N, T, D, H}};
 }
 
 /* --- running --- */
@@ -1043,6 +1058,7 @@ static int recurrent_resize(struct mc_resize *resize, struct mc_node *node, stru
         .first_optional = true,                                                                                        \
         .widens = true,                                                                                                \
         .shape = recurrent_shape,                                                                                      \
+        .outline = recurrent_outline,                                                                                  \
         .prepare = recurrent_prepare,                                                                                  \
         .release = recurrent_release,                                                                                  \
         .grad_inputs = 1u << X | 1u << W | 1u << R | 1u << B | 1u << H_0 | (most > P ? 1u << C_0 | 1u << P : 0),       \

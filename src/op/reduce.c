@@ -15,6 +15,7 @@
 #include "kernel/fold.h"
 #include "op/elementwise.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static bool axes_are_input(const struct mc_node *node)
 {
@@ -77,6 +78,22 @@ static int reduce_shape(const struct mc_node *node, const struct mc_fact *const 
     for (int k = 0; k < in[0]->shape.rank; k++)
         if (!reduced[k] || keep) out[0].shape.dim[out[0].shape.rank++] = reduced[k] ? 1 : in[0]->shape.dim[k];
     return MC_OK;
+}
+
+static void reduce_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline_list list = mc_outline_list_of(s, node, in, "axes", 1);
+    struct mc_ints axes;
+    if (in[0]->rank < 0 || !mc_outline_axes(s, &list, in[0]->rank, &axes)) return;
+    const bool keep = mc_node_int(node, "keepdims", 1) != 0, noop = mc_node_int(node, "noop_with_empty_axes", 0) != 0;
+    unsigned reduced = 0;
+    for (int k = 0; k < axes.n; k++) reduced |= 1u << axes.at[k];
+    if (!list.n) reduced = noop ? 0 : (1u << in[0]->rank) - 1;
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0; k < in[0]->rank; k++)
+        if (!(reduced >> k & 1) || keep)
+            mc_outline_append(&out[0], reduced >> k & 1 ? mc_symbol_number(s, 1) : in[0]->dim[k]);
 }
 
 /* The input's shape with 1 for every axis that is summed away: the output's elements, with all axes. Worked out once.
@@ -348,6 +365,7 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
         .keep = MC_KEEP_NONE,                                                                                          \
         .widens = true,                                                                                                \
         .shape = reduce_shape,                                                                                         \
+        .outline = reduce_outline,                                                                                     \
         .prepare = fold_prepare,                                                                                       \
         .release = reduce_release,                                                                                     \
         .forward = reduce_forward,                                                                                     \
@@ -374,6 +392,7 @@ REDUCE_OP(reduce_sum, "ReduceSum", 13, 2, OTHER)
         .keep = MC_KEEP_IN | MC_KEEP_OUT,                                                                              \
         .widens = true,                                                                                                \
         .shape = reduce_shape,                                                                                         \
+        .outline = reduce_outline,                                                                                     \
         .prepare = fold_prepare,                                                                                       \
         .release = reduce_release,                                                                                     \
         .forward = fold_forward,                                                                                       \

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* --- shapes --- */
 
@@ -148,6 +149,88 @@ static int unsqueeze_shape(const struct mc_node *node, const struct mc_fact *con
     const unsigned made = bits_of(&axes);
     for (int k = 0, next = 0; k < shape.rank; k++) shape.dim[k] = made >> k & 1 ? 1 : from->dim[next++];
     return set_view(out, in[0], &shape, err);
+}
+
+/* --- outlines --- */
+
+/* The shape that the target says for a tensor of this outline. One that is inferred is what the others leave over. */
+static struct mc_outline form_of_target(struct mc_symbols *s, const struct mc_outline_list *target, bool allowzero,
+                                        const struct mc_outline *in)
+{
+    struct mc_outline outline = mc_outline_of_rank(in->rank < 0 ? -1 : 0);
+    mc_symbol rest = in->rank < 0 ? MC_SYMBOL_UNKNOWN : mc_outline_span(s, in, 0, in->rank);
+    int inferred = -1;
+    for (int k = 0; k < target->n; k++) {
+        int64_t number = 1;
+        mc_symbol extent = target->at[k];
+        if (mc_symbol_is_number(s, extent, &number) && number == 0 && !allowzero)
+            extent = k < in->rank ? in->dim[k] : MC_SYMBOL_UNKNOWN;
+        if (number == -1)
+            inferred = k;
+        else if (mc_symbol_at_least(s, extent, 0))
+            rest = mc_symbol_divide(s, rest, extent);
+        else
+            extent = rest = MC_SYMBOL_UNKNOWN;
+        mc_outline_append(&outline, extent);
+    }
+    if (inferred >= 0 && outline.rank > inferred) outline.dim[inferred] = rest;
+    return outline;
+}
+
+static void view_items(const struct mc_outline *in, struct mc_outline *out)
+{
+    out->n_items = out->rank >= 0 ? in->n_items : -1;
+    for (int i = 0; i < out->n_items; i++) out->item[i] = in->item[i];
+}
+
+static void reshape_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                            struct mc_outline *out)
+{
+    const struct mc_outline_list target = mc_outline_list_of(s, node, in, node->op->since < 5 ? "shape" : NULL, 1);
+    int64_t rank;
+    if (target.known) {
+        out[0] = form_of_target(s, &target, mc_node_int(node, "allowzero", 0) != 0, in[0]);
+        view_items(in[0], &out[0]);
+    } else if (in[1]->rank == 1 && mc_symbol_is_number(s, in[1]->dim[0], &rank)) {
+        out[0] = mc_outline_of_rank((int)rank);
+    }
+}
+
+static void flatten_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                            struct mc_outline *out)
+{
+    const int rank = in[0]->rank;
+    const int64_t axis = mc_node_int(node, "axis", 1), normal = axis < 0 ? axis + rank : axis;
+    if (rank < 0 || normal < 0 || normal > rank) return;
+    out[0] = mc_outline_of_rank(2);
+    out[0].dim[0] = mc_outline_span(s, in[0], 0, (int)normal);
+    out[0].dim[1] = mc_outline_span(s, in[0], (int)normal, rank);
+}
+
+static void squeeze_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                            struct mc_outline *out)
+{
+    const struct mc_outline_list list = mc_outline_list_of(s, node, in, "axes", 1);
+    struct mc_ints axes;
+    if (in[0]->rank < 0 || !list.given || !mc_outline_axes(s, &list, in[0]->rank, &axes)) return;
+    const unsigned gone = bits_of(&axes);
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0; k < in[0]->rank; k++)
+        if (!(gone >> k & 1)) mc_outline_append(&out[0], in[0]->dim[k]);
+    view_items(in[0], &out[0]);
+}
+
+static void unsqueeze_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    const struct mc_outline_list list = mc_outline_list_of(s, node, in, "axes", 1);
+    struct mc_ints axes;
+    if (in[0]->rank < 0 || !list.given || !mc_outline_axes(s, &list, in[0]->rank + list.n, &axes)) return;
+    const unsigned made = bits_of(&axes);
+    out[0] = mc_outline_of_rank(0);
+    for (int k = 0, next = 0; k < in[0]->rank + list.n; k++)
+        mc_outline_append(&out[0], made >> k & 1 ? mc_symbol_number(s, 1) : in[0]->dim[next++]);
+    view_items(in[0], &out[0]);
 }
 
 /* --- coupling ---
@@ -319,20 +402,20 @@ static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct
 
 /* --- descriptors --- */
 
-#define VIEW(name, version, meaning, inputs_low, inputs_high, shape_rule, resize_rule)                                 \
+#define VIEW(name, version, meaning, inputs_low, inputs_high, shape_rule, outline_rule, resize_rule)                   \
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .means = MC_MEANS_##meaning, .min_inputs = inputs_low,           \
         .max_inputs = inputs_high, .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .inplace = true,            \
-        .view = true, .opaque = true, .on_bytes = mc_bytes_move, .shape = shape_rule, .forward = mc_view_forward,      \
-        .backward = mc_view_backward, .others = "a shape or axes", .coupling = view_coupling, .resize = resize_rule,   \
-        .cost = mc_cost_free,                                                                                          \
+        .view = true, .opaque = true, .on_bytes = mc_bytes_move, .shape = shape_rule, .outline = outline_rule,         \
+        .forward = mc_view_forward, .backward = mc_view_backward, .others = "a shape or axes",                         \
+        .coupling = view_coupling, .resize = resize_rule, .cost = mc_cost_free,                                        \
     }
 
-const struct mc_op mc_op_reshape_1 = VIEW("Reshape", 1, OTHER, 1, 1, reshape_shape, reshape_resize);
-const struct mc_op mc_op_reshape_5 = VIEW("Reshape", 5, RESHAPE, 2, 2, reshape_shape, reshape_resize);
+const struct mc_op mc_op_reshape_1 = VIEW("Reshape", 1, OTHER, 1, 1, reshape_shape, reshape_outline, reshape_resize);
+const struct mc_op mc_op_reshape_5 = VIEW("Reshape", 5, RESHAPE, 2, 2, reshape_shape, reshape_outline, reshape_resize);
 /* The new extents follow from the input's: nothing to mend after surgery. */
-const struct mc_op mc_op_flatten_1 = VIEW("Flatten", 1, OTHER, 1, 1, flatten_shape, NULL);
-const struct mc_op mc_op_squeeze_1 = VIEW("Squeeze", 1, OTHER, 1, 1, squeeze_shape, NULL);
-const struct mc_op mc_op_squeeze_13 = VIEW("Squeeze", 13, OTHER, 1, 2, squeeze_shape, NULL);
-const struct mc_op mc_op_unsqueeze_1 = VIEW("Unsqueeze", 1, OTHER, 1, 1, unsqueeze_shape, NULL);
-const struct mc_op mc_op_unsqueeze_13 = VIEW("Unsqueeze", 13, OTHER, 2, 2, unsqueeze_shape, NULL);
+const struct mc_op mc_op_flatten_1 = VIEW("Flatten", 1, OTHER, 1, 1, flatten_shape, flatten_outline, NULL);
+const struct mc_op mc_op_squeeze_1 = VIEW("Squeeze", 1, OTHER, 1, 1, squeeze_shape, squeeze_outline, NULL);
+const struct mc_op mc_op_squeeze_13 = VIEW("Squeeze", 13, OTHER, 1, 2, squeeze_shape, squeeze_outline, NULL);
+const struct mc_op mc_op_unsqueeze_1 = VIEW("Unsqueeze", 1, OTHER, 1, 1, unsqueeze_shape, unsqueeze_outline, NULL);
+const struct mc_op mc_op_unsqueeze_13 = VIEW("Unsqueeze", 13, OTHER, 2, 2, unsqueeze_shape, unsqueeze_outline, NULL);

@@ -16,6 +16,7 @@
 #include "op/move.h"
 #include "op/op_list.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 enum mode { NEAREST, LINEAR, CUBIC };
 enum coordinates { HALF_PIXEL, SYMMETRIC, PYTORCH, CORNERS, ASYMMETRIC, CROP };
@@ -213,6 +214,40 @@ static int resize_shape(const struct mc_node *node, const struct mc_fact *const 
     out[0].dtype = in[0]->dtype;
     out[0].shape = mc_shape_of(s.rank, s.out);
     return MC_OK;
+}
+
+/* floor(extent * scale) for a scale that is a whole number or one over it. */
+static mc_symbol scaled(struct mc_symbols *s, mc_symbol extent, double scale)
+{
+    if (scale >= 1 && scale == floor(scale) && scale < 0x1p31) return mc_symbol_times(s, extent, (int64_t)scale);
+    const double part = scale > 0 ? 1 / scale : 0;
+    if (part >= 1 && part == floor(part) && part < 0x1p31 && 1 / part == scale)
+        return mc_symbol_divide(s, extent, mc_symbol_number(s, (int64_t)part));
+    return MC_SYMBOL_UNKNOWN;
+}
+
+/* Of inputs as they are since version 11, without a region or a policy. */
+static void resize_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    const struct mc_outline_list sizes = mc_outline_list_of(s, node, in, NULL, 3);
+    const struct mc_outline *scales = node->n_inputs > 2 ? in[2] : NULL;
+    struct mc_ints axes;
+    if (in[0]->rank < 0) return;
+    out[0] = mc_outline_of_rank(in[0]->rank);
+    if (is_old(node) || mc_node_attr(node, "keep_aspect_ratio_policy") ||
+        mc_node_string_is(node, "coordinate_transformation_mode", "tf_crop_and_resize", false) ||
+        read_axes(node, in[0]->rank, &axes, NULL) < 0)
+        return;
+    const bool sized = sizes.known && sizes.n == axes.n;
+    const bool scaled_by = scales && scales->constant && mc_tensor_count(scales->constant) == axes.n;
+    for (int k = 0; k < in[0]->rank; k++) out[0].dim[k] = in[0]->dim[k];
+    for (int k = 0; k < axes.n; k++) {
+        mc_symbol *extent = &out[0].dim[axes.at[k]];
+        *extent = sized       ? sizes.at[k]
+                  : scaled_by ? scaled(s, *extent, mc_tensor_get_f64(scales->constant, k))
+                              : MC_SYMBOL_UNKNOWN;
+    }
 }
 
 /* --- taps --- */
@@ -552,6 +587,7 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
         .shape = resize_shape,                                                                                         \
+        .outline = resize_outline,                                                                                     \
         .prepare = resize_prepare,                                                                                     \
         .release = resize_release,                                                                                     \
         .grad_inputs = 1,                                                                                              \

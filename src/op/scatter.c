@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 #define INDEX_TYPES (MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64))
 
@@ -158,6 +159,12 @@ static int gather_elements_shape(const struct mc_node *node, const struct mc_fac
     return rc;
 }
 
+static void gather_elements_outline(struct mc_symbols *s, const struct mc_node *node,
+                                    const struct mc_outline *const *in, struct mc_outline *out)
+{
+    mc_outline_same(s, node, &in[1], out);
+}
+
 /* A walk over all indices, with the offset in the data of the element that each stands beside (index 0 on the axis). */
 struct elements {
     struct mc_walk walk;
@@ -287,6 +294,18 @@ static int gather_nd_shape(const struct mc_node *node, const struct mc_fact *con
     const int rc = check_nd(node, in, &s, err);
     out[0].dtype = in[0]->dtype;
     return rc < 0 ? rc : named_shape(&s, &in[0]->shape, &in[1]->shape, &out[0].shape, err);
+}
+
+static void gather_nd_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    const struct mc_outline *data = in[0], *indices = in[1];
+    const int64_t b = mc_node_int(node, "batch_dims", 0);
+    int64_t k;
+    if (data->rank < 0 || indices->rank < 1 || !mc_symbol_is_number(s, indices->dim[indices->rank - 1], &k)) return;
+    out[0] = mc_outline_of_rank(0);
+    for (int i = 0; i < indices->rank - 1; i++) mc_outline_append(&out[0], indices->dim[i]);
+    for (int64_t i = b + k; i >= 0 && i < data->rank; i++) mc_outline_append(&out[0], data->dim[i]);
 }
 
 static int gather_nd_forward(struct mc_step *step, struct mc_error *err)
@@ -586,6 +605,10 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
     return rc < 0 ? rc : replace_back(step, &t, step->in[1], step->grad_in[1], false, err);
 }
 
+#define scatter_elements_outline mc_outline_same
+#define scatter_nd_outline mc_outline_same
+#define tensor_scatter_outline mc_outline_same
+
 #define SCATTER_OP(name, onnx_type, version, least, most, rule, inputs, kept)                                          \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
@@ -597,6 +620,7 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
         .grad_inputs = inputs,                                                                                         \
         .keep = kept,                                                                                                  \
         .shape = rule##_shape,                                                                                         \
+        .outline = rule##_outline,                                                                                     \
         .prepare = scatter_prepare,                                                                                    \
         .forward = rule##_forward,                                                                                     \
         .backward = rule##_backward,                                                                                   \

@@ -8,6 +8,7 @@
 #include "kernel/broadcast.h"
 #include "op/elementwise.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* --- Sum, Mean --- */
 
@@ -98,6 +99,7 @@ static int mean_backward(struct mc_step *step, struct mc_error *err)
         .order = mc_order_elementwise,                                                                                 \
         .widens = true,                                                                                                \
         .shape = several_shape,                                                                                        \
+        .outline = mc_outline_broadcast,                                                                               \
         .forward = name##_forward,                                                                                     \
         .backward = name##_backward,                                                                                   \
         .coupling = mc_coupling_elementwise,                                                                           \
@@ -210,6 +212,7 @@ static int is_inf_forward(struct mc_step *step, struct mc_error *err)
         .n_outputs = 1,                                                                                                \
         .widens = true,                                                                                                \
         .shape = is_shape,                                                                                             \
+        .outline = mc_outline_same,                                                                                    \
         .forward = name##_forward,                                                                                     \
         .backward = NULL,                                                                                              \
         .no_backward = "truth values have no derivative",                                                              \

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* What is taken along each axis of the input: begin, begin + step, … n times. */
 struct range {
@@ -106,6 +107,70 @@ static int slice_shape(const struct mc_node *node, const struct mc_fact *const *
     *out = (struct mc_fact){.dtype = in[0]->dtype, .shape = in[0]->shape};
     for (int k = 0; k < out->shape.rank; k++) out->shape.dim[k] = ranges[k].n;
     return 0;
+}
+
+/* --- outline --- */
+
+/* The place of a bound along an axis: negative ones count from the end, all are clamped to what there is. What is
+ * known neither to be negative nor not to be is unknown. */
+static mc_symbol place_of(struct mc_symbols *s, mc_symbol bound, mc_symbol extent)
+{
+    int64_t number;
+    const mc_symbol zero = mc_symbol_number(s, 0);
+    if (mc_symbol_is_number(s, bound, &number)) {
+        if (number >= INT32_MAX) return extent;
+        if (number < -INT32_MAX) return zero;
+        if (number < 0) return mc_symbol_greatest(s, mc_symbol_plus(s, extent, number), zero);
+    }
+    return mc_symbol_at_least(s, bound, 0) ? mc_symbol_least(s, bound, extent) : MC_SYMBOL_UNKNOWN;
+}
+
+static mc_symbol length_of(struct mc_symbols *s, mc_symbol start, mc_symbol end, int64_t step, mc_symbol extent)
+{
+    int64_t from, to;
+    if (step > 0) {
+        const mc_symbol length = mc_symbol_subtract(s, place_of(s, end, extent), place_of(s, start, extent));
+        return mc_symbol_divide_up(s, mc_symbol_greatest(s, length, mc_symbol_number(s, 0)), mc_symbol_number(s, step));
+    }
+    const bool whole = mc_symbol_is_number(s, start, &from) && mc_symbol_is_number(s, end, &to) &&
+                       (from == -1 || from >= INT32_MAX) && to < -INT32_MAX && step < 0 && step > INT64_MIN;
+    return whole ? mc_symbol_divide_up(s, extent, mc_symbol_number(s, -step)) : MC_SYMBOL_UNKNOWN;
+}
+
+/* Of a list whose bounds are numbers. */
+static void slice_items(const struct mc_symbols *s, const struct mc_outline *in, const struct mc_outline_list *starts,
+                        const struct mc_outline_list *ends, int64_t step, struct mc_outline *out)
+{
+    int64_t start, end;
+    if (in->n_items < 0 || starts->n != 1 || !mc_symbol_is_number(s, starts->at[0], &start) ||
+        !mc_symbol_is_number(s, ends->at[0], &end))
+        return;
+    const struct range r = range_of(start, end, step, in->n_items);
+    out->n_items = (int)r.n;
+    for (int i = 0; i < out->n_items; i++) out->item[i] = in->item[r.begin + i * r.step];
+}
+
+static void slice_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    const struct mc_outline_list starts = mc_outline_list_of(s, node, in, "starts", 1),
+                                 ends = mc_outline_list_of(s, node, in, "ends", 2),
+                                 axes_list = mc_outline_list_of(s, node, in, "axes", 3),
+                                 steps = mc_outline_list_of(s, node, in, NULL, 4);
+    struct mc_ints axes;
+    if (in[0]->rank < 0) return;
+    out[0] = mc_outline_of_rank(in[0]->rank);
+    if (!mc_outline_axes(s, &axes_list, in[0]->rank, &axes)) return;
+    for (int k = 0; k < in[0]->rank; k++) out[0].dim[k] = in[0]->dim[k];
+    const int n = axes_list.given ? axes.n : starts.known ? starts.n : in[0]->rank;
+    for (int k = 0; k < n && k < axes.n; k++) {
+        mc_symbol *extent = &out[0].dim[axes.at[k]];
+        int64_t step = 1;
+        const bool known = starts.known && ends.known && k < starts.n && k < ends.n &&
+                           (!steps.given || (k < steps.n && mc_symbol_is_number(s, steps.at[k], &step) && step));
+        *extent = known ? length_of(s, starts.at[k], ends.at[k], step, *extent) : MC_SYMBOL_UNKNOWN;
+        if (known && in[0]->rank == 1) slice_items(s, in[0], &starts, &ends, step, &out[0]);
+    }
 }
 
 /* The walk from the sliced tensor (`from`) to the slice (`to`), and where in the sliced tensor it begins. */
@@ -253,8 +318,8 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .on_bytes = mc_bytes_move, .shape = slice_shape,       \
-        .forward = slice_forward, .backward = slice_backward, .others = "bounds, axes and steps",                      \
-        .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,                                      \
+        .outline = slice_outline, .forward = slice_forward, .backward = slice_backward,                                \
+        .others = "bounds, axes and steps", .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,  \
     }
 
 const struct mc_op mc_op_slice_1 = SLICE(1, 1, 1);

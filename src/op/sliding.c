@@ -108,6 +108,70 @@ int mc_sliding_window(const struct mc_node *node, const struct mc_fact *x, const
     return rc;
 }
 
+/* --- with open dimensions --- */
+
+static int64_t number_at(const struct mc_node *node, const char *name, int i, int64_t otherwise)
+{
+    int64_t n;
+    const int64_t *list = mc_node_ints(node, name, &n);
+    return list && i < n ? list[i] : otherwise;
+}
+
+/* What a kernel reaches over along a spatial axis; unknown if its extent is. */
+static mc_symbol reach_of(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *kernel, int i)
+{
+    const int64_t stated = number_at(node, "kernel_shape", i, 0);
+    const mc_symbol extent = kernel ? kernel->dim[2 + i] : stated ? mc_symbol_number(s, stated) : MC_SYMBOL_UNKNOWN;
+    return mc_symbol_plus(s, mc_symbol_times(s, mc_symbol_plus(s, extent, -1), number_at(node, "dilations", i, 1)), 1);
+}
+
+/* As set_extent. Rounded up, the last window has to begin within the input or its first border, which is certain where
+ * it reaches over the second border and a step. */
+static mc_symbol extent_of(struct mc_symbols *s, const struct mc_node *node, enum auto_pad mode, bool ceil_mode,
+                           mc_symbol in, mc_symbol reach, int rank, int i)
+{
+    const int64_t step = number_at(node, "strides", i, 1);
+    const int64_t begin = mode == NOTSET ? number_at(node, "pads", i, 0) : 0;
+    const int64_t end = mode == NOTSET ? number_at(node, "pads", rank + i, 0) : 0;
+    const mc_symbol stride = mc_symbol_number(s, step);
+    if (mode == SAME_UPPER || mode == SAME_LOWER) return mc_symbol_divide_up(s, in, stride);
+    const mc_symbol room = mc_symbol_subtract(s, mc_symbol_plus(s, in, begin + end), reach);
+    if (!ceil_mode) return mc_symbol_plus(s, mc_symbol_divide(s, room, stride), 1);
+    if (!mc_symbol_at_least(s, reach, end + step)) return MC_SYMBOL_UNKNOWN;
+    return mc_symbol_plus(s, mc_symbol_divide_up(s, room, stride), 1);
+}
+
+void mc_sliding_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *x,
+                        const struct mc_outline *kernel, bool ceil_mode, struct mc_outline *out)
+{
+    enum auto_pad mode = NOTSET;
+    const bool known = read_auto_pad(node, &mode, NULL) == MC_OK;
+    for (int i = 0; i < x->rank - 2; i++) {
+        const mc_symbol reach = reach_of(s, node, kernel, i);
+        out->dim[2 + i] =
+            known ? extent_of(s, node, mode, ceil_mode, x->dim[2 + i], reach, x->rank - 2, i) : MC_SYMBOL_UNKNOWN;
+    }
+}
+
+void mc_sliding_transposed_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *x,
+                                   const struct mc_outline *kernel, struct mc_outline *out)
+{
+    const int rank = x->rank - 2;
+    enum auto_pad mode = NOTSET;
+    const bool known = read_auto_pad(node, &mode, NULL) == MC_OK;
+    for (int i = 0; i < rank; i++) {
+        const int64_t step = number_at(node, "strides", i, 1), wanted = number_at(node, "output_shape", i, 0);
+        const int64_t border =
+            mode == NOTSET ? number_at(node, "pads", i, 0) + number_at(node, "pads", rank + i, 0) : 0;
+        const mc_symbol in = x->dim[2 + i], strided = mc_symbol_times(s, in, step);
+        mc_symbol extent = mc_symbol_add(s, mc_symbol_plus(s, strided, -step), reach_of(s, node, kernel, i));
+        extent = mc_symbol_plus(s, extent, number_at(node, "output_padding", i, 0) - border);
+        if (mode == SAME_UPPER || mode == SAME_LOWER) extent = strided;
+        if (wanted) extent = mc_symbol_number(s, wanted);
+        out->dim[2 + i] = known ? extent : MC_SYMBOL_UNKNOWN;
+    }
+}
+
 /* Padding along an axis that is to make `extent` of `full`: half of what is too much, the odd one at the end if
  * `upper`. Where there is too little, zeros follow. */
 static void pad_to(struct mc_window *w, int axis, int64_t full, int64_t extent, bool upper)

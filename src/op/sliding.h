@@ -4,6 +4,7 @@
 
 #include "graph/op.h"
 #include "kernel/window.h"
+#include "op/outline.h"
 
 /* Fill `window` from a node's attributes for input x [N, C, spatial…] of rank 3 to 5. `kernel`: extents of the kernel,
  * one for each spatial axis, as a weight has them; NULL: the attribute kernel_shape says. `ceil_mode` as pooling has
@@ -19,6 +20,13 @@ int mc_sliding_transposed(const struct mc_node *node, const struct mc_shape *x, 
                           struct mc_window *window, struct mc_error *err);
 
 /* Shape [N, channels, out…]. */
+/* The spatial extents of `out`, which has its rank, where dimensions of x are open (graph/outlines.h). kernel: the
+ * weights' form; NULL: the attribute alone says it. */
+void mc_sliding_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *x,
+                        const struct mc_outline *kernel, bool ceil_mode, struct mc_outline *out);
+void mc_sliding_transposed_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *x,
+                                   const struct mc_outline *kernel, struct mc_outline *out);
+
 struct mc_shape mc_sliding_shape(const struct mc_window *window, int64_t n, int64_t channels);
 
 /* Does any padding reach into the input? */

@@ -8,6 +8,7 @@
 #include "kernel/copy.h"
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
+#include "op/outline.h"
 
 /* An exponential, two sums and two products, in elements of the cheapest loops. */
 #define SOFTMAX_WORK 12
@@ -175,6 +176,7 @@ static int softmax_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .link = to_link,                                                                                               \
         .widens = true,                                                                                                \
         .shape = softmax_shape,                                                                                        \
+        .outline = mc_outline_same,                                                                                    \
         .prepare = softmax_prepare,                                                                                    \
         .forward = softmax_forward,                                                                                    \
         .backward = softmax_backward,                                                                                  \

@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
 {
@@ -90,6 +91,25 @@ static int split_shape(const struct mc_node *node, const struct mc_fact *const *
         out[i].shape.dim[axis] = size_of(node, &sizes, extent, i);
     }
     return 0;
+}
+
+static void split_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    const struct mc_outline_list sizes = mc_outline_list_of(s, node, in, "split", 1);
+    int axis;
+    if (!mc_outline_axis(node, 0, in[0]->rank, &axis)) return;
+    const mc_symbol extent = in[0]->dim[axis], n = mc_symbol_number(s, node->n_outputs);
+    const bool uneven = node->op->since >= 18;
+    const mc_symbol part = uneven ? mc_symbol_divide_up(s, extent, n) : mc_symbol_divide(s, extent, n);
+    for (int i = 0; i < node->n_outputs; i++) {
+        mc_outline_same(s, node, in, &out[i]);
+        out[i].dim[axis] = part;
+        if (sizes.given)
+            out[i].dim[axis] = sizes.known && i < sizes.n ? sizes.at[i] : MC_SYMBOL_UNKNOWN;
+        else if (uneven && i == node->n_outputs - 1)
+            out[i].dim[axis] = mc_symbol_subtract(s, extent, mc_symbol_times(s, part, i));
+    }
 }
 
 static int split_forward(struct mc_step *step, struct mc_error *err)
@@ -191,9 +211,9 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SPLIT(version, inputs)                                                                                         \
     {                                                                                                                  \
         .domain = "", .type = "Split", .since = version, .min_inputs = 1, .max_inputs = inputs, .n_outputs = -1,       \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = split_shape, .forward = split_forward,        \
-        .backward = split_backward, .others = "sizes", .coupling = split_coupling, .resize = split_resize,             \
-        .cost = mc_cost_free,                                                                                          \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = split_shape, .outline = split_outline,        \
+        .forward = split_forward, .backward = split_backward, .others = "sizes", .coupling = split_coupling,           \
+        .resize = split_resize, .cost = mc_cost_free,                                                                  \
     }
 
 const struct mc_op mc_op_split_1 = SPLIT(1, 1); /* version 1 also had the sizes as an input, which nobody wrote */

@@ -11,6 +11,7 @@
 #include "kernel/parallel.h"
 #include "op/move.h"
 #include "op/ops.h"
+#include "op/outline.h"
 
 #define TYPES                                                                                                          \
     (MC_TYPES_FLOAT | MC_TYPE_BIT(MC_INT8) | MC_TYPE_BIT(MC_INT16) | MC_TYPE_BIT(MC_INT32) | MC_TYPE_BIT(MC_INT64) |   \
@@ -43,6 +44,18 @@ static int top_k_shape(const struct mc_node *node, const struct mc_fact *const *
     out[0].shape.dim[axis] = k;
     out[1] = (struct mc_fact){.dtype = MC_INT64, .shape = out[0].shape};
     return MC_OK;
+}
+
+static void top_k_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    const struct mc_outline_list k = mc_outline_list_of(s, node, in, NULL, 1);
+    const int64_t stated = mc_node_int(node, "k", -1);
+    int axis;
+    if (!mc_outline_axis(node, -1, in[0]->rank, &axis)) return;
+    mc_outline_same(s, node, in, &out[0]);
+    out[0].dim[axis] = stated >= 0 ? mc_symbol_number(s, stated) : k.known && k.n == 1 ? k.at[0] : MC_SYMBOL_UNKNOWN;
+    out[1] = out[0];
 }
 
 /* An element as a number whose order as an unsigned integer is the order wanted. */
@@ -190,6 +203,7 @@ static int top_k_backward(struct mc_step *step, struct mc_error *err)
         .widens = true,                                                                                                \
         .grad_inputs = 1,                                                                                              \
         .shape = top_k_shape,                                                                                          \
+        .outline = top_k_outline,                                                                                      \
         .prepare = top_k_prepare,                                                                                      \
         .forward = top_k_forward,                                                                                      \
         .backward = top_k_backward,                                                                                    \

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "op/byte_rules.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 /* perm[k]: the axis of the input that becomes axis k of the output. Reversed by default. */
 static int read_perm(const struct mc_node *node, int rank, struct mc_ints *perm, struct mc_error *err)
@@ -29,6 +30,15 @@ static int transpose_shape(const struct mc_node *node, const struct mc_fact *con
     *out = (struct mc_fact){.dtype = in[0]->dtype, .shape.rank = perm.n};
     for (int k = 0; k < perm.n; k++) out->shape.dim[k] = in[0]->shape.dim[perm.at[k]];
     return 0;
+}
+
+static void transpose_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    struct mc_ints perm;
+    if (in[0]->rank < 0 || read_perm(node, in[0]->rank, &perm, NULL) < 0) return;
+    out[0] = mc_outline_of_rank(perm.n);
+    for (int k = 0; k < perm.n; k++) out[0].dim[k] = in[0]->dim[perm.at[k]];
 }
 
 /* y = x with axes in the order `perm`, written from front to back. */
@@ -92,6 +102,7 @@ const struct mc_op mc_op_transpose_1 = {
     .keep = MC_KEEP_NONE,
     .opaque = true,
     .shape = transpose_shape,
+    .outline = transpose_outline,
     .forward = transpose_forward,
     .backward = transpose_backward,
     .coupling = transpose_coupling,

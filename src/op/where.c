@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "op/move.h"
+#include "op/outline.h"
 
 static int where_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                        struct mc_error *err)
@@ -20,6 +21,29 @@ static int where_shape(const struct mc_node *node, const struct mc_fact *const *
                             mc_shape_text(&in[0]->shape, a, sizeof a), mc_shape_text(&in[1]->shape, b, sizeof b),
                             mc_shape_text(&in[2]->shape, c, sizeof c));
     return 0;
+}
+
+/* The contents, where the condition is certain for each of them. */
+static void where_items(const struct mc_symbols *s, const struct mc_outline *const *in, struct mc_outline *out)
+{
+    int n = 1;
+    for (int i = 0; i < 3; i++) {
+        if (in[i]->n_items < 1 || (in[i]->n_items > 1 && n > 1 && in[i]->n_items != n)) return;
+        if (in[i]->n_items > n) n = in[i]->n_items;
+    }
+    for (int k = 0; k < n; k++) {
+        int64_t truth;
+        const bool certain = mc_symbol_is_number(s, mc_outline_item(in[0], k), &truth);
+        out->item[k] = certain ? mc_outline_item(in[truth ? 1 : 2], k) : MC_SYMBOL_UNKNOWN;
+    }
+    out->n_items = n;
+}
+
+static void where_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline *out)
+{
+    mc_outline_broadcast(s, node, in, out);
+    if (out[0].rank == 0 || out[0].rank == 1) where_items(s, in, &out[0]);
 }
 
 /* A run of elements: condition, two sources, their steps. */
@@ -125,6 +149,7 @@ const struct mc_op mc_op_where_9 = {
     .keep = MC_KEEP_IN,
     .opaque = true,
     .shape = where_shape,
+    .outline = where_outline,
     .prepare = where_prepare,
     .forward = where_forward,
     .backward = where_backward,

@@ -2,6 +2,7 @@
 #include "recipe/measure.h"
 
 #include <math.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "base/alloc.h"
@@ -126,18 +127,30 @@ static void put_counts(int64_t parameters, int64_t nonzeros, struct mc_record *i
     mc_record_set_num(into, "sparsity", parameters ? 1 - (double)nonzeros / (double)parameters : 0);
 }
 
-static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *facts, const int64_t *node_ns,
-                      struct mc_record *layers)
+/* For a batch of 1, if that settles it; and with open dimensions as expressions, if it has any. */
+static void put_shape(const struct mc_facts *facts, const struct mc_outlines *outlines, const struct mc_value *v,
+                      struct mc_record *into)
+{
+    char shape[256] = "";
+    struct mc_buf text;
+    if (facts->of[v->id].dtype != MC_UNDEFINED && !facts->of[v->id].open)
+        mc_record_set_text(into, "shape", mc_shape_text(&facts->of[v->id].shape, shape, sizeof shape));
+    if (outlines->of[v->id].rank < 0) return;
+    mc_buf_init(&text, 4096);
+    mc_outline_print(outlines, v, &text);
+    if (!text.failed && strcmp(text.data, shape) != 0) mc_record_set_text(into, "symbolic_shape", text.data);
+    mc_buf_finish(&text);
+}
+
+static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *facts, const struct mc_outlines *outlines,
+                      const int64_t *node_ns, struct mc_record *layers)
 {
     const struct mc_node *node = cost->node;
     const struct mc_value *output = node->n_outputs ? node->outputs[0] : NULL;
     struct mc_record *layer = mc_record_append_object(layers);
     mc_record_set_text(layer, "layer", *node->name || !output ? node->name : output->name);
     mc_record_set_text(layer, "operator", node->type);
-    if (output && facts->of[output->id].dtype != MC_UNDEFINED) {
-        char text[256];
-        mc_record_set_text(layer, "shape", mc_shape_text(&facts->of[output->id].shape, text, sizeof text));
-    }
+    if (output) put_shape(facts, outlines, output, layer);
     put_counts(cost->parameters, cost->nonzeros, layer);
     if (cost->known) mc_record_set_int(layer, "macs", cost->cost.macs);
     mc_record_set_int(layer, "bytes", cost->parameter_bytes);
@@ -146,13 +159,13 @@ static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *fa
 }
 
 /* A layer is a node that has parameters of its own or multiplies. */
-static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *facts, const int64_t *node_ns,
-                       struct mc_record *into)
+static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *facts,
+                       const struct mc_outlines *outlines, const int64_t *node_ns, struct mc_record *into)
 {
     struct mc_record *layers = mc_record_array(into, "layers");
     for (int i = 0; i < cost->n_nodes; i++)
         if (cost->nodes[i].parameters > 0 || cost->nodes[i].cost.macs > 0)
-            put_layer(&cost->nodes[i], facts, node_ns, layers);
+            put_layer(&cost->nodes[i], facts, outlines, node_ns, layers);
 }
 
 /* --- all of it --- */
@@ -162,22 +175,25 @@ int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runt
 {
     const struct mc_dims dims = {.batch = 1};
     struct mc_facts facts = {0};
+    struct mc_outlines outlines = {0};
     struct mc_model_cost cost = {0};
     struct mc_flat flat;
     int64_t *node_ns = NULL;
     int rc = mc_flat_init(&flat, model, err);
     if (rc < 0) return rc;
     rc = mc_model_facts(&facts, flat.model, &dims, true, err);
+    if (rc == MC_OK) rc = mc_model_outlines(&outlines, flat.model, err);
     if (rc == MC_OK) rc = mc_model_cost_create(&cost, flat.model, &facts, err);
     if (rc < 0) goto done;
     put_counts(cost.parameters, cost.nonzeros, into);
     if (cost.n_unknown == 0) mc_record_set_int(into, "macs", cost.cost.macs);
     rc = put_bytes(model, what >= MC_MEASURE_SIZES, into, err);
     if (rc == MC_OK && what >= MC_MEASURE_ALL) rc = put_latency(flat.model, runtime, &node_ns, into, err);
-    if (rc == MC_OK) put_layers(&cost, &facts, node_ns, into);
+    if (rc == MC_OK) put_layers(&cost, &facts, &outlines, node_ns, into);
 done:
     mc_free(node_ns);
     mc_model_cost_finish(&cost);
+    mc_outlines_finish(&outlines);
     mc_facts_finish(&facts);
     mc_flat_finish(&flat);
     return rc;

@@ -504,7 +504,8 @@ static void show_layers_of(struct printing *p, const struct mc_record *measureme
         const struct mc_record *layer = mc_record_at(layers, i);
         mc_grid_add(&grid, "%s", mc_record_get_text(layer, "layer", "?"));
         mc_grid_add(&grid, "%s", mc_record_get_text(layer, "operator", "?"));
-        mc_grid_add(&grid, "%s", mc_record_get_text(layer, "shape", ""));
+        const char *shape = mc_record_get_text(layer, "shape", "");
+        mc_grid_add(&grid, "%s", mc_record_get_text(layer, "symbolic_shape", shape));
         for (size_t c = 0; c < MC_COUNT(columns); c++) {
             char text[NUMBER_TEXT];
             mc_grid_add(&grid, "%s", figure_text(&columns[c], layer, text));

@@ -288,6 +288,16 @@ int mc_plan_evaluate_node(void *context, const struct mc_node *node, const struc
     return rc;
 }
 
+int mc_model_outlines(struct mc_outlines *outlines, const struct mc_model *model, struct mc_error *err)
+{
+    struct mc_runtime runtime;
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
+    const int before = mc_runtime_enter(&runtime);
+    const int rc = mc_outlines_create(outlines, model, mc_plan_evaluate_node, &runtime, err);
+    mc_runtime_leave(before);
+    return rc;
+}
+
 int mc_model_facts(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims, bool partial,
                    struct mc_error *err)
 {

@@ -9,7 +9,7 @@
 #ifndef MC_RUN_PLAN_H
 #define MC_RUN_PLAN_H
 
-#include "graph/facts.h"
+#include "graph/outlines.h"
 #include "kernel/runtime.h"
 
 /* Overwrite data[..., indices, ...] along `axis` of a value by constants, before anyone reads it (masked twin). */
@@ -95,5 +95,7 @@ int mc_plan_evaluate_node(void *context, const struct mc_node *node, const struc
 /* Facts with the engine behind them: what most callers want. */
 int mc_model_facts(struct mc_facts *facts, const struct mc_model *model, const struct mc_dims *dims, bool partial,
                    struct mc_error *err);
+/* Likewise shapes with open dimensions left open (graph/outlines.h). */
+int mc_model_outlines(struct mc_outlines *outlines, const struct mc_model *model, struct mc_error *err);
 
 #endif

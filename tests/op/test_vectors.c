@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "graph/graph.h"
 #include "graph/item.h"
+#include "run/plan.h"
 
 enum { MAX_ENDS = 16 };
 
@@ -148,12 +149,101 @@ static void test_other_inputs_are_answered(void **state)
     assert_true(for_each_model(with_other_inputs) > 100);
 }
 
+/* --- outlines: what is said of open dimensions holds for those that the vectors have, and for others --- */
+
+static int outlines_checked; /* extents */
+
+static int64_t extent_of(void *context, const char *name)
+{
+    const struct mc_dims *dims = context;
+    int input, axis;
+    assert_int_equal(sscanf(name, "in.%d.%d", &input, &axis), 2);
+    return dims->shape[input].dim[axis];
+}
+
+/* Integers that say what the operator is to do are constants here, as exporters write them; the rest of the inputs has
+ * open extents. */
+static void open_inputs(struct mc_model *model, struct mc_shape *shapes)
+{
+    const int n = mc_model_n_inputs(model);
+    struct mc_value *inputs[MAX_ENDS];
+    int open = 0;
+    for (int i = 0; i < n; i++) inputs[i] = mc_model_input(model, i);
+    for (int i = 0; i < n; i++) {
+        const struct mc_tensor *fed = held(model, "fed", i);
+        struct mc_tensor *copy;
+        struct mc_error err = {0};
+        char name[32];
+        if (i > 0 && fed->dtype == MC_INT64 && fed->shape.rank <= 1) {
+            assert_ok(mc_tensor_clone(&copy, fed, &err), err);
+            mc_value_set_data(inputs[i], copy);
+            continue;
+        }
+        snprintf(name, sizeof name, "in.%d", open);
+        inputs[i]->name = mc_arena_strdup(&model->arena, name);
+        for (int k = 0; k < inputs[i]->type.rank; k++) {
+            inputs[i]->type.dim[k] = -1;
+            inputs[i]->type.param[k] = NULL;
+        }
+        shapes[open++] = fed->shape;
+    }
+}
+
+static void check_outline(const char *name, const struct mc_outlines *outlines, const struct mc_value *v,
+                          const struct mc_fact *fact, const struct mc_dims *dims)
+{
+    const struct mc_outline *outline = &outlines->of[v->id];
+    if (outline->rank < 0) return;
+    if (outline->rank != fact->shape.rank)
+        fail_msg("%s: '%s' has %d axes, not %d", name, v->name, fact->shape.rank, outline->rank);
+    for (int k = 0; k < outline->rank; k++) {
+        int64_t extent;
+        if (!mc_symbol_value(outlines->symbols, outline->dim[k], extent_of, (void *)dims, &extent)) continue;
+        if (extent != fact->shape.dim[k])
+            fail_msg("%s: axis %d of '%s' is %lld, not %lld", name, k, v->name, (long long)fact->shape.dim[k],
+                     (long long)extent);
+        outlines_checked++;
+    }
+}
+
+static void outlines_hold(const char *name, struct mc_model *model)
+{
+    struct mc_error err = {0};
+    struct mc_shape shapes[MAX_ENDS];
+    struct mc_outlines outlines;
+    open_inputs(model, shapes);
+    const int n = mc_model_n_inputs(model);
+    assert_ok(mc_model_outlines(&outlines, model, &err), err);
+    for (int grown = 0; grown < 3; grown++) {
+        const struct mc_dims dims = {.n_inputs = n, .shape = shapes};
+        struct mc_facts facts;
+        assert_ok(mc_model_facts(&facts, model, &dims, true, &err), err);
+        for (int i = 0; i < model->n_values; i++) {
+            const struct mc_fact *fact = &facts.of[i];
+            if (model->values[i] && fact->dtype != MC_UNDEFINED && !fact->open)
+                check_outline(name, &outlines, model->values[i], fact, &dims);
+        }
+        mc_facts_finish(&facts);
+        for (int i = 0; i < n; i++)
+            for (int k = 0; k < shapes[i].rank; k++) shapes[i].dim[k] += grown == 0 ? shapes[i].dim[k] : 3;
+    }
+    mc_outlines_finish(&outlines);
+}
+
+static void test_outlines_hold(void **state)
+{
+    assert_true(for_each_model(outlines_hold) > 100);
+    print_message("%d extents agree\n", outlines_checked);
+    assert_true(outlines_checked > 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vectors_on_plain_code),
         cmocka_unit_test(test_vectors_on_this_machine),
         cmocka_unit_test(test_other_inputs_are_answered),
+        cmocka_unit_test(test_outlines_hold),
     };
     return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
 }
