@@ -256,6 +256,30 @@ const struct mc_contraction *mc_coupling_contraction(const struct mc_coupling *c
     return &c->contractions[i];
 }
 
+int mc_couple_statistic(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *x, int axis,
+                        struct mc_error *err)
+{
+    if (mc_coupling_is_fixed(c, x))
+        return mc_couple_freeze(c, node, x, axis, "statistics of a weight are taken along the axis", err);
+    const int rc = mc_couple_axes(c, x, axis, x, axis, err);
+    if (rc < 0) return rc;
+    if (!mc_grow((void **)&c->statistics, c->n_statistics, &c->cap_statistics, sizeof(*c->statistics)))
+        return mc_error_memory(err);
+    c->statistics[c->n_statistics++] = (struct mc_statistic){node, x, axis};
+    return 0;
+}
+
+int mc_coupling_n_statistics(const struct mc_coupling *c)
+{
+    return (int)c->n_statistics;
+}
+
+const struct mc_statistic *mc_coupling_statistic(const struct mc_coupling *c, int i)
+{
+    assert(i >= 0 && (size_t)i < c->n_statistics);
+    return &c->statistics[i];
+}
+
 /* --- stock rules --- */
 
 int mc_coupling_elementwise(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
@@ -277,6 +301,14 @@ int mc_coupling_first_input(struct mc_coupling *c, const struct mc_node *node, s
         if (rc < 0) return rc;
     }
     return 0;
+}
+
+int mc_coupling_statistics(struct mc_coupling *c, const struct mc_node *node, const int64_t *axes, int n,
+                           struct mc_error *err)
+{
+    int rc = mc_coupling_first_input(c, node, err);
+    for (int i = 0; i < n && rc == 0; i++) rc = mc_couple_statistic(c, node, node->inputs[0], (int)axes[i], err);
+    return rc;
 }
 
 static int freeze_node(struct mc_coupling *c, const struct mc_node *node, const char *why, struct mc_error *err)
@@ -489,6 +521,7 @@ void mc_coupling_destroy(struct mc_coupling *c)
     mc_free(c->slices);
     mc_free(c->groups);
     mc_free(c->group_of_label);
+    mc_free(c->statistics);
     mc_free(c->contractions);
     mc_free(c->reasons);
     mc_free(c->labels);

@@ -70,6 +70,19 @@ struct mc_contraction {
 };
 int mc_couple_contraction(struct mc_coupling *c, const struct mc_contraction *contraction, struct mc_error *err);
 
+/* A node that takes statistics along an axis of its input: a mean, a norm, a sum. */
+struct mc_statistic {
+    const struct mc_node *node;
+    const struct mc_value *value;
+    int axis;
+};
+
+/* When indices of (x, axis) are gone the node takes its statistics over what is left, and there removal is more than
+ * masking: the masked twin does the same (prune/narrow.h). An axis of what is fixed is frozen: a weight would change
+ * with its neighbours. */
+int mc_couple_statistic(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *x, int axis,
+                        struct mc_error *err);
+
 /* Contents that depend on no graph input, not even on its shape: initializers, Constants, and what is computed from
  * those alone. */
 bool mc_coupling_is_fixed(const struct mc_coupling *c, const struct mc_value *v);
@@ -81,6 +94,8 @@ int mc_coupling_elementwise(struct mc_coupling *c, const struct mc_node *node, s
     any number of inputs; a parameter that broadcasts along an axis is no obstacle */
 int mc_coupling_first_input(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err); /* output 0 has
     the axes of input 0 one to one */
+int mc_coupling_statistics(struct mc_coupling *c, const struct mc_node *node, const int64_t *axes, int n,
+                           struct mc_error *err); /* the same, with statistics along n axes */
 int mc_coupling_freeze_all(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err);
 
 /* One set of indices that go together. */
@@ -111,6 +126,8 @@ const struct mc_group *mc_coupling_group(const struct mc_coupling *c, int i); /*
 int mc_coupling_group_of(const struct mc_coupling *c, const struct mc_value *v, int axis, int64_t i);
 int mc_coupling_n_contractions(const struct mc_coupling *c);
 const struct mc_contraction *mc_coupling_contraction(const struct mc_coupling *c, int i);
+int mc_coupling_n_statistics(const struct mc_coupling *c);
+const struct mc_statistic *mc_coupling_statistic(const struct mc_coupling *c, int i);
 enum mc_role mc_coupling_role(const struct mc_coupling *c, const struct mc_value *v, int axis);
 
 /* After the tensors were cut: what a resize rule may ask. */
@@ -124,6 +141,8 @@ const struct mc_fact *mc_resize_fact(const struct mc_resize *r, const struct mc_
 bool mc_resize_changed(const struct mc_resize *r, const struct mc_value *v);
 /* The constant that input i of the node holds (initializer or folded); NULL if it is computed at run time. */
 const struct mc_tensor *mc_resize_constant(const struct mc_resize *r, const struct mc_node *node, int i);
+/* What input i of the node holds once shapes are smaller, where that follows from shapes alone; NULL if it does not. */
+const struct mc_tensor *mc_resize_computed(const struct mc_resize *r, const struct mc_node *node, int i);
 /* Give input i of the node a constant of its own (a fresh initializer; takes over the tensor). */
 int mc_resize_set_constant(struct mc_resize *r, struct mc_node *node, int i, struct mc_tensor *tensor,
                            struct mc_error *err);

@@ -43,6 +43,8 @@ struct mc_coupling {
     struct mc_reason *reasons;
     size_t n_contractions, cap_contractions;
     struct mc_contraction *contractions;
+    size_t n_statistics, cap_statistics;
+    struct mc_statistic *statistics;
     const struct mc_node *node; /* whose rule is running; NULL: the graph itself speaks */
 
     int n_groups, n_families;

@@ -13,7 +13,11 @@ int mc_resize_create(struct mc_resize **resize, struct mc_model *model, const st
                      const int *groups, int n_groups, struct mc_error *err);
 void mc_resize_destroy(struct mc_resize *resize);
 
-/* After the tensors are cut: let every node beside a cut axis mend its attributes and shape constants. */
+/* Work out what the model will compute from its shapes once they are smaller, for mc_resize_computed. */
+int mc_resize_follow(struct mc_resize *resize, mc_evaluate_fn *evaluate, void *context, struct mc_error *err);
+
+/* After the tensors are cut: let every node beside a cut axis mend its attributes and shape constants, and whoever is
+ * given a number that followed a shape keep the one it had. */
 int mc_resize_nodes(struct mc_resize *resize, struct mc_error *err);
 
 #endif

@@ -87,25 +87,20 @@ static int expand_coupling(struct mc_coupling *c, const struct mc_node *node, st
     return rc;
 }
 
-/* Extents that were cut are written anew. In a target that was computed, an axis that is passed on needs no more than a
- * 1, which leaves its extent open. */
+/* Extents that were cut are written anew. */
 static int expand_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
 {
-    const struct mc_value *const x = node->inputs[0], *const y = node->outputs[0];
-    const int rank = mc_resize_fact(resize, y)->shape.rank, rank_in = mc_resize_fact(resize, x)->shape.rank;
+    const int rank = mc_resize_fact(resize, node->outputs[0])->shape.rank;
+    bool wrong[2 * MC_MAX_RANK];
     struct mc_ints target;
-    const bool fixed = mc_resize_ints(resize, node, 1, &target);
-    if (!fixed) target.n = rank;
-    bool changed = !fixed;
-    for (int k = rank - target.n; k < rank; k++) {
-        const int at = k - (rank - target.n), a = k - (rank - rank_in);
-        const int64_t extent = mc_resize_new_extent(resize, y, k);
-        if (fixed && (target.at[at] == 1 || target.at[at] == extent)) continue;
-        const bool passed_on = a >= 0 && mc_resize_new_extent(resize, x, a) == extent;
-        target.at[at] = passed_on && !fixed ? 1 : extent;
-        changed = true;
+    if (!mc_resize_ints_computed(resize, node, 1, &target))
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "the shape '%s' is not known", node->inputs[1]->name);
+    for (int at = 0; at < target.n; at++) {
+        const int64_t extent = mc_resize_new_extent(resize, node->outputs[0], rank - target.n + at);
+        wrong[at] = target.at[at] != 1 && target.at[at] != extent;
+        if (wrong[at]) target.at[at] = extent;
     }
-    return changed ? mc_resize_set_ints(resize, node, 1, &target, err) : 0;
+    return mc_resize_mend_ints(resize, node, 1, &target, wrong, err);
 }
 
 const struct mc_op mc_op_expand_8 = {

@@ -169,23 +169,23 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-/* The axes of a row are frozen: without one of its elements its mean and variance would be others, so that removal
- * is not masking, and the masked twin could not vouch for it. The axes before them pass. */
+/* Without one of its elements a row has another mean and variance: those of what is left. */
 static int norm_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
-    static const char why[] = "mean and variance are taken along the axis";
     const struct mc_value *x = node->inputs[0];
     const int rank = mc_coupling_fact(c, x)->shape.rank;
     int axis = 0, rc = norm_axis(node, rank, &axis, err);
-    for (int i = 0; i < node->n_outputs && rc == 0; i++)
-        for (int k = 0; k < axis && node->outputs[i] && rc == 0; k++)
-            rc = mc_couple_axes(c, x, k, node->outputs[i], k, err);
-    for (int k = axis; k < rank && rc == 0; k++) {
-        rc = mc_couple_freeze(c, node, x, k, why, err);
-        if (rc == 0) rc = mc_couple_freeze(c, node, node->outputs[0], k, why, err);
+    for (int k = 0; k < rank && rc == 0; k++) {
+        if (k >= axis) rc = mc_couple_statistic(c, node, x, k, err);
+        for (int i = 0; i < node->n_outputs && rc == 0; i++)
+            if (node->outputs[i] && (i == 0 || k < axis)) rc = mc_couple_axes(c, x, k, node->outputs[i], k, err);
     }
-    for (int i = 1; i < node->n_inputs && rc == 0; i++)
-        if (node->inputs[i]) rc = mc_couple_freeze(c, node, node->inputs[i], -1, why, err);
+    for (int i = 1; i < node->n_inputs && rc == 0; i++) {
+        for (int k = axis; k < rank && node->inputs[i] && rc == 0; k++) {
+            rc = mc_couple_axes(c, node->inputs[i], k - axis, x, k, err);
+            if (rc == 0) rc = mc_couple_role(c, node->inputs[i], k - axis, i == 1 ? MC_ROLE_SCALE : MC_ROLE_SHIFT, err);
+        }
+    }
     return rc;
 }
 

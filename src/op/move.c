@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernel/broadcast.h"
 #include "kernel/kernels.h"
+#include "op/ops.h"
 
 #define ALL_BUT_STRING ((MC_TYPE_BIT(MC_DTYPE_COUNT) - 1) & ~(MC_TYPE_BIT(MC_UNDEFINED) | MC_TYPE_BIT(MC_STRING)))
 #define NARROW                                                                                                         \
@@ -217,9 +218,8 @@ int mc_ints_as_axes_or_all(struct mc_ints *axes, int rank, struct mc_error *err)
     return mc_ints_as_axes(axes, rank, err);
 }
 
-bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints)
+static bool read_ints(const struct mc_tensor *constant, struct mc_ints *ints)
 {
-    const struct mc_tensor *const constant = mc_resize_constant(resize, node, i);
     *ints = (struct mc_ints){.given = constant && mc_tensor_count(constant) <= (int64_t)MC_COUNT(ints->at)};
     if (!ints->given) return false;
     ints->n = (int)mc_tensor_count(constant);
@@ -227,20 +227,75 @@ bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, 
     return true;
 }
 
-int mc_resize_set_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
-                       struct mc_error *err)
+bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints)
+{
+    return read_ints(mc_resize_constant(resize, node, i), ints);
+}
+
+bool mc_resize_ints_computed(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints)
+{
+    return read_ints(mc_resize_computed(resize, node, i), ints);
+}
+
+/* A vector of the type of input i of the node. */
+static int ints_tensor(struct mc_tensor **tensor, const struct mc_resize *resize, const struct mc_node *node, int i,
+                       const struct mc_ints *ints, struct mc_error *err)
 {
     const struct mc_fact *const old = i < node->n_inputs ? mc_resize_fact(resize, node->inputs[i]) : NULL;
     const bool narrow = old && old->dtype == MC_INT32;
     const struct mc_shape shape = {.rank = 1, .dim = {ints->n}};
-    struct mc_tensor *tensor;
-    const int rc = mc_tensor_create(&tensor, narrow ? MC_INT32 : MC_INT64, &shape, err);
+    const int rc = mc_tensor_create(tensor, narrow ? MC_INT32 : MC_INT64, &shape, err);
     if (rc < 0) return rc;
     for (int k = 0; k < ints->n; k++) {
         if (narrow)
-            ((int32_t *)tensor->data)[k] = (int32_t)ints->at[k];
+            ((int32_t *)(*tensor)->data)[k] = (int32_t)ints->at[k];
         else
-            ((int64_t *)tensor->data)[k] = ints->at[k];
+            ((int64_t *)(*tensor)->data)[k] = ints->at[k];
     }
-    return mc_resize_set_constant(resize, node, i, tensor, err);
+    return 0;
+}
+
+int mc_resize_set_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
+                       struct mc_error *err)
+{
+    struct mc_tensor *tensor;
+    const int rc = ints_tensor(&tensor, resize, node, i, ints, err);
+    return rc < 0 ? rc : mc_resize_set_constant(resize, node, i, tensor, err);
+}
+
+/* Where(wrong, number, what is computed) before the node. */
+static int add_where(struct mc_node *node, int i, struct mc_tensor *wrong, struct mc_tensor *numbers,
+                     struct mc_error *err)
+{
+    struct mc_graph *const graph = node->graph;
+    const char *const stem = node->inputs[i]->name;
+    struct mc_value *const in[] = {mc_graph_add_initializer_fresh(graph, stem, wrong),
+                                   mc_graph_add_initializer_fresh(graph, stem, numbers), node->inputs[i]};
+    struct mc_value *mended = in[0] && in[1] ? mc_value_create_fresh(graph, stem) : NULL;
+    if (!mended) return mc_error_memory(err);
+    mended->type = node->inputs[i]->type;
+    struct mc_node *where = mc_node_create(graph, mc_node_position(node), "", "Where", "", 3, in, 1, &mended);
+    if (!where) return mc_error_memory(err);
+    mc_ops_bind(graph->model);
+    return mc_node_set_input(node, i, mended, err);
+}
+
+int mc_resize_mend_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
+                        const bool *wrong, struct mc_error *err)
+{
+    bool any = false;
+    for (int k = 0; k < ints->n; k++) any |= wrong[k];
+    if (!any) return 0;
+    if (mc_resize_constant(resize, node, i) || mc_model_opset(node->graph->model, "") < 9)
+        return mc_resize_set_ints(resize, node, i, ints, err);
+    const struct mc_shape shape = {.rank = 1, .dim = {ints->n}};
+    struct mc_tensor *mask = NULL, *numbers = NULL;
+    int rc = mc_tensor_create(&mask, MC_BOOL, &shape, err);
+    if (rc == 0) rc = ints_tensor(&numbers, resize, node, i, ints, err);
+    if (rc < 0) {
+        mc_tensor_destroy(mask);
+        return rc;
+    }
+    for (int k = 0; k < ints->n; k++) ((unsigned char *)mask->data)[k] = wrong[k];
+    return add_where(node, i, mask, numbers, err);
 }

@@ -88,8 +88,14 @@ int mc_ints_as_axes_or_all(struct mc_ints *axes, int rank, struct mc_error *err)
 
 /* The integers that input i holds whatever the graph's inputs are; false if there are none. */
 bool mc_resize_ints(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints);
+/* The same of an input that is computed from shapes too, as it comes out after the cut. */
+bool mc_resize_ints_computed(const struct mc_resize *resize, const struct mc_node *node, int i, struct mc_ints *ints);
 /* Give input i of the node these as a constant of its own, in the type of the one it had (int64 if none). */
 int mc_resize_set_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
                        struct mc_error *err);
+/* Put those that are wrong right, and leave the others as open as they are: what is computed stays computed, and a
+ * Where puts the numbers in. */
+int mc_resize_mend_ints(struct mc_resize *resize, struct mc_node *node, int i, const struct mc_ints *ints,
+                        const bool *wrong, struct mc_error *err);
 
 #endif

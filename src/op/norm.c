@@ -217,7 +217,20 @@ static int group_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-/* Of an instance each channel stands by itself; of groups all channels are looked at together. */
+/* Axes behind the channels are normalized over along with them. */
+static int couple_positions(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
+    const int rank = mc_coupling_fact(c, x)->shape.rank;
+    int rc = MC_OK;
+    for (int k = 2; k < rank && rc == MC_OK; k++) {
+        rc = mc_couple_statistic(c, node, x, k, err);
+        if (rc == MC_OK) rc = mc_couple_axes(c, x, k, y, k, err);
+    }
+    return rc;
+}
+
+/* Of an instance each channel stands by itself. */
 static int instance_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
@@ -227,10 +240,43 @@ static int instance_coupling(struct mc_coupling *c, const struct mc_node *node, 
         rc = mc_couple_axes(c, node->inputs[i], 0, y, 1, err);
         if (rc == MC_OK) rc = mc_couple_role(c, node->inputs[i], 0, i == 1 ? MC_ROLE_SCALE : MC_ROLE_SHIFT, err);
     }
+    return rc < 0 ? rc : couple_positions(c, node, err);
+}
+
+/* Whole groups go, and what is left is normalized as before. Where groups are fewer than the channels of one, channels
+ * at the same place in every group go instead. */
+static int group_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
+    const int64_t C = mc_coupling_extent(c, x, 1), groups = n_groups(node, C);
+    if (C == 0) return mc_coupling_freeze_all(c, node, err);
+    const int64_t n = C / groups;
+    const bool whole = groups >= n;
+    int rc = mc_couple_axes(c, x, 0, y, 0, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, x, 1, y, 1, err);
+    if (rc == MC_OK && !whole) rc = couple_positions(c, node, err);
+    if (rc == MC_OK && !whole) rc = mc_couple_statistic(c, node, x, 1, err);
+    for (int64_t i = 0; i < C && rc == MC_OK; i++)
+        rc = mc_couple_index(c, x, 1, i, x, 1, whole ? i / n * n : i % n, err);
+    for (int i = 1; i < 3 && rc == MC_OK; i++) {
+        const struct mc_value *p = node->inputs[i];
+        const bool of_groups = mc_coupling_extent(c, p, 0) != C;
+        rc = mc_couple_role(c, p, 0, i == 1 ? MC_ROLE_SCALE : MC_ROLE_SHIFT, err);
+        for (int64_t k = 0; k < C && rc == MC_OK; k++)
+            if (!of_groups || whole) rc = mc_couple_index(c, p, 0, of_groups ? k / n : k, x, 1, k, err);
+    }
     return rc;
 }
 
-#define GROUP_OP(name, onnx_type, version, rule)                                                                       \
+static int group_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0];
+    const int64_t C = mc_resize_old_extent(resize, x, 1), groups = n_groups(node, C), n = C / groups;
+    if (groups < n) return MC_OK;
+    return mc_node_set_int(node, "num_groups", mc_resize_new_extent(resize, x, 1) / n, err);
+}
+
+#define GROUP_OP(name, onnx_type, version, rule, mend)                                                                 \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -247,12 +293,13 @@ static int instance_coupling(struct mc_coupling *c, const struct mc_node *node, 
         .forward = group_forward,                                                                                      \
         .backward = group_backward,                                                                                    \
         .coupling = rule,                                                                                              \
+        .resize = mend,                                                                                                \
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
-GROUP_OP(group_normalization, "GroupNormalization", 18, mc_coupling_freeze_all)
-GROUP_OP(group_normalization, "GroupNormalization", 21, mc_coupling_freeze_all)
-GROUP_OP(instance_normalization, "InstanceNormalization", 1, instance_coupling)
+GROUP_OP(group_normalization, "GroupNormalization", 18, group_coupling, group_resize)
+GROUP_OP(group_normalization, "GroupNormalization", 21, group_coupling, group_resize)
+GROUP_OP(instance_normalization, "InstanceNormalization", 1, instance_coupling, NULL)
 
 /* --- RMSNormalization --- */
 
@@ -432,6 +479,21 @@ static int rms_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* The mean square is that of what is left. */
+static int rms_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *scale = node->inputs[1];
+    const int rank = mc_coupling_fact(c, x)->shape.rank, scale_rank = mc_coupling_fact(c, scale)->shape.rank;
+    int axis = 0, rc = rms_axis(node, rank, &axis, err);
+    for (int k = 0; k < rank && rc == MC_OK; k++) {
+        rc = mc_couple_axes(c, x, k, node->outputs[0], k, err);
+        if (rc == MC_OK && k >= axis) rc = mc_couple_statistic(c, node, x, k, err);
+    }
+    if (rc == MC_OK) rc = mc_couple_broadcast(c, scale, x, err);
+    for (int k = 0; k < scale_rank && rc == MC_OK; k++) rc = mc_couple_role(c, scale, k, MC_ROLE_SCALE, err);
+    return rc;
+}
+
 const struct mc_op mc_op_rms_normalization_23 = {
     .domain = "",
     .type = "RMSNormalization",
@@ -447,7 +509,7 @@ const struct mc_op mc_op_rms_normalization_23 = {
     .prepare = rms_prepare,
     .forward = rms_forward,
     .backward = rms_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = rms_coupling,
     .cost = mc_cost_elementwise,
 };
 
@@ -560,6 +622,13 @@ static int mvn_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+static int mvn_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    struct mc_ints axes;
+    const int rc = mvn_axes(node, mc_coupling_fact(c, node->inputs[0])->shape.rank, &axes, err);
+    return rc < 0 ? rc : mc_coupling_statistics(c, node, axes.at, axes.n, err);
+}
+
 const struct mc_op mc_op_mean_variance_normalization_9 = {
     .domain = "",
     .type = "MeanVarianceNormalization",
@@ -575,7 +644,7 @@ const struct mc_op mc_op_mean_variance_normalization_9 = {
     .prepare = mvn_prepare,
     .forward = mvn_forward,
     .backward = mvn_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = mvn_coupling,
     .cost = mc_cost_elementwise,
 };
 
@@ -660,6 +729,14 @@ static int lp_backward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
+static int lp_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    int axis;
+    const int rank = mc_coupling_fact(c, node->inputs[0])->shape.rank;
+    const int rc = mc_need_axis(mc_node_int(node, "axis", -1), rank, &axis, err);
+    return rc < 0 ? rc : mc_coupling_statistics(c, node, &(int64_t){axis}, 1, err);
+}
+
 const struct mc_op mc_op_lp_normalization_1 = {
     .domain = "",
     .type = "LpNormalization",
@@ -675,7 +752,7 @@ const struct mc_op mc_op_lp_normalization_1 = {
     .prepare = lp_prepare,
     .forward = lp_forward,
     .backward = lp_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = lp_coupling,
     .cost = mc_cost_elementwise,
 };
 
@@ -790,6 +867,12 @@ static int lrn_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* A channel is divided by what its neighbours say: those that are left. */
+static int lrn_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    return mc_coupling_statistics(c, node, &(int64_t){1}, 1, err);
+}
+
 const struct mc_op mc_op_lrn_1 = {
     .domain = "",
     .type = "LRN",
@@ -805,6 +888,6 @@ const struct mc_op mc_op_lrn_1 = {
     .prepare = lrn_prepare,
     .forward = lrn_forward,
     .backward = lrn_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = lrn_coupling,
     .cost = mc_cost_elementwise,
 };

@@ -325,8 +325,8 @@ static int fold_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-/* An axis that is summed away would take the constant that a removed channel leaves with it, and a mean would be over
- * fewer elements: such axes stay whole. The others pass, moved up where the summed ones are dropped. */
+/* The axes that are folded are folded over what is left of them. The others pass, moved up where the folded ones are
+ * dropped. */
 static int reduce_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
@@ -336,8 +336,7 @@ static int reduce_coupling(struct mc_coupling *c, const struct mc_node *node, st
     bool reduced[MC_MAX_RANK];
     int rc = reduced_axes(node, axes, rank, reduced, err);
     for (int k = 0, to = 0; k < rank && rc == 0; k++) {
-        rc = reduced[k] ? mc_couple_freeze(c, node, x, k, "summed over the axis", err)
-                        : mc_couple_axes(c, x, k, y, to, err);
+        rc = reduced[k] ? mc_couple_statistic(c, node, x, k, err) : mc_couple_axes(c, x, k, y, to, err);
         to += keep || !reduced[k];
     }
     return rc;

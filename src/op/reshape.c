@@ -350,54 +350,36 @@ static int view_coupling(struct mc_coupling *c, const struct mc_node *node, stru
 /* --- after surgery --- */
 
 /* The target edited: extents that were cut are written anew; 0 and -1 stay where they still say the right thing.
- * Returns whether anything had to change. */
+ * wrong[k]: had to change. Returns whether any had. */
 static bool edit_target(const struct mc_resize *resize, const struct mc_node *node, bool allowzero,
-                        struct mc_ints *target)
+                        struct mc_ints *target, bool *wrong)
 {
     bool changed = false;
     for (int k = 0; k < target->n; k++) {
         const bool taken_over = target->at[k] == 0 && !allowzero;
         const int64_t extent = mc_resize_new_extent(resize, node->outputs[0], k);
         const int64_t stated = taken_over ? mc_resize_new_extent(resize, node->inputs[0], k) : target->at[k];
-        if (stated == -1 || stated == extent) continue;
-        target->at[k] = extent;
-        changed = true;
+        wrong[k] = stated != -1 && stated != extent;
+        if (wrong[k]) target->at[k] = extent;
+        changed |= wrong[k];
     }
     return changed;
-}
-
-/* A target in place of one that was computed from shapes. The leading axes that pass from input to output are taken
- * over from the input, so that the model keeps its free batch size; the others become what they are for these inputs.
- */
-static void make_target(const struct mc_resize *resize, const struct mc_node *node, bool allowzero,
-                        struct mc_ints *target)
-{
-    const struct mc_value *const x = node->inputs[0], *const y = node->outputs[0];
-    const struct mc_shape *const from = &mc_resize_fact(resize, x)->shape, *const to =
-                                                                               &mc_resize_fact(resize, y)->shape;
-    bool leading = !allowzero;
-    *target = (struct mc_ints){.given = true, .n = to->rank};
-    for (int k = 0; k < to->rank; k++) {
-        leading = leading && k < from->rank && from->dim[k] == to->dim[k];
-        const int64_t extent = mc_resize_new_extent(resize, y, k);
-        target->at[k] = leading && mc_resize_new_extent(resize, x, k) == extent ? 0 : extent;
-    }
 }
 
 static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
 {
     const bool allowzero = mc_node_int(node, "allowzero", 0) != 0;
+    bool wrong[2 * MC_MAX_RANK];
     struct mc_ints target;
     if (node->op->since < 5) {
         const int rc = mc_ints_of_attr(node, "shape", &target, err);
-        if (rc < 0 || !edit_target(resize, node, allowzero, &target)) return rc;
+        if (rc < 0 || !edit_target(resize, node, allowzero, &target, wrong)) return rc;
         return mc_node_set_ints(node, "shape", target.at, target.n, err);
     }
-    if (!mc_resize_ints(resize, node, 1, &target))
-        make_target(resize, node, allowzero, &target);
-    else if (!edit_target(resize, node, allowzero, &target))
-        return 0;
-    return mc_resize_set_ints(resize, node, 1, &target, err);
+    if (!mc_resize_ints_computed(resize, node, 1, &target))
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "the shape '%s' is not known", node->inputs[1]->name);
+    edit_target(resize, node, allowzero, &target, wrong);
+    return mc_resize_mend_ints(resize, node, 1, &target, wrong, err);
 }
 
 /* --- descriptors --- */

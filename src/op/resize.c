@@ -568,13 +568,18 @@ static int resize_coupling(struct mc_coupling *c, const struct mc_node *node, st
     return rc;
 }
 
-/* Sizes and scales name extents: those of the axes that channels went from. */
+/* Sizes name extents: those of the axes that channels went from, and others that were computed from them. */
 static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
 {
+    bool wrong[2 * MC_MAX_RANK];
     struct mc_ints sizes;
-    if (mc_node_attr(node, "axes") || !mc_resize_ints(resize, node, 3, &sizes)) return MC_OK;
-    for (int k = 0; k < sizes.n && k < 2; k++) sizes.at[k] = mc_resize_new_extent(resize, node->inputs[0], k);
-    return mc_resize_set_ints(resize, node, 3, &sizes, err);
+    if (mc_node_attr(node, "axes") || !mc_resize_ints_computed(resize, node, 3, &sizes)) return MC_OK;
+    for (int k = 0; k < sizes.n; k++) {
+        const int64_t extent = mc_resize_new_extent(resize, node->outputs[0], k);
+        wrong[k] = sizes.at[k] != extent;
+        sizes.at[k] = extent;
+    }
+    return mc_resize_mend_ints(resize, node, 3, &sizes, wrong, err);
 }
 
 #define RESIZE_OP(name, onnx_type, version, most)                                                                      \

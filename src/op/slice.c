@@ -271,7 +271,7 @@ static struct range range_kept(const struct mc_resize *resize, const struct mc_n
     return (struct range){range.step > 0 ? new_low : new_high - 1, range.step, new_high - new_low};
 }
 
-/* Rewrite start and end of slice k if they no longer say `need`. */
+/* Rewrite start and end of slice k if they do not say `need`. */
 static bool mend_slice(struct slices *s, int k, struct range need, int64_t extent)
 {
     const struct range have = range_of(s->starts.at[k], s->ends.at[k], s->steps.at[k], extent);
@@ -282,36 +282,43 @@ static bool mend_slice(struct slices *s, int k, struct range need, int64_t exten
     return true;
 }
 
-static int write_slices(struct mc_resize *resize, struct mc_node *node, const struct slices *s, struct mc_error *err)
+static int write_slices(struct mc_resize *resize, struct mc_node *node, const struct slices *s, const bool *wrong,
+                        struct mc_error *err)
 {
     if (node->op->since < 10) {
         const int rc = mc_node_set_ints(node, "starts", s->starts.at, s->starts.n, err);
         return rc < 0 ? rc : mc_node_set_ints(node, "ends", s->ends.at, s->ends.n, err);
     }
-    const int rc = mc_resize_set_ints(resize, node, 1, &s->starts, err);
-    return rc < 0 ? rc : mc_resize_set_ints(resize, node, 2, &s->ends, err);
+    const int rc = mc_resize_mend_ints(resize, node, 1, &s->starts, wrong, err);
+    return rc < 0 ? rc : mc_resize_mend_ints(resize, node, 2, &s->ends, wrong, err);
 }
 
+/* Bounds that are computed from shapes may follow them in a way of their own (half of what is there, say). */
 static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *const x = node->inputs[0];
+    struct mc_fact now[5];
     const struct mc_fact *in[5];
-    struct slices s;
+    struct slices was, s;
+    bool wrong[2 * MC_MAX_RANK], changed = false;
     for (int i = 0; i < 5; i++) in[i] = i < node->n_inputs ? mc_resize_fact(resize, node->inputs[i]) : NULL;
-    const int rc = read_slices(node, in, &s, err);
+    int rc = read_slices(node, in, &was, err);
+    for (int i = 1; i < 5 && rc == 0; i++) {
+        if (!in[i]) continue;
+        now[i] = *in[i];
+        now[i].constant = mc_resize_computed(resize, node, i);
+        in[i] = &now[i];
+    }
+    if (rc == 0) rc = read_slices(node, in, &s, err);
     if (rc < 0) return rc;
-    /* Bounds that are computed from shapes follow them in a way of their own (half of what is there, say). */
-    const bool computed =
-        node->op->since >= 10 && !(mc_resize_constant(resize, node, 1) && mc_resize_constant(resize, node, 2));
-    bool changed = false;
     for (int k = 0; k < s.starts.n; k++) {
         const int axis = (int)s.axes.at[k];
         const int64_t old = mc_resize_old_extent(resize, x, axis), extent = mc_resize_new_extent(resize, x, axis);
-        const struct range range = range_of(s.starts.at[k], s.ends.at[k], s.steps.at[k], old);
-        if (extent == old || !range.n) continue;
-        changed |= mend_slice(&s, k, range_kept(resize, node, axis, range), extent) || computed;
+        const struct range range = range_of(was.starts.at[k], was.ends.at[k], was.steps.at[k], old);
+        wrong[k] = range.n > 0 && mend_slice(&s, k, range_kept(resize, node, axis, range), extent);
+        changed |= wrong[k];
     }
-    return changed ? write_slices(resize, node, &s, err) : 0;
+    return changed ? write_slices(resize, node, &s, wrong, err) : 0;
 }
 
 #define SLICE(version, low, high)                                                                                      \

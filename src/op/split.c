@@ -198,9 +198,8 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
     int axis, rc = read_axis(node, mc_resize_fact(resize, x)->shape.rank, &axis, err);
     if (rc < 0) return rc;
     const bool stated = node->n_inputs > 1 && node->inputs[1];
-    const struct sizes sizes = find_sizes(node, stated ? mc_resize_constant(resize, node, 1) : NULL);
+    const struct sizes sizes = find_sizes(node, stated ? mc_resize_computed(resize, node, 1) : NULL);
     const int64_t extent = mc_resize_new_extent(resize, x, axis);
-    if (extent == mc_resize_old_extent(resize, x, axis)) return 0;
     bool right = !stated || sizes.input;
     for (int i = 0; i < node->n_outputs && right; i++)
         right = size_of(node, &sizes, extent, i) == mc_resize_new_extent(resize, node->outputs[i], axis);

@@ -98,10 +98,8 @@ static int shift_of(double **shift, int64_t *n, const struct mc_coupling *c, con
     if (rc == 0) {
         for (int64_t i = 0; i < residue->n; i++) constant[residue->indices[i]] = residue->constant[i];
         sum_constants(k, floats, constant, n_in, *shift, n_out);
-        for (int64_t o = 0; o < n_out; o++) {
-            const int group = mc_coupling_group_of(c, y, k->out_axis, o);
-            if (group < 0 || !goes[group]) (*shift)[(*n)++] = (*shift)[o];
-        }
+        for (int64_t o = 0; o < n_out; o++)
+            if (!mc_index_goes(c, goes, y, k->out_axis, o)) (*shift)[(*n)++] = (*shift)[o];
     }
     mc_tensor_destroy(floats);
     mc_free(constant);

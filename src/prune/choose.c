@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "prune/exclude.h"
+#include "prune/surgery.h"
 
 #define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
 
@@ -549,10 +550,7 @@ int64_t mc_choice_count(const struct mc_choice *choice, const struct mc_coupling
 {
     const int64_t extent = mc_coupling_extent(coupling, v, axis);
     int64_t n = 0;
-    for (int64_t i = 0; i < extent; i++) {
-        const int group = mc_coupling_group_of(coupling, v, axis, i);
-        n += group >= 0 && choice->goes[group];
-    }
+    for (int64_t i = 0; i < extent; i++) n += mc_index_goes(coupling, choice->goes, v, axis, i);
     return n;
 }
 

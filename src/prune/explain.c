@@ -1,6 +1,8 @@
 /* explain.c - families with their widths and scores; groups with members, scores and verdicts. */
 #include "prune/explain.h"
 
+#include "prune/narrow.h"
+
 static void record_why(const char *why, const struct mc_node *by, struct mc_record *object)
 {
     char text[160];
@@ -53,6 +55,20 @@ static void record_twin(const struct mc_twin *twin, struct mc_record *section)
     }
 }
 
+/* Where removal was more than masking, each node once. */
+static void record_statistics(const struct mc_cut *a, struct mc_record *section)
+{
+    struct mc_record *list = mc_record_array(section, "statistics");
+    const struct mc_node *last = NULL;
+    char text[160];
+    for (int i = 0; i < mc_coupling_n_statistics(a->coupling); i++) {
+        const struct mc_statistic *s = mc_coupling_statistic(a->coupling, i);
+        if (s->node == last || !mc_narrows(a->coupling, a->choice.goes, s)) continue;
+        mc_record_append_text(list, mc_node_text(s->node, text, sizeof(text)));
+        last = s->node;
+    }
+}
+
 void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, struct mc_record *section)
 {
     mc_record_set_int(section, "groups_removed", a->choice.n_groups);
@@ -66,6 +82,7 @@ void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, stru
         if (family->tensor && (family->n_free > 0 || family->why))
             mc_explain_family(a, f, mc_record_append_object(family->n_free > 0 ? families : frozen));
     }
+    record_statistics(a, section);
     record_twin(twin, section);
 }
 

@@ -144,6 +144,7 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  *   tensors}]: what was cut; `tensor` makes the channels, `tensors` are all parameters that are tied to it, scores are
  *   the criterion's: least and largest of the groups that may go, and the largest of those that went
  * - frozen: [{tensor, axis, width, why, node}]: what had to stay
+ * - statistics: [node]: those that take statistics along an axis that was cut, now over what stays, as in the twin
  * - twin: {checked, max_difference, max_output}, or {checked: false, why} where the model cannot be run here
  * - reconstruction: [{tensor, rows, error_before, error_after} or {tensor, why}] (prune/reconstruct.h), and
  *   batch_norm_statistics, how many were taken anew: both after that comparison, and if they were asked for

@@ -14,6 +14,7 @@
 #include "kernel/blas.h"
 #include "prune/bias.h"
 #include "prune/samples.h"
+#include "prune/surgery.h"
 #include "train/parameters.h"
 
 enum {
@@ -51,8 +52,7 @@ struct rebuild {
 
 static bool index_goes(const struct rebuild *r, const struct mc_value *v, int axis, int64_t i)
 {
-    const int group = mc_coupling_group_of(r->coupling, v, axis, i);
-    return group >= 0 && r->goes[group];
+    return mc_index_goes(r->coupling, r->goes, v, axis, i);
 }
 
 static bool loses_inputs(const struct rebuild *r, const struct mc_contraction *k)

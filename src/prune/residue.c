@@ -24,18 +24,12 @@ static struct mc_residue *find(const struct mc_residues *r, const struct mc_valu
     return NULL;
 }
 
-static bool index_goes(const struct mc_coupling *c, const bool *goes, const struct mc_value *v, int axis, int64_t i)
-{
-    const int group = mc_coupling_group_of(c, v, axis, i);
-    return group >= 0 && goes[group];
-}
-
 static int add_residue(struct mc_residues *r, const struct mc_coupling *c, const bool *goes, const struct mc_value *v,
                        int axis, struct mc_error *err)
 {
     const int64_t extent = mc_coupling_extent(c, v, axis);
     int64_t n = 0;
-    for (int64_t i = 0; i < extent; i++) n += index_goes(c, goes, v, axis, i);
+    for (int64_t i = 0; i < extent; i++) n += mc_index_goes(c, goes, v, axis, i);
     if (n == 0) return 0;
     struct mc_residue *residue = &r->of[r->n++];
     *residue = (struct mc_residue){.value = v, .axis = axis, .n = n, .movable = true};
@@ -44,7 +38,7 @@ static int add_residue(struct mc_residues *r, const struct mc_coupling *c, const
     if (!residue->indices || !residue->constant) return mc_error_memory(err);
     n = 0;
     for (int64_t i = 0; i < extent; i++)
-        if (index_goes(c, goes, v, axis, i)) residue->indices[n++] = i;
+        if (mc_index_goes(c, goes, v, axis, i)) residue->indices[n++] = i;
     return 0;
 }
 
@@ -95,7 +89,7 @@ static void silence_axis(struct mc_tensor *t, const struct mc_coupling *c, const
         (size_t)mc_shape_span(&t->shape, axis + 1, t->shape.rank) * ((size_t)mc_dtype_bits(t->dtype) / 8);
     const int64_t outer = mc_shape_span(&t->shape, 0, axis), extent = t->shape.dim[axis];
     for (int64_t i = 0; i < extent; i++) {
-        if (!index_goes(c, goes, v, axis, i)) continue;
+        if (!mc_index_goes(c, goes, v, axis, i)) continue;
         for (int64_t o = 0; o < outer; o++) memset((unsigned char *)t->data + (size_t)(o * extent + i) * row, 0, row);
     }
 }
@@ -110,7 +104,7 @@ static int silence_parameter(struct mc_model *silent, struct mc_value *v, const 
         bool any = false;
         const int64_t extent = contents->shape.dim[axis];
         for (int64_t i = 0; i < extent && !any && falls_silent(mc_coupling_role(c, v, axis)); i++)
-            any = index_goes(c, goes, v, axis, i);
+            any = mc_index_goes(c, goes, v, axis, i);
         if (!any) continue;
         if (!copy) rc = mc_tensor_clone(&copy, contents, err);
         if (rc == 0) silence_axis(copy, c, goes, v, axis);

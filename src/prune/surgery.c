@@ -10,6 +10,13 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/resize.h"
+#include "run/plan.h"
+
+bool mc_index_goes(const struct mc_coupling *coupling, const bool *goes, const struct mc_value *v, int axis, int64_t i)
+{
+    const int group = mc_coupling_group_of(coupling, v, axis, i);
+    return group >= 0 && goes[group];
+}
 
 int mc_tensor_keep(struct mc_tensor **kept, const struct mc_tensor *of, int axis, const int64_t *indices, int64_t n,
                    struct mc_error *err)
@@ -71,7 +78,10 @@ int mc_surgery(struct mc_model *model, const struct mc_coupling *coupling, const
                struct mc_error *err)
 {
     struct mc_resize *r = NULL;
+    struct mc_runtime runtime;
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
     int rc = mc_resize_create(&r, model, coupling, groups, n_groups, err);
+    if (rc == 0) rc = mc_resize_follow(r, mc_plan_evaluate_node, &runtime, err);
     const int n_values = model->n_values; /* what the cut adds is not to be cut */
     for (int id = 0; id < n_values && rc == 0; id++) {
         struct mc_value *v = model->values[id];

@@ -120,6 +120,9 @@ void coupled_cut(struct coupled *t, const struct mc_value *v, int axis, int n, c
         if (!known) groups[n_groups++] = group;
     }
     assert_ok(mc_resize_create(&resize, t->model, t->coupling, groups, n_groups, &err), err);
+    struct mc_runtime runtime;
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
+    assert_ok(mc_resize_follow(resize, mc_plan_evaluate_node, &runtime, &err), err);
     assert_ok(mc_resize_nodes(resize, &err), err);
     mc_resize_destroy(resize);
 }

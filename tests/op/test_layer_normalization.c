@@ -62,20 +62,24 @@ static void test_layer_normalization_refuses_what_it_does_not_do(void **state)
                      MC_ERR_UNSUPPORTED, "has bool");
 }
 
-static void test_normalized_axes_are_frozen_and_the_others_pass(void **state)
+static void test_axes_pass_and_rows_have_statistics(void **state)
 {
     struct coupled t;
     coupled_init(&t, 17);
-    struct mc_value *const in[] = {coupled_value(&t, "x", mc_shape_of(INTS(2, 3))),
+    struct mc_value *const in[] = {coupled_computed(&t, mc_shape_of(INTS(2, 3))),
                                    coupled_value(&t, "scale", mc_shape_of(INTS(3))),
                                    coupled_value(&t, "bias", mc_shape_of(INTS(3)))};
     const struct mc_node *node = coupled_node(&t, "LayerNormalization", 3, in, 3);
     coupled_couple(&t);
     for (int i = 0; i < 3; i++) {
         assert_true(coupled_tied(&t, in[0], 0, 1, node->outputs[i], 0, 1));
-        assert_true(coupled_all_frozen(&t, in[i], i ? 0 : 1));
+        assert_true(coupled_tied(&t, in[i], i ? 0 : 1, 2, node->outputs[0], 1, 2));
     }
-    assert_true(coupled_all_frozen(&t, node->outputs[0], 1));
+    assert_int_equal(mc_coupling_n_statistics(t.coupling), 1);
+    assert_ptr_equal(mc_coupling_statistic(t.coupling, 0)->node, node);
+    assert_int_equal(mc_coupling_statistic(t.coupling, 0)->axis, 1);
+    assert_int_equal(mc_coupling_role(t.coupling, in[1], 0), MC_ROLE_SCALE);
+    assert_int_equal(mc_coupling_role(t.coupling, in[2], 0), MC_ROLE_SHIFT);
     coupled_finish(&t);
 }
 
@@ -88,7 +92,7 @@ int main(void)
         cmocka_unit_test(test_layer_normalization_of_many_rows_is_shared_among_threads),
         cmocka_unit_test(test_a_far_mean_does_not_spoil_the_variance),
         cmocka_unit_test(test_layer_normalization_refuses_what_it_does_not_do),
-        cmocka_unit_test(test_normalized_axes_are_frozen_and_the_others_pass),
+        cmocka_unit_test(test_axes_pass_and_rows_have_statistics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,7 +80,7 @@ static void test_reductions_refuse_axes_and_types_that_are_not_there(void **stat
 }
 
 /* x [2, 3, 4] summed over axis 1 */
-static void test_reductions_freeze_what_they_sum_and_pass_the_rest(void **state)
+static void test_reductions_are_of_what_is_left_and_pass_the_rest(void **state)
 {
     for (int keep = 0; keep < 2; keep++) {
         EACH(k)
@@ -88,17 +88,32 @@ static void test_reductions_freeze_what_they_sum_and_pass_the_rest(void **state)
             struct mc_error err = {0};
             struct coupled t;
             coupled_init(&t, 18);
-            struct mc_value *const in[] = {coupled_value(&t, "x", mc_shape_of(INTS(2, 3, 4))),
+            struct mc_value *const in[] = {coupled_computed(&t, mc_shape_of(INTS(2, 3, 4))),
                                            coupled_ints(&t, "axes", INTS(1))};
             struct mc_node *node = coupled_node(&t, all[k], 2, in, 1);
             assert_ok(mc_node_set_int(node, "keepdims", keep, &err), err);
             coupled_couple(&t);
-            assert_true(coupled_all_frozen(&t, in[0], 1));
+            assert_false(coupled_frozen(&t, in[0], 1, 2));
+            assert_int_equal(mc_coupling_n_statistics(t.coupling), 1);
+            assert_int_equal(mc_coupling_statistic(t.coupling, 0)->axis, 1);
             assert_true(coupled_tied(&t, in[0], 0, 1, node->outputs[0], 0, 1));
             assert_true(coupled_tied(&t, in[0], 2, 3, node->outputs[0], 1 + keep, 3));
             coupled_finish(&t);
         }
     }
+}
+
+/* Without some of a weight's elements the mean of the others would be another weight. */
+static void test_statistics_of_weights_freeze_them(void **state)
+{
+    struct coupled t;
+    coupled_init(&t, 18);
+    struct mc_value *const in[] = {coupled_value(&t, "w", mc_shape_of(INTS(2, 3))), coupled_ints(&t, "axes", INTS(1))};
+    coupled_node(&t, "ReduceMean", 2, in, 1);
+    coupled_couple(&t);
+    assert_true(coupled_all_frozen(&t, in[0], 1));
+    assert_int_equal(mc_coupling_n_statistics(t.coupling), 0);
+    coupled_finish(&t);
 }
 
 int main(void)
@@ -109,7 +124,8 @@ int main(void)
         cmocka_unit_test(test_mean_of_nothing_is_nan_and_its_sum_zero),
         cmocka_unit_test(test_sums_are_taken_in_double),
         cmocka_unit_test(test_reductions_refuse_axes_and_types_that_are_not_there),
-        cmocka_unit_test(test_reductions_freeze_what_they_sum_and_pass_the_rest),
+        cmocka_unit_test(test_statistics_of_weights_freeze_them),
+        cmocka_unit_test(test_reductions_are_of_what_is_left_and_pass_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

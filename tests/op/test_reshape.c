@@ -165,7 +165,11 @@ static void test_reshape_target_computed_from_shapes_keeps_the_batch_free(void *
     coupled_couple(&t);
     assert_true(coupled_tied(&t, x, 1, 2, node->outputs[0], 1, 11));
     coupled_cut(&t, x, 1, INTS(1));
-    coupled_expect_input(node, 1, INTS(0, 8));
+    const struct mc_node *const where = node->inputs[1]->producer;
+    assert_string_equal(where->type, "Where");
+    assert_ptr_equal(where->inputs[2], target->outputs[0]);
+    coupled_expect_input(where, 0, INTS(0, 1));
+    coupled_expect_input(where, 1, INTS(2, 8));
     coupled_finish(&t);
 }
 

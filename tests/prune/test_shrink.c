@@ -427,6 +427,51 @@ static void test_gated_channels_have_no_constant(void **state)
     net_finish(&net);
 }
 
+/* --- statistics, and what is computed from shapes --- */
+
+static struct mc_value *layer_norm(struct net *net, struct mc_value *x, int64_t width)
+{
+    return net_node(net, "LayerNormalization", x, net_weight(net, "norm.scale", 1, 0.2, width, 0, 0, 0),
+                    net_weight(net, "norm.shift", 0, 0.5, width, 0, 0, 0));
+}
+
+/* A residual stream with a norm on a branch and one at the end: the width is one family, with statistics over it. */
+static void test_width_of_a_normalized_stream_goes(void **state)
+{
+    struct net net;
+    net_start(&net, 30);
+    struct mc_value *x = net_matmul(&net, net_input(&net, 5, 0, 0), 5, 8);
+    struct mc_value *y = net_node(&net, "Relu", net_matmul(&net, layer_norm(&net, x, 8), 8, 6), NULL, NULL);
+    x = net_node(&net, "Add", x, net_matmul(&net, y, 6, 8), NULL);
+    net_output(&net, net_matmul(&net, layer_norm(&net, x, 8), 8, 3));
+    const struct mc_shrink_options options = options_of(0.5);
+    struct mc_record *section = shrink(net.model, &options);
+    check_widths(net.model, "matmul.weight", 5, 4);
+    check_widths(net.model, "matmul.weight_1", 4, 3);
+    check_widths(net.model, "norm.scale", 4, 0);
+    assert_int_equal(mc_record_size(mc_record_get(section, "statistics")), 2);
+    mc_record_destroy(section);
+    net_finish(&net);
+}
+
+/* y / sqrt(width of y), the width taken from its shape as exporters do: it stays the one that was trained with. */
+static void test_a_number_computed_from_a_width_stays(void **state)
+{
+    struct mc_error err = {0};
+    struct net net;
+    net_start(&net, 31);
+    struct mc_value *y = net_node(&net, "Relu", net_matmul(&net, net_input(&net, 5, 0, 0), 5, 8), NULL, NULL);
+    struct mc_value *width = net_node(&net, "Cast", net_node(&net, "Shape", y, NULL, NULL), NULL, NULL);
+    assert_ok(mc_node_set_int(width->producer, "to", MC_FLOAT, &err), err);
+    width = net_node(&net, "ReduceMax", width, NULL, NULL);
+    y = net_node(&net, "Div", y, net_node(&net, "Sqrt", width, NULL, NULL), NULL);
+    net_output(&net, net_matmul(&net, y, 8, 3));
+    const struct mc_shrink_options options = options_of(0.5);
+    mc_record_destroy(shrink(net.model, &options)); /* equals its twin */
+    check_widths(net.model, "matmul.weight", 5, 4);
+    net_finish(&net);
+}
+
 /* --- checks and refusals --- */
 
 static void test_a_wrong_cut_is_found(void **state)
@@ -602,6 +647,8 @@ int main(void)
         cmocka_unit_test(test_matmul_without_bias_gets_an_add),
         cmocka_unit_test(test_add_behind_matmul_takes_the_constant),
         cmocka_unit_test(test_gated_channels_have_no_constant),
+        cmocka_unit_test(test_width_of_a_normalized_stream_goes),
+        cmocka_unit_test(test_a_number_computed_from_a_width_stays),
         cmocka_unit_test(test_a_wrong_cut_is_found),
         cmocka_unit_test(test_options_out_of_range_are_refused),
         cmocka_unit_test(test_a_model_with_nothing_to_remove_says_why),
