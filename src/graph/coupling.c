@@ -280,6 +280,15 @@ const struct mc_statistic *mc_coupling_statistic(const struct mc_coupling *c, in
     return &c->statistics[i];
 }
 
+int mc_couple_heads(struct mc_coupling *c, const struct mc_value *v, int axis, struct mc_error *err)
+{
+    const int entry = mc_coupling_axis(c, v, axis);
+    if (entry < 0) return 0;
+    if (!mc_grow((void **)&c->heads, c->n_heads, &c->cap_heads, sizeof(*c->heads))) return mc_error_memory(err);
+    c->heads[c->n_heads++] = entry;
+    return 0;
+}
+
 /* --- stock rules --- */
 
 int mc_coupling_elementwise(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
@@ -458,8 +467,8 @@ static int list_axes(struct mc_coupling *c, struct mc_error *err)
         if (c->first_axis[id] < 0) continue;
         const struct mc_shape *shape = &c->facts->of[id].shape;
         for (int a = 0; a < shape->rank; a++)
-            c->axes[c->first_axis[id] + a] = (struct mc_axis){
-                .value = c->model->values[id], .axis = a, .extent = shape->dim[a], .first_label = -1, .frozen = -1};
+            c->axes[c->first_axis[id] + a] =
+                (struct mc_axis){.value = c->model->values[id], .axis = a, .extent = shape->dim[a]};
     }
     return 0;
 }
@@ -492,18 +501,42 @@ static void hand_roles_back(struct mc_coupling *c)
     }
 }
 
+/* Forget what was said, but not the ways. */
+static void begin_walk(struct mc_coupling *c)
+{
+    c->n_labels = c->n_reasons = c->n_contractions = c->n_statistics = c->n_heads = 0;
+    for (int e = 0; e < c->n_axes; e++) {
+        const struct mc_axis *axis = &c->axes[e];
+        c->axes[e] = (struct mc_axis){
+            .value = axis->value, .axis = axis->axis, .extent = axis->extent, .first_label = -1, .frozen = -1};
+    }
+}
+
+static int walk(struct mc_coupling *c, struct mc_error *err)
+{
+    const struct mc_graph *graph = c->model->graph;
+    begin_walk(c);
+    int rc = freeze_interface(c, err);
+    if (rc == 0) rc = freeze_captured(c, err);
+    for (int i = 0; i < graph->n_nodes && rc == 0; i++) rc = apply_rule(c, graph->nodes[i], err);
+    c->n_walks++;
+    return rc;
+}
+
 int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *model, const struct mc_facts *facts,
-                       struct mc_error *err)
+                       bool whole_heads, struct mc_error *err)
 {
     struct mc_coupling *c = MC_NEW(struct mc_coupling);
     if (!c) return mc_error_memory(err);
     c->model = model;
     c->facts = facts;
     int rc = list_axes(c, err);
-    if (rc == 0) mark_fixed(c);
-    if (rc == 0) rc = freeze_interface(c, err);
-    if (rc == 0) rc = freeze_captured(c, err);
-    for (int i = 0; i < model->graph->n_nodes && rc == 0; i++) rc = apply_rule(c, model->graph->nodes[i], err);
+    if (rc == 0) {
+        mark_fixed(c);
+        do {
+            rc = walk(c, err);
+        } while (rc == 0 && mc_coupling_turn(c, whole_heads));
+    }
     if (rc == 0) hand_roles_back(c);
     if (rc == 0) rc = mc_coupling_build_groups(c, err);
     if (rc < 0) {
@@ -521,6 +554,8 @@ void mc_coupling_destroy(struct mc_coupling *c)
     mc_free(c->slices);
     mc_free(c->groups);
     mc_free(c->group_of_label);
+    mc_free(c->crossings);
+    mc_free(c->heads);
     mc_free(c->statistics);
     mc_free(c->contractions);
     mc_free(c->reasons);

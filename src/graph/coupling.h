@@ -83,6 +83,14 @@ struct mc_statistic {
 int mc_couple_statistic(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *x, int axis,
                         struct mc_error *err);
 
+/* A rule that cannot say all that could be said asks which of n ways to take (n <= MC_MAX_RANK), in the order of its
+ * preference: in way w index after index of (v, axes[w]) can go. Where nothing of that axis can in the end, another way
+ * is tried. Returns the way, or -1 without memory. */
+int mc_couple_way(struct mc_coupling *c, const struct mc_node *node, const struct mc_value *v, const int *axes, int n);
+/* (v, axis) counts products that have nothing to do with each other, as those of attention heads: who removes whole
+ * heads prefers a way along it. */
+int mc_couple_heads(struct mc_coupling *c, const struct mc_value *v, int axis, struct mc_error *err);
+
 /* Contents that depend on no graph input, not even on its shape: initializers, Constants, and what is computed from
  * those alone. */
 bool mc_coupling_is_fixed(const struct mc_coupling *c, const struct mc_value *v);
@@ -114,9 +122,11 @@ struct mc_group {
     int family; /* groups that lie along the same axes (all channels of one layer and what is tied to it) share one */
 };
 
-/* Walk the nodes, apply their rules, freeze graph inputs and outputs and whatever an unknown operator touches. */
+/* Walk the nodes, apply their rules, freeze graph inputs and outputs and whatever an unknown operator touches.
+ * `whole_heads`: where attention splits an axis into heads and their features, heads can go, and not features of all
+ * heads. */
 int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *model, const struct mc_facts *facts,
-                       struct mc_error *err);
+                       bool whole_heads, struct mc_error *err);
 void mc_coupling_destroy(struct mc_coupling *coupling);
 
 int mc_coupling_n_groups(const struct mc_coupling *c);

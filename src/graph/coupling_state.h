@@ -29,6 +29,16 @@ struct mc_reason {
     const char *why;
 };
 
+/* Where a rule may take one of several ways. Lasts over all walks. */
+struct mc_crossing {
+    const struct mc_node *node;
+    const struct mc_value *value;
+    int n, axes[MC_MAX_RANK]; /* the ways in the order in which they are tried */
+    int way[MC_MAX_RANK];     /* what the rule calls them */
+    int at;
+    bool met; /* in this walk */
+};
+
 struct mc_coupling {
     const struct mc_model *model;
     const struct mc_facts *facts;
@@ -43,6 +53,11 @@ struct mc_coupling {
     struct mc_reason *reasons;
     size_t n_contractions, cap_contractions;
     struct mc_contraction *contractions;
+    int n_walks; /* that are done */
+    size_t n_crossings, cap_crossings;
+    struct mc_crossing *crossings;
+    size_t n_heads, cap_heads;
+    int *heads; /* entries of `axes` */
     size_t n_statistics, cap_statistics;
     struct mc_statistic *statistics;
     const struct mc_node *node; /* whose rule is running; NULL: the graph itself speaks */
@@ -58,6 +73,9 @@ struct mc_coupling {
 int mc_coupling_axis(const struct mc_coupling *c, const struct mc_value *v, int axis);
 /* Representative of a label's set; shortens the path on the way. */
 int32_t mc_coupling_root(const struct mc_coupling *c, int32_t label);
+/* Turn to other ways where those that were taken lead nowhere. Returns whether any was: walk again. `whole_heads`: once
+ * after the first walk, prefer those along heads. */
+bool mc_coupling_turn(struct mc_coupling *c, bool whole_heads);
 /* Sort the labels into groups and families. */
 int mc_coupling_build_groups(struct mc_coupling *c, struct mc_error *err);
 

@@ -136,12 +136,15 @@ const struct mc_tensor *mc_resize_computed(const struct mc_resize *r, const stru
     return fact ? fact->constant : NULL;
 }
 
-/* Do all outputs of the node follow from shapes? */
+/* Do all outputs of the node follow from shapes, and are whole? A parameter that is repeated to such a shape is none of
+ * that once it is cut. */
 static bool is_arithmetic(const struct mc_resize *r, const struct mc_node *node)
 {
     for (int i = 0; i < node->n_outputs; i++) {
         const struct mc_fact *fact = node->outputs[i] ? mc_coupling_fact(r->coupling, node->outputs[i]) : NULL;
-        if (node->outputs[i] && (!fact || !fact->constant || mc_coupling_is_fixed(r->coupling, node->outputs[i])))
+        if (!node->outputs[i]) continue;
+        if (!fact || !fact->constant || mc_coupling_is_fixed(r->coupling, node->outputs[i]) ||
+            mc_resize_changed(r, node->outputs[i]))
             return false;
     }
     return node->op && !node->op->random && mc_node_n_subgraphs(node) == 0;

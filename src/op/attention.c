@@ -626,6 +626,79 @@ static int attention_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* --- coupling --- */
+
+/* Features of all heads alike, or whole heads with their keys: of [N, heads, L, d] either, of [N, L, heads d] features.
+ * Positions stay. */
+static int couple_packed(struct mc_coupling *c, const struct mc_node *node, const struct extents *e,
+                         struct mc_error *err)
+{
+    const struct mc_value *q = node->inputs[Q], *k = node->inputs[K], *v = node->inputs[V], *y = node->outputs[0];
+    int rc = MC_OK;
+    for (int64_t i = 0; i < e->heads * e->d && rc == MC_OK; i++) rc = mc_couple_index(c, q, 2, i, k, 2, i % e->d, err);
+    for (int64_t i = 0; i < e->kv_heads * e->d && rc == MC_OK; i++)
+        rc = mc_couple_index(c, k, 2, i, k, 2, i % e->d, err);
+    for (int64_t i = 0; i < e->heads * e->d_v && rc == MC_OK; i++)
+        rc = mc_couple_index(c, y, 2, i, v, 2, i % e->d_v, err);
+    for (int64_t i = 0; i < e->kv_heads * e->d_v && rc == MC_OK; i++)
+        rc = mc_couple_index(c, v, 2, i, v, 2, i % e->d_v, err);
+    return rc;
+}
+
+static int couple_unpacked(struct mc_coupling *c, const struct mc_node *node, const struct extents *e,
+                           struct mc_error *err)
+{
+    const struct mc_value *q = node->inputs[Q], *k = node->inputs[K], *v = node->inputs[V], *y = node->outputs[0];
+    const struct mc_value *mask = node->n_inputs > MASK ? node->inputs[MASK] : NULL;
+    const bool headed = mask && mc_coupling_fact(c, mask)->shape.rank == 4 && mc_coupling_extent(c, mask, 1) > 1;
+    int rc = mc_couple_axes(c, q, 3, k, 3, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, v, 3, y, 3, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, k, 1, v, 1, err);
+    if (rc == MC_OK) rc = mc_couple_axes(c, q, 1, y, 1, err);
+    for (int64_t h = 0; h < e->heads && rc == MC_OK; h++)
+        rc = mc_couple_index(c, q, 1, h, k, 1, h / (e->heads / e->kv_heads), err);
+    if (rc == MC_OK && headed) rc = mc_couple_axes(c, mask, 1, q, 1, err);
+    return rc < 0 ? rc : mc_couple_heads(c, y, 1, err);
+}
+
+static int attention_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_fact *in[PAST_VALUE + 1] = {NULL};
+    struct extents e;
+    for (int i = 0; i < node->n_inputs && i <= PAST_VALUE; i++)
+        in[i] = node->inputs[i] ? mc_coupling_fact(c, node->inputs[i]) : NULL;
+    int n_outputs = 0;
+    for (int i = 0; i < node->n_outputs; i++) n_outputs += node->outputs[i] != NULL;
+    if (in[PAST_KEY] || n_outputs > 1) return mc_coupling_freeze_all(c, node, err);
+    int rc = extents_of(node, in, &e, err);
+    for (int i = Q; i <= V && rc == MC_OK; i++) rc = mc_couple_axes(c, node->inputs[i], 0, node->outputs[0], 0, err);
+    if (rc == MC_OK) rc = (e.packed ? couple_packed : couple_unpacked)(c, node, &e, err);
+    const int last = e.packed ? 2 : 3;
+    const struct mc_contraction contraction = {.node = node,
+                                               .data = node->inputs[Q],
+                                               .data_axis = last,
+                                               .weight = node->inputs[K],
+                                               .weight_axis = last,
+                                               .groups = 1,
+                                               .bias_input = -1,
+                                               .movable = false};
+    return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
+}
+
+/* Fewer features are weighed as the many were. */
+static int attention_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_fact *in[PAST_VALUE + 1] = {NULL};
+    struct extents e;
+    for (int i = 0; i < node->n_inputs && i <= PAST_VALUE; i++)
+        in[i] = node->inputs[i] ? mc_resize_fact(resize, node->inputs[i]) : NULL;
+    const int rc = extents_of(node, in, &e, err);
+    if (rc < 0 || mc_node_attr(node, "scale")) return rc;
+    const int last = e.packed ? 2 : 3;
+    const bool narrower = mc_resize_new_extent(resize, node->inputs[Q], last) != in[Q]->shape.dim[last];
+    return narrower ? mc_node_set_float(node, "scale", (float)(1 / sqrt((double)e.d)), err) : MC_OK;
+}
+
 static void attention_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                            struct mc_cost *cost)
 {
@@ -652,6 +725,7 @@ const struct mc_op mc_op_attention_23 = {
     .forward = attention_forward,
     .backward = attention_backward,
     .others = "lengths",
-    .coupling = mc_coupling_freeze_all,
+    .coupling = attention_coupling,
+    .resize = attention_resize,
     .cost = attention_cost,
 };

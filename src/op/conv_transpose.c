@@ -123,6 +123,66 @@ static int transpose_backward(struct mc_step *step, struct mc_error *err)
     return rc;
 }
 
+/* --- coupling: weight [C, M / groups, k…] --- */
+
+/* Of several groups whole ones go where each has one input. */
+static bool groups_go_whole(const struct mc_node *node, int64_t C)
+{
+    return mc_node_int(node, "group", 1) == C;
+}
+
+static int couple_channels(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    const int64_t C = mc_coupling_extent(c, x, 1), M = mc_coupling_extent(c, y, 1);
+    const int64_t groups = mc_node_int(node, "group", 1);
+    if (groups > 1 && !groups_go_whole(node, C)) return MC_OK; /* said nothing of, and so frozen */
+    int rc = mc_couple_axes(c, x, 1, w, 0, err);
+    for (int64_t m = 0; m < M && groups > 1 && rc == MC_OK; m++)
+        rc = mc_couple_index(c, x, 1, m / (M / groups), y, 1, m, err);
+    if (rc < 0 || groups > 1) return rc;
+    rc = mc_couple_axes(c, w, 1, y, 1, err);
+    /* a constant plane does not become a constant one: pixels are made by different numbers of taps */
+    const struct mc_contraction contraction = {.node = node,
+                                               .data = x,
+                                               .data_axis = 1,
+                                               .weight = w,
+                                               .weight_axis = 0,
+                                               .weight_out_axis = 1,
+                                               .groups = 1,
+                                               .bias_input = 2,
+                                               .out_axis = 1,
+                                               .movable = false};
+    return rc < 0 ? rc : mc_couple_contraction(c, &contraction, err);
+}
+
+static int transpose_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    const struct mc_value *b = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    int rc = mc_couple_axes(c, x, 0, y, 0, err);
+    for (int axis = 2; axis < mc_coupling_fact(c, x)->shape.rank && rc == MC_OK; axis++) {
+        rc = mc_couple_freeze(c, node, x, axis, "a window slides along it", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, w, axis, "a window slides along it", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, y, axis, "a window slides along it", err);
+    }
+    if (rc < 0 || !mc_coupling_is_fixed(c, w)) return rc;
+    rc = couple_channels(c, node, err);
+    if (rc == MC_OK) rc = mc_couple_role(c, w, 1, MC_ROLE_PRODUCES, err);
+    if (rc == MC_OK)
+        rc = mc_couple_role(c, w, 0, mc_node_int(node, "group", 1) > 1 ? MC_ROLE_PRODUCES : MC_ROLE_CONSUMES, err);
+    if (rc == MC_OK && b) rc = mc_couple_axes(c, b, 0, y, 1, err);
+    if (rc == MC_OK && b) rc = mc_couple_role(c, b, 0, MC_ROLE_SHIFT, err);
+    return rc;
+}
+
+static int transpose_resize(struct mc_resize *resize, struct mc_node *node, struct mc_error *err)
+{
+    const int64_t C = mc_resize_old_extent(resize, node->inputs[0], 1);
+    if (mc_node_int(node, "group", 1) == 1 || !groups_go_whole(node, C)) return MC_OK;
+    return mc_node_set_int(node, "group", mc_resize_new_extent(resize, node->inputs[0], 1), err);
+}
+
 static void transpose_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                            struct mc_cost *cost)
 {
@@ -150,6 +210,7 @@ const struct mc_op mc_op_conv_transpose_1 = {
     .release = transpose_release,
     .forward = transpose_forward,
     .backward = transpose_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = transpose_coupling,
+    .resize = transpose_resize,
     .cost = transpose_cost,
 };

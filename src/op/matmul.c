@@ -247,6 +247,8 @@ static int matmul_coupling(struct mc_coupling *c, const struct mc_node *node, st
     if (rc < 0) return rc;
     if (fixed_b && rb == 2) return couple_weight(c, node, true, err);
     if (fixed_a && !fixed_b && ra == 2) return couple_weight(c, node, false, err);
+    for (int k = 0; k < y_axes && rc == MC_OK; k++) rc = mc_couple_heads(c, y, k, err);
+    if (rc < 0) return rc;
     return couple_computed(c, node, ra - 1, k_of_b, err);
 }
 

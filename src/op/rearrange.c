@@ -81,6 +81,24 @@ static int block_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* A channel of the shallow picture goes with the b * b deep ones that make its pixels. */
+static int block_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const bool to_space = node->op->type[0] == 'D';
+    const struct mc_value *x = node->inputs[0], *y = node->outputs[0];
+    const struct mc_value *deep = to_space ? x : y, *shallow = to_space ? y : x;
+    const int64_t b = mc_node_int(node, "blocksize", 0), C = mc_coupling_extent(c, shallow, 1);
+    const bool first = mc_node_string_is(node, "mode", "CRD", false);
+    int rc = mc_couple_axes(c, x, 0, y, 0, err);
+    for (int64_t i = 0; i < C * b * b && rc == MC_OK; i++)
+        rc = mc_couple_index(c, deep, 1, i, shallow, 1, first ? i / (b * b) : i % C, err);
+    for (int axis = 2; axis < 4 && rc == MC_OK; axis++) {
+        rc = mc_couple_freeze(c, node, x, axis, "pixels and channels change places", err);
+        if (rc == MC_OK) rc = mc_couple_freeze(c, node, y, axis, "pixels and channels change places", err);
+    }
+    return rc;
+}
+
 #define BLOCKS(name, onnx_type, version)                                                                               \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
@@ -94,7 +112,7 @@ static int block_backward(struct mc_step *step, struct mc_error *err)
         .outline = block_outline,                                                                                      \
         .forward = block_forward,                                                                                      \
         .backward = block_backward,                                                                                    \
-        .coupling = mc_coupling_freeze_all,                                                                            \
+        .coupling = block_coupling,                                                                                    \
         .cost = mc_cost_free,                                                                                          \
     };
 

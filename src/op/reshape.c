@@ -236,7 +236,7 @@ static void unsqueeze_outline(struct mc_symbols *s, const struct mc_node *node, 
 /* --- coupling ---
  * Both shapes are cut into the finest blocks of axes with equal products, axes of extent 1 left aside:
  * [8, 64, 7, 7] to [8, 3136] gives 8 | 8 and 64*7*7 | 3136. A block of one axis each passes channels on as they are; in
- * a block with one axis on one side and several on the other, one of the several carries the channels. */
+ * any other an axis of one side carries them that lies within an axis of the other side. */
 
 /* One side of the node: its axes longer than 1. */
 struct side {
@@ -275,53 +275,84 @@ static int freeze_block(struct mc_coupling *c, const struct mc_node *node, struc
     return 0;
 }
 
-/* Which of the axes that are merged into one carries the channels; -1: none. An image that is flattened has frozen
- * height and width, heads that are put together were frozen where they were split; what is still free is it, and of
- * several the outermost. */
-static int choose_merged(const struct mc_coupling *c, struct block many)
+/* Elements from one index of axis k of a block to the next. */
+static int64_t stride_of(struct block block, int k)
 {
-    for (int k = 0; k < many.n; k++)
-        if (!mc_couple_is_frozen(c, many.side->value, many.side->axis[many.first + k])) return k;
+    int64_t stride = 1;
+    for (int a = k + 1; a < block.n; a++) stride *= block.side->extent[block.first + a];
+    return stride;
+}
+
+static int64_t extent_of(struct block block, int k)
+{
+    return block.side->extent[block.first + k];
+}
+
+/* Does an index of axis w of `whole` say the one of axis p of `part`? */
+static bool contains(struct block whole, int w, struct block part, int p)
+{
+    const int64_t fine = stride_of(whole, w), coarse = stride_of(part, p);
+    return coarse % fine == 0 && fine * extent_of(whole, w) % (coarse * extent_of(part, p)) == 0;
+}
+
+/* Tie index j of axis w of `whole` to the one of axis p of `part` that it says; the other axes cannot shrink. */
+static int tie_part(struct mc_coupling *c, const struct mc_node *node, struct block whole, int w, struct block part,
+                    int p, struct mc_error *err)
+{
+    static const char *const why = "merged with the channels by a reshape";
+    const int64_t inner = stride_of(part, p) / stride_of(whole, w), extent = extent_of(part, p);
+    int rc = freeze_block(c, node, part, p, why, err);
+    if (rc == 0) rc = freeze_block(c, node, whole, w, why, err);
+    for (int64_t j = 0; j < extent_of(whole, w) && rc == 0; j++)
+        rc = mc_couple_index(c, part.side->value, part.side->axis[part.first + p], j / inner % extent,
+                             whole.side->value, whole.side->axis[whole.first + w], j, err);
+    return rc;
+}
+
+static bool is_frozen(const struct mc_coupling *c, struct block block, int k)
+{
+    return mc_couple_is_frozen(c, block.side->value, block.side->axis[block.first + k]);
+}
+
+/* The first axis of `wholes` that contains axis p, or -1. */
+static int find_whole(struct block wholes, struct block part, int p)
+{
+    for (int w = 0; w < wholes.n; w++)
+        if (contains(wholes, w, part, p)) return w;
     return -1;
 }
 
-/* Which of the axes that one is split into carries the channels. The innermost: right for a channel shuffle (groups
- * stay, each loses the same channels), and for attention it thins out every head alike. To remove whole heads it
- * would have to be the one before it; both at once cannot be said by tying labels of single axes. */
-static int choose_split(struct block many)
-{
-    return many.n - 1;
-}
-
-/* Tie index j of the one axis to the index of the carrier that it unravels to; the other axes cannot shrink. */
-static int tie_carrier(struct mc_coupling *c, const struct mc_node *node, struct block many, struct block one,
-                       int carrier, struct mc_error *err)
-{
-    int rc = freeze_block(c, node, many, carrier, "merged with the channels by a reshape", err);
-    if (rc < 0) return rc;
-    if (carrier < 0) return freeze_block(c, node, one, -1, "merged from frozen axes by a reshape", err);
-    int64_t inner = 1;
-    for (int k = carrier + 1; k < many.n; k++) inner *= many.side->extent[many.first + k];
-    const int64_t extent = many.side->extent[many.first + carrier], total = one.side->extent[one.first];
-    for (int64_t j = 0; j < total; j++) {
-        rc = mc_couple_index(c, many.side->value, many.side->axis[many.first + carrier], j / inner % extent,
-                             one.side->value, one.side->axis[one.first], j, err);
-        if (rc < 0) return rc;
-    }
-    return 0;
-}
-
+/* Several axes become one, or one several, or they are regrouped. Only one may carry the channels, since what is cut
+ * has to stay a block. An axis that is merged with others does if it is not frozen, as the height and width of an image
+ * that is flattened are, and heads that were split; of several the outermost. Of those that one is split into the
+ * innermost does first: right for a channel shuffle, where groups stay and each loses the same channels, and in
+ * attention it thins out every head alike. */
 static int couple_block(struct mc_coupling *c, const struct mc_node *node, struct block in, struct block out,
                         struct mc_error *err)
 {
-    static const char *const why = "a reshape regroups several axes into several";
+    int whole[MC_MAX_RANK], part[MC_MAX_RANK], axes[MC_MAX_RANK], n = 0;
     if (in.n == 1 && out.n == 1)
         return mc_couple_axes(c, in.side->value, in.side->axis[in.first], out.side->value, out.side->axis[out.first],
                               err);
-    if (out.n == 1) return tie_carrier(c, node, in, out, choose_merged(c, in), err);
-    if (in.n == 1) return tie_carrier(c, node, out, in, choose_split(out), err);
-    const int rc = freeze_block(c, node, in, -1, why, err);
-    return rc < 0 ? rc : freeze_block(c, node, out, -1, why, err);
+    for (int p = 0; p < in.n && in.n > 1; p++) {
+        const int w = is_frozen(c, in, p) ? -1 : find_whole(out, in, p);
+        if (w >= 0) return tie_part(c, node, out, w, in, p, err);
+    }
+    for (int p = out.n - 1; p >= 0 && out.n > 1; p--) {
+        const int w = find_whole(in, out, p);
+        if (w < 0 || (in.n > 1 && is_frozen(c, in, w))) continue;
+        whole[n] = w;
+        part[n] = p;
+        axes[n++] = out.side->axis[out.first + p];
+    }
+    if (n > 0) {
+        const int way = is_frozen(c, in, whole[0]) ? 0 : mc_couple_way(c, node, out.side->value, axes, n);
+        return way < 0 ? mc_error_memory(err) : tie_part(c, node, in, whole[way], out, part[way], err);
+    }
+    static const char *const merged = "merged from frozen axes by a reshape";
+    static const char *const regrouped = "a reshape regroups several axes into several";
+    const int rc = freeze_block(c, node, in, -1, out.n == 1 ? merged : regrouped, err);
+    return rc < 0 ? rc : freeze_block(c, node, out, -1, out.n == 1 ? merged : regrouped, err);
 }
 
 static int view_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "prune/importance.h"
 #include "run/plan.h"
@@ -43,7 +44,7 @@ static int analyse(struct mc_cut *s, const struct mc_model *model, struct mc_err
     if (rc == 0) rc = mc_unshare(&s->unshared, s->work, err);
     if (rc == 0) rc = mc_model_facts(&s->facts, s->work, &s->options->dims, true, err);
     if (rc == 0) rc = need_shapes(s, err);
-    if (rc == 0) rc = mc_coupling_create(&s->coupling, s->work, &s->facts, err);
+    if (rc == 0) rc = mc_coupling_create(&s->coupling, s->work, &s->facts, s->options->whole_heads, err);
     return rc;
 }
 
@@ -96,10 +97,12 @@ int mc_cut_run(struct mc_cut *s, struct mc_error *err)
     mc_residues_finish(&s->residues);
     s->unmeasured[0] = '\0';
     int rc = find_constants(s, err);
+    const int64_t started = mc_clock_ns();
     if (rc == 0) rc = mc_model_clone(&s->small, s->work, true, err);
     if (rc == 0) rc = mc_surgery(s->small, s->coupling, s->choice.groups, s->choice.n_groups, err);
     if (rc == 0) rc = check_shapes(s, err);
     if (rc == 0) rc = mc_residues_move(&s->residues, s->small, s->coupling, s->choice.goes, &s->n_moved, err);
+    s->surgery_ns = mc_clock_ns() - started;
     return rc;
 }
 

@@ -21,6 +21,7 @@ struct mc_cut {
     struct mc_residues residues;
     int64_t fixed_batch; /* mc_batch_open: samples are run at other batches */
     int64_t n_moved;
+    int64_t surgery_ns;   /* cutting, shapes and biases; not running the model for constants */
     char unmeasured[256]; /* why constants could not be found */
 };
 

@@ -71,6 +71,7 @@ static void record_statistics(const struct mc_cut *a, struct mc_record *section)
 
 void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, struct mc_record *section)
 {
+    mc_record_set_num(section, "surgery_s", (double)a->surgery_ns * 1e-9);
     mc_record_set_int(section, "groups_removed", a->choice.n_groups);
     mc_record_set_int(section, "macs_before", a->choice.macs_before);
     mc_record_set_int(section, "macs_after", a->choice.macs_after);

@@ -77,7 +77,7 @@ static int mark_contracted(struct finding *f, bool *found, struct mc_error *err)
     int rc = mc_model_facts(&facts, f->model, &dims, true, err);
     if (rc < 0) return rc;
     if (all_known(f->model, &facts)) {
-        rc = mc_coupling_create(&coupling, f->model, &facts, err);
+        rc = mc_coupling_create(&coupling, f->model, &facts, false, err);
         for (int i = 0; rc == 0 && i < mc_coupling_n_contractions(coupling); i++) {
             const struct mc_contraction *contraction = mc_coupling_contraction(coupling, i);
             mark_stored(f, coupling, contraction->weight, contraction->weight_axis, contraction->weight_out_axis);

@@ -100,7 +100,7 @@ static int find_contractions(struct contractions *c, const struct mc_model *mode
     const struct mc_dims dims = {.batch = 1};
     *c = (struct contractions){0};
     const int rc = mc_model_facts(&c->facts, model, &dims, false, err);
-    return rc < 0 ? rc : mc_coupling_create(&c->coupling, model, &c->facts, err);
+    return rc < 0 ? rc : mc_coupling_create(&c->coupling, model, &c->facts, false, err);
 }
 
 static void finish_contractions(struct contractions *c)

@@ -2,6 +2,7 @@
  *
  * All of it happens on copies (prune/cut.h). The caller's model changes in the last step, which cannot fail.
  */
+#include "base/clock.h"
 #include "base/error.h"
 #include "prune/explain.h"
 #include "prune/narrow.h"
@@ -59,7 +60,9 @@ int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, s
 {
     struct mc_cut s;
     struct mc_twin twin = {0};
+    const int64_t started = mc_clock_ns();
     int rc = mc_cut_init(&s, model, options, err);
+    if (section) mc_record_set_num(section, "analysis_s", (double)(mc_clock_ns() - started) * 1e-9);
     if (rc == 0) rc = mc_cut_run(&s, err);
     if (rc == 0) rc = check_twin(&s, &twin, err);
     if (rc == 0) record(&s, &twin, section, explain);

@@ -227,7 +227,7 @@ static void put_can_prune(const struct mc_model *model, struct mc_record *can)
     const struct mc_dims dims = {.batch = 1};
     int rc = mc_model_facts(&facts, model, &dims, true, &why);
     if (rc == MC_OK) {
-        rc = mc_coupling_create(&coupling, model, &facts, &why);
+        rc = mc_coupling_create(&coupling, model, &facts, false, &why);
         if (rc == MC_OK) put_families(coupling, can);
         mc_coupling_destroy(coupling);
         mc_facts_finish(&facts);

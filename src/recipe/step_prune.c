@@ -273,6 +273,7 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.reconstruct = mc_settings_flag(settings, "reconstruct");
     options.ridge = mc_settings_number(settings, "ridge");
     options.reestimate = estimates(settings);
+    options.whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
     options.round = mc_settings_integer(settings, "round");
     options.minimum = mc_settings_integer(settings, "minimum");
     options.keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
@@ -411,6 +412,8 @@ static const struct mc_option options[] = {
      "reconstruct: how firmly weights are held to what they were"},
     {"batch_norm", MC_OPTION_CHOICE, "WHAT", "keep", NULL, "keep|estimate", CHANNEL,
      "running statistics stay, or are taken anew from samples"},
+    {"attention", MC_OPTION_CHOICE, "WHAT", "features", NULL, "features|heads", CHANNEL,
+     "what goes where attention splits channels into heads: the same features of every head, or whole heads"},
     {"round", MC_OPTION_INTEGER, "N", "1", "[1, 4096]", NULL, CHANNEL, "widths that stay are multiples of N"},
     {"minimum", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, CHANNEL, "channels that stay at least"},
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,

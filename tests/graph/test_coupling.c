@@ -169,7 +169,7 @@ static void output(struct net *net, struct mc_value *v)
 static void couple(struct net *net)
 {
     net->facts = (struct mc_facts){.n_values = net->model->n_values, .of = net->of};
-    assert_ok(mc_coupling_create(&net->coupling, net->model, &net->facts, &net->err), net->err);
+    assert_ok(mc_coupling_create(&net->coupling, net->model, &net->facts, false, &net->err), net->err);
 }
 
 static const struct mc_group *group_of(const struct net *net, const struct mc_value *v, int axis, int64_t i)

@@ -77,7 +77,7 @@ void coupled_couple(struct coupled *t)
     const struct mc_dims dims = {.batch = 0};
     mc_ops_bind(t->model);
     assert_ok(mc_model_facts(&t->facts, t->model, &dims, false, &err), err);
-    assert_ok(mc_coupling_create(&t->coupling, t->model, &t->facts, &err), err);
+    assert_ok(mc_coupling_create(&t->coupling, t->model, &t->facts, false, &err), err);
 }
 
 static const struct mc_group *group_of(const struct coupled *t, const struct mc_value *v, int axis, int64_t i)

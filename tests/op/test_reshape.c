@@ -94,6 +94,55 @@ static void test_reshape_merges_heads_along_the_axis_that_the_split_left_free(vo
     coupled_finish(&t);
 }
 
+static struct mc_node *reshape(struct coupled *t, struct mc_value *x, int n, const int64_t *dims)
+{
+    struct mc_value *const in[] = {x, coupled_ints(t, "dims", n, dims)};
+    return coupled_node(t, "Reshape", 2, in, 1);
+}
+
+static struct mc_value *transpose(struct coupled *t, struct mc_value *x, int n, const int64_t *axes)
+{
+    struct mc_error err = {0};
+    struct mc_node *node = coupled_node(t, "Transpose", 1, &x, 1);
+    assert_ok(mc_node_set_ints(node, "perm", axes, n, &err), err);
+    return node->outputs[0];
+}
+
+/* [2, C r r, 3, 3] to [2, C, 3 r, 3 r]: neither of the inner axes can carry channels, and so the outer one does. */
+static void test_pixel_shuffle_takes_the_way_that_leads_somewhere(void **state)
+{
+    struct coupled t;
+    coupled_init(&t, 13);
+    struct mc_value *const x = coupled_computed(&t, SHAPE(2, 12, 3, 3));
+    struct mc_node *const apart = reshape(&t, x, INTS(2, 3, 2, 2, 3, 3));
+    struct mc_value *const moved = transpose(&t, apart->outputs[0], INTS(0, 1, 4, 2, 5, 3));
+    struct mc_node *const whole = reshape(&t, moved, INTS(2, 3, 6, 6));
+    /* an image: its height and width stay */
+    struct mc_value *const pooled = coupled_node(&t, "GlobalAveragePool", 1, whole->outputs, 1)->outputs[0];
+    coupled_couple(&t);
+    assert_true(coupled_tied(&t, x, 1, 4, pooled, 1, 1));
+    assert_true(coupled_tied(&t, x, 1, 4, x, 1, 7));
+    assert_false(coupled_tied(&t, x, 1, 4, x, 1, 8));
+    coupled_finish(&t);
+}
+
+/* [2, 3, 4, 5] as rows of every sample and channel (MobileViT), and groups of channels as rows (group normalization
+ * in exporters' spelling). */
+static void test_channels_within_a_merged_axis_are_tied(void **state)
+{
+    struct coupled t;
+    coupled_init(&t, 13);
+    struct mc_value *const x = coupled_computed(&t, SHAPE(1, 3, 4, 5));
+    /* height and width are those of an image: frozen before */
+    struct mc_value *const image = coupled_node(&t, "GlobalAveragePool", 1, &x, 1)->outputs[0];
+    struct mc_node *const rows = reshape(&t, x, INTS(6, 2, 5));
+    coupled_couple(&t);
+    for (int64_t j = 0; j < 6; j++) assert_true(coupled_tied(&t, x, 1, j / 2, rows->outputs[0], 0, j));
+    assert_true(coupled_tied(&t, x, 1, 2, image, 1, 2));
+    assert_true(coupled_all_frozen(&t, rows->outputs[0], 1));
+    coupled_finish(&t);
+}
+
 static void test_reshape_that_regroups_axes_freezes_them(void **state)
 {
     (void)state;
@@ -374,6 +423,8 @@ int main(void)
         cmocka_unit_test(test_reshape_merges_along_the_only_axis_that_is_not_frozen),
         cmocka_unit_test(test_reshape_that_splits_channels_ties_the_inner_axis_and_freezes_the_outer),
         cmocka_unit_test(test_reshape_merges_heads_along_the_axis_that_the_split_left_free),
+        cmocka_unit_test(test_pixel_shuffle_takes_the_way_that_leads_somewhere),
+        cmocka_unit_test(test_channels_within_a_merged_axis_are_tied),
         cmocka_unit_test(test_reshape_that_regroups_axes_freezes_them),
         cmocka_unit_test(test_squeeze_and_unsqueeze_rename_axes),
         cmocka_unit_test(test_reshape_target_is_rewritten_where_it_names_what_was_cut),

@@ -20,7 +20,7 @@ static void score(struct scored *s, const struct mc_model *model, const struct m
 {
     struct mc_error err = {0};
     assert_ok(mc_model_facts(&s->facts, model, &options->dims, true, &err), err);
-    assert_ok(mc_coupling_create(&s->coupling, model, &s->facts, &err), err);
+    assert_ok(mc_coupling_create(&s->coupling, model, &s->facts, false, &err), err);
     s->scores = MC_NEW_ARRAY(double, mc_coupling_n_groups(s->coupling));
     assert_ok(mc_importance(model, s->coupling, options, s->scores, &err), err);
 }
