@@ -126,13 +126,23 @@ enum mc_meaning {
     MC_MEANS_ERF,
     MC_MEANS_POW,
     MC_MEANS_SQRT,
+    MC_MEANS_RECIPROCAL,
     MC_MEANS_REDUCE_MEAN,
     MC_MEANS_DEQUANTIZE,
+    MC_MEANS_WHERE,
+    MC_MEANS_IS_NAN,
+};
+
+/* Of what an output of an operator that only moves is made: its axis k goes along axis[k] of in[0], step[k] at a time,
+ * and start[] is where in in[0] it begins. */
+struct mc_picked {
+    int axis[MC_MAX_RANK];
+    int64_t step[MC_MAX_RANK], start[MC_MAX_RANK];
 };
 
 /* Several nodes that one operator does, for a merge rule to find. Whether anybody else reads what the inner ones make
  * is not its business. */
-enum { MC_MERGE_MOST = 12, MC_MERGE_INPUTS = 12, MC_MERGE_NUMBERS = 2 };
+enum { MC_MERGE_MOST = 12, MC_MERGE_THROUGH = 48, MC_MERGE_INPUTS = 12, MC_MERGE_NUMBERS = 2, MC_MERGE_INTS = 64 };
 
 struct mc_merge {
     /* Contents of a value that are known; NULL: they are not. */
@@ -141,11 +151,12 @@ struct mc_merge {
     bool (*is_fixed)(const struct mc_merge *merge, const struct mc_value *v);
     const void *context; /* of these */
     const struct mc_facts *facts;
+    bool portable; /* for a model that is written: what the standard lacks will not do */
     /* found */
     int n_inner;
     const struct mc_node *inner[MC_MERGE_MOST]; /* all but the last */
     int n_through;
-    const struct mc_node *through[MC_MERGE_MOST]; /* looked through: others may read what they make */
+    const struct mc_node *through[MC_MERGE_THROUGH]; /* looked through: others may read what they make */
     int n_inputs;
     const struct mc_value *inputs[MC_MERGE_INPUTS]; /* what the operator is given; NULL: left out */
     const struct mc_op *op;                         /* what does it; need not be registered */
@@ -156,6 +167,10 @@ struct mc_merge {
         float value;
     } numbers[MC_MERGE_NUMBERS]; /* and attributes of its own */
     int n_numbers;
+    int axis;              /* the attribute of this name; 0: none */
+    const char *ints_name; /* and of one that is a list; NULL: none */
+    int n_ints;
+    int64_t ints[MC_MERGE_INTS];
 };
 
 /* How many inputs of all these nodes v is. */
@@ -177,7 +192,9 @@ struct mc_op {
     /* The same for this node between numbers that DequantizeLinear makes and the `quantize` that alone reads it: does
      * one operator make the same of 8 bits, or what is one step apart where rounding decides? */
     bool (*on_bytes)(const struct mc_node *node, const struct mc_node *quantize, struct mc_merge *merge);
-    bool random;           /* draws random numbers: never folded, never merged */
+    bool random; /* draws random numbers: never folded, never merged */
+    bool (*picks)(const struct mc_node *node, const struct mc_fact *const *in, int output, struct mc_picked *picked);
+    /* NULL, or false for this node: an output is not simply some of in[0] */
     bool view;             /* out[0] is in[0] under another shape: same elements, same order. The plan
                             * may let the two (and their gradients) share storage and call no rule */
     bool widens;           /* its rules know float32 alone of the small floats: inputs of float16 and bfloat16 are shown

@@ -140,7 +140,7 @@ UNARY_OP(cos,          "Cos",         7,  COS,          IN,   no,           floa
 UNARY_OP(cosh,         "Cosh",        9,  COSH,         IN,   no,           float,  COSTLY, NONE, OTHER)
 UNARY_OP(floor,        "Floor",       1,  FLOOR,        IN,   no,           float,  CHEAP,  NONE, OTHER)
 UNARY_OP(mish,         "Mish",        18, MISH,         IN,   no,           float,  COSTLY, NONE, OTHER)
-UNARY_OP(reciprocal,   "Reciprocal",  1,  RECIPROCAL,   IN,   no,           float,  CHEAP,  NONE, OTHER)
+UNARY_OP(reciprocal,   "Reciprocal",  1,  RECIPROCAL,   IN,   no,           float,  CHEAP,  NONE, RECIPROCAL)
 UNARY_OP(round,        "Round",       11, ROUND,        IN,   no,           float,  CHEAP,  NONE, OTHER)
 UNARY_OP(selu,         "Selu",        1,  SELU,         IN,   selu,         float,  COSTLY, NONE, OTHER)
 UNARY_OP(shrink,       "Shrink",      9,  SHRINK,       IN,   shrink,       float,  CHEAP,  NONE, OTHER)

@@ -71,7 +71,7 @@ static const struct mc_node *dequantizer(const struct mc_merge *m, const struct 
 static bool take_numbers(struct mc_merge *m, const struct mc_value *v, struct numbers *numbers)
 {
     const struct mc_node *node = dequantizer(m, v, -1, numbers);
-    if (!node || m->n_through == MC_MERGE_MOST) return false;
+    if (!node || m->n_through == MC_MERGE_THROUGH) return false;
     m->through[m->n_through++] = node;
     return true;
 }

@@ -95,6 +95,23 @@ static int check_indices(const struct mc_tensor *indices, const struct runs *run
     return 0;
 }
 
+/* One index that is known. */
+static bool gather_picks(const struct mc_node *node, const struct mc_fact *const *in, int output,
+                         struct mc_picked *picked)
+{
+    const struct mc_shape *const data = &in[0]->shape;
+    const struct mc_tensor *const index = in[1]->constant;
+    int axis;
+    if (!index || index->shape.rank > 0 || read_axis(node, data->rank, &axis, NULL) < 0) return false;
+    for (int k = 0; k < data->rank; k++) {
+        picked->axis[k] = k < axis ? k : k + 1;
+        picked->step[k] = 1;
+        picked->start[k] = 0;
+    }
+    picked->start[axis] = index_at(index, 0, data->dim[axis]);
+    return picked->start[axis] >= 0 && picked->start[axis] < data->dim[axis];
+}
+
 static int gather_forward(struct mc_step *step, struct mc_error *err)
 {
     struct runs r;
@@ -225,6 +242,7 @@ const struct mc_op mc_op_gather_1 = {
     .keep = MC_KEEP_IN,
     .opaque = true,
     .on_bytes = mc_bytes_move,
+    .picks = gather_picks,
     .shape = gather_shape,
     .outline = gather_outline,
     .forward = gather_forward,

@@ -11,6 +11,7 @@
 #include "kernel/blas.h"
 #include "kernel/packed.h"
 #include "op/byte_rules.h"
+#include "op/fused.h"
 #include "op/ops.h"
 #include "op/outline.h"
 
@@ -278,6 +279,7 @@ const struct mc_op mc_op_matmul_1 = {
     .type = "MatMul",
     .since = 1,
     .means = MC_MEANS_MATMUL,
+    .merge = mc_merge_attention,
     .on_bytes = mc_bytes_matmul,
     .min_inputs = 2,
     .max_inputs = 2,

@@ -202,11 +202,12 @@ static int is_inf_forward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
-#define IS_OP(name, onnx_type, version)                                                                                \
+#define IS_OP(name, onnx_type, version, meaning)                                                                       \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
         .since = version,                                                                                              \
+        .means = MC_MEANS_##meaning,                                                                                   \
         .min_inputs = 1,                                                                                               \
         .max_inputs = 1,                                                                                               \
         .n_outputs = 1,                                                                                                \
@@ -220,5 +221,5 @@ static int is_inf_forward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_elementwise,                                                                                   \
     };
 
-IS_OP(is_inf, "IsInf", 10)
-IS_OP(is_nan, "IsNaN", 9)
+IS_OP(is_inf, "IsInf", 10, OTHER)
+IS_OP(is_nan, "IsNaN", 9, IS_NAN)

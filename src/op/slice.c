@@ -195,6 +195,19 @@ static int make_box(const struct mc_step *step, struct mc_box *box, int64_t *beg
     return 0;
 }
 
+static bool slice_picks(const struct mc_node *node, const struct mc_fact *const *in, int output,
+                        struct mc_picked *picked)
+{
+    struct range ranges[MC_MAX_RANK];
+    if (read_ranges(node, in, ranges, NULL) < 0) return false;
+    for (int k = 0; k < in[0]->shape.rank; k++) {
+        picked->axis[k] = k;
+        picked->step[k] = ranges[k].step;
+        picked->start[k] = ranges[k].begin;
+    }
+    return true;
+}
+
 static int slice_forward(struct mc_step *step, struct mc_error *err)
 {
     struct mc_box box;
@@ -324,8 +337,8 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SLICE(version, low, high)                                                                                      \
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .on_bytes = mc_bytes_move, .shape = slice_shape,       \
-        .outline = slice_outline, .forward = slice_forward, .backward = slice_backward,                                \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .on_bytes = mc_bytes_move, .picks = slice_picks,       \
+        .shape = slice_shape, .outline = slice_outline, .forward = slice_forward, .backward = slice_backward,          \
         .others = "bounds, axes and steps", .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,  \
     }
 

@@ -112,6 +112,22 @@ static void split_outline(struct mc_symbols *s, const struct mc_node *node, cons
     }
 }
 
+static bool split_picks(const struct mc_node *node, const struct mc_fact *const *in, int output,
+                        struct mc_picked *picked)
+{
+    const struct mc_shape *const shape = &in[0]->shape;
+    int axis;
+    if (read_axis(node, shape->rank, &axis, NULL) < 0) return false;
+    const struct sizes sizes = find_sizes(node, node->n_inputs > 1 && in[1] ? in[1]->constant : NULL);
+    for (int k = 0; k < shape->rank; k++) {
+        picked->axis[k] = k;
+        picked->step[k] = 1;
+        picked->start[k] = 0;
+    }
+    for (int i = 0; i < output; i++) picked->start[axis] += size_of(node, &sizes, shape->dim[axis], i);
+    return true;
+}
+
 static int split_forward(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_shape *const shape = &step->in[0]->shape;
@@ -210,9 +226,9 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
 #define SPLIT(version, inputs)                                                                                         \
     {                                                                                                                  \
         .domain = "", .type = "Split", .since = version, .min_inputs = 1, .max_inputs = inputs, .n_outputs = -1,       \
-        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .shape = split_shape, .outline = split_outline,        \
-        .forward = split_forward, .backward = split_backward, .others = "sizes", .coupling = split_coupling,           \
-        .resize = split_resize, .cost = mc_cost_free,                                                                  \
+        .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .picks = split_picks, .shape = split_shape,            \
+        .outline = split_outline, .forward = split_forward, .backward = split_backward, .others = "sizes",             \
+        .coupling = split_coupling, .resize = split_resize, .cost = mc_cost_free,                                      \
     }
 
 const struct mc_op mc_op_split_1 = SPLIT(1, 1); /* version 1 also had the sizes as an input, which nobody wrote */

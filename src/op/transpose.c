@@ -1,6 +1,7 @@
 /* transpose.c - Transpose: axes in another order. */
 #include "base/error.h"
 #include "op/byte_rules.h"
+#include "op/fused.h"
 #include "op/move.h"
 #include "op/outline.h"
 
@@ -64,6 +65,19 @@ static int transpose_forward(struct mc_step *step, struct mc_error *err)
     return 0;
 }
 
+static bool transpose_picks(const struct mc_node *node, const struct mc_fact *const *in, int output,
+                            struct mc_picked *picked)
+{
+    struct mc_ints perm;
+    if (read_perm(node, in[0]->shape.rank, &perm, NULL) < 0) return false;
+    for (int k = 0; k < perm.n; k++) {
+        picked->axis[k] = (int)perm.at[k];
+        picked->step[k] = 1;
+        picked->start[k] = 0;
+    }
+    return true;
+}
+
 static int transpose_backward(struct mc_step *step, struct mc_error *err)
 {
     if (!step->grad_in[0]) return 0;
@@ -94,6 +108,7 @@ const struct mc_op mc_op_transpose_1 = {
     .type = "Transpose",
     .since = 1,
     .means = MC_MEANS_TRANSPOSE,
+    .merge = mc_merge_attention,
     .on_bytes = mc_bytes_move,
     .min_inputs = 1,
     .max_inputs = 1,
@@ -101,6 +116,7 @@ const struct mc_op mc_op_transpose_1 = {
     .grad_inputs = 1,
     .keep = MC_KEEP_NONE,
     .opaque = true,
+    .picks = transpose_picks,
     .shape = transpose_shape,
     .outline = transpose_outline,
     .forward = transpose_forward,

@@ -142,6 +142,7 @@ const struct mc_op mc_op_where_9 = {
     .domain = "",
     .type = "Where",
     .since = 9,
+    .means = MC_MEANS_WHERE,
     .min_inputs = 3,
     .max_inputs = 3,
     .n_outputs = 1,

@@ -23,7 +23,8 @@ static bool is_hidden(const struct mc_rewrite *r, const struct mc_merge *merge, 
 
 static bool find(const struct mc_rewrite *r, const struct mc_node *last, struct mc_merge *merge)
 {
-    *merge = (struct mc_merge){.constant = constant_of, .is_fixed = is_fixed, .context = r, .facts = &r->facts};
+    *merge = (struct mc_merge){
+        .constant = constant_of, .is_fixed = is_fixed, .context = r, .facts = &r->facts, .portable = true};
     if (!last->op || !last->op->merge || last->outputs[0]->id >= r->facts.n_values) return false;
     if (r->facts.of[last->outputs[0]->id].dtype != MC_FLOAT || !last->op->merge(last, merge)) return false;
     if (mc_model_opset(r->model, merge->op->domain) < merge->opset) return false;
@@ -46,13 +47,13 @@ static int put(struct mc_rewrite *r, struct mc_node *last, const struct mc_merge
     int rc = MC_OK;
     for (int i = 0; i < merge->n_numbers && rc == MC_OK; i++)
         rc = mc_node_set_float(node, merge->numbers[i].name, merge->numbers[i].value, err);
-    return rc;
+    return rc == MC_OK && merge->axis ? mc_node_set_int(node, "axis", merge->axis, err) : rc;
 }
 
 static int run(struct mc_rewrite *r, int64_t *n, struct mc_error *err)
 {
     const struct mc_graph *graph = r->model->graph;
-    for (int i = 0; i < graph->n_nodes; i++) {
+    for (int i = graph->n_nodes - 1; i >= 0; i--) { /* what ends later may be the larger whole */
         struct mc_merge merge;
         if (!find(r, graph->nodes[i], &merge)) continue;
         const int rc = put(r, graph->nodes[i], &merge, err);

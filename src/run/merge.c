@@ -38,14 +38,16 @@ static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_
     const int n_like = merge->like ? merge->like->n_attrs : 0;
     struct mc_node *node = MC_PLAN_ARRAY(plan, struct mc_node, 1);
     struct mc_value **inputs = MC_PLAN_ARRAY(plan, struct mc_value *, MC_MERGE_INPUTS);
-    struct mc_attr *attrs = MC_PLAN_ARRAY(plan, struct mc_attr, n_like + MC_MERGE_NUMBERS);
-    if (!node || !inputs || !attrs) return mc_error_memory(err);
+    struct mc_attr *attrs = MC_PLAN_ARRAY(plan, struct mc_attr, n_like + MC_MERGE_NUMBERS + 2);
+    int64_t *ints = MC_PLAN_ARRAY(plan, int64_t, merge->n_ints);
+    if (!node || !inputs || !attrs || !ints) return mc_error_memory(err);
     for (int i = 0; i < merge->n_inputs; i++)
         if (merge->inputs[i]) inputs[i] = plan->model->values[merge->inputs[i]->id];
     for (int i = 0; i < n_like; i++) attrs[i] = merge->like->attrs[i];
     for (int i = 0; i < merge->n_numbers; i++)
         attrs[n_like + i] =
             (struct mc_attr){.name = merge->numbers[i].name, .type = MC_ATTR_FLOAT, .f = merge->numbers[i].value};
+    for (int i = 0; i < merge->n_ints; i++) ints[i] = merge->ints[i];
     *node = *step->call.node;
     node->op = merge->op;
     node->type = merge->op->type;
@@ -53,6 +55,10 @@ static int put(struct mc_plan *plan, struct mc_plan_step *step, const struct mc_
     node->n_inputs = merge->n_inputs;
     node->attrs = attrs;
     node->n_attrs = n_like + merge->n_numbers;
+    if (merge->axis) attrs[node->n_attrs++] = (struct mc_attr){.name = "axis", .type = MC_ATTR_INT, .i = merge->axis};
+    if (merge->ints_name)
+        attrs[node->n_attrs++] =
+            (struct mc_attr){.name = merge->ints_name, .type = MC_ATTR_INTS, .n = merge->n_ints, .ints = ints};
     node->does = merge->like;
     step->call.node = node;
     return MC_OK;
@@ -64,6 +70,13 @@ static void count(const struct mc_node *node, int by, int *uses)
         if (node->inputs[i]) uses[node->inputs[i]->id] += by;
 }
 
+static bool is_clamped(const struct mc_plan *plan, const struct mc_node *node)
+{
+    for (int i = 0; i < node->n_outputs; i++)
+        if (node->outputs[i] && mc_plan_value(plan, node->outputs[i])->clamped) return true;
+    return false;
+}
+
 static int try_merge(struct mc_plan *plan, int k, int *uses, struct mc_error *err)
 {
     const struct mc_node *last = plan->steps[k].call.node;
@@ -72,7 +85,7 @@ static int try_merge(struct mc_plan *plan, int k, int *uses, struct mc_error *er
     if (!last || !last->op->merge || last->n_inputs < 1 || !last->inputs[0]) return MC_OK;
     if (mc_plan_value(plan, last->inputs[0])->tensor.dtype != MC_FLOAT || !last->op->merge(last, &merge)) return MC_OK;
     for (int i = 0; i < merge.n_through; i++)
-        if (mc_plan_value(plan, merge.through[i]->outputs[0])->clamped) return MC_OK;
+        if (is_clamped(plan, merge.through[i])) return MC_OK;
     for (int i = 0; i < merge.n_inner; i++) {
         inner[i] = step_of(plan, k, merge.inner[i]);
         if (!inner[i] || !is_hidden(plan, &merge, last, merge.inner[i], uses)) return MC_OK;

@@ -283,24 +283,66 @@ static void test_gelu_and_swish_where_the_opset_has_them(void **state)
     }
 }
 
-/* In the spelling of older exporters. `axes`: of the means; `seen`: the variance is an output. */
-static struct mc_model *normalization(int64_t opset, int64_t axis, bool squares, bool seen)
+/* Attention over x as queries, keys and values of two heads. `swapped`: the keys' transposition is another one. */
+static struct mc_model *attention(int64_t opset, bool swapped)
 {
     struct mc_error err = {0};
     struct mc_value *x;
     struct mc_model *net = floats(opset, &x);
-    struct mc_node *mean = node(net, "ReduceMean", "mean", IN(x));
-    assert_ok(mc_node_set_ints(mean, "axes", &axis, 1, &err), err);
-    struct mc_value *d = net_node(net, "Sub", "d", x, mean->outputs[0]);
+    const int64_t heads[] = {0, 2, 1, 3}, rows[] = {0, 1, 3, 2}, both[] = {0, 2, 3, 1}, parts[] = {0, 4, 1, 5};
+    struct mc_tensor *t;
+    assert_ok(mc_tensor_create(&t, MC_INT64, &(struct mc_shape){.rank = 1, .dim = {4}}, &err), err);
+    memcpy(t->data, parts, sizeof parts);
+    struct mc_node *r = node(net, "Reshape", "r", IN(x, mc_graph_add_initializer(net->graph, "parts", t)));
+    struct mc_node *q = node(net, "Transpose", "q", IN(r->outputs[0]));
+    struct mc_node *k = node(net, "Transpose", "k", IN(swapped ? r->outputs[0] : q->outputs[0]));
+    assert_ok(mc_node_set_ints(q, "perm", heads, 4, &err), err);
+    assert_ok(mc_node_set_ints(k, "perm", swapped ? both : rows, 4, &err), err);
+    struct mc_value *scores = net_node(net, "MatMul", "scores", q->outputs[0], k->outputs[0]);
+    struct mc_value *scaled = net_node(net, "Mul", "scaled", scores, number(net, "scale", 0, 0.3));
+    struct mc_value *masked = net_node(net, "Add", "masked", scaled, number(net, "mask", 4, -1));
+    struct mc_value *shares = net_node(net, "Softmax", "shares", masked, NULL);
+    net_output(net, net_node(net, "MatMul", "y", shares, q->outputs[0]));
+    return net;
+}
+
+static void test_attention_where_the_opset_has_it(void **state)
+{
+    check_within(attention(23, false), "fuse,dead", 3, 1e-6);
+    check_within(attention(22, false), "fuse,dead", 8, 1e-6);
+    check_within(attention(23, true), "fuse,dead", 8, 1e-6);
+}
+
+/* The axes are an attribute before version 18. */
+static struct mc_value *mean(struct mc_model *net, int64_t opset, const char *name, struct mc_value *x, int n,
+                             const int64_t *axes)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t;
+    if (opset < 18) {
+        struct mc_node *reduce = node(net, "ReduceMean", name, IN(x));
+        assert_ok(mc_node_set_ints(reduce, "axes", axes, n, &err), err);
+        return reduce->outputs[0];
+    }
+    assert_ok(mc_tensor_create(&t, MC_INT64, &(struct mc_shape){.rank = 1, .dim = {n}}, &err), err);
+    memcpy(t->data, axes, (size_t)n * sizeof *axes);
+    return net_node(net, "ReduceMean", name, x, mc_graph_add_initializer(net->graph, "axes", t));
+}
+
+/* In the spelling of older exporters. `axes`: of the means; `seen`: the variance is an output. */
+static struct mc_model *normalization(int64_t opset, int64_t axis, bool squares, bool seen)
+{
+    struct mc_value *x;
+    struct mc_model *net = floats(opset, &x);
+    struct mc_value *d = net_node(net, "Sub", "d", x, mean(net, opset, "mean", x, 1, &axis));
     struct mc_value *square =
         squares ? net_node(net, "Mul", "square", d, d) : net_node(net, "Pow", "square", d, number(net, "two", 0, 2));
-    struct mc_node *variance = node(net, "ReduceMean", "variance", IN(square));
-    assert_ok(mc_node_set_ints(variance, "axes", &axis, 1, &err), err);
-    struct mc_value *e = net_node(net, "Add", "e", variance->outputs[0], number(net, "epsilon", 0, 1e-3));
+    struct mc_value *variance = mean(net, opset, "variance", square, 1, &axis);
+    struct mc_value *e = net_node(net, "Add", "e", variance, number(net, "epsilon", 0, 1e-3));
     struct mc_value *n = net_node(net, "Div", "n", d, net_node(net, "Sqrt", "root", e, NULL));
     struct mc_value *m = net_node(net, "Mul", "m", n, number(net, "scale", 5, 0.5));
     net_output(net, net_node(net, "Add", "y", m, number(net, "shift", 5, -1)));
-    if (seen) net_output(net, variance->outputs[0]);
+    if (seen) net_output(net, variance);
     return net;
 }
 
@@ -311,6 +353,41 @@ static void test_layer_normalization(void **state)
     check_within(normalization(16, -1, false, false), "fuse,dead", 9, 1e-5);
     check_within(normalization(17, -2, false, false), "fuse,dead", 9, 1e-5);
     check_within(normalization(17, -1, false, true), "fuse,dead", 9, 1e-5);
+    check_within(normalization(23, -1, false, false), "fuse,dead", 1, 1e-5); /* not RMSNormalization of x - mean */
+}
+
+/* x / sqrt(mean(x^2) + epsilon) * scale, whose root divides, or is inverted by Reciprocal or by 1 / root. */
+static struct mc_model *root_mean_square(int64_t opset, int how, bool both_axes)
+{
+    struct mc_error err = {0};
+    struct mc_value *x;
+    struct mc_model *net = floats(opset, &x);
+    const int64_t axes[] = {2, 1};
+    struct mc_value *square = net_node(net, "Pow", "p", x, number(net, "two", 0, 2));
+    struct mc_value *of_squares = mean(net, opset, "mean", square, both_axes ? 2 : 1, axes);
+    struct mc_value *e = net_node(net, "Add", "e", number(net, "epsilon", 0, 1e-3), of_squares);
+    struct mc_value *root = net_node(net, "Sqrt", "root", e, NULL), *n;
+    if (how == 0)
+        n = net_node(net, "Div", "n", x, root);
+    else if (how == 1)
+        n = net_node(net, "Mul", "n", net_node(net, "Reciprocal", "r", root, NULL), x);
+    else
+        n = net_node(net, "Mul", "n", x, net_node(net, "Div", "r", number(net, "one", 0, 1), root));
+    struct mc_tensor *t;
+    const struct mc_shape shape = both_axes ? mc_shape_of(2, (int64_t[]){4, 5}) : mc_shape_of(1, (int64_t[]){5});
+    assert_ok(mc_tensor_create(&t, MC_FLOAT, &shape, &err), err);
+    for (int64_t i = 0; i < mc_tensor_count(t); i++) mc_tensor_set_f64(t, i, 0.5 + 0.1 * (double)i);
+    net_output(net, net_node(net, "Mul", "y", n, mc_graph_add_initializer(net->graph, "scale", t)));
+    return net;
+}
+
+static void test_root_mean_square_where_the_opset_has_it(void **state)
+{
+    for (int how = 0; how < 3; how++)
+        for (int both = 0; both < 2; both++) {
+            check_within(root_mean_square(23, how, both), "fuse,dead", 1, 1e-5);
+            check_within(root_mean_square(22, how, both), "fuse,dead", how ? 7 : 6, 1e-5);
+        }
 }
 
 /* --- fold, common, share, dead --- */
@@ -488,7 +565,9 @@ int main(void)
         cmocka_unit_test(test_transpositions_join),
         cmocka_unit_test(test_views_join_unless_they_copy_extents),
         cmocka_unit_test(test_gelu_and_swish_where_the_opset_has_them),
+        cmocka_unit_test(test_attention_where_the_opset_has_it),
         cmocka_unit_test(test_layer_normalization),
+        cmocka_unit_test(test_root_mean_square_where_the_opset_has_it),
         cmocka_unit_test(test_constants_are_computed_once),
         cmocka_unit_test(test_what_depends_on_the_batch_or_would_grow_stays),
         cmocka_unit_test(test_a_known_shape_is_a_constant),
