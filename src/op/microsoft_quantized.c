@@ -4,6 +4,7 @@
  */
 #include "base/error.h"
 #include "op/composite.h"
+#include "op/recurrent_activation.h"
 
 /* (x - zero) scale as float32; the inputs of the node that hold them. */
 static int numbers(struct mc_composite *c, int x, int scale, int zero)
@@ -170,6 +171,60 @@ MC_COMPOSITE_OP(microsoft_mat_mul_integer_to_float, "com.microsoft", "MatMulInte
                 .no_backward = "quantized numbers have no derivative here")
 MC_COMPOSITE_OP(microsoft_mat_mul_integer16, "com.microsoft", "MatMulInteger16", 1, 2, 2, 1,
                 .no_backward = "quantized numbers have no derivative here")
+
+/* --- DynamicQuantizeLSTM: X, W, R, biases, lengths, states, peepholes as LSTM's, then scale and zero of W, and of R.
+ * States are rounded by the range of all samples, as ONNX Runtime does on one thread; on several each has its own. ---
+ */
+
+enum { LSTM_INPUTS = 8, LSTM_MOST_ATTRS = 10 };
+
+/* A matrix of 8 bits for each direction, [D, K, 4 H], as LSTM has it in floats: [D, 4 H, K]. Scale and zero are one
+ * number a direction or one a column. */
+static int lstm_matrices(struct mc_composite *c, int i, int scale, int zero)
+{
+    const int w = mc_compose_in(c, i), in[] = {mc_compose_in(c, scale), mc_compose_in(c, zero)};
+    const struct mc_shape *shape = &mc_compose_fact(c, w)->shape;
+    if (!mc_compose_check(c, mc_need_rank(mc_compose_node(c), i, mc_compose_fact(c, w), 3, 3, mc_compose_error(c))))
+        return MC_NO_VALUE;
+    int numbers[2];
+    for (int k = 0; k < 2; k++) {
+        const int64_t n = mc_shape_count(&mc_compose_fact(c, in[k])->shape), D = shape->dim[0];
+        if (n != D && n != D * shape->dim[2]) {
+            mc_compose_refuse(c, MC_ERR_INPUT, "input %d: needs a number for each direction or column, has %lld",
+                              k ? zero : scale, (long long)n);
+            return MC_NO_VALUE;
+        }
+        numbers[k] = mc_compose_view(c, in[k], MC_DIMS(D, 1, n / D));
+    }
+    const int floats = mc_compose_cast(c, w, MC_FLOAT), zeros = mc_compose_cast(c, numbers[1], MC_FLOAT);
+    const int moved = mc_compose(c, &mc_op_sub_7, 1, MC_NO_ATTRS, MC_LIST(floats, zeros));
+    const int scaled = mc_compose(c, &mc_op_mul_7, 1, MC_NO_ATTRS, MC_LIST(moved, numbers[0]));
+    return mc_compose_transpose(c, scaled, (const int64_t[]){0, 2, 1});
+}
+
+static void microsoft_dynamic_quantize_lstm_compose(struct mc_composite *c)
+{
+    const struct mc_node *node = mc_compose_node(c);
+    struct mc_attr attrs[LSTM_MOST_ATTRS + 1];
+    int in[LSTM_INPUTS];
+    if (node->n_attrs > LSTM_MOST_ATTRS || node->n_inputs < 12) {
+        mc_compose_refuse(c, MC_ERR_INPUT, "needs 12 inputs, has %d", node->n_inputs);
+        return;
+    }
+    for (int i = 0; i < node->n_attrs; i++) attrs[i] = node->attrs[i];
+    attrs[node->n_attrs] = (struct mc_attr)MC_ATTR_OF_INT(MC_LSTM_ROUNDS, 1);
+    for (int i = 0; i < LSTM_INPUTS; i++) in[i] = mc_compose_in(c, i);
+    const int x = mc_compose(c, &mc_op_dynamic_quantize_linear_11, 3, MC_NO_ATTRS, MC_LIST(0));
+    if (x < 0) return;
+    in[0] = numbers(c, x, x + 1, x + 2);
+    in[1] = lstm_matrices(c, 1, 8, 9);
+    in[2] = lstm_matrices(c, 2, 10, 11);
+    const int y = mc_compose(c, &mc_op_lstm_1, 3, attrs, node->n_attrs + 1, in, LSTM_INPUTS);
+    for (int i = 0; i < 3; i++) mc_compose_out(c, i, y + i);
+}
+
+MC_COMPOSITE_OP(microsoft_dynamic_quantize_lstm, "com.microsoft", "DynamicQuantizeLSTM", 1, 3, 12, 3,
+                .first_optional = true, .no_backward = "quantized numbers have no derivative here")
 
 static int turned(struct mc_composite *c, int x, const char *attribute)
 {

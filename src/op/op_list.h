@@ -314,6 +314,8 @@ MC_OP(microsoft_attention_1, "do_rotary mask_filter_value num_heads past_present
       "rotary_embedding_dim scale unidirectional")
 MC_OP(microsoft_bias_gelu_1, "")
 MC_OP(microsoft_dequantize_linear_1, "axis")
+MC_OP(microsoft_dynamic_quantize_lstm_1,
+      "activation_alpha activation_beta activations clip direction hidden_size input_forget")
 MC_OP(microsoft_dynamic_quantize_mat_mul_1, "")
 MC_OP(microsoft_embed_layer_normalization_1, "epsilon mask_index_type")
 MC_OP(microsoft_fast_gelu_1, "")

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "kernel/blas.h"
+#include "kernel/bytes.h"
 #include "kernel/cell.h"
 #include "kernel/kernels.h"
 #include "kernel/packed.h"
@@ -132,8 +133,9 @@ struct job {
     enum cell cell;
     enum mc_dtype dtype;
     bool before_reset, coupled;
-    double clip;                     /* 0: none */
-    struct mc_activation f, g, h_of; /* h_of: of LSTM's state */
+    const struct mc_byte_loops *rounds; /* LSTM: a state meets its matrix rounded to 8 bits; NULL: as it is */
+    double clip;                        /* 0: none */
+    struct mc_activation f, g, h_of;    /* h_of: of LSTM's state */
     int direction;
     bool reverse;
     struct mc_tensor *const *in;
@@ -389,12 +391,24 @@ static void keep_turn(struct job *job, int64_t turn)
     if (job->cell == GRU) memset(job->masked, 0, state);
 }
 
+/* All states as DynamicQuantizeLinear has them, in `masked`, which LSTM does not need. */
+static const char *rounded_states(const struct job *job)
+{
+    const int64_t n = job->e.N * job->e.H;
+    const float *h = (const void *)job->h;
+    float low, high, *to = (void *)job->masked;
+    job->rounds->range(n, h, &low, &high);
+    const float scale = high > low ? (high - low) / 255 : 1, zero = rintf(-low / scale);
+    for (int64_t i = 0; i < n; i++) to[i] = (fminf(fmaxf(rintf(h[i] / scale) + zero, 0), 255) - zero) * scale;
+    return job->masked;
+}
+
 static void take_turn(struct job *job, int64_t turn)
 {
     const struct extents *e = &job->e;
     keep_turn(job, turn);
     const bool resets_first = job->cell == GRU && !job->before_reset;
-    product(job, job->h, 0, resets_first ? 2 * e->H : e->G * e->H, job->through);
+    product(job, job->rounds ? rounded_states(job) : job->h, 0, resets_first ? 2 * e->H : e->G * e->H, job->through);
     for (int64_t n = 0; n < e->N; n++) {
         const int64_t row = row_of(job, turn, n);
         if (row >= 0) make_gates(job, place_of(job, row, n), n);
@@ -513,6 +527,7 @@ static int job_init(struct job *job, const struct mc_step *step, struct mc_activ
                         .before_reset = mc_node_int(node, "linear_before_reset", 0) != 0,
                         .coupled = mc_node_int(node, "input_forget", 0) != 0,
                         .clip = (double)mc_node_float(node, "clip", 0),
+                        .rounds = mc_node_attr(node, MC_LSTM_ROUNDS) ? step->runtime->kernels->bytes : NULL,
                         .in = in,
                         .packed = step->state,
                         .y = step->out[0],

@@ -1,8 +1,13 @@
-/* recurrent_activation.h - the activations that RNN, GRU and LSTM name by attributes. */
+/* recurrent_activation.h - the attributes of RNN, GRU and LSTM that are read outside of recurrent.c, or there alone:
+ * activations, and what DynamicQuantizeLSTM asks for. */
 #ifndef MC_OP_RECURRENT_ACTIVATION_H
 #define MC_OP_RECURRENT_ACTIVATION_H
 
 #include "graph/graph.h"
+
+/* An attribute that no file has: the state of an LSTM in float32, where it meets its matrix, is rounded to 8 bits by
+ * the range of all samples' states, as by DynamicQuantizeLinear. */
+#define MC_LSTM_ROUNDS "rounds"
 
 struct mc_activation {
     double (*f)(double x, double alpha, double beta);

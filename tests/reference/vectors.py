@@ -369,6 +369,15 @@ FIXED = [
     ("qlinear_conv_last", "QLinearConv", {"channels_last": 1, "pads": [1, 1, 1, 1]},
      [bytes8(1, 4, 4, 2), np.float32(0.02), np.uint8(120), bytes8(3, 2, 3, 3, seed=1, dtype=np.int8), draw(3, low=0.01, high=0.03),
       ints(0, 0, 0, dtype=np.int8), np.float32(0.5), np.uint8(100), ints(5, -300, 20, dtype=I32)], 1),
+    # small weights: without VNNI the runtime cuts off pairs of signed products at 16 bits
+    ("dynamic_quantize_lstm", "DynamicQuantizeLSTM", {"hidden_size": 5},
+     [draw(4, 1, 3), bytes8(1, 3, 20, dtype=np.int8) // 4, bytes8(1, 5, 20, seed=1, dtype=np.int8) // 4, draw(1, 40, seed=2), None, None,
+      None, None, draw(1, low=0.01, high=0.02), ints(0, dtype=np.int8), draw(1, low=0.01, high=0.02, seed=3), ints(0, dtype=np.int8)], 3),
+    # one sample: the runtime cuts several among its threads, each with a range of its own
+    ("dynamic_quantize_lstm_both", "DynamicQuantizeLSTM", {"hidden_size": 5, "direction": "bidirectional"},
+     [draw(4, 1, 3), bytes8(2, 3, 20), bytes8(2, 5, 20, seed=1), draw(2, 40, seed=2), None, draw(2, 1, 5, seed=3),
+      draw(2, 1, 5, seed=4), None, draw(2, 20, low=0.01, high=0.02), np.full((2, 20), 120, dtype=np.uint8), draw(2, 20, low=0.01, high=0.02, seed=5),
+      np.full((2, 20), 130, dtype=np.uint8)], 3),
 ]
 # ai.onnx.preview.training: version 1
 STATE = [draw(3, seed=k, low=0.5) for k in range(8)]
