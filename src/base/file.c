@@ -37,30 +37,29 @@ static int read_stream(struct mc_file_view *view, int fd, const char *path, size
     return MC_OK;
 }
 
+/* Map, or read, what the descriptor has. */
+static int view_file(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
+{
+    struct stat info;
+    if (fstat(fd, &info) != 0) return mc_error_errno(err, errno, "inspect", path);
+    if (S_ISDIR(info.st_mode)) return mc_error_set(err, MC_ERR_INPUT, "'%s' is a directory, a file is needed", path);
+    if (!S_ISREG(info.st_mode)) return read_stream(view, fd, path, max_bytes, err);
+    if (info.st_size < 0 || (uintmax_t)info.st_size > max_bytes)
+        return mc_error_set(err, MC_ERR_INPUT, "'%s' has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size,
+                            max_bytes);
+    if (info.st_size == 0) return MC_OK;
+    void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (map == MAP_FAILED) return read_stream(view, fd, path, max_bytes, err);
+    *view = (struct mc_file_view){map, (size_t)info.st_size, 1};
+    return MC_OK;
+}
+
 int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, struct mc_error *err)
 {
     *view = (struct mc_file_view){0};
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return mc_error_errno(err, errno, "open", path);
-    struct stat info;
-    int rc = MC_OK;
-    if (fstat(fd, &info) != 0) {
-        rc = mc_error_errno(err, errno, "inspect", path);
-    } else if (S_ISDIR(info.st_mode)) {
-        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' is a directory, a file is needed", path);
-    } else if (!S_ISREG(info.st_mode)) {
-        rc = read_stream(view, fd, path, max_bytes, err);
-    } else if (info.st_size < 0 || (uintmax_t)info.st_size > max_bytes) {
-        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size,
-                          max_bytes);
-    } else if (info.st_size > 0) {
-        void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map == MAP_FAILED) {
-            rc = read_stream(view, fd, path, max_bytes, err);
-        } else {
-            *view = (struct mc_file_view){map, (size_t)info.st_size, 1};
-        }
-    }
+    const int rc = view_file(view, fd, path, max_bytes, err);
     close(fd);
     return rc;
 }
@@ -77,6 +76,19 @@ void mc_file_close(struct mc_file_view *view)
 void mc_file_forget(const struct mc_file_view *view)
 {
     if (view->mapped) madvise((void *)(uintptr_t)view->data, view->length, MADV_DONTNEED); /* advice: may fail */
+}
+
+int mc_file_scratch(struct mc_file_out *out, struct mc_error *err)
+{
+    *out = (struct mc_file_out){.stream = tmpfile()};
+    return out->stream ? MC_OK : mc_error_errno(err, errno, "create", "a temporary file");
+}
+
+int mc_file_view_scratch(struct mc_file_view *view, struct mc_file_out *out, struct mc_error *err)
+{
+    *view = (struct mc_file_view){0};
+    if (fflush(out->stream) != 0) return mc_error_errno(err, errno, "write", "a temporary file");
+    return view_file(view, fileno(out->stream), "a temporary file", SIZE_MAX, err);
 }
 
 /* A new file beside `path`, named by clock and process so that concurrent writers do not meet. Not mkstemp: its

@@ -33,6 +33,10 @@ int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, st
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
 /* What was written so far can be read from the temporary; it is on its way to the disk. */
 int mc_file_flush(struct mc_file_out *out, struct mc_error *err);
+/* Start writing a file that has no name; mc_file_abort ends it. */
+int mc_file_scratch(struct mc_file_out *out, struct mc_error *err);
+/* What was written into one so far, mapped; the caller closes the view. */
+int mc_file_view_scratch(struct mc_file_view *view, struct mc_file_out *out, struct mc_error *err);
 /* Everything that can fail for want of room: flush and sync, but no rename yet. Several files are settled before the
  * first is committed, so that all appear or none. The caller aborts after a failure. */
 int mc_file_settle(struct mc_file_out *out, struct mc_error *err);

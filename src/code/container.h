@@ -6,6 +6,7 @@
 #ifndef MC_CODE_CONTAINER_H
 #define MC_CODE_CONTAINER_H
 
+#include "base/file.h"
 #include "code/segment.h"
 
 /* Longest file that is taken: protobuf knows no longer message. */
@@ -28,6 +29,9 @@ struct mc_container_figures {
  * MC_ERR_INTERNAL if it did not come back. `figures` may be NULL. MC_ERR_SYSTEM without memory. */
 int mc_container_pack(struct mc_buf *out, const unsigned char *bytes, size_t length, enum mc_code_level level,
                       struct mc_container_figures *figures, struct mc_error *err);
+
+/* How long the container of a file would be, in memory that does not grow with it; nothing is decoded. */
+int mc_container_size(const struct mc_file_view *file, enum mc_code_level level, size_t *length, struct mc_error *err);
 
 /* Decode to whoever takes the bytes, in order. MC_ERR_INPUT names the block that is broken; what was given out by then
  * has to be thrown away. A failure of `take` ends it. */

@@ -29,12 +29,23 @@ struct packing {
     enum mc_code_level level;
     const struct mc_payload *payloads;
     size_t n_payloads;
-    uint64_t seed; /* of the next block's check */
+    uint64_t seed;                      /* of the next block's check */
+    const struct mc_file_view *counted; /* not NULL: nobody wants the blocks of this file, only how long they are */
+    size_t n_counted;
     struct mc_workspace workspace;
     struct mc_container_figures figures;
 };
 
 /* --- blocks --- */
+
+/* What was put so far is long enough known. */
+static void drop_counted(struct packing *p)
+{
+    if (!p->counted) return;
+    p->n_counted += p->out->length;
+    p->out->length = 0;
+    mc_file_forget(p->counted);
+}
 
 /* `decoded` bytes come of the body. */
 static int put_block(struct packing *p, int type, size_t decoded, const struct mc_buf *body, struct mc_error *err)
@@ -49,7 +60,9 @@ static int put_block(struct packing *p, int type, size_t decoded, const struct m
     for (int i = 0; i < MC_CONTAINER_CHECK_BYTES; i++) mc_byte_write(p->out, (int)(check >> 8 * i & 255));
     p->figures.n_blocks++;
     if (type == MC_BLOCK_STRUCTURE) p->figures.structure_packed += p->out->length - start;
-    return p->out->failed ? mc_error_memory(err) : MC_OK;
+    if (p->out->failed) return mc_error_memory(err);
+    drop_counted(p);
+    return MC_OK;
 }
 
 static int put_head(struct packing *p, struct mc_error *err)
@@ -65,7 +78,7 @@ static int put_head(struct packing *p, struct mc_error *err)
 static int put_end(struct packing *p, struct mc_error *err)
 {
     struct mc_buf hash;
-    const uint64_t value = mc_hash_bytes(p->bytes, p->length, 0);
+    const uint64_t value = p->counted ? 0 : mc_hash_bytes(p->bytes, p->length, 0);
     mc_buf_init(&hash, 64);
     for (int i = 0; i < MC_CONTAINER_HASH_BYTES; i++) mc_byte_write(&hash, (int)(value >> 8 * i & 255));
     const int rc = put_block(p, MC_BLOCK_END, 0, &hash, err);
@@ -289,23 +302,41 @@ static int check(const struct packing *p, size_t start, struct mc_error *err)
                         rc < 0 ? why.text : "the bytes differ");
 }
 
+static int pack(struct packing *p, struct mc_error *err)
+{
+    struct mc_payload *payloads = NULL;
+    if (p->length > MC_CONTAINER_MOST_BYTES)
+        return mc_error_set(err, MC_ERR_INPUT, "%zu bytes are more than a container can have (%zu)", p->length,
+                            MC_CONTAINER_MOST_BYTES);
+    int rc = mc_payloads_find(&payloads, &p->n_payloads, p->bytes, p->length, LEAST_PAYLOAD, err);
+    p->payloads = payloads;
+    if (rc == MC_OK) rc = put_all(p, err);
+    p->payloads = NULL;
+    mc_free(payloads);
+    mc_workspace_finish(&p->workspace);
+    return rc;
+}
+
+int mc_container_size(const struct mc_file_view *file, enum mc_code_level level, size_t *length, struct mc_error *err)
+{
+    struct mc_buf block;
+    struct packing p = {.out = &block, .bytes = file->data, .length = file->length, .level = level, .counted = file};
+    mc_buf_init(&block, SIZE_MAX / 2);
+    const int rc = pack(&p, err);
+    *length = p.n_counted;
+    mc_buf_finish(&block);
+    return rc;
+}
+
 int mc_container_pack(struct mc_buf *out, const unsigned char *bytes, size_t length, enum mc_code_level level,
                       struct mc_container_figures *figures, struct mc_error *err)
 {
-    if (length > MC_CONTAINER_MOST_BYTES)
-        return mc_error_set(err, MC_ERR_INPUT, "%zu bytes are more than a container can have (%zu)", length,
-                            MC_CONTAINER_MOST_BYTES);
     struct packing p = {.out = out, .bytes = bytes, .length = length, .level = level};
-    struct mc_payload *payloads = NULL;
     const size_t start = out->length;
-    int rc = mc_payloads_find(&payloads, &p.n_payloads, bytes, length, LEAST_PAYLOAD, err);
-    p.payloads = payloads;
-    if (rc == MC_OK) rc = put_all(&p, err);
+    int rc = pack(&p, err);
     if (rc == MC_OK) rc = check(&p, start, err);
     p.figures.bytes = length;
     p.figures.bytes_packed = out->length - start;
     if (figures) *figures = p.figures;
-    mc_free(payloads);
-    mc_workspace_finish(&p.workspace);
     return rc;
 }

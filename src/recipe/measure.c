@@ -21,17 +21,36 @@ enum { ZSTD_19_MOST = 4 << 20 }; /* bytes: of more, level 19 takes more than a s
 
 /* --- bytes --- */
 
-static int put_zstd(const unsigned char *bytes, size_t length, int level, const char *key, struct mc_record *into,
+/* Piece by piece, so that the file need not be in memory: as long as in one, but for some bytes of a large one. */
+static int put_zstd(const struct mc_file_view *file, int level, const char *key, struct mc_record *into,
                     struct mc_error *err)
 {
-    const size_t bound = ZSTD_compressBound(length);
-    void *packed = mc_alloc_aligned(bound, 1);
-    if (!packed) return mc_error_memory(err);
-    const size_t size = ZSTD_compress(packed, bound, bytes, length, level);
+    static const size_t piece = 1 << 20;
+    const size_t room = ZSTD_CStreamOutSize();
+    ZSTD_CCtx *zstd = ZSTD_createCCtx();
+    void *packed = mc_alloc_aligned(room, 1);
+    int rc = zstd && packed ? MC_OK : mc_error_memory(err);
+    int64_t n = 0;
+    if (rc == MC_OK) {
+        ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, level);
+        ZSTD_CCtx_setPledgedSrcSize(zstd, file->length);
+    }
+    for (size_t at = 0, left = 1; rc == MC_OK && left > 0; at += piece) {
+        const bool last = file->length - at <= piece;
+        ZSTD_inBuffer in = {file->data + at, last ? file->length - at : piece, 0};
+        do {
+            ZSTD_outBuffer out = {packed, room, 0};
+            left = ZSTD_compressStream2(zstd, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
+            if (ZSTD_isError(left)) rc = mc_error_set(err, MC_ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(left));
+            n += (int64_t)out.pos;
+        } while (rc == MC_OK && (last ? left > 0 : in.pos < in.size));
+        mc_file_forget(file);
+        if (!last) left = 1;
+    }
+    if (rc == MC_OK) mc_record_set_int(into, key, n);
     mc_free(packed);
-    if (ZSTD_isError(size)) return mc_error_set(err, MC_ERR_SYSTEM, "zstd: %s", ZSTD_getErrorName(size));
-    mc_record_set_int(into, key, (int64_t)size);
-    return MC_OK;
+    ZSTD_freeCCtx(zstd);
+    return rc;
 }
 
 /* Of the file with sparse initializers, where they are shorter. */
@@ -47,30 +66,40 @@ static int put_sparse(const struct mc_model *model, struct mc_record *into, stru
     return rc;
 }
 
-static int put_packed(const unsigned char *bytes, size_t length, struct mc_record *into, struct mc_error *err)
+static int put_packed(const struct mc_file_view *file, struct mc_record *into, struct mc_error *err)
 {
-    struct mc_buf packed;
-    mc_buf_init(&packed, SIZE_MAX / 2);
-    const int rc = mc_container_pack(&packed, bytes, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
-    if (rc == MC_OK) mc_record_set_int(into, "bytes_packed", (int64_t)packed.length);
-    mc_buf_finish(&packed);
+    size_t packed;
+    const int rc = mc_container_size(file, mc_packed_level(MC_PACK_AUTO, file->length), &packed, err);
+    if (rc == MC_OK) mc_record_set_int(into, "bytes_packed", (int64_t)packed);
+    return rc;
+}
+
+/* What other programs and the container make of the file: it is written where it needs no memory. */
+static int put_compressed(const struct mc_model *model, struct mc_record *into, struct mc_error *err)
+{
+    struct mc_file_out out = {0};
+    struct mc_file_view file = {0};
+    size_t length;
+    int rc = put_sparse(model, into, err);
+    if (rc == MC_OK) rc = mc_file_scratch(&out, err);
+    if (rc == MC_OK) rc = mc_onnx_save_into(model, &out, &length, err);
+    if (rc == MC_OK) rc = mc_file_view_scratch(&file, &out, err);
+    if (rc == MC_OK) rc = put_zstd(&file, ZSTD_LEVEL, "bytes_zstd", into, err);
+    if (rc == MC_OK && length <= ZSTD_19_MOST) rc = put_zstd(&file, 19, "bytes_zstd_19", into, err);
+    if (rc == MC_OK) rc = put_packed(&file, into, err);
+    mc_file_close(&file);
+    mc_file_abort(&out);
     return rc;
 }
 
 static int put_bytes(const struct mc_model *model, bool packed, struct mc_record *into, struct mc_error *err)
 {
-    unsigned char *bytes = NULL;
     size_t length;
-    int rc = packed ? mc_onnx_save_bytes(model, &bytes, &length, err) : mc_onnx_save_size(model, &length, err);
+    const int rc = mc_onnx_save_size(model, &length, err);
     if (rc == MC_ERR_UNSUPPORTED) return MC_OK; /* over 2 GiB: no such file */
     if (rc < 0) return rc;
     mc_record_set_int(into, "bytes", (int64_t)length);
-    if (packed) rc = put_sparse(model, into, err);
-    if (packed && rc == MC_OK) rc = put_zstd(bytes, length, ZSTD_LEVEL, "bytes_zstd", into, err);
-    if (packed && rc == MC_OK && length <= ZSTD_19_MOST) rc = put_zstd(bytes, length, 19, "bytes_zstd_19", into, err);
-    if (packed && rc == MC_OK) rc = put_packed(bytes, length, into, err);
-    mc_free(bytes);
-    return rc;
+    return packed ? put_compressed(model, into, err) : MC_OK;
 }
 
 /* --- time --- */

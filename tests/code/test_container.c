@@ -24,6 +24,23 @@ static int unpack(const void *packed, size_t length, struct mc_buf *out, struct 
     return mc_container_unpack(packed, length, take, out, err);
 }
 
+/* What the container would take, told from a mapped file. */
+static size_t size_of(const unsigned char *bytes, size_t length, enum mc_code_level level)
+{
+    struct mc_error err = {0};
+    struct mc_file_out out;
+    struct mc_file_view file;
+    size_t size;
+    assert_ok(mc_file_scratch(&out, &err), err);
+    assert_ok(mc_file_write(&out, bytes, length, &err), err);
+    assert_ok(mc_file_view_scratch(&file, &out, &err), err);
+    assert_int_equal(file.length, length);
+    assert_ok(mc_container_size(&file, level, &size, &err), err);
+    mc_file_close(&file);
+    mc_file_abort(&out);
+    return size;
+}
+
 /* Length of the container. */
 static size_t round_trip(const unsigned char *bytes, size_t length, enum mc_code_level level)
 {
@@ -31,6 +48,7 @@ static size_t round_trip(const unsigned char *bytes, size_t length, enum mc_code
     struct mc_buf packed, again;
     mc_buf_init(&packed, (size_t)1 << 30);
     assert_ok(mc_container_pack(&packed, bytes, length, level, NULL, &err), err);
+    assert_int_equal(size_of(bytes, length, level), packed.length);
     assert_true(mc_container_is((unsigned char *)packed.data, packed.length));
     assert_ok(unpack(packed.data, packed.length, &again, &err), err);
     assert_int_equal(again.length, length);
