@@ -10,6 +10,8 @@ enum { WORD = 64, MOST_WORDS = 256 };
 
 const struct mc_option common_options[] = {
     {"json", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "write the record as JSON, replacing FILE; - is stdout"},
+    {"report", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL,
+     "write the record as a report, replacing FILE: .html, .md, .xml (JUnit), .svg (badge) or .json; may be repeated"},
     {"quiet", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print no results"},
     {"verbose", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print layers, epochs and groups as well"},
     {"seed", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, NULL, "seed of all that is random"},

@@ -32,7 +32,9 @@ static const char *what_to_measure(const struct arguments *args)
     bool judged = false;
     for (int i = 0; i < args->n_given; i++)
         judged = judged || (gates && args->given[i].option >= gates && args->given[i].option < gates + n);
-    return judged || argument_given(args, "data") || argument_given(args, "json") ? "all" : "counts";
+    return judged || argument_given(args, "data") || argument_given(args, "json") || argument_given(args, "report")
+               ? "all"
+               : "counts";
 }
 
 static int set_common(const struct arguments *args, struct mc_recipe *recipe, const char *model, struct mc_error *err)

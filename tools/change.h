@@ -23,7 +23,7 @@
          "counts|sizes|all",                                                                                           \
          NULL,                                                                                                         \
          "parameters, MACs, bytes; also what zstd and the container make of them; also latency (counts; all with "     \
-         "--data, --json or a gate)"},                                                                                 \
+         "--data, --json, --report or a gate)"},                                                                       \
         {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "write the result's packed container as well"},     \
         {"form", MC_OPTION_CHOICE,                                                                                     \
          "FORM", "dense",                                                                                              \

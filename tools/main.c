@@ -41,6 +41,7 @@ static int run(int n_words, char **words, struct mc_error *err)
     if (!verb) return MC_ERR_USAGE;
     struct arguments args;
     int rc = arguments_parse(&args, verb, n_words - 1, words + 1, err);
+    if (rc == MC_OK) rc = session_check(&args, err);
     if (rc == MC_OK) rc = argument_flag(&args, "help") ? help_print_verb(verb, err) : verb->run(&args, err);
     arguments_finish(&args);
     return rc;

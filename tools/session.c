@@ -121,11 +121,38 @@ int session_settle(const struct arguments *args, struct mc_model *model, struct 
 
 /* --- results --- */
 
+/* Every --report as it was given. */
+static int save_reports(const struct arguments *args, const struct mc_record *record, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int i = 0; rc == MC_OK && i < args->n_given; i++) {
+        enum mc_format format;
+        if (strcmp(args->given[i].option->name, "report") != 0) continue;
+        rc = mc_format_of_path(args->given[i].text, &format, err);
+        if (rc == MC_OK) rc = mc_record_save(record, format, args->given[i].text, true, err);
+    }
+    return rc;
+}
+
+int session_check(const struct arguments *args, struct mc_error *err)
+{
+    for (int i = 0; i < args->n_given; i++) {
+        enum mc_format format;
+        struct mc_error why = {0};
+        if (strcmp(args->given[i].option->name, "report") != 0) continue;
+        if (mc_format_of_path(args->given[i].text, &format, &why) < 0)
+            return fail_usage(err, args->verb->name, "--report: %s", why.text);
+    }
+    return MC_OK;
+}
+
 int session_show(const struct arguments *args, const struct mc_record *record, struct mc_error *err)
 {
     session_clear_progress();
     const char *json = argument_text(args, "json");
     const bool to_stdout = json && strcmp(json, "-") == 0;
+    const int saved = save_reports(args, record, err);
+    if (saved < 0) return saved;
     if (to_stdout) return mc_record_print(record, MC_FORMAT_JSON, stdout, err);
     if (json) {
         const int rc = mc_record_save(record, MC_FORMAT_JSON, json, true, err);

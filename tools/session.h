@@ -32,7 +32,9 @@ int session_settle(const struct arguments *args, struct mc_model *model, struct 
 /* Take the line of progress off the terminal. */
 void session_clear_progress(void);
 
-/* The record as the common options ask for it: --json, -q, -v. */
+/* What the common options say can be checked before any work: names of reports. */
+int session_check(const struct arguments *args, struct mc_error *err);
+/* The record as the common options ask for it: --json, --report, -q, -v. */
 int session_show(const struct arguments *args, const struct mc_record *record, struct mc_error *err);
 
 #endif

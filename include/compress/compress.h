@@ -99,7 +99,14 @@ enum mc_format {
     MC_FORMAT_MARKDOWN,
     MC_FORMAT_TABLE,   /* for a terminal */
     MC_FORMAT_DETAILS, /* MC_FORMAT_TABLE with layers, epochs and groups */
+    MC_FORMAT_HTML,    /* one page that needs nothing beside it: no network, no script */
+    MC_FORMAT_JUNIT,   /* XML: a test case for each gate */
+    MC_FORMAT_COMMENT, /* Markdown for a pull request: the verdict, what was before and after, the rest folded */
+    MC_FORMAT_BADGE,   /* SVG: a small picture for a README */
 };
+
+/* What the ending of a path says: .json, .md, .html, .xml (JUnit), .svg (badge). MC_ERR_USAGE for others. */
+MC_API int mc_format_of_path(const char *path, enum mc_format *format, struct mc_error *err);
 
 MC_API void mc_record_destroy(struct mc_record *record);
 

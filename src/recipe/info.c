@@ -10,6 +10,7 @@
 #include "recipe/context.h"
 #include "recipe/flat.h"
 #include "recipe/measure.h"
+#include "recipe/measure_graph.h"
 #include "run/plan.h"
 #include "train/binding.h"
 #include "train/parameters.h"
@@ -247,6 +248,7 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     put_interface(model, record);
     rc = mc_measure_model(model, &runtime, MC_MEASURE_SIZES, record, err);
+    if (rc == MC_OK) rc = mc_measure_graph(model, record, err);
     if (rc < 0) return rc;
     put_functions(model, record);
     rc = mc_flat_init(&flat, model, err);

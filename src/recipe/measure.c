@@ -12,6 +12,8 @@
 #include "onnx/onnx.h"
 #include "prune/probe.h"
 #include "recipe/flat.h"
+#include "recipe/histogram.h"
+#include "recipe/measure_graph.h"
 #include "run/bench.h"
 #include "run/plan.h"
 
@@ -172,12 +174,12 @@ static void put_shape(const struct mc_facts *facts, const struct mc_outlines *ou
 }
 
 static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *facts, const struct mc_outlines *outlines,
-                      const int64_t *node_ns, struct mc_record *layers)
+                      const int64_t *node_ns, bool weights, struct mc_record *layers)
 {
     const struct mc_node *node = cost->node;
     const struct mc_value *output = node->n_outputs ? node->outputs[0] : NULL;
     struct mc_record *layer = mc_record_append_object(layers);
-    mc_record_set_text(layer, "layer", *node->name || !output ? node->name : output->name);
+    mc_record_set_text(layer, "layer", mc_node_label(node));
     mc_record_set_text(layer, "operator", node->type);
     if (output) put_shape(facts, outlines, output, layer);
     put_counts(cost->parameters, cost->nonzeros, layer);
@@ -185,16 +187,18 @@ static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *fa
     mc_record_set_int(layer, "bytes", cost->parameter_bytes);
     if (cost->known) mc_record_set_int(layer, "bytes_moved", cost->cost.bytes_read + cost->cost.bytes_written);
     if (node_ns && node_ns[node->id]) mc_record_set_num(layer, "time_ms", (double)node_ns[node->id] * 1e-6);
+    if (weights) mc_measure_weights(node, layer);
 }
 
 /* A layer is a node that has parameters of its own or multiplies. */
 static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *facts,
-                       const struct mc_outlines *outlines, const int64_t *node_ns, struct mc_record *into)
+                       const struct mc_outlines *outlines, const int64_t *node_ns, bool weights,
+                       struct mc_record *into)
 {
     struct mc_record *layers = mc_record_array(into, "layers");
     for (int i = 0; i < cost->n_nodes; i++)
         if (cost->nodes[i].parameters > 0 || cost->nodes[i].cost.macs > 0)
-            put_layer(&cost->nodes[i], facts, outlines, node_ns, layers);
+            put_layer(&cost->nodes[i], facts, outlines, node_ns, weights, layers);
 }
 
 /* --- all of it --- */
@@ -218,7 +222,7 @@ int mc_measure_model(const struct mc_model *model, const struct mc_runtime *runt
     if (cost.n_unknown == 0) mc_record_set_int(into, "macs", cost.cost.macs);
     rc = put_bytes(model, what >= MC_MEASURE_SIZES, into, err);
     if (rc == MC_OK && what >= MC_MEASURE_ALL) rc = put_latency(flat.model, runtime, &node_ns, into, err);
-    if (rc == MC_OK) put_layers(&cost, &facts, &outlines, node_ns, into);
+    if (rc == MC_OK) put_layers(&cost, &facts, &outlines, node_ns, what >= MC_MEASURE_SIZES, into);
 done:
     mc_free(node_ns);
     mc_model_cost_finish(&cost);

@@ -16,7 +16,8 @@ enum mc_measuring {
     MC_MEASURE_COUNTS, /* parameters, nonzeros, sparsity; macs for one sample (where the model leaves the batch open);
                         * bytes of the ONNX file with all data inside; layers */
     MC_MEASURE_SIZES,  /* and bytes_sparse of the file with sparse initializers, bytes_zstd of it compressed by zstd at
-                        * level 9, of up to 4 MiB bytes_zstd_19 at level 19, bytes_packed of its container */
+                        * level 9, of up to 4 MiB bytes_zstd_19 at level 19, bytes_packed of its container;
+                        * how the weights of layers lie */
     MC_MEASURE_ALL,    /* and latency_ms of a batch of one (the median of a third of a second), and time_ms per layer,
                         * if the model can be run */
 };

@@ -27,7 +27,10 @@ const struct mc_option mc_output_options[] = {
     {"packed", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL, "where its packed container goes"},
     {"form", MC_OPTION_CHOICE, "FORM", "dense", NULL, "dense|sparse", NULL,
      "sparse: initializers whose non-zeros and their places are shorter are written as such"},
-    {"report", MC_OPTION_LIST, "KINDS", NULL, NULL, "json|md", NULL, "reports to write: report.json, report.md"},
+    {"report", MC_OPTION_LIST, "KINDS", NULL, NULL, "json|md|html|junit|comment|badge", NULL,
+     "reports to write: report.json, report.md, report.html, junit.xml with a case for each gate, comment.md for a "
+     "pull "
+     "request, badge.svg"},
     {"always", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "write the model even if a gate does not hold"},
 };
 const size_t mc_output_options_count = MC_COUNT(mc_output_options);

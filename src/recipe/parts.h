@@ -15,6 +15,14 @@ extern const size_t mc_tune_options_count;
 enum mc_search { MC_SEARCH_GRID, MC_SEARCH_RANDOM, MC_SEARCH_HALVING }; /* choices of tune.search */
 
 /* Choices of output.report, by bit. */
-enum { MC_REPORT_JSON, MC_REPORT_MARKDOWN };
+enum {
+    MC_REPORT_JSON,
+    MC_REPORT_MARKDOWN,
+    MC_REPORT_HTML,
+    MC_REPORT_JUNIT,
+    MC_REPORT_COMMENT,
+    MC_REPORT_BADGE,
+    MC_REPORT_KINDS,
+};
 
 #endif

@@ -14,6 +14,7 @@
 #include "recipe/flat.h"
 #include "recipe/gates.h"
 #include "recipe/measure.h"
+#include "recipe/measure_graph.h"
 #include "recipe/outputs.h"
 #include "recipe/parts.h"
 #include "recipe/recipe.h"
@@ -24,6 +25,9 @@
 
 /* The seeds of two steps are this far apart; the first step has the recipe's own. */
 enum { SEED_STRIDE = 1000003 };
+
+/* Each may write an explanation, beside the model, its container and the reports. */
+enum { MOST_STEPS = MC_MOST_OUTPUTS - 2 - MC_REPORT_KINDS };
 
 struct run {
     const struct mc_recipe *recipe;
@@ -119,10 +123,15 @@ static int load_models(struct run *run, struct mc_error *err)
     return MC_OK;
 }
 
-static const char *report_path(int kind)
-{
-    return kind == MC_REPORT_JSON ? "report.json" : "report.md";
-}
+/* By the bits of output.report. */
+static const struct {
+    const char *path;
+    enum mc_format format;
+} reports[MC_REPORT_KINDS] = {
+    [MC_REPORT_JSON] = {"report.json", MC_FORMAT_JSON},      [MC_REPORT_MARKDOWN] = {"report.md", MC_FORMAT_MARKDOWN},
+    [MC_REPORT_HTML] = {"report.html", MC_FORMAT_HTML},      [MC_REPORT_JUNIT] = {"junit.xml", MC_FORMAT_JUNIT},
+    [MC_REPORT_COMMENT] = {"comment.md", MC_FORMAT_COMMENT}, [MC_REPORT_BADGE] = {"badge.svg", MC_FORMAT_BADGE},
+};
 
 static bool wants_report(const struct run *run, int kind)
 {
@@ -167,15 +176,15 @@ static int allow_outputs(const struct run *run, struct mc_error *err)
     const char *packed = mc_settings_text(&run->work.output, "packed");
     int rc = model ? mc_outputs_allow(&run->outputs, model, err) : MC_OK;
     if (rc == MC_OK && packed) rc = mc_outputs_allow(&run->outputs, packed, err);
-    for (int kind = MC_REPORT_JSON; rc == MC_OK && kind <= MC_REPORT_MARKDOWN; kind++)
-        if (wants_report(run, kind)) rc = mc_outputs_allow(&run->outputs, report_path(kind), err);
+    for (int kind = 0; rc == MC_OK && kind < MC_REPORT_KINDS; kind++)
+        if (wants_report(run, kind)) rc = mc_outputs_allow(&run->outputs, reports[kind].path, err);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         if (explain_path(&run->work.steps[i]))
             rc = mc_outputs_allow(&run->outputs, explain_path(&run->work.steps[i]), err);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) rc = allow_checkpoint(run, i, err);
-    if (rc == MC_OK && run->work.n_steps > MC_MOST_OUTPUTS - 5)
+    if (rc == MC_OK && run->work.n_steps > MOST_STEPS)
         rc = mc_error_set(err, MC_ERR_USAGE, "%d steps are more than the %d that are taken", run->work.n_steps,
-                          MC_MOST_OUTPUTS - 5);
+                          MOST_STEPS);
     return rc;
 }
 
@@ -300,22 +309,25 @@ static int do_step(struct run *run, int i, struct mc_record *section, struct mc_
 
 static int do_steps(struct run *run, struct mc_error *err)
 {
+    struct mc_record *original = mc_record_object(run->record, "original");
     int rc = settle_form(run, 0, err);
-    if (rc == MC_OK) rc = measure(run, !run->untrained, mc_record_object(run->record, "original"), err);
+    if (rc == MC_OK) rc = measure(run, !run->untrained, original, err);
+    if (rc == MC_OK) rc = mc_measure_graph(run->job.model, original, err);
     struct mc_record *steps = mc_record_array(run->record, "steps");
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         rc = do_step(run, i, mc_record_append_object(steps), err);
     return rc;
 }
 
-/* The last measurement once more, under a name that does not depend on the number of steps. */
-static void record_final(struct run *run)
+/* The last measurement once more, under a name that does not depend on the number of steps, and with the graph. */
+static int record_final(struct run *run, struct mc_error *err)
 {
     const struct mc_record *steps = mc_record_get(run->record, "steps");
     const size_t n = mc_record_size(steps);
     const struct mc_record *last =
         n > 0 ? mc_record_get(mc_record_at(steps, n - 1), "result") : mc_record_get(run->record, "original");
     mc_record_set_record(run->record, "final", last);
+    return mc_measure_graph(run->job.model, mc_record_object(run->record, "final"), err);
 }
 
 /* A record of a run has what it came to under "final"; one of a measurement is it. */
@@ -443,16 +455,14 @@ static int add_reports(struct run *run, struct mc_error *err)
     int rc = MC_OK;
     for (int i = 0; i < run->work.n_steps; i++)
         if (run->explanations[i]) record_output(run, "explanation", explain_path(&run->work.steps[i]), 0);
-    for (int kind = MC_REPORT_JSON; kind <= MC_REPORT_MARKDOWN; kind++)
-        if (wants_report(run, kind)) record_output(run, "report", report_path(kind), 0);
+    for (int kind = 0; kind < MC_REPORT_KINDS; kind++)
+        if (wants_report(run, kind)) record_output(run, "report", reports[kind].path, 0);
     rc = mc_record_check(run->record, err);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
         if (run->explanations[i])
             rc = add_record(run, run->explanations[i], MC_FORMAT_JSON, explain_path(&run->work.steps[i]), err);
-    for (int kind = MC_REPORT_JSON; rc == MC_OK && kind <= MC_REPORT_MARKDOWN; kind++)
-        if (wants_report(run, kind))
-            rc = add_record(run, run->record, kind == MC_REPORT_JSON ? MC_FORMAT_JSON : MC_FORMAT_MARKDOWN,
-                            report_path(kind), err);
+    for (int kind = 0; rc == MC_OK && kind < MC_REPORT_KINDS; kind++)
+        if (wants_report(run, kind)) rc = add_record(run, run->record, reports[kind].format, reports[kind].path, err);
     return rc;
 }
 
@@ -486,7 +496,7 @@ static int execute(struct run *run, const struct mc_context *context, struct mc_
     if (rc < 0) return rc;
     record_head(run);
     rc = do_steps(run, err);
-    if (rc == MC_OK) record_final(run);
+    if (rc == MC_OK) rc = record_final(run, err);
     if (rc == MC_OK) rc = mc_record_check(run->record, err);
     if (rc == MC_OK) {
         rc = hold_gates(run, &gate_error);

@@ -42,5 +42,6 @@ typedef void mc_grid_printer(const struct mc_grid *grid, struct mc_buf *out);
 
 mc_grid_printer mc_grid_print_table;    /* padded columns, for terminals */
 mc_grid_printer mc_grid_print_markdown; /* tables of GitHub Flavored Markdown 0.29, section 4.10 */
+mc_grid_printer mc_grid_print_html;     /* for the page (page.h) */
 
 #endif

@@ -30,7 +30,7 @@ static void write_string(struct mc_buf *out, const char *s)
 }
 
 /* The shortest of 15, 16 and 17 digits that gives the same double again: 17 always do (IEEE 754-2019, 5.12.2). */
-static void write_real(struct mc_buf *out, double value)
+void mc_report_number(double value, struct mc_buf *out)
 {
     char text[40];
     for (int digits = 15; digits <= 17; digits++) {
@@ -105,7 +105,7 @@ static void write_value(struct mc_buf *out, json_t *json, int level)
         mc_buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(json));
         break;
     case JSON_REAL:
-        write_real(out, json_real_value(json));
+        mc_report_number(json_real_value(json), out);
         break;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -117,8 +117,13 @@ static void write_value(struct mc_buf *out, json_t *json, int level)
     }
 }
 
+void mc_report_json_value(const struct mc_record *value, struct mc_buf *out)
+{
+    write_value(out, mc_record_json(value), 0);
+}
+
 void mc_report_json(const struct mc_record *record, struct mc_buf *out)
 {
-    write_value(out, mc_record_json(record), 0);
+    mc_report_json_value(record, out);
     mc_buf_puts(out, "\n");
 }

@@ -2,10 +2,16 @@
 #include "report/print.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "report/badge.h"
 #include "report/json.h"
+#include "report/junit.h"
+#include "report/page.h"
+#include "report/prose.h"
 #include "report/sections.h"
 
 /* A record holds names and figures of a model, never its weights. */
@@ -19,8 +25,19 @@ int mc_report_render(const struct mc_record *record, enum mc_format format, stru
         mc_report_json(record, out);
         break;
     case MC_FORMAT_MARKDOWN:
-        mc_buf_printf(out, "# %s\n\n", mc_record_get_text(record, "title", "compress"));
-        mc_report_sections(record, true, mc_grid_print_markdown, out);
+        mc_report_markdown(record, out);
+        break;
+    case MC_FORMAT_COMMENT:
+        mc_report_comment(record, out);
+        break;
+    case MC_FORMAT_HTML:
+        mc_report_page(record, out);
+        break;
+    case MC_FORMAT_JUNIT:
+        mc_report_junit(record, out);
+        break;
+    case MC_FORMAT_BADGE:
+        mc_report_badge(record, out);
         break;
     case MC_FORMAT_TABLE:
     case MC_FORMAT_DETAILS:
@@ -30,6 +47,26 @@ int mc_report_render(const struct mc_record *record, enum mc_format format, stru
     if (!out->failed) return MC_OK;
     mc_buf_finish(out);
     return mc_error_memory(err);
+}
+
+int mc_format_of_path(const char *path, enum mc_format *format, struct mc_error *err)
+{
+    static const struct {
+        const char *ending;
+        enum mc_format format;
+    } known[] = {{".json", MC_FORMAT_JSON},
+                 {".md", MC_FORMAT_MARKDOWN},
+                 {".html", MC_FORMAT_HTML},
+                 {".xml", MC_FORMAT_JUNIT},
+                 {".svg", MC_FORMAT_BADGE}};
+    const size_t length = strlen(path);
+    for (size_t i = 0; i < MC_COUNT(known); i++) {
+        const size_t n = strlen(known[i].ending);
+        if (length <= n || strcmp(path + length - n, known[i].ending) != 0) continue;
+        *format = known[i].format;
+        return MC_OK;
+    }
+    return mc_error_set(err, MC_ERR_USAGE, "needs a name that ends in .json, .md, .html, .xml or .svg, has '%s'", path);
 }
 
 int mc_record_print(const struct mc_record *record, enum mc_format format, FILE *stream, struct mc_error *err)

@@ -6,101 +6,7 @@
 
 #include "base/alloc.h"
 #include "report/curve.h"
-
-enum { NUMBER_TEXT = 48 };
-
-/* --- numbers as people read them --- */
-
-/* 266610 as "266,610". */
-static const char *count_text(int64_t n, char out[NUMBER_TEXT])
-{
-    char digits[NUMBER_TEXT];
-    snprintf(digits, sizeof digits, "%lld", (long long)n);
-    char *to = out;
-    const char *from = digits;
-    if (*from == '-') *to++ = *from++;
-    for (size_t left = strlen(from); left > 0; left--) {
-        *to++ = *from++;
-        if (left > 1 && left % 3 == 1) *to++ = ',';
-    }
-    *to = '\0';
-    return out;
-}
-
-enum kind { COUNT, SHARE, REAL, FINE, TIME };
-
-/* A figure of a measurement: its key, what readers call it, and in which column or row it stands. */
-struct figure {
-    const char *key, *label;
-    enum kind kind;
-};
-
-static const struct figure figures[] = {
-    {"parameters", "parameters", COUNT},
-    {"nonzeros", "non-zeros", COUNT},
-    {"macs", "MACs", COUNT},
-    {"bytes", "bytes", COUNT},
-    {"bytes_sparse", "bytes, sparse", COUNT},
-    {"bytes_zstd", "bytes, zstd", COUNT},
-    {"bytes_zstd_19", "bytes, zstd -19", COUNT},
-    {"bytes_packed", "bytes, packed", COUNT},
-    {"activation_bytes", "activations, bytes", COUNT},
-    {"samples", "samples", COUNT},
-    {"accuracy", "accuracy", SHARE},
-    {"accuracy_low", "95 % from", SHARE},
-    {"accuracy_high", "95 % to", SHARE},
-    {"top5", "top-5 accuracy", SHARE},
-    {"precision", "precision", SHARE},
-    {"recall", "recall", SHARE},
-    {"f1", "F1", SHARE},
-    {"auc", "AUC", REAL},
-    {"loss", "loss", REAL},
-    {"mse", "MSE", REAL},
-    {"rmse", "RMSE", REAL},
-    {"mae", "MAE", REAL},
-    {"r2", "R2", REAL},
-    {"latency_ms", "latency, ms", TIME},
-};
-
-static const char *figure_text(const struct figure *figure, const struct mc_record *of, char out[NUMBER_TEXT])
-{
-    const double value = mc_record_get_num(of, figure->key, NAN);
-    if (isnan(value)) return "";
-    switch (figure->kind) {
-    case COUNT:
-        return count_text((int64_t)value, out);
-    case SHARE:
-        snprintf(out, NUMBER_TEXT, "%.2f %%", 100 * value);
-        break;
-    case REAL:
-        snprintf(out, NUMBER_TEXT, "%.4f", value);
-        break;
-    case FINE:
-        snprintf(out, NUMBER_TEXT, "%.4g", value);
-        break;
-    case TIME:
-        snprintf(out, NUMBER_TEXT, "%.3f", value);
-        break;
-    }
-    return out;
-}
-
-/* What became of a figure from the first stage to the last. */
-static const char *change_text(const struct figure *figure, const struct mc_record *first, const struct mc_record *last,
-                               char out[NUMBER_TEXT])
-{
-    const double a = mc_record_get_num(first, figure->key, NAN), b = mc_record_get_num(last, figure->key, NAN);
-    if (isnan(a) || isnan(b)) return "";
-    if (figure->kind == SHARE)
-        snprintf(out, NUMBER_TEXT, "%+.2f points", 100 * (b - a));
-    else if (figure->kind == REAL)
-        snprintf(out, NUMBER_TEXT, "%+.4f", b - a);
-    else if (a > 0 && b > 0 && (a > 1.005 * b || b > 1.005 * a)) /* not "1.00 times" */
-        snprintf(out, NUMBER_TEXT, "%.2f times %s", a > b ? a / b : b / a, a > b ? "less" : "more");
-    else
-        return "";
-    return out;
-}
+#include "report/quantity.h"
 
 /* --- sections: each fills a grid or leaves it empty --- */
 
@@ -128,10 +34,10 @@ static void add_fact(struct mc_grid *grid, const struct mc_record *record, const
 {
     const char *text = mc_record_get_text(record, path, NULL);
     const int64_t number = mc_record_get_int(record, path, -1);
-    char digits[NUMBER_TEXT];
+    char digits[MC_QUANTITY_TEXT];
     if (!text && number < 0) return;
     mc_grid_add(grid, "%s", label);
-    mc_grid_add(grid, "%s", text ? text : count_text(number, digits));
+    mc_grid_add(grid, "%s", text ? text : mc_count_text(number, digits));
 }
 
 /* What was worked on and how. */
@@ -172,15 +78,17 @@ static void show_stages(struct printing *p)
     struct mc_grid grid;
     mc_grid_init(&grid, NULL, (int)n + 3, MC_GRID_TEXT(0), true);
     add_stage_heads(&grid, steps);
-    for (size_t f = 0; f < MC_COUNT(figures); f++) {
-        char text[NUMBER_TEXT];
+    for (size_t f = 0; f < mc_quantities_count; f++) {
+        char text[MC_QUANTITY_TEXT];
         const struct mc_record *final = mc_record_get(p->record, "final");
-        if (!*figure_text(&figures[f], original, text) && !*figure_text(&figures[f], final, text)) continue;
-        mc_grid_add(&grid, "%s", figures[f].label);
-        mc_grid_add(&grid, "%s", figure_text(&figures[f], original, text));
+        if (!*mc_quantity_text(&mc_quantities[f], original, text) && !*mc_quantity_text(&mc_quantities[f], final, text))
+            continue;
+        mc_grid_add(&grid, "%s", mc_quantities[f].label);
+        mc_grid_add(&grid, "%s", mc_quantity_text(&mc_quantities[f], original, text));
         for (size_t i = 0; i < n; i++)
-            mc_grid_add(&grid, "%s", figure_text(&figures[f], mc_record_get(mc_record_at(steps, i), "result"), text));
-        mc_grid_add(&grid, "%s", change_text(&figures[f], original, final, text));
+            mc_grid_add(&grid, "%s",
+                        mc_quantity_text(&mc_quantities[f], mc_record_get(mc_record_at(steps, i), "result"), text));
+        mc_grid_add(&grid, "%s", mc_quantity_change(&mc_quantities[f], original, final, text));
     }
     mc_grid_add(&grid, "step, s");
     mc_grid_add(&grid, "%s", "");
@@ -194,11 +102,11 @@ static void show_figures(struct printing *p)
 {
     struct mc_grid grid;
     mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), false);
-    for (size_t f = 0; f < MC_COUNT(figures); f++) {
-        char buffer[NUMBER_TEXT];
-        const char *text = figure_text(&figures[f], p->record, buffer);
+    for (size_t f = 0; f < mc_quantities_count; f++) {
+        char buffer[MC_QUANTITY_TEXT];
+        const char *text = mc_quantity_text(&mc_quantities[f], p->record, buffer);
         if (!*text) continue;
-        mc_grid_add(&grid, "%s", figures[f].label);
+        mc_grid_add(&grid, "%s", mc_quantities[f].label);
         mc_grid_add(&grid, "%s", text);
     }
     show(p, &grid);
@@ -216,14 +124,15 @@ static void show_sides(struct printing *p)
     mc_grid_add(&grid, "%s", mc_record_get_text(first, "model", "first"));
     mc_grid_add(&grid, "%s", mc_record_get_text(second, "model", "second"));
     mc_grid_add(&grid, "change");
-    for (size_t f = 0; f < MC_COUNT(figures); f++) {
-        char a[NUMBER_TEXT], b[NUMBER_TEXT], change[NUMBER_TEXT];
-        const char *left = figure_text(&figures[f], first, a), *right = figure_text(&figures[f], second, b);
+    for (size_t f = 0; f < mc_quantities_count; f++) {
+        char a[MC_QUANTITY_TEXT], b[MC_QUANTITY_TEXT], change[MC_QUANTITY_TEXT];
+        const char *left = mc_quantity_text(&mc_quantities[f], first, a),
+                   *right = mc_quantity_text(&mc_quantities[f], second, b);
         if (!*left && !*right) continue;
-        mc_grid_add(&grid, "%s", figures[f].label);
+        mc_grid_add(&grid, "%s", mc_quantities[f].label);
         mc_grid_add(&grid, "%s", left);
         mc_grid_add(&grid, "%s", right);
-        mc_grid_add(&grid, "%s", change_text(&figures[f], first, second, change));
+        mc_grid_add(&grid, "%s", mc_quantity_change(&mc_quantities[f], first, second, change));
     }
     show(p, &grid);
 }
@@ -253,22 +162,22 @@ static void show_output_differences(struct printing *p)
 
 static void show_paired(struct printing *p)
 {
-    static const struct figure counts[] = {{"agreement", "same answers", SHARE},
-                                           {"both_right", "both right", COUNT},
-                                           {"only_first_right", "only the first right", COUNT},
-                                           {"only_second_right", "only the second right", COUNT},
-                                           {"neither_right", "neither right", COUNT},
-                                           {"mcnemar_p", "McNemar, p", FINE},
-                                           {"mcnemar_mid_p", "McNemar, mid-p", FINE},
-                                           {"accuracy_difference", "difference in accuracy", SHARE},
-                                           {"accuracy_difference_low", "from", SHARE},
-                                           {"accuracy_difference_high", "to", SHARE}};
+    static const struct mc_quantity counts[] = {{"agreement", "same answers", MC_AS_SHARE},
+                                                {"both_right", "both right", MC_AS_COUNT},
+                                                {"only_first_right", "only the first right", MC_AS_COUNT},
+                                                {"only_second_right", "only the second right", MC_AS_COUNT},
+                                                {"neither_right", "neither right", MC_AS_COUNT},
+                                                {"mcnemar_p", "McNemar, p", MC_AS_FINE},
+                                                {"mcnemar_mid_p", "McNemar, mid-p", MC_AS_FINE},
+                                                {"accuracy_difference", "difference in accuracy", MC_AS_SHARE},
+                                                {"accuracy_difference_low", "from", MC_AS_SHARE},
+                                                {"accuracy_difference_high", "to", MC_AS_SHARE}};
     const struct mc_record *paired = mc_record_get(p->record, "paired"), *list = mc_record_get(paired, "differences");
     struct mc_grid grid;
     mc_grid_init(&grid, p->details ? "The same samples" : NULL, 2, MC_GRID_TEXT(0), false);
     for (size_t f = 0; f < MC_COUNT(counts); f++) {
-        char buffer[NUMBER_TEXT];
-        const char *text = figure_text(&counts[f], paired, buffer);
+        char buffer[MC_QUANTITY_TEXT];
+        const char *text = mc_quantity_text(&counts[f], paired, buffer);
         if (!*text) continue;
         mc_grid_add(&grid, "%s", counts[f].label);
         mc_grid_add(&grid, "%s", text);
@@ -291,15 +200,15 @@ static void show_paired(struct printing *p)
 static void show_groups(struct printing *p, const struct mc_record *measurement, const char *title)
 {
     static const char *const lists[][2] = {{"per_class", "class"}, {"per_label", "label"}, {"per_target", "target"}};
-    static const struct figure columns[] = {{"samples", "samples", COUNT},
-                                            {"precision", "precision", SHARE},
-                                            {"recall", "recall", SHARE},
-                                            {"f1", "F1", SHARE},
-                                            {"auc", "AUC", REAL},
-                                            {"mse", "MSE", REAL},
-                                            {"rmse", "RMSE", REAL},
-                                            {"mae", "MAE", REAL},
-                                            {"r2", "R2", REAL}};
+    static const struct mc_quantity columns[] = {{"samples", "samples", MC_AS_COUNT},
+                                                 {"precision", "precision", MC_AS_SHARE},
+                                                 {"recall", "recall", MC_AS_SHARE},
+                                                 {"f1", "F1", MC_AS_SHARE},
+                                                 {"auc", "AUC", MC_AS_REAL},
+                                                 {"mse", "MSE", MC_AS_REAL},
+                                                 {"rmse", "RMSE", MC_AS_REAL},
+                                                 {"mae", "MAE", MC_AS_REAL},
+                                                 {"r2", "R2", MC_AS_REAL}};
     for (size_t l = 0; p->details && l < MC_COUNT(lists); l++) {
         const struct mc_record *list = mc_record_get(measurement, lists[l][0]);
         const size_t from = l == 2 ? 5 : 0, to = l == 2 ? MC_COUNT(columns) : 5;
@@ -311,8 +220,8 @@ static void show_groups(struct printing *p, const struct mc_record *measurement,
             const struct mc_record *entry = mc_record_at(list, i);
             mc_grid_add(&grid, "%s", mc_record_get_text(entry, lists[l][1], "?"));
             for (size_t c = from; c < to; c++) {
-                char text[NUMBER_TEXT];
-                mc_grid_add(&grid, "%s", figure_text(&columns[c], entry, text));
+                char text[MC_QUANTITY_TEXT];
+                mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], entry, text));
             }
         }
         show(p, &grid);
@@ -356,24 +265,25 @@ static void show_classes(struct printing *p)
 
 static void show_bench(struct printing *p)
 {
-    static const struct figure times[] = {
-        {"batch", "batch", COUNT},     {"runs", "runs", COUNT},         {"median_ms", "median, ms", TIME},
-        {"best_ms", "best, ms", TIME}, {"worst_ms", "worst, ms", TIME},
+    static const struct mc_quantity times[] = {
+        {"batch", "batch", MC_AS_COUNT},         {"runs", "runs", MC_AS_COUNT},
+        {"median_ms", "median, ms", MC_AS_TIME}, {"best_ms", "best, ms", MC_AS_TIME},
+        {"worst_ms", "worst, ms", MC_AS_TIME},
     };
     struct mc_grid grid;
     mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), false);
     for (size_t f = 0; f < MC_COUNT(times); f++) {
-        char buffer[NUMBER_TEXT];
-        const char *text = figure_text(&times[f], p->record, buffer);
+        char buffer[MC_QUANTITY_TEXT];
+        const char *text = mc_quantity_text(&times[f], p->record, buffer);
         if (!*text || isnan(mc_record_get_num(p->record, "median_ms", NAN))) continue;
         mc_grid_add(&grid, "%s", times[f].label);
         mc_grid_add(&grid, "%s", text);
     }
-    static const struct figure loading[] = {{"loading.median_ms", "reading a batch, ms", TIME},
-                                            {"loading.samples_per_second", "read, samples/s", COUNT}};
+    static const struct mc_quantity loading[] = {{"loading.median_ms", "reading a batch, ms", MC_AS_TIME},
+                                                 {"loading.samples_per_second", "read, samples/s", MC_AS_COUNT}};
     for (size_t f = 0; f < MC_COUNT(loading); f++) {
-        char buffer[NUMBER_TEXT];
-        const char *text = figure_text(&loading[f], p->record, buffer);
+        char buffer[MC_QUANTITY_TEXT];
+        const char *text = mc_quantity_text(&loading[f], p->record, buffer);
         if (!*text) continue;
         mc_grid_add(&grid, "%s", loading[f].label);
         mc_grid_add(&grid, "%s", text);
@@ -425,9 +335,9 @@ static void show_functions(struct printing *p)
     if (functions) mc_grid_add(&grid, "nodes");
     for (size_t i = 0; i < mc_record_size(functions); i++) {
         const struct mc_record *function = mc_record_at(functions, i);
-        char digits[NUMBER_TEXT];
+        char digits[MC_QUANTITY_TEXT];
         mc_grid_add(&grid, "%s", mc_record_get_text(function, "function", "?"));
-        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(function, "nodes", 0), digits));
+        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(function, "nodes", 0), digits));
     }
     show(p, &grid);
 }
@@ -442,15 +352,25 @@ static void show_operators(struct printing *p)
     for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
     for (size_t i = 0; i < mc_record_size(operators); i++) {
         const struct mc_record *op = mc_record_at(operators, i);
-        char digits[NUMBER_TEXT];
+        char digits[MC_QUANTITY_TEXT];
         mc_grid_add(&grid, "%s", mc_record_get_text(op, "operator", "?"));
-        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(op, "nodes", 0), digits));
+        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(op, "nodes", 0), digits));
         static const char *const can[] = {"runs", "trains", "prunes"};
         for (size_t k = 0; k < MC_COUNT(can); k++)
             mc_grid_add(&grid, "%s", mc_record_get_bool(op, can[k], false) ? "yes" : "no");
         mc_grid_add(&grid, "%s", mc_record_get_text(op, "why", ""));
     }
     show(p, &grid);
+}
+
+static void show_inputs(struct printing *p)
+{
+    show_values(p, "model_inputs", "input");
+}
+
+static void show_outputs_of(struct printing *p)
+{
+    show_values(p, "model_outputs", "output");
 }
 
 /* Verdicts over the whole model. */
@@ -484,16 +404,21 @@ static void show_untrained(struct printing *p, const struct mc_record *of)
     show(p, &grid);
 }
 
+static void show_unable(struct printing *p)
+{
+    show_untrained(p, mc_record_get(p->record, "can.train"));
+}
+
 static void show_layers_of(struct printing *p, const struct mc_record *measurement, const char *title)
 {
     const struct mc_record *layers = mc_record_get(measurement, "layers");
-    static const struct figure columns[] = {{"parameters", "parameters", COUNT},
-                                            {"nonzeros", "non-zeros", COUNT},
-                                            {"sparsity", "zeros", SHARE},
-                                            {"macs", "MACs", COUNT},
-                                            {"bytes", "bytes", COUNT},
-                                            {"bytes_moved", "bytes moved", COUNT},
-                                            {"time_ms", "ms", TIME}};
+    static const struct mc_quantity columns[] = {{"parameters", "parameters", MC_AS_COUNT},
+                                                 {"nonzeros", "non-zeros", MC_AS_COUNT},
+                                                 {"sparsity", "zeros", MC_AS_SHARE},
+                                                 {"macs", "MACs", MC_AS_COUNT},
+                                                 {"bytes", "bytes", MC_AS_COUNT},
+                                                 {"bytes_moved", "bytes moved", MC_AS_COUNT},
+                                                 {"time_ms", "ms", MC_AS_TIME}};
     struct mc_grid grid;
     mc_grid_init(&grid, title, 3 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
     mc_grid_add(&grid, "layer");
@@ -507,8 +432,8 @@ static void show_layers_of(struct printing *p, const struct mc_record *measureme
         const char *shape = mc_record_get_text(layer, "shape", "");
         mc_grid_add(&grid, "%s", mc_record_get_text(layer, "symbolic_shape", shape));
         for (size_t c = 0; c < MC_COUNT(columns); c++) {
-            char text[NUMBER_TEXT];
-            mc_grid_add(&grid, "%s", figure_text(&columns[c], layer, text));
+            char text[MC_QUANTITY_TEXT];
+            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], layer, text));
         }
     }
     show(p, &grid);
@@ -532,10 +457,11 @@ static void show_layers(struct printing *p)
 static void show_nodes(struct printing *p)
 {
     const struct mc_record *nodes = mc_record_get(p->record, "nodes"), *limits = mc_record_get(p->record, "limits");
-    static const struct figure columns[] = {{"time_ms", "ms", TIME},  {"time_share", "of time", SHARE},
-                                            {"macs", "MACs", COUNT},  {"gflops", "GFLOP/s", REAL},
-                                            {"gbytes", "GB/s", REAL}, {"limit_share", "of limit", SHARE}};
-    static const struct figure roofs[] = {{"gflops", "GFLOP/s", REAL}, {"gbytes", "GB/s", REAL}};
+    static const struct mc_quantity columns[] = {
+        {"time_ms", "ms", MC_AS_TIME},  {"time_share", "of time", MC_AS_SHARE},
+        {"macs", "MACs", MC_AS_COUNT},  {"gflops", "GFLOP/s", MC_AS_REAL},
+        {"gbytes", "GB/s", MC_AS_REAL}, {"limit_share", "of limit", MC_AS_SHARE}};
+    static const struct mc_quantity roofs[] = {{"gflops", "GFLOP/s", MC_AS_REAL}, {"gbytes", "GB/s", MC_AS_REAL}};
     struct mc_grid grid;
     mc_grid_init(&grid, p->details ? "Nodes" : NULL, 3 + (int)MC_COUNT(columns),
                  MC_GRID_TEXT(0) | MC_GRID_TEXT(1) | MC_GRID_TEXT(2), true);
@@ -549,17 +475,17 @@ static void show_nodes(struct printing *p)
         mc_grid_add(&grid, "%s", mc_record_get_text(node, "operator", "?"));
         mc_grid_add(&grid, "%s", mc_record_get_text(node, "shape", ""));
         for (size_t c = 0; c < MC_COUNT(columns); c++) {
-            char text[NUMBER_TEXT];
-            mc_grid_add(&grid, "%s", figure_text(&columns[c], node, text));
+            char text[MC_QUANTITY_TEXT];
+            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], node, text));
         }
     }
     show(p, &grid);
     if (!limits) return;
     mc_grid_init(&grid, p->details ? "Limits of this machine" : NULL, 2, MC_GRID_TEXT(0), false);
     for (size_t c = 0; c < MC_COUNT(roofs); c++) {
-        char text[NUMBER_TEXT];
+        char text[MC_QUANTITY_TEXT];
         mc_grid_add(&grid, "limit, %s", roofs[c].label);
-        mc_grid_add(&grid, "%s", figure_text(&roofs[c], limits, text));
+        mc_grid_add(&grid, "%s", mc_quantity_text(&roofs[c], limits, text));
     }
     show(p, &grid);
 }
@@ -568,20 +494,21 @@ static void show_epochs(struct printing *p, const struct mc_record *step, const 
 {
     const struct mc_record *epochs = mc_record_get(step, "training.epochs");
     const bool numbers = mc_record_get(step, "training.epochs.0.validation_r2") != NULL;
-    const struct figure columns[] = {{"epoch", "epoch", COUNT},
-                                     {"rate", "rate", FINE},
-                                     {"train_loss", "training loss", REAL},
-                                     {"validation_loss", "validation loss", REAL},
-                                     {numbers ? "validation_r2" : "validation_accuracy",
-                                      numbers ? "validation R2" : "validation accuracy", numbers ? REAL : SHARE},
-                                     {"seconds", "seconds", TIME}};
+    const struct mc_quantity columns[] = {{"epoch", "epoch", MC_AS_COUNT},
+                                          {"rate", "rate", MC_AS_FINE},
+                                          {"train_loss", "training loss", MC_AS_REAL},
+                                          {"validation_loss", "validation loss", MC_AS_REAL},
+                                          {numbers ? "validation_r2" : "validation_accuracy",
+                                           numbers ? "validation R2" : "validation accuracy",
+                                           numbers ? MC_AS_REAL : MC_AS_SHARE},
+                                          {"seconds", "seconds", MC_AS_TIME}};
     struct mc_grid grid;
     mc_grid_init(&grid, title, (int)MC_COUNT(columns), 0, true);
     for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
     for (size_t i = 0; i < mc_record_size(epochs); i++) {
         for (size_t c = 0; c < MC_COUNT(columns); c++) {
-            char text[NUMBER_TEXT];
-            mc_grid_add(&grid, "%s", figure_text(&columns[c], mc_record_at(epochs, i), text));
+            char text[MC_QUANTITY_TEXT];
+            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], mc_record_at(epochs, i), text));
         }
     }
     show(p, &grid);
@@ -590,15 +517,15 @@ static void show_epochs(struct printing *p, const struct mc_record *step, const 
 /* Groups of channels that lie along the same axes: what was cut, then what had to stay and who says so. */
 static void show_families_of(struct printing *p, const struct mc_record *families, const char *title)
 {
-    static const struct figure columns[] = {
-        {"axis", "axis", COUNT},
-        {"width", "width", COUNT},
-        {"width_after", "after", COUNT},
-        {"groups_before", "groups", COUNT},
-        {"groups_after", "after", COUNT},
-        {"score_least", "least score", FINE},
-        {"score_removed", "removed to", FINE},
-        {"score_most", "largest", FINE},
+    static const struct mc_quantity columns[] = {
+        {"axis", "axis", MC_AS_COUNT},
+        {"width", "width", MC_AS_COUNT},
+        {"width_after", "after", MC_AS_COUNT},
+        {"groups_before", "groups", MC_AS_COUNT},
+        {"groups_after", "after", MC_AS_COUNT},
+        {"score_least", "least score", MC_AS_FINE},
+        {"score_removed", "removed to", MC_AS_FINE},
+        {"score_most", "largest", MC_AS_FINE},
     };
     struct mc_grid grid;
     mc_grid_init(&grid, title, 2 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(9), true);
@@ -607,9 +534,10 @@ static void show_families_of(struct printing *p, const struct mc_record *familie
     mc_grid_add(&grid, "tied to");
     for (size_t i = 0; i < mc_record_size(families); i++) {
         const struct mc_record *family = mc_record_at(families, i), *tied = mc_record_get(family, "tensors");
-        char text[NUMBER_TEXT];
+        char text[MC_QUANTITY_TEXT];
         mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
-        for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", figure_text(&columns[c], family, text));
+        for (size_t c = 0; c < MC_COUNT(columns); c++)
+            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], family, text));
         mc_grid_add(&grid, "%zu tensors", mc_record_size(tied));
     }
     show(p, &grid);
@@ -623,10 +551,10 @@ static void show_frozen_of(struct printing *p, const struct mc_record *frozen, c
     for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
     for (size_t i = 0; i < mc_record_size(frozen); i++) {
         const struct mc_record *family = mc_record_at(frozen, i);
-        char text[NUMBER_TEXT];
+        char text[MC_QUANTITY_TEXT];
         mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
-        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(family, "axis", 0), text));
-        mc_grid_add(&grid, "%s", count_text(mc_record_get_int(family, "width", 0), text));
+        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(family, "axis", 0), text));
+        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(family, "width", 0), text));
         mc_grid_add(&grid, "%s", mc_record_get_text(family, "why", ""));
         mc_grid_add(&grid, "%s", mc_record_get_text(family, "node", ""));
     }
@@ -651,11 +579,11 @@ static void show_sensitivity(struct printing *p)
 {
     const struct mc_record *families =
         mc_record_get(p->record, "baseline") ? mc_record_get(p->record, "families") : NULL;
-    static const struct figure columns[] = {
-        {"ratio", "removed", SHARE},          {"width", "width", COUNT},
-        {"macs_share", "MACs left", SHARE},   {"loss", "loss", REAL},
-        {"loss_change", "change", REAL},      {"accuracy", "accuracy", SHARE},
-        {"accuracy_change", "change", SHARE}, {"mse", "MSE", REAL},
+    static const struct mc_quantity columns[] = {
+        {"ratio", "removed", MC_AS_SHARE},          {"width", "width", MC_AS_COUNT},
+        {"macs_share", "MACs left", MC_AS_SHARE},   {"loss", "loss", MC_AS_REAL},
+        {"loss_change", "change", MC_AS_REAL},      {"accuracy", "accuracy", MC_AS_SHARE},
+        {"accuracy_change", "change", MC_AS_SHARE}, {"mse", "MSE", MC_AS_REAL},
     };
     struct mc_grid grid;
     mc_grid_init(&grid, p->details ? "Sensitivity" : NULL, 1 + (int)MC_COUNT(columns), MC_GRID_TEXT(0), true);
@@ -664,10 +592,10 @@ static void show_sensitivity(struct printing *p)
     for (size_t i = 0; i < mc_record_size(families); i++) {
         const struct mc_record *family = mc_record_at(families, i), *points = mc_record_get(family, "points");
         for (size_t k = 0; k < mc_record_size(points); k++) {
-            char text[NUMBER_TEXT];
+            char text[MC_QUANTITY_TEXT];
             mc_grid_add(&grid, "%s", k == 0 ? mc_record_get_text(family, "tensor", "?") : "");
             for (size_t c = 0; c < MC_COUNT(columns); c++)
-                mc_grid_add(&grid, "%s", figure_text(&columns[c], mc_record_at(points, k), text));
+                mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], mc_record_at(points, k), text));
         }
     }
     show(p, &grid);
@@ -727,9 +655,9 @@ static void show_verdict(struct printing *p, const struct mc_record *step, const
     mc_grid_add(&grid, "fit");
     mc_grid_add(&grid, "%s: %s", mc_record_get_text(verdict, "fit", "?"), mc_record_get_text(verdict, "why", ""));
     mc_grid_add(&grid, "size");
-    char parameters[NUMBER_TEXT];
+    char parameters[MC_QUANTITY_TEXT];
     mc_grid_add(&grid, "%s parameters, %.3g for each training sample; %.3g s an epoch, %.4g samples a second",
-                count_text(mc_record_get_int(verdict, "parameters", 0), parameters),
+                mc_count_text(mc_record_get_int(verdict, "parameters", 0), parameters),
                 mc_record_get_num(verdict, "parameters_per_sample", NAN), mc_record_get_num(verdict, "epoch_s", NAN),
                 mc_record_get_num(verdict, "samples_per_s", NAN));
     show(p, &grid);
@@ -758,8 +686,9 @@ static void show_rates(struct printing *p, const struct mc_record *step, const c
 static void show_parts(struct printing *p)
 {
     const struct mc_record *parts = mc_record_get(p->record, "parts");
-    static const struct figure columns[] = {
-        {"segments", "segments", COUNT}, {"bytes", "bytes", COUNT}, {"bytes_packed", "packed", COUNT}};
+    static const struct mc_quantity columns[] = {{"segments", "segments", MC_AS_COUNT},
+                                                 {"bytes", "bytes", MC_AS_COUNT},
+                                                 {"bytes_packed", "packed", MC_AS_COUNT}};
     struct mc_grid grid;
     mc_grid_init(&grid, p->details ? "Parts" : NULL, 1 + (int)MC_COUNT(columns), MC_GRID_TEXT(0), true);
     mc_grid_add(&grid, "method");
@@ -768,8 +697,8 @@ static void show_parts(struct printing *p)
         const struct mc_record *part = mc_record_at(parts, i);
         mc_grid_add(&grid, "%s", mc_record_get_text(part, "method", "?"));
         for (size_t c = 0; c < MC_COUNT(columns); c++) {
-            char text[NUMBER_TEXT];
-            mc_grid_add(&grid, "%s", figure_text(&columns[c], part, text));
+            char text[MC_QUANTITY_TEXT];
+            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], part, text));
         }
     }
     show(p, &grid);
@@ -841,30 +770,32 @@ static void show_trials(struct printing *p)
     show(p, &grid);
 }
 
+typedef void section(struct printing *p);
+
+static section *const sections[] = {
+    show_facts,      show_stages,      show_gates,    show_inputs,
+    show_outputs_of, show_figures,     show_sides,    show_output_differences,
+    show_paired,     show_classes,     show_bench,    show_functions,
+    show_operators,  show_abilities,   show_unable,   show_families,
+    show_trials,     show_sensitivity, show_training, show_layers,
+    show_nodes,      show_parts,       show_outputs,
+};
+
+/* What the page (page.h) does not draw itself. */
+static section *const tables[] = {
+    show_inputs, show_outputs_of, show_figures,   show_sides,     show_output_differences,
+    show_paired, show_bench,      show_functions, show_operators, show_abilities,
+    show_unable, show_trials,     show_nodes,     show_parts,
+};
+
 void mc_report_sections(const struct mc_record *record, bool details, mc_grid_printer *print, struct mc_buf *out)
 {
     struct printing p = {.record = record, .details = details, .print = print, .out = out};
-    show_facts(&p);
-    show_stages(&p);
-    show_gates(&p);
-    show_values(&p, "model_inputs", "input");
-    show_values(&p, "model_outputs", "output");
-    show_figures(&p);
-    show_sides(&p);
-    show_output_differences(&p);
-    show_paired(&p);
-    show_classes(&p);
-    show_bench(&p);
-    show_functions(&p);
-    show_operators(&p);
-    show_abilities(&p);
-    show_untrained(&p, mc_record_get(record, "can.train"));
-    show_families(&p);
-    show_trials(&p);
-    show_sensitivity(&p);
-    show_training(&p);
-    show_layers(&p);
-    show_nodes(&p);
-    show_parts(&p);
-    show_outputs(&p);
+    for (size_t i = 0; i < MC_COUNT(sections); i++) sections[i](&p);
+}
+
+void mc_report_tables(const struct mc_record *record, mc_grid_printer *print, struct mc_buf *out)
+{
+    struct printing p = {.record = record, .details = true, .print = print, .out = out};
+    for (size_t i = 0; i < MC_COUNT(tables); i++) tables[i](&p);
 }

@@ -84,6 +84,29 @@ static void test_steps_shrink_the_model_and_the_record_says_by_how_much(void **s
     mc_recipe_destroy(recipe);
 }
 
+static void test_the_record_has_the_graph_and_how_weights_lie(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    int64_t sum = 0;
+    set(recipe, "steps.0.prune", "{sparsity: 0.8}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const struct mc_record *layer = mc_record_get(r, "final.layers.0"), *graph = mc_record_get(r, "final.graph");
+    const struct mc_record *counts = mc_record_get(layer, "weights.counts");
+    for (size_t i = 0; i < mc_record_size(counts); i++) sum += mc_record_get_int(mc_record_at(counts, i), "", 0);
+    assert_in_range(sum, mc_record_get_int(layer, "nonzeros", 0) - 12,
+                    mc_record_get_int(layer, "nonzeros", 0)); /* biases */
+    assert_true(mc_record_get_num(layer, "weights.low", 1) < 0 && mc_record_get_num(layer, "weights.high", -1) > 0);
+    const size_t n = mc_record_size(mc_record_get(graph, "nodes"));
+    assert_true(n >= 3);
+    assert_int_equal(mc_record_size(mc_record_get(graph, "reads")), n);
+    assert_string_equal(mc_record_get_text(layer, "layer", ""), mc_record_get_text(graph, "nodes.0", "?"));
+    assert_int_equal(mc_record_get_int(graph, "reads.1.0", -1), 0);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
 static void test_measuring_stops_at_what_was_asked_for(void **state)
 {
     struct mc_recipe *recipe = make_recipe(state);
@@ -276,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_steps_shrink_the_model_and_the_record_says_by_how_much),
+        IN_SCRATCH(test_the_record_has_the_graph_and_how_weights_lie),
         IN_SCRATCH(test_measuring_stops_at_what_was_asked_for),
         IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
         IN_SCRATCH(test_the_packed_result_is_written_measured_and_gated),
