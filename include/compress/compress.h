@@ -24,6 +24,8 @@
 extern "C" {
 #endif
 
+/* Semantic versioning 2.0.0, in which 0 stands before what is promised: a minor version may take away what the one before
+ * had, and the soname changes with it. */
 #define MC_VERSION "0.1.0"
 
 #if defined(__GNUC__)
@@ -33,6 +35,9 @@ extern "C" {
 #define MC_API
 #define MC_PRINTF(fmt, args)
 #endif
+
+/* Version of the library that runs, to be held against MC_VERSION. */
+MC_API const char *mc_version(void);
 
 /* --- errors ------------------------------------------------------------------------------------ */
 
@@ -130,6 +135,15 @@ MC_API int mc_record_print(const struct mc_record *record, enum mc_format format
 MC_API int mc_record_save(const struct mc_record *record, enum mc_format format, const char *path, bool overwrite,
                           struct mc_error *err);
 
+/* The whole record as text in fresh memory, which the caller gives to mc_text_release. */
+MC_API int mc_record_text(const struct mc_record *record, enum mc_format format, char **text, struct mc_error *err);
+MC_API void mc_text_release(char *text);
+
+/* Several runs side by side: a record of its own with the figures of each (docs/record.md, report). `names` is how they
+ * are called, a file name say. */
+MC_API int mc_record_gather(struct mc_record **gathered, const struct mc_record *const *records,
+                            const char *const *names, size_t n, struct mc_error *err);
+
 /* --- models ------------------------------------------------------------------------------------ */
 
 struct mc_model;
@@ -207,6 +221,32 @@ struct mc_item; /* what a model is given and gives out: a tensor, or a sequence,
 /* From a TensorProto (.pb) or NumPy (.npy) file, told apart by contents. */
 MC_API int mc_tensor_load(struct mc_tensor **tensor, const char *path, struct mc_error *err);
 MC_API void mc_tensor_destroy(struct mc_tensor *tensor);
+
+/* Element types, with ONNX's numbers (TensorProto.DataType), of which these are the most frequent. */
+enum mc_type_of_element {
+    MC_TYPE_FLOAT = 1,
+    MC_TYPE_UINT8 = 2,
+    MC_TYPE_INT8 = 3,
+    MC_TYPE_INT32 = 6,
+    MC_TYPE_INT64 = 7,
+    MC_TYPE_BOOL = 9,
+    MC_TYPE_FLOAT16 = 10,
+    MC_TYPE_DOUBLE = 11,
+};
+
+struct mc_tensor_contents {
+    int type;            /* ONNX's number */
+    int rank;            /* at most 16 */
+    const int64_t *dims; /* [rank], outermost first */
+    const void *data;    /* dense, row-major */
+    size_t bytes;        /* of all elements */
+};
+
+/* What a tensor holds, lent. Data of a tensor of strings is NULL. */
+MC_API void mc_tensor_read(const struct mc_tensor *tensor, struct mc_tensor_contents *contents);
+/* A tensor of its own with a copy of the contents. MC_ERR_USAGE for strings, an unknown type, a wrong shape or number
+ * of bytes. */
+MC_API int mc_tensor_from(struct mc_tensor **tensor, const struct mc_tensor_contents *contents, struct mc_error *err);
 /* As TensorProto under a name, or as NumPy file (format 1.0). */
 MC_API int mc_tensor_save_pb(const struct mc_tensor *tensor, const char *name, const char *path, bool overwrite,
                              struct mc_error *err);
@@ -215,6 +255,7 @@ MC_API int mc_tensor_save_npy(const struct mc_tensor *tensor, const char *path, 
 /* Inputs that a caller has to give (initializers are none), and outputs; in the graph's order. */
 MC_API int mc_model_n_inputs(const struct mc_model *model);
 MC_API int mc_model_n_outputs(const struct mc_model *model);
+MC_API const char *mc_model_input_name(const struct mc_model *model, int i);
 MC_API const char *mc_model_output_name(const struct mc_model *model, int i);
 
 /* Input i from a file: TensorProto (.pb) or NumPy (.npy) for a tensor, SequenceProto or OptionalProto (.pb) where the

@@ -6,6 +6,11 @@
 #include <stdarg.h>
 #include <string.h>
 
+const char *mc_version(void)
+{
+    return MC_VERSION;
+}
+
 const char *mc_status_name(int status)
 {
     switch (status) {

@@ -179,7 +179,7 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
     if (rc == MC_OK) rc = time_model(flat.model, bench, &runtime, &times, &nodes, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
     if (rc < 0) goto done;
-    mc_record_set_text(r, "title", "compress bench");
+    mc_record_begin(r, "compress bench");
     mc_context_record(&runtime, runtime.seed, r);
     if (model->path) mc_record_set_text(r, "model", mc_path_name(model->path));
     mc_record_set_text(r, "kind", bench->train ? "train" : "inference");

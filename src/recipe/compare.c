@@ -253,7 +253,7 @@ int mc_model_compare(const struct mc_model *first, const struct mc_model *second
     if (rc == MC_OK) {
         c.models[0] = flat[0].model;
         c.models[1] = flat[1].model;
-        mc_record_set_text(c.record, "title", "compress compare");
+        mc_record_begin(c.record, "compress compare");
         mc_context_record(&c.runtime, c.runtime.seed, c.record);
         c.of[0] = mc_record_object(c.record, "first");
         c.of[1] = mc_record_object(c.record, "second");

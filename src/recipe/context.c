@@ -43,7 +43,7 @@ int mc_context_report(const struct mc_context *context, const char *what, int64_
 
 void mc_context_record(const struct mc_runtime *runtime, uint64_t seed, struct mc_record *record)
 {
-    mc_record_set_text(record, "program", "compress " MC_VERSION);
+
     mc_record_set_int(record, "threads", runtime->n_threads);
     mc_record_set_text(record, "cpu", mc_cpu_name(runtime->kernels->cpu));
     mc_record_set_int(record, "seed", (int64_t)seed);

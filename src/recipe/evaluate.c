@@ -17,7 +17,7 @@ static int evaluate(const struct mc_model *model, const struct mc_dataset *data,
         rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has no %s samples", data->spec, mc_data_role_name(role));
     if (rc == MC_OK) rc = mc_assess(model, data, role, batch, MC_LOSS_AUTO, head, &runtime, &found, err);
     if (rc < 0) goto done;
-    mc_record_set_text(record, "title", "compress eval");
+    mc_record_begin(record, "compress eval");
     mc_context_record(&runtime, runtime.seed, record);
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     mc_measure_data(data, mc_record_object(record, "data"));

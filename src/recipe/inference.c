@@ -13,6 +13,11 @@ int mc_model_n_outputs(const struct mc_model *model)
     return model->graph->n_outputs;
 }
 
+const char *mc_model_input_name(const struct mc_model *model, int i)
+{
+    return mc_model_input(model, i)->name;
+}
+
 const char *mc_model_output_name(const struct mc_model *model, int i)
 {
     return model->graph->outputs[i]->name;

@@ -243,8 +243,8 @@ static int fill(const struct mc_model *model, const struct mc_context *context, 
     struct mc_flat flat;
     int rc = mc_context_runtime(context, &runtime, err);
     if (rc < 0) return rc;
-    mc_record_set_text(record, "title", "compress info");
-    mc_record_set_text(record, "program", "compress " MC_VERSION);
+    mc_record_begin(record, "compress info");
+
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     put_interface(model, record);
     rc = mc_measure_model(model, &runtime, MC_MEASURE_SIZES, record, err);

@@ -192,8 +192,7 @@ static void put_layer(const struct mc_node_cost *cost, const struct mc_facts *fa
 
 /* A layer is a node that has parameters of its own or multiplies. */
 static void put_layers(const struct mc_model_cost *cost, const struct mc_facts *facts,
-                       const struct mc_outlines *outlines, const int64_t *node_ns, bool weights,
-                       struct mc_record *into)
+                       const struct mc_outlines *outlines, const int64_t *node_ns, bool weights, struct mc_record *into)
 {
     struct mc_record *layers = mc_record_array(into, "layers");
     for (int i = 0; i < cost->n_nodes; i++)

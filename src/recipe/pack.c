@@ -11,8 +11,8 @@ static int start_record(struct mc_record **record, const char *title, const char
 {
     const int rc = mc_record_create(record, err);
     if (rc < 0) return rc;
-    mc_record_set_text(*record, "title", title);
-    mc_record_set_text(*record, "program", "compress " MC_VERSION);
+    mc_record_begin(*record, title);
+
     mc_record_set_text(*record, "model", mc_path_name(path));
     return rc;
 }

@@ -256,7 +256,7 @@ static void record_head(struct run *run)
 {
     struct mc_record *r = run->record;
     const struct mc_setting *model = mc_settings_find(&run->work.top, "model");
-    mc_record_set_text(r, "title", run->recipe->name ? run->recipe->name : "compress");
+    mc_record_begin(r, run->recipe->name ? run->recipe->name : "compress");
     mc_context_record(&run->job.runtime, run->seed, r);
     if (run->recipe->name) mc_record_set_text(r, "recipe", run->recipe->name);
     mc_record_set_text(r, "model", mc_path_name(model->text));

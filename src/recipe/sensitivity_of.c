@@ -62,7 +62,7 @@ static int probe(const struct mc_model *model, const struct mc_dataset *data, co
     struct mc_sensitivity_options options;
     const int rc = set_options(what, data, context, ratios, &options, err);
     if (rc < 0) return rc;
-    mc_record_set_text(record, "title", "compress sensitivity");
+    mc_record_begin(record, "compress sensitivity");
     mc_context_record(&options.shrink.runtime, options.shrink.seed, record);
     if (model->path) mc_record_set_text(record, "model", mc_path_name(model->path));
     mc_measure_data(data, mc_record_object(record, "data"));

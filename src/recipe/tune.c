@@ -393,9 +393,9 @@ static int record_trial(struct tune *t, const struct candidate *c, struct mc_rec
 static int record_search(struct tune *t, struct mc_record *record, struct mc_error *err)
 {
     static const char *const names[] = {"grid", "random", "halving"};
-    mc_record_set_text(record, "title", t->recipe->name ? t->recipe->name : "compress");
+    mc_record_begin(record, t->recipe->name ? t->recipe->name : "compress");
     if (t->recipe->name) mc_record_set_text(record, "recipe", t->recipe->name);
-    mc_record_set_text(record, "program", "compress " MC_VERSION);
+
     mc_record_set_int(record, "seed", (int64_t)t->seed);
     struct mc_record *tune = mc_record_object(record, "tune");
     mc_record_set_text(tune, "search", names[t->search]);

@@ -184,12 +184,20 @@ static void put_gates(const struct mc_record *record, struct mc_buf *out)
 
 /* --- what each stage gave for what --- */
 
-enum { MOST_STAGES = 40 };
+enum { MOST_STAGES = 200 };
 
-/* The places of a stage's figures in the record: 0 is the original, then the steps. */
-static void stage_path(size_t stage, const char *key, char out[PATH])
+/* Runs of a record of `report`; of bench it is a number. */
+static size_t n_runs(const struct mc_record *record)
 {
-    if (stage == 0)
+    return mc_record_get_text(record, "runs.0.run", NULL) ? mc_record_size(mc_record_get(record, "runs")) : 0;
+}
+
+/* The places of a stage's figures in the record: 0 is the original, then the steps; or those of a run. */
+static void stage_path(const struct mc_record *record, size_t stage, const char *key, char out[PATH])
+{
+    if (n_runs(record))
+        snprintf(out, PATH, "runs.%zu.%s", stage, key);
+    else if (stage == 0)
         snprintf(out, PATH, "original.%s", key);
     else
         snprintf(out, PATH, "steps.%zu.result.%s", stage - 1, key);
@@ -210,21 +218,23 @@ static bool is_beaten(const struct mc_record *record, const struct mc_mark *mark
 static void put_tradeoff_by(const struct mc_record *record, const char *cost, const char *metric, struct mc_buf *out)
 {
     struct mc_mark marks[MOST_STAGES];
-    const struct mc_record *steps = mc_record_get(record, "steps");
-    const size_t n = mc_record_size(steps) + 1;
-    if (n > MOST_STAGES || !has(record, "final", cost)) return;
+    const struct mc_record *steps = mc_record_get(record, "steps"), *runs = mc_record_get(record, "runs");
+    const size_t among = n_runs(record), n = among ? among : mc_record_size(steps) + 1;
+    if (n > MOST_STAGES || !(has(record, "final", cost) || has(record, "runs.0", cost))) return;
     for (size_t i = 0; i < n; i++) {
         marks[i] = (struct mc_mark){.hollow = false};
-        stage_path(i, cost, marks[i].x_path);
-        stage_path(i, metric, marks[i].path);
+        stage_path(record, i, cost, marks[i].x_path);
+        stage_path(record, i, metric, marks[i].path);
         snprintf(marks[i].name, sizeof marks[i].name, "%.60s",
-                 i == 0 ? "original" : mc_record_get_text(mc_record_at(steps, i - 1), "step", "?"));
+                 among    ? mc_record_get_text(mc_record_at(runs, i), "run", "?")
+                 : i == 0 ? "original"
+                          : mc_record_get_text(mc_record_at(steps, i - 1), "step", "?"));
     }
     for (size_t i = 0; i < n; i++) marks[i].hollow = is_beaten(record, marks, (int)n, (int)i);
     char title[96];
     const struct mc_quantity *x = quantity_of(cost), *y = quantity_of(metric);
     snprintf(title, sizeof title, "%s against %s", y->label, x->label);
-    const struct mc_series series = {"stages", "after", (int)n, marks, true, true};
+    const struct mc_series series = {"stages", "after", (int)n, marks, !among, true};
     const struct mc_chart chart = {title, *x, *y, 1, &series, true};
     mc_chart_draw(&chart, record, out);
 }
@@ -232,13 +242,12 @@ static void put_tradeoff_by(const struct mc_record *record, const char *cost, co
 static void put_tradeoff(const struct mc_record *record, struct mc_buf *out)
 {
     static const char *const costs[] = {"bytes", "bytes_packed", "macs", "latency_ms"};
-    const char *metric = has(record, "final", "accuracy") ? "accuracy" : "r2";
-    if (!has(record, "final", metric)) return;
+    const char *of = n_runs(record) ? "runs.0" : "final", *metric = has(record, of, "accuracy") ? "accuracy" : "r2";
+    if (!has(record, of, metric)) return;
     mc_buf_puts(out, "<div class=\"charts\">\n");
     for (size_t i = 0; i < MC_COUNT(costs); i++) put_tradeoff_by(record, costs[i], metric, out);
-    mc_buf_puts(out,
-                "</div><p class=\"soft\">Full marks are the front: no stage is both as small and as good. The line "
-                "follows the steps.</p>\n");
+    mc_buf_puts(out, "</div><p class=\"soft\">Full marks are the front: no other is both as small and as good. A line "
+                     "follows the steps.</p>\n");
 }
 
 /* --- where it comes from --- */
@@ -304,6 +313,31 @@ static void put_facts(const struct mc_record *record, struct mc_buf *out)
     mc_buf_puts(out, "</dl>\n");
 }
 
+static void put_runs(const struct mc_record *record, struct mc_buf *out)
+{
+    const size_t n = n_runs(record);
+    if (n == 0) return;
+    mc_buf_puts(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><thead><tr><th "
+                     "scope=\"col\">run</th><th scope=\"col\">gates failed</th>");
+    for (size_t f = 0; f < mc_quantities_count; f++)
+        if (has(record, "runs.0", mc_quantities[f].key))
+            mc_buf_printf(out, "<th scope=\"col\">%s</th>", mc_quantities[f].label);
+    mc_buf_puts(out, "</tr></thead><tbody>\n");
+    for (size_t i = 0; i < n; i++) {
+        mc_buf_puts(out, "<tr><th scope=\"row\"><code>");
+        mc_markup_text(out, mc_record_get_text(mc_record_at(mc_record_get(record, "runs"), i), "run", "?"));
+        mc_buf_puts(out, "</code></th><td>");
+        mc_markup_figure(out, record, MC_AS_COUNT, "runs.%zu.gates_failed", i);
+        for (size_t f = 0; f < mc_quantities_count; f++) {
+            if (!has(record, "runs.0", mc_quantities[f].key)) continue;
+            mc_buf_puts(out, "</td><td>");
+            mc_markup_figure(out, record, mc_quantities[f].reading, "runs.%zu.%s", i, mc_quantities[f].key);
+        }
+        mc_buf_puts(out, "</td></tr>\n");
+    }
+    mc_buf_puts(out, "</tbody></table></div>\n");
+}
+
 /* What other verbs than those that change a model measure, as the tables of the other reports. */
 static void put_tables(const struct mc_record *record, struct mc_buf *out)
 {
@@ -319,6 +353,7 @@ static const struct {
     {"gates", "Gates", put_gates},
     {"figures", "Before and after", put_stages},
 
+    {"runs", "Runs", put_runs},
     {"measured", "Measured", put_tables},
     {"trade-off", "Trade-off", put_tradeoff},
     {"layers", "Layers", mc_page_layers},

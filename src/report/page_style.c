@@ -55,7 +55,8 @@ const char *const mc_page_style[] = {
     ".heat td.miss{background:rgba(var(--warm),var(--a))}.zero{color:var(--soft)}",
 
     /* pictures */
-    ".charts{display:flex;flex-wrap:wrap;gap:1rem 1.6rem;align-items:flex-start}figure{margin:0;min-width:0;max-width:100%}",
+    ".charts{display:flex;flex-wrap:wrap;gap:1rem "
+    "1.6rem;align-items:flex-start}figure{margin:0;min-width:0;max-width:100%}",
     "figcaption{font-weight:600;font-size:.92rem}svg{display:block;font-size:11px;max-width:none}",
     "svg text{fill:var(--ink)}svg .tick{fill:var(--soft)}.axes path{stroke:var(--line);fill:none}",
     ".before{--c:var(--before)}.after{--c:var(--after)}.third{--c:var(--third)}",

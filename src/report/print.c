@@ -80,6 +80,19 @@ int mc_record_print(const struct mc_record *record, enum mc_format format, FILE 
     return rc;
 }
 
+int mc_record_text(const struct mc_record *record, enum mc_format format, char **text, struct mc_error *err)
+{
+    struct mc_buf buf;
+    const int rc = mc_report_render(record, format, &buf, err);
+    if (rc == MC_OK) *text = buf.data;
+    return rc;
+}
+
+void mc_text_release(char *text)
+{
+    mc_free(text);
+}
+
 int mc_record_save(const struct mc_record *record, enum mc_format format, const char *path, bool overwrite,
                    struct mc_error *err)
 {

@@ -17,6 +17,9 @@
 #include "base/file.h"
 #include "report/record_json.h"
 
+/* Grows when a key changes its meaning or goes. */
+enum { RECORD_VERSION = 1 };
+
 struct root {
     struct mc_arena arena;
     bool failed;
@@ -41,6 +44,13 @@ int mc_record_create(struct mc_record **record, struct mc_error *err)
     }
     *record = top;
     return MC_OK;
+}
+
+void mc_record_begin(struct mc_record *record, const char *title)
+{
+    mc_record_set_int(record, "record_version", RECORD_VERSION);
+    mc_record_set_text(record, "title", title);
+    mc_record_set_text(record, "program", "compress " MC_VERSION);
 }
 
 void mc_record_destroy(struct mc_record *record)

@@ -13,6 +13,8 @@
 struct mc_record;
 
 int mc_record_create(struct mc_record **record, struct mc_error *err);
+/* What every record of a verb begins with: the version of docs/record.schema.json, a title, this program. */
+void mc_record_begin(struct mc_record *record, const char *title);
 
 /* Setters remember the first failure of memory inside the record; mc_record_check reports it once, at the end. Keys are
  * set in the given object; setting one again replaces it. */

@@ -137,6 +137,34 @@ static void show_sides(struct printing *p)
     show(p, &grid);
 }
 
+/* Runs side by side: a figure a row, a run a column. */
+static void show_runs(struct printing *p)
+{
+    const struct mc_record *runs =
+        mc_record_get(mc_record_get(p->record, "runs.0"), "run") ? mc_record_get(p->record, "runs") : NULL;
+    const size_t n = mc_record_size(runs);
+    struct mc_grid grid;
+    if (n == 0) return;
+    mc_grid_init(&grid, NULL, (int)n + 1, MC_GRID_TEXT(0), true);
+    mc_grid_add(&grid, "run");
+    for (size_t i = 0; i < n; i++) mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(runs, i), "run", "?"));
+    mc_grid_add(&grid, "gates");
+    for (size_t i = 0; i < n; i++) {
+        const struct mc_record *run = mc_record_at(runs, i);
+        const long long gates = mc_record_get_int(run, "gates", 0), failed = mc_record_get_int(run, "gates_failed", 0);
+        failed ? mc_grid_add(&grid, "%lld of %lld FAILED", failed, gates) : mc_grid_add(&grid, gates ? "held" : "none");
+    }
+    for (size_t f = 0; f < mc_quantities_count; f++) {
+        char text[MC_QUANTITY_TEXT];
+        bool any = false;
+        for (size_t i = 0; i < n; i++) any = any || *mc_quantity_text(&mc_quantities[f], mc_record_at(runs, i), text);
+        if (any) mc_grid_add(&grid, "%s", mc_quantities[f].label);
+        for (size_t i = 0; any && i < n; i++)
+            mc_grid_add(&grid, "%s", mc_quantity_text(&mc_quantities[f], mc_record_at(runs, i), text));
+    }
+    show(p, &grid);
+}
+
 static void show_output_differences(struct printing *p)
 {
     const struct mc_record *outputs = mc_record_get(p->record, "output_differences");
@@ -773,12 +801,14 @@ static void show_trials(struct printing *p)
 typedef void section(struct printing *p);
 
 static section *const sections[] = {
-    show_facts,      show_stages,      show_gates,    show_inputs,
-    show_outputs_of, show_figures,     show_sides,    show_output_differences,
-    show_paired,     show_classes,     show_bench,    show_functions,
-    show_operators,  show_abilities,   show_unable,   show_families,
-    show_trials,     show_sensitivity, show_training, show_layers,
-    show_nodes,      show_parts,       show_outputs,
+    show_facts,       show_runs,      show_stages,
+    show_gates,       show_inputs,    show_outputs_of,
+    show_figures,     show_sides,     show_output_differences,
+    show_paired,      show_classes,   show_bench,
+    show_functions,   show_operators, show_abilities,
+    show_unable,      show_families,  show_trials,
+    show_sensitivity, show_training,  show_layers,
+    show_nodes,       show_parts,     show_outputs,
 };
 
 /* What the page (page.h) does not draw itself. */

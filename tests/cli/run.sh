@@ -7,6 +7,7 @@
 #   compress      the command under test
 #   $FIXTURES     mlp.onnx, a 784-24-10 network fitted to a few glyphs; not to be written to
 #   $SOURCE       the source tree
+#   $CHECK_SCHEMA a program that holds JSON files against a schema
 set -u
 compress_binary=$(realpath "$1") SOURCE=$(realpath "$2")
 shift 2
@@ -16,6 +17,7 @@ trap 'rm -rf "$scratch"' EXIT
 FIXTURES=$scratch/fixtures
 mkdir "$FIXTURES"
 export SOURCE FIXTURES COMPRESS="$compress_binary"
+export CHECK_SCHEMA="${CHECK_SCHEMA:-${compress_binary%/tools/*}/tests/report/check_schema}"
 
 compress() { "$COMPRESS" "$@"; }
 compress train mlp:784-24-10 --data glyphs,train=200,test=60 --epochs 2 --seed 1 -q -o "$FIXTURES/mlp.onnx" ||
