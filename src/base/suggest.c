@@ -1,4 +1,5 @@
-/* suggest.c - nearest word by edit distance; see suggest.h. */
+/* suggest.c - the candidate with the least Damerau-Levenshtein distance to a word, if that is at most a third of its
+ * letters, at least one; see compress.h. */
 #include "base/suggest.h"
 
 #include <string.h>

@@ -1,11 +1,7 @@
-/* suggest.h - the nearest valid word to one that was misspelt. */
+/* suggest.h - the nearest valid word to one that was misspelt: mc_suggest, which is public. */
 #ifndef MC_BASE_SUGGEST_H
 #define MC_BASE_SUGGEST_H
 
-#include <stddef.h>
-
-/* The candidate with the least Damerau-Levenshtein distance to `word`, or NULL if none is near
- * (at most a third of the letters, at least one). */
-const char *mc_suggest(const char *word, const char *const *candidates, size_t n);
+#include "compress/compress.h"
 
 #endif

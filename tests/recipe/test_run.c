@@ -101,7 +101,7 @@ static void test_the_record_has_the_graph_and_how_weights_lie(void **state)
     const size_t n = mc_record_size(mc_record_get(graph, "nodes"));
     assert_true(n >= 3);
     assert_int_equal(mc_record_size(mc_record_get(graph, "reads")), n);
-    assert_string_equal(mc_record_get_text(layer, "layer", ""), mc_record_get_text(graph, "nodes.0", "?"));
+    assert_string_equal(mc_record_get_text(layer, "layer", ""), mc_record_get_text(graph, "nodes.1", "?"));
     assert_int_equal(mc_record_get_int(graph, "reads.1.0", -1), 0);
     mc_record_destroy(r);
     mc_recipe_destroy(recipe);

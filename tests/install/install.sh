@@ -1,0 +1,37 @@
+#!/bin/sh
+# install.sh BUILD-ROOT SOURCE-ROOT C-COMPILER - an installed tree has everything in its place, and a program that
+# finds the library by pkg-config runs.
+set -eu
+build=$1 source=$2 cc=$3
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+DESTDIR=$scratch/root meson install -C "$build" --no-rebuild --quiet >/dev/null
+passed=0 failed=0
+expect() { # expect WHAT COMMAND…
+    what=$1; shift
+    if "$@" >"$scratch/log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        echo "$what:"
+        cat "$scratch/log"
+        failed=$((failed + 1))
+    fi
+}
+
+pc=$(find "$scratch/root" -name compress.pc)
+libdir=$(dirname "$(dirname "$pc")")
+prefix=$scratch/root$(sed -n 's/^prefix=//p' "$pc")
+for file in bin/compress include/compress/compress.h share/man/man1/compress.1 share/compress/record.schema.json; do
+    expect "$file is there" test -f "$prefix/$file"
+done
+for file in libcompress.so libcompress.so.0 libcompress.a; do expect "$file is there" test -f "$libdir/$file"; done
+expect "the command runs" "$prefix/bin/compress" info "$source/models/lenet-300-100.onnx"
+
+export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$scratch/root"
+version=$(sed -n 's/^#define MC_VERSION "\(.*\)"/\1/p' "$source/include/compress/compress.h")
+expect "versions agree" test "$(pkg-config --modversion compress)" = "$version"
+# shellcheck disable=SC2046 # lists of words
+expect "a program is built" "$cc" -std=c11 "$source/examples/infer.c" -o "$scratch/infer" $(pkg-config --cflags --libs compress)
+expect "and runs" env LD_LIBRARY_PATH="$libdir" "$scratch/infer" "$source/models/lenet-300-100.onnx"
+echo "$passed passed, $failed failed, 0 skipped"
+[ "$failed" = 0 ]
