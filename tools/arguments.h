@@ -16,6 +16,7 @@ struct verb {
     const struct mc_option *options; /* its own; ended by a NULL name; may be NULL */
     const char *step;                /* step of a recipe whose options it takes as well, or NULL */
     bool gated;                      /* takes the gates of a recipe as options */
+    bool joins;                      /* under mpirun its processes do one work together */
     int (*run)(const struct arguments *args, struct mc_error *err);
 };
 

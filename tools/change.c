@@ -75,7 +75,8 @@ int change_run(const struct arguments *args, struct mc_recipe *recipe, const cha
     struct mc_context context;
     struct mc_record *record = NULL;
     session_context(args, &context);
-    int rc = mc_recipe_run(recipe, &context, out_dir, argument_flag(args, "force"), &record, err);
+    int rc = session_join(&context, err);
+    if (rc == MC_OK) rc = mc_recipe_run(recipe, &context, out_dir, argument_flag(args, "force"), &record, err);
     if (record) {
         struct mc_error problem = {0};
         const int shown = session_show(args, record, &problem);

@@ -26,5 +26,6 @@ const struct verb verb_apply = {
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
+    .joins = true,
     .run = apply,
 };

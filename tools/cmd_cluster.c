@@ -23,5 +23,6 @@ const struct verb verb_cluster = {
     .options = options,
     .step = "cluster",
     .gated = true,
+    .joins = true,
     .run = cluster,
 };

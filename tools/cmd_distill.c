@@ -27,5 +27,6 @@ const struct verb verb_distill = {
     .options = options,
     .step = "distill",
     .gated = true,
+    .joins = true,
     .run = distill,
 };

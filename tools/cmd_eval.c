@@ -12,6 +12,7 @@ static int eval(const struct arguments *args, struct mc_error *err)
     if (!data) return fail_usage(err, "eval", "needs --data D");
     session_context(args, &context);
     int rc = mc_model_load(&model, args->operands[0], err);
+    if (rc == MC_OK) rc = session_join(&context, err);
     if (rc == MC_OK)
         rc = mc_model_evaluate(model, data, argument_text(args, "role"), argument_text(args, "head"),
                                argument_integer(args, "batch"), &context, &record, err);
@@ -36,5 +37,6 @@ const struct verb verb_eval = {
     .min_operands = 1,
     .max_operands = 1,
     .options = options,
+    .joins = true,
     .run = eval,
 };

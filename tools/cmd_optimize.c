@@ -33,5 +33,6 @@ const struct verb verb_optimize = {
     .options = options,
     .step = "optimize",
     .gated = true,
+    .joins = true,
     .run = optimize,
 };

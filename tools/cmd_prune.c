@@ -35,5 +35,6 @@ const struct verb verb_prune = {
     .options = options,
     .step = "prune",
     .gated = true,
+    .joins = true,
     .run = prune,
 };

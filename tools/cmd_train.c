@@ -24,6 +24,7 @@ const struct verb verb_train = {
     .options = options,
     .step = "train",
     .gated = true,
+    .joins = true,
     .run = train,
 };
 
@@ -36,5 +37,6 @@ const struct verb verb_finetune = {
     .options = options,
     .step = "finetune",
     .gated = true,
+    .joins = true,
     .run = train,
 };

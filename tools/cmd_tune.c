@@ -8,6 +8,7 @@
 
 #include "change.h"
 #include "failure.h"
+#include "launcher.h"
 #include "session.h"
 #include "verbs.h"
 
@@ -27,21 +28,6 @@ static bool read_share(const char *text, struct mc_share *share)
     if (*end || end == of || n < 1 || n > 100000 || k < 1 || k > n) return false;
     *share = (struct mc_share){(int)k - 1, (int)n};
     return true;
-}
-
-/* Under mpirun or srun each process knows which of how many it is. */
-static bool share_of_launcher(struct mc_share *share)
-{
-    static const char *const names[][2] = {
-        {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"}, {"PMI_RANK", "PMI_SIZE"}, {"SLURM_PROCID", "SLURM_NTASKS"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        const char *rank = getenv(names[i][0]), *size = getenv(names[i][1]);
-        char text[64];
-        if (!rank || !size || atoi(size) < 2) continue;
-        snprintf(text, sizeof text, "%d/%s", atoi(rank) + 1, size);
-        return read_share(text, share);
-    }
-    return false;
 }
 
 /* --- processes --- */
@@ -150,7 +136,7 @@ static int tune(const struct arguments *args, struct mc_error *err)
     struct mc_share share = {0, 1};
     if (text && !read_share(text, &share))
         return fail_usage(err, "tune", "--share: needs K/N, 1/4 say, has '%s'", text);
-    if (!text && share_of_launcher(&share)) return search(args, &share, err);
+    if (!text && launcher_share(&share)) return search(args, &share, err);
     if (text || jobs <= 1) return search(args, &share, err);
     if (argument_flag(args, "force"))
         return fail_usage(err, "tune",

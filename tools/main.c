@@ -3,6 +3,7 @@
 
 #include "failure.h"
 #include "help.h"
+#include "launcher.h"
 #include "session.h"
 #include "verbs.h"
 
@@ -45,6 +46,7 @@ static int run(int n_words, char **words, struct mc_error *err)
     if (rc == MC_OK) rc = session_check(&args, err);
     if (rc == MC_OK) rc = argument_flag(&args, "help") ? help_print_verb(verb, err) : verb->run(&args, err);
     arguments_finish(&args);
+    launcher_leave(rc);
     return rc;
 }
 
@@ -58,6 +60,14 @@ static void print_hint(const char *hint)
     }
 }
 
+/* Processes that work together fail alike, and one is enough to say it. */
+static bool speaks(const char *name)
+{
+    struct mc_error unknown;
+    const struct verb *verb = verb_find(verb_name(name), &unknown);
+    return launcher_leads() || (verb && !verb->joins);
+}
+
 int main(int argc, char **argv)
 {
     struct mc_error err = {0};
@@ -68,7 +78,9 @@ int main(int argc, char **argv)
     const int rc = run(argc - 1, argv + 1, &err);
     session_clear_progress();
     if (rc == MC_OK) return 0;
-    fprintf(stderr, "compress: %s\n", err.text);
-    print_hint(err.hint);
+    if (speaks(argv[1])) {
+        fprintf(stderr, "compress: %s\n", err.text);
+        print_hint(err.hint);
+    }
     return -rc;
 }

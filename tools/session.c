@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "failure.h"
+#include "launcher.h"
 
 /* Signal handlers reach nothing but globals: this one, and what is on the screen. */
 static volatile sig_atomic_t interrupted;
@@ -101,7 +102,7 @@ void session_clear_progress(void)
 void session_context(const struct arguments *args, struct mc_context *context)
 {
     static struct drawing drawing;
-    drawing.on = isatty(STDERR_FILENO) && !argument_flag(args, "quiet");
+    drawing.on = isatty(STDERR_FILENO) && !argument_flag(args, "quiet") && launcher_leads();
     mc_context_init(context);
     context->threads = (int)argument_integer(args, "threads");
     context->cpu = argument_text(args, "cpu");
@@ -109,6 +110,13 @@ void session_context(const struct arguments *args, struct mc_context *context)
     context->progress = report;
     context->progress_context = &drawing;
     catch_signals();
+}
+
+int session_join(struct mc_context *context, struct mc_error *err)
+{
+    const int rc = launcher_join(err);
+    context->peers = launcher_peers();
+    return rc;
 }
 
 int session_settle(const struct arguments *args, struct mc_model *model, struct mc_error *err)
@@ -149,6 +157,7 @@ int session_check(const struct arguments *args, struct mc_error *err)
 int session_show(const struct arguments *args, const struct mc_record *record, struct mc_error *err)
 {
     session_clear_progress();
+    if (launcher_peers() && !launcher_leads()) return MC_OK;
     const char *json = argument_text(args, "json");
     const bool to_stdout = json && strcmp(json, "-") == 0;
     const int saved = save_reports(args, record, err);

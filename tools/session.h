@@ -8,6 +8,9 @@
  * report of progress stop the work, a second one kills at once. */
 void session_context(const struct arguments *args, struct mc_context *context);
 
+/* Under mpirun: meet the other processes, which have to come here as well; the context gets them. */
+int session_join(struct mc_context *context, struct mc_error *err);
+
 /* Entries of the tables of verbs that measure on data. */
 #define SESSION_DATA_OPTION                                                                                            \
     {                                                                                                                  \

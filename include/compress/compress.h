@@ -79,6 +79,27 @@ struct mc_progress {
     int64_t samples;     /* seen by training so far; 0 elsewhere */
 };
 
+/* Processes that do one piece of work together: all make the same calls with the same arguments, in the same order, and
+ * come to the same results. A step of training takes its batch from all of them: each has a share of the samples,
+ * gradients and batch statistics are of the whole batch. Measuring on data is shared likewise. What one learns of a
+ * failure all learn. Files are written by the process of rank 0 alone.
+ *
+ * The functions are called by all of them in the same order and return MC_OK, or a negative status where the others
+ * cannot be reached. */
+struct mc_peers {
+    int rank, size;                                              /* rank in [0, size) */
+    int (*sum_floats)(void *context, float *values, size_t n);   /* each value becomes its sum over all processes, */
+    int (*sum_doubles)(void *context, double *values, size_t n); /* with the same bits everywhere */
+    int (*send)(void *context, int from, void *bytes, size_t length); /* the bytes of process `from` come to all */
+    void *context;
+    bool broken; /* set by the library: one of them has failed, and nothing is shared any more */
+};
+
+/* The processes that mpirun has started, this being one of them. Initializes MPI unless the caller has; `close` undoes
+ * that. MC_ERR_USAGE where the library was built without MPI, MC_ERR_SYSTEM where Open MPI cannot be opened. */
+MC_API int mc_peers_open_mpi(struct mc_peers **peers, struct mc_error *err);
+MC_API void mc_peers_close(struct mc_peers *peers);
+
 /* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
  * defaults wherever one is asked for. */
 struct mc_context {
@@ -90,6 +111,8 @@ struct mc_context {
      * MC_INTERRUPTED and leaves nothing half-written. */
     bool (*progress)(void *progress_context, const struct mc_progress *at);
     void *progress_context;
+
+    struct mc_peers *peers; /* processes that do the same, each on its share of the samples; NULL: none */
 };
 
 MC_API void mc_context_init(struct mc_context *context);
@@ -148,9 +171,9 @@ MC_API int mc_record_gather(struct mc_record **gathered, const struct mc_record 
 
 struct mc_model;
 
-/* Read an ONNX file, packed or not, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED for a feature
- * of the format that is missing here; unknown operators are no error yet. Calls of the file's own functions are kept:
- * what runs or measures the model puts the bodies in their place for itself, a recipe for good. */
+/* Read an ONNX file, packed or not, with the external data beside it. MC_ERR_INPUT if it is broken, MC_ERR_UNSUPPORTED
+ * for a feature of the format that is missing here; unknown operators are no error yet. Calls of the file's own
+ * functions are kept: what runs or measures the model puts the bodies in their place for itself, a recipe for good. */
 MC_API int mc_model_load(struct mc_model **model, const char *path, struct mc_error *err);
 MC_API void mc_model_destroy(struct mc_model *model);
 /* Say what dimensions that the model leaves open are to be, for whatever has to know: "height=48,x.3=320", by the name

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/peers.h"
 
 enum { MAX_WIDTH = 65536 };
 
@@ -135,6 +136,61 @@ void mc_meter_add_numbers(struct mc_meter *meter, const float *outputs, const fl
 void mc_meter_add_loss(struct mc_meter *meter, double loss_sum)
 {
     meter->loss_sum += loss_sum;
+}
+
+/* --- over processes --- */
+
+static int sum_integers(int64_t *values, size_t n, struct mc_peers *peers, struct mc_error *err)
+{
+    double *exact = MC_NEW_ARRAY(double, n); /* up to 2^53 */
+    int rc = mc_peers_agree(peers, exact ? MC_OK : mc_error_memory(err), err);
+    for (size_t i = 0; rc == MC_OK && i < n; i++) exact[i] = (double)values[i];
+    if (rc == MC_OK) rc = mc_peers_sum_doubles(peers, exact, n, err);
+    for (size_t i = 0; rc == MC_OK && i < n; i++) values[i] = (int64_t)exact[i];
+    mc_free(exact);
+    return rc;
+}
+
+/* About the origin of the process of rank 0 instead of one's own. */
+static void move_origin(struct mc_meter_sums *s, double n, double origin)
+{
+    const double shift = s->origin - origin;
+    s->target_squared += shift * (2 * s->target + shift * n);
+    s->target += shift * n;
+    s->origin = origin;
+}
+
+static int sum_numbers(struct mc_meter *meter, struct mc_peers *peers, struct mc_error *err)
+{
+    for (int64_t k = 0; k < meter->width; k++) {
+        struct mc_meter_sums *s = &meter->sums[k];
+        double origin = s->origin;
+        int rc = mc_peers_send(peers, &origin, sizeof origin, err);
+        if (rc < 0) return rc;
+        move_origin(s, (double)meter->n_samples, origin);
+        double sums[] = {s->target, s->target_squared, s->squared, s->absolute};
+        rc = mc_peers_sum_doubles(peers, sums, MC_COUNT(sums), err);
+        if (rc < 0) return rc;
+        *s = (struct mc_meter_sums){origin, sums[0], sums[1], sums[2], sums[3]};
+    }
+    return MC_OK;
+}
+
+int mc_meter_gather(struct mc_meter *meter, struct mc_peers *peers, struct mc_error *err)
+{
+    const size_t width = (size_t)meter->width;
+    int64_t counts[] = {meter->n_samples, meter->n_top, meter->n_exact};
+    if (!peers) return MC_OK;
+    int rc = MC_OK;
+    if (meter->kind == MC_METER_CLASSES) rc = sum_integers(meter->confusion, width * width, peers, err);
+    if (meter->kind == MC_METER_LABELS) rc = sum_integers(meter->actual, 3 * width, peers, err);
+    if (meter->kind == MC_METER_NUMBERS) rc = sum_numbers(meter, peers, err);
+    if (rc == MC_OK) rc = sum_integers(counts, MC_COUNT(counts), peers, err);
+    if (rc == MC_OK) rc = mc_peers_sum_doubles(peers, &meter->loss_sum, 1, err);
+    meter->n_samples = counts[0];
+    meter->n_top = counts[1];
+    meter->n_exact = counts[2];
+    return rc;
 }
 
 /* --- results --- */

@@ -76,6 +76,9 @@ void mc_meter_add_numbers(struct mc_meter *meter, const float *outputs, const fl
 /* Loss summed over samples that are, were or will be added; the result is its mean. */
 void mc_meter_add_loss(struct mc_meter *meter, double loss_sum);
 
+/* Totals of the samples of all processes, each of which has added its own. */
+int mc_meter_gather(struct mc_meter *meter, struct mc_peers *peers, struct mc_error *err);
+
 /* All zero before the first sample. */
 void mc_meter_result(const struct mc_meter *meter, struct mc_metrics *metrics);
 void mc_meter_group(const struct mc_meter *meter, int64_t k, struct mc_group_metrics *metrics);

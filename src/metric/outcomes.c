@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/peers.h"
 
 #define MOST_SCORES (INT64_C(1) << 28)
 
@@ -85,6 +86,21 @@ void mc_outcomes_add(struct mc_outcomes *o, const float *scores, const int64_t *
         }
         o->losses[o->n] = loss_of(o, scores + i * K, labels ? labels[i] : 0, targets ? targets + i * K : NULL);
     }
+}
+
+int mc_outcomes_gather(struct mc_outcomes *o, struct mc_peers *peers, struct mc_error *err)
+{
+    const size_t row = (size_t)o->width * sizeof(float);
+    const bool classes = o->kind == MC_METER_CLASSES;
+    if (!peers || !o->scores) return MC_OK;
+    int rc = mc_peers_gather(peers, o->scores, o->capacity, row, err);
+    if (rc == MC_OK) rc = mc_peers_gather(peers, o->losses, o->capacity, sizeof *o->losses, err);
+    if (rc == MC_OK && !classes) rc = mc_peers_gather(peers, o->targets, o->capacity, row, err);
+    if (rc == MC_OK && classes) rc = mc_peers_gather(peers, o->labels, o->capacity, sizeof *o->labels, err);
+    if (rc == MC_OK && classes) rc = mc_peers_gather(peers, o->decisions, o->capacity, sizeof *o->decisions, err);
+    if (rc == MC_OK && classes) rc = mc_peers_gather(peers, o->top, o->capacity, sizeof *o->top, err);
+    o->n = o->capacity;
+    return rc;
 }
 
 /* --- areas --- */

@@ -37,6 +37,10 @@ void mc_outcomes_finish(struct mc_outcomes *outcomes);
 void mc_outcomes_add(struct mc_outcomes *outcomes, const float *scores, const int64_t *labels, const float *targets,
                      int64_t n);
 
+/* Answers to all `capacity` samples, of which each process has added its share (mc_peers_share) from `n` set to where
+ * that begins. */
+int mc_outcomes_gather(struct mc_outcomes *outcomes, struct mc_peers *peers, struct mc_error *err);
+
 /* Metrics of the samples as often as counts says (NULL: once each), but for auc. `meter` is one of the outcomes' kind
  * and width, and holds the totals afterwards. */
 void mc_outcomes_measure(const struct mc_outcomes *outcomes, const int64_t *counts, struct mc_meter *meter,

@@ -6,11 +6,14 @@
  *     running * momentum + batch * (1 - momentum), with the variance over all n elements, 3 and 4 the batch's;
  *   - in a training plan, unless batch norm is frozen, whatever the node says: that is how a network exported for
  * inference is fine-tuned. The running statistics are then updated in place, in the tensors of inputs 3 and 4, as
- * PyTorch does it, with the variance over n - 1.
+ * PyTorch does it, with the variance over n - 1. Where other processes have the rest of the batch (base/peers.h), it
+ * is the whole batch all the same: the sums are added over all of them.
  */
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/peers.h"
 #include "kernel/channel.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
@@ -84,8 +87,12 @@ struct job {
     int64_t n, C; /* elements of a channel, channels */
     size_t size;
     double epsilon, momentum;
-    bool of_batch; /* statistics of the batch */
-    bool update;   /* running statistics in place */
+    bool of_batch;          /* statistics of the batch */
+    bool update;            /* running statistics in place */
+    double count;           /* elements of a channel in the whole batch */
+    struct mc_peers *peers; /* who has the rest of it; NULL: nobody */
+    double *all;            /* then: count, and two sums of each channel over all of it, [1 + 2 C] */
+    double *own;            /* what of these sums comes from here, [2 C] */
     const struct mc_step *step;
     struct statistics *saved; /* one a channel, or NULL */
     /* rows of channels */
@@ -109,9 +116,15 @@ static void cut_blocks(struct job *job)
     job->n_blocks = (job->n + job->block_rows - 1) / job->block_rows;
 }
 
-static size_t workspace_bytes(const struct job *job)
+static size_t shared_count(const struct job *job)
 {
-    return (size_t)job->C * (sizeof(double) * (size_t)(2 * job->n_blocks + 1) + 3 * job->size);
+    return job->peers ? (size_t)(1 + 4 * job->C) : 0;
+}
+
+static size_t workspace_bytes(const struct job *job, bool rows)
+{
+    const size_t C = (size_t)job->C, shared = shared_count(job) * sizeof(double);
+    return shared + (rows ? C * (sizeof(double) * (size_t)(2 * job->n_blocks + 1) + 3 * job->size) : 0);
 }
 
 static void job_init(struct job *job, const struct mc_step *step)
@@ -134,9 +147,14 @@ static void job_init(struct job *job, const struct mc_step *step)
         .step = step,
         .saved = step->saved,
     };
+    job->count = (double)job->n;
+    job->peers = step->training && job->of_batch ? step->runtime->peers : NULL;
     cut_blocks(job);
-    job->sums = step->workspace;
-    if (!job->sums) return; /* not by rows, or not running yet */
+    if (!step->workspace) return; /* it needs none, or does not run yet */
+    job->all = job->peers ? step->workspace : NULL;
+    job->own = job->peers ? job->all + 1 + 2 * job->C : NULL;
+    if (!by_rows(step)) return;
+    job->sums = (double *)step->workspace + shared_count(job);
     job->center = job->sums + 2 * job->n_blocks * job->C;
     job->a = (char *)(job->center + job->C);
     job->b = job->a + (size_t)job->C * job->size;
@@ -148,7 +166,7 @@ static int norm_prepare(struct mc_step *step, struct mc_error *err)
     struct job job;
     job_init(&job, step);
     if (step->training) step->saved_bytes = (size_t)job.C * sizeof(struct statistics);
-    if (by_rows(step)) step->workspace_bytes = workspace_bytes(&job);
+    step->workspace_bytes = workspace_bytes(&job, by_rows(step));
     return MC_OK;
 }
 
@@ -163,7 +181,7 @@ static void blend(const struct job *job, struct mc_tensor *to, const struct mc_t
 static struct statistics settle(const struct job *job, int64_t c, double center, const double sums[2])
 {
     const struct mc_step *step = job->step;
-    const double n = (double)job->n, mean = center + sums[0] / n;
+    const double n = job->count, mean = center + sums[0] / n;
     const double squares = fmax(0, sums[1] - sums[0] * sums[0] / n), variance = squares / n;
     if (job->update) {
         blend(job, step->in[MEAN], step->in[MEAN], c, mean);
@@ -201,14 +219,16 @@ struct affine_grad {
     double a, b, c;
 };
 
-/* From the sums of dy and of dy (x - mean); writes dscale and dshift. */
+/* From the sums of dy and of dy (x - mean); writes dscale and dshift, which are of what is here alone: gradients of
+ * parameters are added over all processes in the end. */
 static struct affine_grad affine_grad_of(const struct job *job, int64_t c, const double sums[2])
 {
     const struct mc_step *step = job->step;
     const struct statistics s = job->saved[c];
-    const double n = (double)job->n, dshift = sums[0], dscale = sums[1] * s.inverse;
-    if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, dscale);
-    if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, dshift);
+    if (step->grad_in[SCALE]) mc_tensor_set_f64(step->grad_in[SCALE], c, sums[1] * s.inverse);
+    if (step->grad_in[SHIFT]) mc_tensor_set_f64(step->grad_in[SHIFT], c, sums[0]);
+    if (job->all) sums = job->all + 1 + 2 * c;
+    const double n = job->count, dshift = sums[0], dscale = sums[1] * s.inverse;
     const double a = mc_tensor_get_f64(step->in[SCALE], c) * s.inverse;
     const double slope = job->of_batch ? -a * s.inverse * dscale / n : 0;
     return (struct affine_grad){a, slope, job->of_batch ? -a * dshift / n - slope * s.mean : 0};
@@ -221,14 +241,27 @@ static char *channel_data(const struct job *job, const struct mc_tensor *of, int
     return (char *)of->data + (size_t)(c * job->channel.length) * job->size;
 }
 
-/* In one pass over data shifted by the first element: a large common part then costs no digits. */
-static struct statistics channel_statistics(const struct job *job, int64_t c)
+/* Of the whole batch, after share_moments. */
+static struct statistics of_all(const struct job *job, int64_t c)
 {
-    if (!job->of_batch || job->n == 0) return of_running(job, c);
+    return settle(job, c, mc_tensor_get_f64(job->step->in[MEAN], c), job->all + 1 + 2 * c);
+}
+
+/* In one pass over data shifted by the first element: a large common part then costs no digits. */
+static double channel_moments(const struct job *job, int64_t c, double sums[2])
+{
     const struct mc_tensor *x = job->step->in[X];
     const double center = mc_tensor_get_f64(x, c * job->channel.length);
-    double sums[2];
     job->loops->moments(&job->channel, channel_data(job, x, c), center, sums);
+    return center;
+}
+
+static struct statistics channel_statistics(const struct job *job, int64_t c)
+{
+    if (!job->of_batch || job->count == 0) return of_running(job, c);
+    if (job->all) return of_all(job, c);
+    double sums[2];
+    const double center = channel_moments(job, c, sums);
     return settle(job, c, center, sums);
 }
 
@@ -250,7 +283,10 @@ static void backward_channels(void *context, int64_t begin, int64_t end)
     for (int64_t c = begin; c < end; c++) {
         const void *x = channel_data(job, step->in[X], c), *dy = channel_data(job, step->grad_out[0], c);
         double sums[2];
-        job->loops->grad_sums(&job->channel, x, dy, job->saved[c].mean, sums);
+        if (job->own)
+            memcpy(sums, job->own + 2 * c, sizeof sums);
+        else
+            job->loops->grad_sums(&job->channel, x, dy, job->saved[c].mean, sums);
         const struct affine_grad map = affine_grad_of(job, c, sums);
         if (step->grad_in[X])
             job->loops->grad(&job->channel, x, dy, map.a, map.b, map.c, channel_data(job, step->grad_in[X], c));
@@ -309,15 +345,26 @@ static void map_blocks(void *context, int64_t begin, int64_t end)
                                    block_data(job, job->step->out[0], i));
 }
 
+static void sum_rows(struct job *job)
+{
+    for (int64_t c = 0; c < job->C; c++) job->center[c] = mc_tensor_get_f64(job->step->in[X], c);
+    share_blocks(job, sum_blocks);
+}
+
+static struct statistics row_statistics(const struct job *job, int64_t c)
+{
+    if (!job->of_batch || job->count == 0) return of_running(job, c);
+    if (job->all) return of_all(job, c);
+    double sums[2];
+    total(job, c, sums);
+    return settle(job, c, job->center[c], sums);
+}
+
 static void forward_rows(struct job *job)
 {
-    const bool of_batch = job->of_batch && job->n > 0;
-    for (int64_t c = 0; of_batch && c < job->C; c++) job->center[c] = mc_tensor_get_f64(job->step->in[X], c);
-    if (of_batch) share_blocks(job, sum_blocks);
+    if (job->of_batch && job->n > 0 && !job->all) sum_rows(job);
     for (int64_t c = 0; c < job->C; c++) {
-        double sums[2] = {0, 0};
-        if (of_batch) total(job, c, sums);
-        const struct statistics s = of_batch ? settle(job, c, job->center[c], sums) : of_running(job, c);
+        const struct statistics s = row_statistics(job, c);
         const struct affine map = affine_of(job, c, &s);
         set(job, job->a, c, map.a);
         set(job, job->b, c, map.b);
@@ -343,13 +390,21 @@ static void grad_blocks(void *context, int64_t begin, int64_t end)
                                  block_data(job, job->step->grad_in[X], i));
 }
 
-static void backward_rows(struct job *job)
+static void sum_grad_rows(struct job *job)
 {
     for (int64_t c = 0; c < job->C; c++) job->center[c] = job->saved[c].mean;
     share_blocks(job, grad_sum_blocks);
+}
+
+static void backward_rows(struct job *job)
+{
+    if (!job->own) sum_grad_rows(job);
     for (int64_t c = 0; c < job->C; c++) {
         double sums[2];
-        total(job, c, sums);
+        if (job->own)
+            memcpy(sums, job->own + 2 * c, sizeof sums);
+        else
+            total(job, c, sums);
         const struct affine_grad map = affine_grad_of(job, c, sums);
         set(job, job->a, c, map.a);
         set(job, job->b, c, map.b);
@@ -358,12 +413,54 @@ static void backward_rows(struct job *job)
     if (job->step->grad_in[X]) share_blocks(job, grad_blocks);
 }
 
+/* --- a batch that lies in several processes --- */
+
+static void moments_of_channels(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    for (int64_t c = begin; c < end; c++) {
+        double *sums = job->own + 2 * c;
+        const double center = by_rows(job->step) ? job->center[c] : channel_moments(job, c, sums);
+        if (by_rows(job->step)) total(job, c, sums);
+        /* about the running mean, which is the same everywhere */
+        const double shift = center - mc_tensor_get_f64(job->step->in[MEAN], c), n = (double)job->n;
+        sums[1] += shift * (2 * sums[0] + shift * n);
+        sums[0] += shift * n;
+    }
+}
+
+static void grad_sums_of_channels(void *context, int64_t begin, int64_t end)
+{
+    const struct job *job = context;
+    const struct mc_step *step = job->step;
+    for (int64_t c = begin; c < end; c++)
+        if (by_rows(step))
+            total(job, c, job->own + 2 * c);
+        else
+            job->loops->grad_sums(&job->channel, channel_data(job, step->in[X], c),
+                                  channel_data(job, step->grad_out[0], c), job->saved[c].mean, job->own + 2 * c);
+}
+
+/* Fill `own`, and by everybody's `all` and the count. */
+static int share_sums(struct job *job, void (*sum_all_rows)(struct job *job), mc_range_fn *sum, struct mc_error *err)
+{
+    if (by_rows(job->step)) sum_all_rows(job);
+    mc_parallel(job->C, mc_parallel_grain(job->n * NORM_WORK), sum, job);
+    job->all[0] = (double)job->n;
+    memcpy(job->all + 1, job->own, (size_t)(2 * job->C) * sizeof *job->own);
+    const int rc = mc_peers_sum_doubles(job->peers, job->all, (size_t)(1 + 2 * job->C), err);
+    job->count = job->all[0];
+    return rc;
+}
+
 /* --- rules --- */
 
 static int norm_forward(struct mc_step *step, struct mc_error *err)
 {
     struct job job;
     job_init(&job, step);
+    const int rc = job.all ? share_sums(&job, sum_rows, moments_of_channels, err) : MC_OK;
+    if (rc < 0) return rc;
     if (by_rows(step))
         forward_rows(&job);
     else
@@ -377,6 +474,8 @@ static int norm_backward(struct mc_step *step, struct mc_error *err)
     job_init(&job, step);
     if (!step->grad_out[0])
         return mc_error_set(err, MC_ERR_UNSUPPORTED, "no derivative of the running statistics that it gives out");
+    const int rc = job.all ? share_sums(&job, sum_grad_rows, grad_sums_of_channels, err) : MC_OK;
+    if (rc < 0) return rc;
     if (by_rows(step))
         backward_rows(&job);
     else

@@ -37,9 +37,11 @@ int mc_sampler_observe(struct mc_sampler *s, const struct mc_samples *samples, c
     int rc = start(s, samples, model, BATCH, runtime, err);
     if (rc < 0) return rc;
     struct mc_shape shape = s->binding.shape;
+    struct mc_runtime alone = *runtime;
+    alone.peers = NULL; /* every process looks at all samples */
     shape.dim[0] = s->batch;
     const struct mc_plan_options options = {.dims = {.n_inputs = 1, .shape = &shape},
-                                            .runtime = runtime,
+                                            .runtime = &alone,
                                             .training = training,
                                             .n_taps = n_taps,
                                             .taps = taps};
@@ -55,6 +57,7 @@ int mc_sampler_descend(struct mc_sampler *s, const struct mc_samples *samples, c
 {
     struct mc_runtime frozen = *runtime;
     frozen.freeze_batch_norm = true;
+    frozen.peers = NULL;
     int rc = start(s, samples, model, batch, runtime, err);
     if (rc == 0) rc = mc_pass_init(&s->pass, &s->binding, model, s->batch, parameters, n, &frozen, err);
     s->taken = s->pass.plan;

@@ -28,6 +28,7 @@ int mc_context_runtime(const struct mc_context *context, struct mc_runtime *runt
         if (context->cpu && strcmp(context->cpu, mc_cpu_name(known[i])) != 0) continue;
         mc_runtime_init(runtime, context->threads, context->cpu ? known[i] : MC_CPU_AVX512);
         runtime->seed = context->seed;
+        runtime->peers = context->peers;
         return MC_OK;
     }
     return mc_error_set(err, MC_ERR_USAGE, "cpu: needs portable, avx2 or avx512, has '%s'", context->cpu);

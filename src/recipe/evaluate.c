@@ -1,5 +1,6 @@
 /* evaluate.c - loss and metrics of a model on a data set; see compress.h. */
 #include "base/error.h"
+#include "base/peers.h"
 #include "data/data.h"
 #include "recipe/context.h"
 #include "recipe/flat.h"
@@ -41,6 +42,7 @@ int mc_model_evaluate(const struct mc_model *model, const char *data, const char
     if (rc == MC_OK) rc = mc_dataset_open(&dataset, data, NULL, err);
     if (rc == MC_OK) rc = mc_record_create(&r, err);
     if (rc == MC_OK) rc = evaluate(flat.model, dataset, which, head, batch, context, r, err);
+    rc = mc_peers_agree(context ? context->peers : NULL, rc, err);
     mc_dataset_destroy(dataset);
     mc_flat_finish(&flat);
     if (rc == MC_OK)

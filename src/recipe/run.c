@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/peers.h"
 #include "code/packed_file.h"
 #include "graph/extents.h"
 #include "onnx/onnx.h"
@@ -46,6 +47,12 @@ struct run {
     const struct mc_trial *trial; /* NULL: the whole recipe */
     struct mc_dataset *whole;     /* of which `data` is a fold; NULL: it is no fold */
 };
+
+/* Of processes that work together one measures what all would find, judges and writes. */
+static bool leads(const struct run *run)
+{
+    return mc_peers_leads(run->job.runtime.peers);
+}
 
 /* --- getting ready: everything that can be wrong is found here --- */
 
@@ -193,7 +200,8 @@ static int prepare(struct run *run, const struct mc_context *context, struct mc_
     run->job.context = context;
     int rc = mc_work_init(&run->work, run->recipe->root, err);
     if (rc == MC_OK) rc = mc_context_runtime(context, &run->job.runtime, err);
-    if (rc == MC_OK && !run->trial) rc = allow_outputs(run, err);
+    if (run->trial) run->job.runtime.peers = NULL; /* they have trials of their own */
+    if (rc == MC_OK && !run->trial && leads(run)) rc = allow_outputs(run, err);
     if (rc < 0) return rc;
     const struct mc_setting *seed = mc_settings_find(&run->work.top, "seed");
     run->seed = seed->given ? (uint64_t)seed->integer : run->job.runtime.seed;
@@ -219,7 +227,7 @@ static void keep_outcomes(struct run *run, struct mc_outcomes *found)
 static int measure(struct run *run, bool metrics, struct mc_record *into, struct mc_error *err)
 {
     const enum mc_measuring what = (enum mc_measuring)mc_settings_integer(&run->work.top, "measure");
-    int rc = mc_measure_model(run->job.model, &run->job.runtime, what, into, err);
+    int rc = leads(run) ? mc_measure_model(run->job.model, &run->job.runtime, what, into, err) : MC_OK;
     if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
     struct mc_assessment found;
     rc = mc_assess(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, run->job.head, &run->job.runtime, &found,
@@ -498,12 +506,14 @@ static int execute(struct run *run, const struct mc_context *context, struct mc_
     rc = do_steps(run, err);
     if (rc == MC_OK) rc = record_final(run, err);
     if (rc == MC_OK) rc = mc_record_check(run->record, err);
-    if (rc == MC_OK) {
+    if (rc == MC_OK && leads(run)) {
         rc = hold_gates(run, &gate_error);
         if (rc < 0 && err) *err = gate_error;
     }
     mc_record_set_num(run->record, "seconds", (double)(mc_clock_ns() - start) * 1e-9);
-    if (rc == MC_OK) rc = write_outputs(run, err);
+    rc = mc_peers_agree(run->job.runtime.peers, rc, err); /* nothing is written if anybody has failed */
+    if (rc < 0 || !leads(run)) return rc;
+    rc = write_outputs(run, err);
     if (rc < 0 || run->held) return rc;
     if (err) *err = gate_error;
     return MC_GATE_FAILED;
@@ -529,6 +539,7 @@ int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, co
     struct run run = {.recipe = recipe};
     int rc = mc_outputs_init(&run.outputs, out_dir, overwrite, err);
     if (rc == MC_OK) rc = execute(&run, context, err);
+    rc = mc_peers_agree(context ? context->peers : NULL, rc, err);
     finish(&run);
     if (rc == MC_OK || rc == MC_GATE_FAILED)
         *record = run.record;

@@ -28,6 +28,7 @@ static int init(struct bench *b, struct mc_model *model, int64_t batch, const st
     *b = (struct bench){
         .options = {.loss = MC_LOSS_CROSS_ENTROPY, .optimizer = MC_MOMENTUM, .momentum = 0.9, .runtime = *runtime},
     };
+    b->options.runtime.peers = NULL;
     struct mc_value **parameters;
     int n;
     int rc = mc_parameters_untie(model, err);

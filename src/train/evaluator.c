@@ -2,6 +2,7 @@
 #include "train/evaluator.h"
 
 #include "base/error.h"
+#include "base/peers.h"
 
 int mc_evaluator_init(struct mc_evaluator *e, const struct mc_model *model, const struct mc_dataset *data,
                       enum mc_role_of_data role, int64_t batch, const struct mc_fit_options *options,
@@ -50,11 +51,17 @@ static int measure_batch(struct mc_evaluator *e, int64_t begin, int64_t n, struc
 
 int mc_evaluator_run(struct mc_evaluator *e, struct mc_metrics *metrics, struct mc_error *err)
 {
-    const int64_t n = e->feed.data->n[e->feed.role], batch = e->predictor.batch;
+    const int64_t batch = e->predictor.batch;
+    struct mc_peers *peers = mc_plan_runtime(e->predictor.plan)->peers;
+    int64_t begin, end;
     int rc = mc_plan_refresh(e->predictor.plan, err);
     mc_meter_reset(&e->meter);
-    for (int64_t begin = 0; rc == MC_OK && begin < n; begin += batch)
-        rc = measure_batch(e, begin, n - begin < batch ? n - begin : batch, err);
+    mc_peers_share(peers, e->feed.data->n[e->feed.role], &begin, &end);
+    if (e->keep) e->keep->n = begin;
+    for (; rc == MC_OK && begin < end; begin += batch)
+        rc = measure_batch(e, begin, end - begin < batch ? end - begin : batch, err);
+    if (rc == MC_OK) rc = mc_meter_gather(&e->meter, peers, err);
+    if (rc == MC_OK && e->keep) rc = mc_outcomes_gather(e->keep, peers, err);
     if (rc == MC_OK) mc_meter_result(&e->meter, metrics);
     return rc;
 }

@@ -3,6 +3,10 @@
  * A step takes `batch` samples. What does not fit into one pass of at most PASS samples (full-batch descent) is cut
  * into several whose gradients are added; each length that occurs has a plan of its own, so that nothing is padded and
  * batch statistics see only samples.
+ *
+ * Where processes work together each takes its share of every pass; what has fewer samples than there are processes,
+ * and a batch that the graph insists on, each of them runs whole. Gradients are added over all of them before a step of
+ * the optimizer, which all make alike.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -12,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/peers.h"
 #include "kernel/kernels.h"
 #include "kernel/update.h"
 #include "train/checkpoint.h"
@@ -19,6 +24,9 @@
 #include "train/parameters.h"
 
 enum { PASS = 1024 };
+
+/* The seeds of what operators draw in two processes are this far apart. */
+#define RANK_STRIDE UINT64_C(0x9e3779b97f4a7c15)
 
 void mc_fit_options_init(struct mc_fit_options *options)
 {
@@ -164,15 +172,30 @@ static int check_masks(const struct mc_fit_options *o, struct mc_error *err)
     return MC_OK;
 }
 
-/* A pass for `n` samples, unless there is one. */
+/* Does each process have a part of a pass of n samples, or do all run all of it? */
+static bool is_shared(const struct mc_fit *f, int64_t n)
+{
+    const struct mc_peers *peers = f->options->runtime.peers;
+    return peers && !mc_binding_fixed_batch(&f->binding) && n >= peers->size;
+}
+
+/* A pass for this process's share of `n` samples, unless there is one. */
 static int add_pass(struct mc_fit *f, int64_t n, struct mc_error *err)
 {
     for (int i = 0; i < f->n_passes; i++)
-        if (f->passes[i].batch == n) return MC_OK;
+        if (f->passes[i].whole == n) return MC_OK;
     if (n == 0) return MC_OK;
     struct mc_pass *pass = &f->passes[f->n_passes++];
+    struct mc_runtime runtime = f->options->runtime;
+    int64_t begin = 0, end = n;
+    if (is_shared(f, n))
+        mc_peers_share(runtime.peers, n, &begin, &end);
+    else
+        runtime.peers = NULL;
+    runtime.seed += (uint64_t)mc_peers_rank(runtime.peers) * RANK_STRIDE;
     const int rc =
-        mc_pass_init(pass, &f->binding, f->model, n, f->parameters, f->n_parameters, &f->options->runtime, err);
+        mc_pass_init(pass, &f->binding, f->model, end - begin, f->parameters, f->n_parameters, &runtime, err);
+    pass->whole = n;
     pass->features = f->features.n > 0 ? &f->features : NULL;
     return rc;
 }
@@ -193,7 +216,7 @@ static int init_passes(struct mc_fit *f, struct mc_error *err)
     if (f->n_samples == 0)
         return mc_error_set(err, MC_ERR_INPUT, "too few samples to train on: a batch is %" PRId64, f->batch);
     f->steps_per_epoch = (f->n_samples + f->batch - 1) / f->batch;
-    const int64_t pass = fixed ? fixed : smaller(f->batch, PASS);
+    const int64_t pass = f->pass_samples = fixed ? fixed : smaller(f->batch, PASS);
     int rc = add_pass(f, pass, err);
     if (rc == MC_OK) rc = add_pass(f, f->batch % pass, err);
     if (rc == MC_OK) rc = add_pass(f, f->n_samples % f->batch % pass, err);
@@ -202,13 +225,20 @@ static int init_passes(struct mc_fit *f, struct mc_error *err)
 
 static int init_sums(struct mc_fit *f, struct mc_error *err)
 {
-    if (f->batch == f->passes[0].batch) return MC_OK;
+    if (f->batch == f->pass_samples && !f->options->runtime.peers) return MC_OK;
+    const size_t line = MC_ALIGNMENT / sizeof *f->slab;
+    for (int i = 0; i < f->n_parameters; i++)
+        f->slab_count += ((size_t)mc_tensor_count(f->parameters[i]->data) + line - 1) / line * line;
+    f->slab_count += (size_t)f->n_parameters;
+    f->slab = mc_alloc_aligned(f->slab_count, sizeof *f->slab);
     f->sums = MC_NEW_ARRAY(float *, f->n_parameters);
     f->gradients = MC_NEW_ARRAY(const float *, f->n_parameters);
-    if (!f->sums || !f->gradients) return mc_error_memory(err);
+    if (!f->slab || !f->sums || !f->gradients) return mc_error_memory(err);
+    memset(f->slab, 0, f->slab_count * sizeof *f->slab);
+    float *next = f->slab;
     for (int i = 0; i < f->n_parameters; i++) {
-        f->sums[i] = mc_alloc_aligned((size_t)mc_tensor_count(f->parameters[i]->data), sizeof **f->sums);
-        if (!f->sums[i]) return mc_error_memory(err);
+        f->sums[i] = next;
+        next += ((size_t)mc_tensor_count(f->parameters[i]->data) + line - 1) / line * line;
     }
     return MC_OK;
 }
@@ -244,7 +274,10 @@ static int init_teachers(struct mc_fit *f, int64_t capacity, struct mc_error *er
 static int init_data(struct mc_fit *f, const struct mc_dataset *data, struct mc_error *err)
 {
     const struct mc_fit_options *o = f->options;
-    const int64_t columns = f->binding.columns, capacity = f->passes[0].batch;
+    const int64_t columns = f->binding.columns;
+    int64_t capacity = 0;
+    for (int i = 0; i < f->n_passes; i++)
+        if (f->passes[i].batch > capacity) capacity = f->passes[i].batch;
     int rc = mc_loss_init(&f->loss, o, f->binding.loss, columns, data, true, err);
     if (rc == MC_OK) rc = mc_feed_init(&f->feed, data, MC_DATA_TRAIN, f->loss.kind, columns, capacity, o, err);
     if (rc == MC_OK) rc = mc_feed_augment(&f->feed, o->augment, err);
@@ -305,7 +338,7 @@ void mc_fit_finish(struct mc_fit *f)
     for (int i = 0; i < MC_MOST_TEACHERS; i++) mc_teacher_finish(&f->teachers[i]);
     mc_feed_finish(&f->feed);
     mc_loss_finish(&f->loss);
-    for (int i = 0; f->sums && i < f->n_parameters; i++) mc_free(f->sums[i]);
+    mc_free(f->slab);
     mc_free(f->sums);
     mc_free(f->gradients);
     for (int i = 0; f->hidden && i < f->options->n_masks; i++) mc_free(f->hidden[i]);
@@ -321,14 +354,20 @@ void mc_fit_finish(struct mc_fit *f)
 static struct mc_pass *pass_of(struct mc_fit *f, int64_t n)
 {
     int i = 0;
-    while (f->passes[i].batch != n) i++;
+    while (f->passes[i].whole != n) i++;
     return &f->passes[i];
 }
 
-/* Gradients of `n` samples from `begin` on, of a step of n_step; the sum of their losses. */
+/* Gradients of a pass from sample `begin` on, of a step of n_step; the sum of its losses. What all processes run whole
+ * each counts for its part. */
 static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64_t n_step, double *sum,
                     struct mc_error *err)
 {
+    const bool shared = is_shared(f, pass->whole);
+    const int64_t times = shared ? 1 : mc_peers_size(f->options->runtime.peers);
+    int64_t from = 0, to;
+    if (shared) mc_peers_share(f->options->runtime.peers, pass->whole, &from, &to);
+    begin += from;
     float *x = mc_pass_input(pass);
     int rc = mc_feed_read(&f->feed, begin, pass->batch, x, err);
     struct mc_targets targets = mc_feed_targets(&f->feed);
@@ -338,21 +377,38 @@ static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64
     if (rc == MC_OK) rc = mc_features_read(&f->features, x, pass->batch, err);
     targets.n_more = f->n_teachers > 1 ? f->n_teachers - 1 : 0;
     if (rc < 0) return rc;
-    return mc_pass_run(pass, &f->loss, &targets, 1 / (double)n_step, f->n_runs++, sum, err);
+    return mc_pass_run(pass, &f->loss, &targets, 1 / (double)(n_step * times), f->n_runs++, sum, err);
+}
+
+/* Whether each parameter has a gradient. */
+static float *presence(const struct mc_fit *f)
+{
+    return f->slab + f->slab_count - f->n_parameters;
 }
 
 static void add_gradients(struct mc_fit *f, const struct mc_pass *pass, bool first)
 {
     const struct mc_updates *updates = f->options->runtime.kernels->updates;
+    float *present = presence(f);
     for (int i = 0; i < f->n_parameters; i++) {
         const int64_t n = mc_tensor_count(f->parameters[i]->data);
-        f->gradients[i] = pass->gradients[i] ? f->sums[i] : NULL;
-        if (!f->gradients[i]) continue;
-        if (first)
-            memcpy(f->sums[i], pass->gradients[i], (size_t)n * sizeof **f->sums);
-        else
+        const bool before = !first && present[i] > 0;
+        if (before && pass->gradients[i])
             updates->axpy(n, 1, pass->gradients[i], f->sums[i]);
+        else if (pass->gradients[i])
+            memcpy(f->sums[i], pass->gradients[i], (size_t)n * sizeof **f->sums);
+        else if (!before)
+            memset(f->sums[i], 0, (size_t)n * sizeof **f->sums);
+        present[i] = before || pass->gradients[i] ? 1 : 0;
     }
+}
+
+/* Gradients of the whole step, in all processes. */
+static int settle_gradients(struct mc_fit *f, struct mc_error *err)
+{
+    const int rc = mc_peers_sum_floats(f->options->runtime.peers, f->slab, f->slab_count, err);
+    for (int i = 0; i < f->n_parameters; i++) f->gradients[i] = presence(f)[i] > 0 ? f->sums[i] : NULL;
+    return rc;
 }
 
 /* All passes of the samples begin … begin+n; *gradients are those of the step's mean loss. */
@@ -361,7 +417,7 @@ static int run_passes(struct mc_fit *f, int64_t begin, int64_t n, double *sum, c
 {
     *sum = 0;
     for (int64_t done = 0; done < n;) {
-        const int64_t now = smaller(n - done, f->passes[0].batch);
+        const int64_t now = smaller(n - done, f->pass_samples);
         struct mc_pass *pass = pass_of(f, now);
         double part;
         const int rc = run_pass(f, pass, begin + done, n, &part, err);
@@ -372,7 +428,7 @@ static int run_passes(struct mc_fit *f, int64_t begin, int64_t n, double *sum, c
         *gradients = f->sums ? f->gradients : pass->gradients;
         done += now;
     }
-    return MC_OK;
+    return f->sums ? settle_gradients(f, err) : MC_OK;
 }
 
 static int64_t all_steps(const struct mc_fit *f)
@@ -487,7 +543,7 @@ static int report(const struct mc_fit *f, double loss, struct mc_error *err)
 /* Write the state if there is a file for it and it is time; at once if `now`. */
 static int save_state(struct mc_fit *f, bool now, struct mc_error *err)
 {
-    if (!f->options->checkpoint) return MC_OK;
+    if (!f->options->checkpoint || !mc_peers_leads(f->options->runtime.peers)) return MC_OK;
     const double waited = (double)(mc_clock_ns() - f->saved_ns) * 1e-9;
     if (!now && waited < f->options->checkpoint_seconds) return MC_OK;
     const int rc = mc_checkpoint_save(f, err);
@@ -508,7 +564,7 @@ static int run_step(struct mc_fit *f, struct mc_error *err)
     if (!isfinite(loss)) return refuse_loss(f, rate, err);
     f->begin += n;
     f->sum += loss;
-    rc = report(f, loss / (double)n, err);
+    rc = mc_peers_agree(f->options->runtime.peers, report(f, loss / (double)n, err), err); /* all stop here, or none */
     const int saved = save_state(f, rc < 0, rc < 0 ? NULL : err);
     return rc < 0 ? rc : saved;
 }
@@ -631,6 +687,7 @@ int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct m
     if (rc == MC_OK && own.checkpoint && own.resume) rc = mc_checkpoint_load(&f, err);
     if (rc == MC_OK && section) rc = mc_record_untrained(f.passes[0].plan, model, section, err);
     if (rc == MC_OK) rc = run_epochs(&f, err);
+    rc = mc_peers_agree(own.runtime.peers, rc, err);
     if (rc == MC_OK && section) record_run(&f, (double)(mc_clock_ns() - start) * 1e-9, section);
     mc_fit_finish(&f);
     mc_runtime_leave(width);

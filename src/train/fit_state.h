@@ -28,9 +28,13 @@ struct mc_fit {
     int64_t n_samples, batch, steps_per_epoch;
     int n_passes;
     int64_t n_runs;                        /* of passes: operators that draw never draw the same twice */
+    int64_t pass_samples;                  /* the most in a pass, of all processes together */
     struct mc_pass passes[MC_MOST_PASSES]; /* by length: whole, rest of a batch, rest of the epoch's last */
-    float **sums;                          /* gradients added over the passes of a step; NULL while one pass will do */
-    const float **gradients;               /* `sums` of the parameters that have gradients */
+    float *slab; /* all of `sums` in one piece, and whether each parameter has one: 1 or 0, as numbers */
+    size_t slab_count;
+    float **sums;            /* gradients added over the passes of a step and over processes; NULL while one pass of
+                              * one process will do */
+    const float **gradients; /* `sums` of the parameters that have gradients */
     float **hidden;                 /* what masked values are while passes see zeros; NULL: that is all they are */
     const float **masked_gradients; /* of the masked values, for after_backward */
     struct mc_feed feed;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/peers.h"
 #include "train/parameters.h"
 
 int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const struct mc_model *model, int64_t batch,
@@ -19,7 +20,8 @@ int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const s
     pass->gradients = MC_NEW_ARRAY(const float *, n_parameters);
     pass->pairs = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
     pass->pair_gradients = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
-    return pass->gradients && pass->pairs && pass->pair_gradients ? MC_OK : mc_error_memory(err);
+    if (!pass->gradients || !pass->pairs || !pass->pair_gradients) return mc_error_memory(err);
+    return MC_OK;
 }
 
 void mc_pass_finish(struct mc_pass *pass)
@@ -56,7 +58,8 @@ int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct m
     if (rc < 0) return rc;
     *sum = run_loss(pass, loss, targets, weight);
     if (pass->features) *sum += mc_features_loss(pass->features, pass->binding, pass->plan, pass->batch, weight);
-    if (!isfinite(*sum)) return MC_OK;
+    rc = mc_peers_sum_doubles(mc_plan_runtime(pass->plan)->peers, sum, 1, err);
+    if (rc < 0 || !isfinite(*sum)) return rc;
     rc = mc_plan_backward(pass->plan, err);
     for (int i = 0; rc == MC_OK && i < pass->n_gradients; i++) {
         const struct mc_tensor *gradient = mc_plan_grad(pass->plan, i);

@@ -10,6 +10,7 @@ struct mc_pass {
     const struct mc_binding *binding;
     struct mc_plan *plan;
     int64_t batch;
+    int64_t whole;                      /* set by the caller: samples of the batch that this is a share of */
     const struct mc_features *features; /* set by the caller: what the loss looks at beside the scores; NULL: nothing */
     float *pairs, *pair_gradients;      /* [batch, 2] when logistic */
     int n_gradients;
@@ -26,7 +27,9 @@ void mc_pass_finish(struct mc_pass *pass);
 float *mc_pass_input(struct mc_pass *pass);
 
 /* Sum of the loss over the batch into *sum, gradients of weight * sum into `gradients`. `iteration` numbers the steps
- * for operators that draw. Stops before backward when the sum is not finite. Allocates nothing. */
+ * for operators that draw. Stops before backward when the sum is not finite. Allocates nothing. Where the runtime that
+ * the pass was made with has peers, the batch is this process's share of one: *sum is of the whole, gradients are of
+ * the share. */
 int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets, double weight,
                 int64_t iteration, double *sum, struct mc_error *err);
 

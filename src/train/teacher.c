@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/archive.h"
 #include "base/error.h"
+#include "base/peers.h"
 #include "base/rng.h"
 #include "onnx/onnx.h"
 
@@ -20,21 +21,25 @@ static int know_all(struct mc_teacher *t, const struct mc_fit_options *options, 
                     struct mc_error *err)
 {
     const int64_t n = feed->data->n[feed->role], K = t->columns;
+    struct mc_peers *peers = options->runtime.peers;
+    int64_t first, end;
     t->known = mc_alloc((size_t)n, (size_t)K * sizeof *t->known);
     if (!t->known) return mc_error_memory(err);
-    for (int64_t begin = 0; begin < n; begin += t->predictor.batch) {
-        const int64_t now = smaller(t->predictor.batch, n - begin);
+    mc_peers_share(peers, n, &first, &end);
+    for (int64_t begin = first; begin < end; begin += t->predictor.batch) {
+        const int64_t now = smaller(t->predictor.batch, end - begin);
         const float *scores;
         int rc = mc_dataset_read(feed->data, feed->role, NULL, begin, now, mc_predictor_input(&t->predictor), NULL,
                                  NULL, feed->n_threads, err);
         if (rc == MC_OK) rc = mc_predictor_run(&t->predictor, now, &scores, err);
         if (rc < 0) return rc;
         memcpy(t->known + begin * K, scores, (size_t)(now * K) * sizeof *scores);
-        const struct mc_progress at = {.what = "teacher", .done = begin + now, .total = n, .loss = NAN};
+        const struct mc_progress at = {
+            .what = "teacher", .done = begin + now - first, .total = end - first, .loss = NAN};
         if (options->progress && !options->progress(options->progress_context, &at))
             return mc_error_set(err, MC_INTERRUPTED, "interrupted");
     }
-    return MC_OK;
+    return mc_peers_gather(peers, t->known, n, (size_t)K * sizeof *t->known, err);
 }
 
 /* --- scores kept on disk --- */
@@ -84,6 +89,17 @@ static bool load_scores(struct mc_teacher *t, const char *path, size_t bytes)
     return false;
 }
 
+/* Only the process of rank 0 looks, so that all do the same: they need not see the same disk. */
+static int load_for_all(struct mc_teacher *t, const char *path, size_t bytes, struct mc_peers *peers,
+                        struct mc_error *err)
+{
+    t->from_cache = mc_peers_leads(peers) && load_scores(t, path, bytes);
+    int rc = mc_peers_send(peers, &t->from_cache, sizeof t->from_cache, err);
+    if (rc < 0 || !t->from_cache) return rc;
+    if (!t->known) t->known = mc_alloc(bytes, 1);
+    return t->known ? mc_peers_send(peers, t->known, bytes, err) : mc_error_memory(err);
+}
+
 static int save_scores(const struct mc_teacher *t, const char *path, size_t bytes, struct mc_error *err)
 {
     struct mc_archive_out out;
@@ -104,10 +120,10 @@ static int know_cached(struct mc_teacher *t, const struct mc_model *model, const
     char *path = mc_alloc(room, 1);
     if (!path) return mc_error_memory(err);
     snprintf(path, room, "%s.%016" PRIx64 ".scores", options->teacher_cache, key);
-    t->from_cache = load_scores(t, path, bytes);
-    if (!t->from_cache) {
+    rc = load_for_all(t, path, bytes, options->runtime.peers, err);
+    if (rc == MC_OK && !t->from_cache) {
         rc = know_all(t, options, feed, err);
-        if (rc == MC_OK) rc = save_scores(t, path, bytes, err);
+        if (rc == MC_OK && mc_peers_leads(options->runtime.peers)) rc = save_scores(t, path, bytes, err);
     }
     mc_free(path);
     return rc;

@@ -150,6 +150,11 @@ double mc_beta2_usual(enum mc_optimizer_kind optimizer);
  * its own, and what does not fill one is left out. Early stopping without validation samples watches the training loss.
  * Same seed, same number of threads, same CPU: same bytes.
  *
+ * With peers in the runtime (struct mc_peers) every pass is shared among the processes, and the model is the same in
+ * all of them afterwards: as of one process on the same batches, but for rounding. Batch statistics are of the whole
+ * pass. Of a share alone are what operators draw (dropout) and the pairs that `relation` compares. Only the process of
+ * rank 0 writes checkpoints and caches.
+ *
  * `section` (may be NULL) receives "epochs": one object each with epoch, rate, train_loss, validation_loss,
  * validation_accuracy or validation_r2, seconds; "best_epoch", "stopped_early", "seconds", and "verdict"
  * (train/verdict.h). On failure the parameters are as they were after the last good epoch. A loss that is not finite is

@@ -544,30 +544,6 @@ static void test_squared_error_of_classes_is_against_one_hot_numbers(void **stat
 
 /* --- batch normalization --- */
 
-static struct mc_value *channel_vector(struct mc_model *model, const char *name, int64_t n, double value)
-{
-    struct mc_error err = {0};
-    struct mc_tensor *data;
-    assert_ok(mc_tensor_create(&data, MC_FLOAT, &(struct mc_shape){.rank = 1, .dim = {n}}, &err), err);
-    for (int64_t i = 0; i < n; i++) mc_tensor_set_f64(data, i, value);
-    return mc_graph_add_initializer(model->graph, name, data);
-}
-
-/* Put a BatchNormalization between the first Gemm and its Relu. */
-static void normalize_hidden(struct mc_model *model, int64_t width)
-{
-    struct mc_error err = {0};
-    struct mc_graph *graph = model->graph;
-    struct mc_node *relu = graph->nodes[1];
-    struct mc_value *inputs[] = {relu->inputs[0], channel_vector(model, "scale", width, 1),
-                                 channel_vector(model, "shift", width, 0), channel_vector(model, "mean", width, 0),
-                                 channel_vector(model, "variance", width, 1)};
-    struct mc_value *out = mc_value_create(graph, "normalized");
-    assert_non_null(mc_node_create(graph, 1, "", "BatchNormalization", "norm", 5, inputs, 1, &out));
-    assert_ok(mc_node_set_input(relu, 0, out, &err), err);
-    mc_ops_bind(model);
-}
-
 static bool is_all(const struct mc_model *model, const char *name, float value)
 {
     const struct mc_tensor *data = mc_graph_find(model->graph, name)->data;
@@ -584,7 +560,7 @@ static void test_batch_statistics_are_learnt_unless_frozen(void **state)
         struct mc_fit_options o = toy_options(0.1, 16, 20);
         o.freeze_batch_norm = frozen;
         struct mc_model *model = toy_model("mlp:2-8-2", &toy);
-        normalize_hidden(model, 8);
+        toy_normalize_hidden(model, 8);
         fit(model, &toy, &o);
         assert_true(accuracy(model, &toy, &o) > 0.99);
         assert_false(is_all(model, "scale", 1));
@@ -602,7 +578,7 @@ static void test_running_statistics_are_restored_with_the_weights(void **state)
     struct toy toy;
     toy_two_sides(&toy, 64);
     struct mc_model *model = toy_model("mlp:2-8-2", &toy);
-    normalize_hidden(model, 8);
+    toy_normalize_hidden(model, 8);
     struct mc_fit_options o = toy_options(0.1, 16, 1);
     struct stop stop = {.at = 3};
     o.progress = stop_at;

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "data/source.h"
+#include "op/ops.h"
 
 void toy_create(struct toy *toy, int64_t n, int64_t width, int64_t n_classes, int64_t n_targets)
 {
@@ -71,6 +72,29 @@ struct mc_model *toy_model(const char *name, const struct toy *toy)
     struct mc_model *model;
     assert_ok(mc_architecture_create(&model, name, &toy->data, 1, &err), err);
     return model;
+}
+
+static struct mc_value *channel_vector(struct mc_model *model, const char *name, int64_t n, double value)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *data;
+    assert_ok(mc_tensor_create(&data, MC_FLOAT, &(struct mc_shape){.rank = 1, .dim = {n}}, &err), err);
+    for (int64_t i = 0; i < n; i++) mc_tensor_set_f64(data, i, value);
+    return mc_graph_add_initializer(model->graph, name, data);
+}
+
+void toy_normalize_hidden(struct mc_model *model, int64_t width)
+{
+    struct mc_error err = {0};
+    struct mc_graph *graph = model->graph;
+    struct mc_node *relu = graph->nodes[1];
+    struct mc_value *inputs[] = {relu->inputs[0], channel_vector(model, "scale", width, 1),
+                                 channel_vector(model, "shift", width, 0), channel_vector(model, "mean", width, 0),
+                                 channel_vector(model, "variance", width, 1)};
+    struct mc_value *out = mc_value_create(graph, "normalized");
+    assert_non_null(mc_node_create(graph, 1, "", "BatchNormalization", "norm", 5, inputs, 1, &out));
+    assert_ok(mc_node_set_input(relu, 0, out, &err), err);
+    mc_ops_bind(model);
 }
 
 struct mc_fit_options toy_options(double rate, int64_t batch, int64_t epochs)

@@ -25,6 +25,9 @@ void toy_line(struct toy *toy, int64_t n);
 
 /* Architecture with seed 1; fails the test if that fails. */
 struct mc_model *toy_model(const char *name, const struct toy *toy);
+/* Put a BatchNormalization of "scale", "shift", "mean" and "variance" between its first Gemm, of so many outputs, and
+ * the Relu behind that. */
+void toy_normalize_hidden(struct mc_model *model, int64_t width);
 /* Plain settings for one thread: SGD, constant rate, no penalty, seed 1. */
 struct mc_fit_options toy_options(double rate, int64_t batch, int64_t epochs);
 
