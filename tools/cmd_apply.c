@@ -23,6 +23,11 @@ const struct verb verb_apply = {
     .name = "apply",
     .operands = "RECIPE.yaml",
     .summary = "do what a recipe says: model, steps, gates, smaller model and report",
+    .about =
+        "Under mpirun its processes share every batch that is trained on and every measurement on data: the result is\n"
+        "that of one process, but for rounding. So it is with train, finetune, prune, distill and eval; "
+        "docs/recipe.md\n"
+        "tells of it.",
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

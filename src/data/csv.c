@@ -84,6 +84,7 @@ static int choose_learnt(struct csv_source *s, const struct mc_spec *spec, struc
                                 options[i]);
         given = i;
     }
+    if (mc_spec_is_unlabelled(spec)) return MC_OK; /* every column is a feature */
     s->m.base.task = given >= 0 ? tasks[given] : MC_TASK_CLASSIFICATION;
     s->n_learnt = given >= 0 ? find_columns(s, spec, options[given], found, err) : 1;
     if (s->n_learnt < 0) return s->n_learnt;
@@ -393,7 +394,7 @@ static int follow_columns(struct csv_source *s, const struct csv_source *like, s
 
 static int follow_classes(struct csv_source *s, const struct csv_source *like, struct mc_error *err)
 {
-    if (s->m.base.task != MC_TASK_CLASSIFICATION || like->m.base.task != MC_TASK_CLASSIFICATION) return MC_OK;
+    if (!s->m.labels || !like->m.labels) return MC_OK;
     for (int64_t i = 0; i < s->cells.n_rows; i++) {
         s->m.labels[i] = find_word(like->m.base.class_names, like->m.base.n_classes, cell(s, i, s->learnt[0]));
         if (s->m.labels[i] < 0)
@@ -469,7 +470,7 @@ static int read_table(struct csv_source *s, const struct mc_spec *spec, const ch
     if (rc < 0) return rc;
     s->m.base.n_samples = s->cells.n_rows;
     rc = read_weights(s, err);
-    if (rc < 0) return rc;
+    if (rc < 0 || mc_spec_is_unlabelled(spec)) return rc;
     return s->m.base.task == MC_TASK_CLASSIFICATION ? read_labels(s, err) : read_targets(s, err);
 }
 

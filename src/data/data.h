@@ -34,6 +34,7 @@ struct mc_source {
     int64_t n_classes;              /* classification */
     int64_t n_targets;              /* labels or numbers per sample */
     const char *const *class_names; /* of classes, labels or targets; NULL: 0, 1, … */
+    bool unlabelled;                /* nobody knows the targets: class 0 of none is read, or nothing */
     const float *weights;           /* [n_samples] how much a sample counts in training; NULL: all alike */
     int n_columns;                  /* of a table; else 0 */
     const struct mc_column *columns;
@@ -76,12 +77,13 @@ struct mc_dataset {
  *   csv:FILE        a header line, numbers and words; the last column or label=NAME is a class, target=NAME a number
  *   npz:FILE        NumPy arrays x and y in an archive; npy:DIR: in files of their own
  *   images:DIR      PNG and JPEG files, a folder a class
- * Options of all: seed (of drawing and splitting, default 0), train and test (at most so many samples), validation (a
- * share below 1, or a count), split (share of test where the source has none); mean and std or normalize
- * (data/normalize.h); augment (data/augment.h). Roles may come from several: "train=csv:a.csv;test=csv:b.csv", where
- * the others of the same kind have the options of the first that they do not give themselves. Relative paths are
- * relative to `base_dir` (NULL: the working directory). Unknown kinds and options are MC_ERR_USAGE with the nearest
- * valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the data set. */
+ * Options of all: unlabelled (1: targets are not read); seed (of drawing and splitting, default 0), train and test (at
+ * most so many samples), validation (a share below 1, or a count), split (share of test where the source has none);
+ * mean and std or normalize (data/normalize.h); augment (data/augment.h). Roles may come from several:
+ * "train=csv:a.csv;test=csv:b.csv", where the others of the same kind have the options of the first that they do not
+ * give themselves. Relative paths are relative to `base_dir` (NULL: the working directory). Unknown kinds and options
+ * are MC_ERR_USAGE with the nearest valid word; files that are absent or broken MC_ERR_INPUT. The caller destroys the
+ * data set. */
 int mc_dataset_open(struct mc_dataset **dataset, const char *spec, const char *base_dir, struct mc_error *err);
 void mc_dataset_destroy(struct mc_dataset *dataset);
 
@@ -96,6 +98,20 @@ int mc_dataset_read(const struct mc_dataset *dataset, enum mc_role_of_data role,
  * training samples stays as it is. MC_ERR_USAGE where validation samples have a source of their own. */
 int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, int k, int f, uint64_t seed,
                     struct mc_error *err);
+
+/* Are the targets of a role known? */
+static inline bool mc_dataset_is_labelled(const struct mc_dataset *dataset, enum mc_role_of_data role)
+{
+    return !dataset->from[role] || !dataset->from[role]->unlabelled;
+}
+/* Is there any role whose targets are? If not, the data set has no classes and no targets. */
+static inline bool mc_dataset_has_targets(const struct mc_dataset *dataset)
+{
+    return dataset->n_classes > 0 || dataset->n_targets > 0;
+}
+/* MC_ERR_INPUT with the reason, "to measure by", where the targets of a role are not known. */
+int mc_dataset_need_labels(const struct mc_dataset *dataset, enum mc_role_of_data role, const char *why,
+                           struct mc_error *err);
 
 const char *mc_data_role_name(enum mc_role_of_data role); /* "train", … */
 /* NULL: test. MC_ERR_USAGE for an unknown name. */

@@ -23,7 +23,7 @@ struct kind {
 };
 
 static const char *const common_options[] = {"seed",      "train", "test", "validation", "split",
-                                             "normalize", "mean",  "std",  "augment"};
+                                             "normalize", "mean",  "std",  "augment",    "unlabelled"};
 
 static const struct kind kinds[] = {
     {"cifar10",
@@ -67,6 +67,21 @@ static int check_options(const struct mc_spec *spec, const struct kind *kind, st
     return mc_spec_check(spec, names, n, err);
 }
 
+static int take_labels_off(struct mc_source *sources[MC_DATA_ROLES], const struct mc_spec *spec, struct mc_error *err)
+{
+    int64_t unlabelled;
+    const int rc = mc_spec_integer(spec, "unlabelled", 0, 1, 0, &unlabelled, err);
+    for (int role = 0; rc == MC_OK && unlabelled && role < MC_DATA_ROLES; role++) {
+        struct mc_source *source = sources[role];
+        if (!source) continue;
+        source->unlabelled = true;
+        source->task = MC_TASK_CLASSIFICATION;
+        source->n_classes = source->n_targets = 0;
+        source->class_names = NULL;
+    }
+    return rc;
+}
+
 /* Images come to the size that is asked for where their source has not seen to it. */
 static int size_sources(struct mc_source *sources[MC_DATA_ROLES], const struct mc_spec *spec, const struct kind *kind,
                         struct mc_error *err)
@@ -94,6 +109,7 @@ static int open_sources(const struct mc_spec *spec, const char *base_dir, struct
     if (!path) return mc_error_memory(err);
     rc = kind->open(spec, path, sources, err);
     mc_free(path);
+    if (rc == MC_OK) rc = take_labels_off(sources, spec, err);
     return rc == MC_OK ? size_sources(sources, spec, kind, err) : rc;
 }
 
@@ -267,22 +283,31 @@ static int split_roles(struct mc_dataset *d, const struct shares *shares, struct
 
 /* --- what the training samples decide --- */
 
+/* The source that says what the targets are: the one to train on, unless its samples have none. */
+static const struct mc_source *telling(const struct mc_dataset *d)
+{
+    for (int role = 0; role < MC_DATA_ROLES; role++)
+        if (d->sources[role] && !d->sources[role]->unlabelled) return d->sources[role];
+    return d->sources[MC_DATA_TRAIN];
+}
+
 /* Samples of a role that has a source of its own are like those to train on. */
 static int check_source(const struct mc_dataset *d, enum mc_role_of_data role, struct mc_error *err)
 {
-    const struct mc_source *train = d->sources[MC_DATA_TRAIN], *source = d->sources[role];
+    const struct mc_source *train = d->sources[MC_DATA_TRAIN], *source = d->sources[role], *like = telling(d);
     const char *name = mc_data_role_name(role);
     char needed[64], found[64];
     if (!mc_shape_equal(&train->sample, &source->sample))
         return mc_error_set(err, MC_ERR_INPUT, "%s samples: need the shape %s of the training samples, have %s", name,
                             mc_shape_text(&train->sample, needed, sizeof needed),
                             mc_shape_text(&source->sample, found, sizeof found));
-    if (train->task != source->task || train->n_targets != source->n_targets)
+    if (source->unlabelled) return MC_OK;
+    if (like->task != source->task || like->n_targets != source->n_targets)
         return mc_error_set(err, MC_ERR_INPUT,
                             "%s samples: their targets are of another kind than the training samples'", name);
-    if (source->n_classes > train->n_classes)
+    if (source->n_classes > like->n_classes)
         return mc_error_set(err, MC_ERR_INPUT, "%s labels: need classes below %lld, have %lld", name,
-                            (long long)train->n_classes, (long long)source->n_classes - 1);
+                            (long long)like->n_classes, (long long)source->n_classes - 1);
     return MC_OK;
 }
 
@@ -322,7 +347,7 @@ done:
 
 static void describe(struct mc_dataset *d)
 {
-    const struct mc_source *s = d->sources[MC_DATA_TRAIN];
+    const struct mc_source *s = telling(d);
     d->task = s->task;
     d->sample = s->sample;
     d->n_classes = s->n_classes;
@@ -482,6 +507,12 @@ static int deal_folds(const struct mc_dataset *of, int64_t *pool, int64_t n, str
     return rc;
 }
 
+int mc_dataset_need_labels(const struct mc_dataset *d, enum mc_role_of_data role, const char *why, struct mc_error *err)
+{
+    if (mc_dataset_is_labelled(d, role)) return MC_OK;
+    return mc_error_set(err, MC_ERR_INPUT, "the %s samples have no labels %s", mc_data_role_name(role), why);
+}
+
 int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, int k, int f, uint64_t seed,
                     struct mc_error *err)
 {
@@ -491,9 +522,11 @@ int mc_dataset_fold(struct mc_dataset **dataset, const struct mc_dataset *of, in
     if (of->from[MC_DATA_VALIDATION] != of->from[MC_DATA_TRAIN])
         return mc_error_set(err, MC_ERR_USAGE, "data '%s' has validation samples of its own: they cannot be dealt out",
                             of->spec);
+    int rc = mc_dataset_need_labels(of, MC_DATA_TRAIN, "to compare trials by", err);
+    if (rc < 0) return rc;
     struct mc_dataset *d = MC_NEW(struct mc_dataset);
     int64_t *pool = MC_NEW_ARRAY(int64_t, n), *part = MC_NEW_ARRAY(int64_t, n);
-    int rc = d && pool && part ? MC_OK : mc_error_memory(err);
+    rc = d && pool && part ? MC_OK : mc_error_memory(err);
     if (rc < 0) goto done;
     memcpy(pool, of->index[MC_DATA_TRAIN], (size_t)n_train * sizeof *pool);
     memcpy(pool + n_train, of->index[MC_DATA_VALIDATION], (size_t)(n - n_train) * sizeof *pool);

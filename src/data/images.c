@@ -158,6 +158,14 @@ static int read_classes(struct image_source *s, const struct image_source *like,
     return rc < 0 ? mc_error_wrap(err, rc, "'%s'", folder) : rc;
 }
 
+/* Images of no class: whatever lies in the folder. */
+static int read_pool(struct image_source *s, const char *folder, struct mc_error *err)
+{
+    int rc = add_folder(s, folder, 0, 0, err);
+    if (rc == MC_OK && s->base.n_samples == 0) rc = mc_error_set(err, MC_ERR_INPUT, "has no PNG or JPEG files");
+    return rc < 0 ? mc_error_wrap(err, rc, "'%s'", folder) : rc;
+}
+
 /* --- reading --- */
 
 static int decode(const struct image_source *s, int64_t i, struct mc_picture *picture, struct mc_error *err)
@@ -282,7 +290,8 @@ static int open_folder(struct mc_source **out, const struct mc_spec *spec, const
         rc = mc_error_set(err, MC_ERR_USAGE, "data option 'channels': needs 1 or 3, has '2'");
     if (rc < 0) return rc;
     s->channels = (int)channels;
-    rc = read_classes(s, (const struct image_source *)like, folder, err);
+    rc = mc_spec_is_unlabelled(spec) ? read_pool(s, folder, err)
+                                     : read_classes(s, (const struct image_source *)like, folder, err);
     if (rc == MC_OK) rc = find_shape(s, err);
     s->base.n_classes = like ? like->n_classes : s->n_classes;
     s->base.class_names = like ? like->class_names : (const char *const *)s->names;

@@ -198,14 +198,15 @@ static int open_role(const struct arrays *a, bool test, struct mc_source **sourc
     static const char *const weights[3] = {"sample_weight", NULL};
     struct mc_tensor *x = NULL, *y = NULL, *w = NULL;
     int rc = load(a, test ? "x_test" : "x", xs[test], !test, &x, err);
-    if (rc == MC_OK) rc = load(a, test ? "y_test" : "y", ys[test], !test || x, &y, err);
+    const bool labelled = !mc_spec_is_unlabelled(a->spec);
+    if (rc == MC_OK && labelled) rc = load(a, test ? "y_test" : "y", ys[test], !test || x, &y, err);
     if (rc == MC_OK && !test) rc = load(a, "weight", weights, false, &w, err);
     struct mc_memory_source *m = rc == MC_OK && x ? mc_memory_source_create() : NULL;
     if (rc == MC_OK && x && !m) rc = mc_error_memory(err);
     if (m) {
         *source = &m->base;
         rc = take_samples(m, x, a->spec, err);
-        if (rc == MC_OK) rc = take_targets(m, y, a->spec, err);
+        if (rc == MC_OK && labelled) rc = take_targets(m, y, a->spec, err);
         if (rc == MC_OK && w) rc = take_weights(m, w, err);
         if (rc < 0) mc_error_wrap(err, rc, "'%s'", a->path);
     }

@@ -17,6 +17,7 @@ static int memory_read(const struct mc_source *source, int64_t i, float *x, int6
             memcpy(x, m->floats + i * width, (size_t)width * sizeof *x);
     }
     if (label && m->labels) *label = m->labels[i];
+    if (label && source->unlabelled) *label = 0;
     if (target && m->targets)
         for (int64_t k = 0; k < source->n_targets; k++) target[k] = m->targets[i * source->n_targets + k];
     return MC_OK;

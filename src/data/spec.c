@@ -120,3 +120,9 @@ int mc_spec_integer(const struct mc_spec *spec, const char *name, int64_t low, i
     *value = parsed;
     return MC_OK;
 }
+
+bool mc_spec_is_unlabelled(const struct mc_spec *spec)
+{
+    const char *text = mc_spec_text(spec, "unlabelled");
+    return text && strcmp(text, "1") == 0;
+}

@@ -32,5 +32,7 @@ int mc_spec_number(const struct mc_spec *spec, const char *name, double low, dou
                    double *value, struct mc_error *err);
 int mc_spec_integer(const struct mc_spec *spec, const char *name, int64_t low, int64_t high, int64_t otherwise,
                     int64_t *value, struct mc_error *err);
+/* Do samples come without targets, "unlabelled=1"? */
+bool mc_spec_is_unlabelled(const struct mc_spec *spec);
 
 #endif

@@ -9,6 +9,7 @@
 #include "kernel/blas.h"
 #include "op/ops.h"
 #include "train/binding.h"
+#include "train/intake.h"
 
 enum { BUFFER_FLOATS = 16 << 20, MOST_ROWS = 256 }; /* what a run may make; unit vectors at a time without `full` */
 
@@ -30,6 +31,7 @@ struct probe {
     struct mc_model *model; /* a clone that ends at the node */
     struct mc_value *weight;
     struct mc_plan *plan;
+    struct mc_intake intake;
     int64_t first, n, batch;
     double *columns; /* of one product, as doubles */
     size_t room;
@@ -156,8 +158,9 @@ static int run_samples(struct probe *p, struct mc_error *err)
     int rc = MC_OK;
     for (int64_t begin = 0; begin + p->batch <= n && rc == MC_OK; begin += p->batch) {
         p->moments->known = false;
-        rc = mc_dataset_read(o->samples->data, o->samples->role, NULL, begin, p->batch, mc_plan_input(p->plan, 0)->data,
+        rc = mc_dataset_read(o->samples->data, o->samples->role, NULL, begin, p->batch, mc_intake_samples(&p->intake),
                              NULL, NULL, o->runtime->n_threads, err);
+        if (rc == MC_OK) rc = mc_intake_settle(&p->intake, err);
         if (rc == MC_OK) rc = mc_plan_run(p->plan, err);
         if (rc == MC_OK) rc = read_output(p, err);
         if (!p->moments->known) break;
@@ -192,7 +195,9 @@ static int measure(struct probe *p, const struct mc_model *model, struct mc_erro
     for (p->first = 0; p->first < p->moments->rows.K; p->first += p->n) {
         write_units(p);
         const struct mc_plan_options options = {.dims = {.batch = p->batch}, .runtime = p->options->runtime};
-        rc = p->plan ? mc_plan_refresh(p->plan, err) : mc_plan_create(&p->plan, p->model, &options, err);
+        const bool first = !p->plan;
+        rc = first ? mc_plan_create(&p->plan, p->model, &options, err) : mc_plan_refresh(p->plan, err);
+        if (rc == MC_OK && first) rc = mc_intake_init(&p->intake, p->plan, err);
         if (rc == MC_OK) rc = run_samples(p, err);
         if (rc < 0 || !p->moments->known) return rc;
     }
@@ -223,6 +228,7 @@ int mc_moments_measure(struct mc_moments *moments, const struct mc_model *model,
     if (options->full) moments->full = MC_NEW_ARRAY(double, rows->groups * rows->K * rows->K);
     int rc = moments->diagonal && (moments->full || !options->full) ? MC_OK : mc_error_memory(err);
     if (rc == MC_OK) rc = measure(&p, model, err);
+    mc_intake_finish(&p.intake);
     mc_plan_destroy(p.plan);
     mc_model_destroy(p.model);
     mc_free(p.columns);

@@ -47,6 +47,7 @@ int mc_sampler_observe(struct mc_sampler *s, const struct mc_samples *samples, c
                                             .taps = taps};
     s->first_tap = model->graph->n_outputs;
     rc = mc_plan_create(&s->plan, model, &options, err);
+    if (rc == MC_OK) rc = mc_intake_init(&s->intake, s->plan, err);
     s->taken = s->plan;
     return rc;
 }
@@ -58,7 +59,8 @@ int mc_sampler_descend(struct mc_sampler *s, const struct mc_samples *samples, c
     struct mc_runtime frozen = *runtime;
     frozen.freeze_batch_norm = true;
     frozen.peers = NULL;
-    int rc = start(s, samples, model, batch, runtime, err);
+    int rc = mc_dataset_need_labels(samples->data, samples->role, "to take gradients by", err);
+    if (rc == MC_OK) rc = start(s, samples, model, batch, runtime, err);
     if (rc == 0) rc = mc_pass_init(&s->pass, &s->binding, model, s->batch, parameters, n, &frozen, err);
     s->taken = s->pass.plan;
     return rc;
@@ -66,6 +68,7 @@ int mc_sampler_descend(struct mc_sampler *s, const struct mc_samples *samples, c
 
 void mc_sampler_finish(struct mc_sampler *s)
 {
+    mc_intake_finish(&s->intake);
     mc_plan_destroy(s->plan);
     mc_pass_finish(&s->pass);
     mc_feed_finish(&s->feed);
@@ -96,7 +99,9 @@ int mc_sampler_next(struct mc_sampler *s, const char *what, struct mc_error *err
     const struct mc_progress at = {.what = what, .done = s->done, .total = s->n, .loss = NAN, .value = NAN};
     if (samples->progress && !samples->progress(samples->progress_context, &at))
         return mc_error_set(err, MC_INTERRUPTED, "interrupted");
-    int rc = mc_feed_read(&s->feed, s->done, s->batch, mc_plan_input(s->taken, 0)->data, err);
+    float *x = s->plan ? mc_intake_samples(&s->intake) : mc_pass_input(&s->pass);
+    int rc = mc_feed_read(&s->feed, s->done, s->batch, x, err);
+    if (rc == 0 && s->plan) rc = mc_intake_settle(&s->intake, err);
     if (rc == 0) rc = s->plan ? mc_plan_run(s->plan, err) : run_pass(s, err);
     s->done += s->batch;
     return rc < 0 ? rc : 1;

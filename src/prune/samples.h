@@ -13,10 +13,11 @@ struct mc_sampler {
     struct mc_binding binding;
     struct mc_feed feed;
     struct mc_loss loss;
-    struct mc_pass pass;   /* with gradients */
-    struct mc_plan *plan;  /* without */
-    struct mc_plan *taken; /* whichever there is */
-    int first_tap;         /* output of the plan */
+    struct mc_pass pass;     /* with gradients */
+    struct mc_plan *plan;    /* without */
+    struct mc_plan *taken;   /* whichever there is */
+    struct mc_intake intake; /* of `plan` */
+    int first_tap;           /* output of the plan */
     int64_t batch, n, done;
     const struct mc_samples *samples;
 };

@@ -229,6 +229,7 @@ static int measure(struct run *run, bool metrics, struct mc_record *into, struct
     const enum mc_measuring what = (enum mc_measuring)mc_settings_integer(&run->work.top, "measure");
     int rc = leads(run) ? mc_measure_model(run->job.model, &run->job.runtime, what, into, err) : MC_OK;
     if (rc < 0 || !metrics || !run->data || run->data->n[MC_DATA_TEST] == 0) return rc;
+    if (!mc_dataset_is_labelled(run->data, MC_DATA_TEST)) return rc;
     struct mc_assessment found;
     rc = mc_assess(run->job.model, run->data, MC_DATA_TEST, 0, MC_LOSS_AUTO, run->job.head, &run->job.runtime, &found,
                    err);

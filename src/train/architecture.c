@@ -321,7 +321,7 @@ static int plan_mlp(struct plan *p, const char *widths, const struct mc_dataset 
     if (count != all[0])
         return mc_error_set(err, MC_ERR_USAGE, "takes %" PRId64 " numbers, the data's samples have %" PRId64, all[0],
                             count);
-    if (data && outputs_of(data) != p->outputs)
+    if (data && mc_dataset_has_targets(data) && outputs_of(data) != p->outputs)
         return mc_error_set(err, MC_ERR_USAGE, "gives %" PRId64 " numbers, the data has %" PRId64 " %s", p->outputs,
                             outputs_of(data), data->task == MC_TASK_CLASSIFICATION ? "classes" : "targets");
     return MC_OK;
@@ -344,6 +344,8 @@ static int plan_named(struct plan *p, const struct architecture *a, const char *
 {
     if (!data) return mc_error_set(err, MC_ERR_USAGE, "needs data, which say how many inputs and outputs there are");
     p->sample = data->sample;
+    if (!mc_dataset_has_targets(data))
+        return mc_error_set(err, MC_ERR_USAGE, "the data has no labels that say how many outputs it is to have");
     p->outputs = outputs_of(data);
     p->classes = data->task == MC_TASK_CLASSIFICATION;
     p->n_hidden = a->n_hidden;

@@ -76,9 +76,10 @@ static int bind_input(struct mc_binding *b, const struct mc_model *model, const 
     const int n = mc_model_n_inputs(model);
     if (n != 1) return mc_error_set(err, MC_ERR_UNSUPPORTED, "needs a model with one input, this one has %d", n);
     b->input = mc_model_input(model, 0);
-    if (b->input->type.dtype != MC_FLOAT)
-        return mc_error_set(err, MC_ERR_UNSUPPORTED, "input '%s': samples are float32, the model wants %s",
-                            b->input->name, mc_dtype_name(b->input->type.dtype));
+    const enum mc_dtype dtype = b->input->type.dtype;
+    if (!mc_dtype_is_float(dtype) && !mc_dtype_is_integer(dtype))
+        return mc_error_set(err, MC_ERR_UNSUPPORTED, "input '%s': samples are numbers, the model wants %s",
+                            b->input->name, mc_dtype_name(dtype));
     return input_shape(&b->shape, b->input, data ? &data->sample : NULL, err);
 }
 
@@ -171,7 +172,7 @@ static int count_columns(struct mc_binding *b, const struct mc_model *model, con
             err, MC_ERR_UNSUPPORTED, "output '%s': needs float32 scores for each of %" PRId64 " samples, has %s %s",
             b->scores->name, batch, mc_dtype_name(fact.dtype), mc_shape_text(&fact.shape, text, sizeof text));
     const bool classes = !data || data->task == MC_TASK_CLASSIFICATION;
-    b->columns = !data ? found : classes ? data->n_classes : data->n_targets;
+    b->columns = !data || !mc_dataset_has_targets(data) ? found : classes ? data->n_classes : data->n_targets;
     const bool binary = loss == MC_LOSS_CROSS_ENTROPY || loss == MC_LOSS_BCE;
     b->logistic = classes && binary && found == 1 && (b->columns == 2 || !data);
     b->loss = b->logistic ? MC_LOSS_CROSS_ENTROPY : loss;

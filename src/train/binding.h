@@ -30,7 +30,7 @@ struct mc_binding {
 
 /* `head`: name of the output that has the scores; NULL: the first of float32. `data` NULL: sample shape and classes are
  * what the model says (its other dimensions must be numbers). MC_ERR_INPUT if the two do not fit, MC_ERR_USAGE if no
- * output has that name, MC_ERR_UNSUPPORTED for models with several inputs or one that is not float32. */
+ * output has that name, MC_ERR_UNSUPPORTED for models with several inputs or one that is no number. */
 int mc_binding_init(struct mc_binding *binding, const struct mc_model *model, const struct mc_dataset *data,
                     enum mc_loss_kind loss, const char *head, struct mc_error *err);
 

@@ -56,7 +56,8 @@ int mc_evaluator_run(struct mc_evaluator *e, struct mc_metrics *metrics, struct 
     int64_t begin, end;
     int rc = mc_plan_refresh(e->predictor.plan, err);
     mc_meter_reset(&e->meter);
-    mc_peers_share(peers, e->feed.data->n[e->feed.role], &begin, &end);
+    const bool labelled = mc_dataset_is_labelled(e->feed.data, e->feed.role);
+    mc_peers_share(peers, labelled ? e->feed.data->n[e->feed.role] : 0, &begin, &end);
     if (e->keep) e->keep->n = begin;
     for (; rc == MC_OK && begin < end; begin += batch)
         rc = measure_batch(e, begin, end - begin < batch ? end - begin : batch, err);
@@ -72,8 +73,9 @@ int mc_evaluate(const struct mc_model *model, const struct mc_dataset *data, enu
 {
     const struct mc_fit_options options = {.loss = loss, .huber_delta = 1, .head = head, .runtime = *runtime};
     const int width = mc_runtime_enter(runtime);
-    struct mc_evaluator evaluator;
-    int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
+    struct mc_evaluator evaluator = {0};
+    int rc = mc_dataset_need_labels(data, role, "to measure by", err);
+    if (rc == MC_OK) rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
     if (rc == MC_OK) rc = mc_evaluator_run(&evaluator, metrics, err);
     mc_evaluator_finish(&evaluator);
     mc_runtime_leave(width);
@@ -102,9 +104,10 @@ int mc_assess(const struct mc_model *model, const struct mc_dataset *data, enum 
 {
     const struct mc_fit_options options = {.loss = loss, .huber_delta = 1, .head = head, .runtime = *runtime};
     const int width = mc_runtime_enter(runtime);
-    struct mc_evaluator evaluator;
+    struct mc_evaluator evaluator = {0};
     *assessment = (struct mc_assessment){0};
-    int rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
+    int rc = mc_dataset_need_labels(data, role, "to measure by", err);
+    if (rc == MC_OK) rc = mc_evaluator_init(&evaluator, model, data, role, batch, &options, err);
     if (rc == MC_OK) rc = run_assessment(&evaluator, assessment, err);
     mc_evaluator_finish(&evaluator);
     mc_runtime_leave(width);

@@ -20,7 +20,9 @@ int mc_evaluator_init(struct mc_evaluator *evaluator, const struct mc_model *mod
                       struct mc_error *err);
 void mc_evaluator_finish(struct mc_evaluator *evaluator);
 
-/* With the parameters as they are now. A role without samples gives metrics of zero samples. */
+/* With the parameters as they are now. Processes that work together measure a share each, and all get the result for
+ * all samples. A role without samples, or whose
+ * labels are not known, gives metrics of zero samples. */
 int mc_evaluator_run(struct mc_evaluator *evaluator, struct mc_metrics *metrics, struct mc_error *err);
 
 #endif

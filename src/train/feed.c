@@ -96,7 +96,8 @@ static void spread_classes(struct mc_feed *feed, int64_t n)
 static int check_numbers(const struct mc_feed *feed, int64_t begin, int64_t n, struct mc_error *err)
 {
     const bool sums = feed->loss == MC_LOSS_CROSS_ENTROPY || feed->loss == MC_LOSS_KL;
-    if (!feed->numbers || (!sums && feed->loss != MC_LOSS_BCE)) return MC_OK;
+    if (!feed->numbers || !mc_dataset_is_labelled(feed->data, feed->role) || (!sums && feed->loss != MC_LOSS_BCE))
+        return MC_OK;
     for (int64_t i = 0; i < n; i++) {
         const float *t = feed->numbers + i * feed->columns;
         double sum = 0;

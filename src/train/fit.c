@@ -302,6 +302,8 @@ int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_datase
     *f = (struct mc_fit){.model = model, .options = options, .data = data, .n_samples = data->n[MC_DATA_TRAIN]};
     f->batch = options->batch ? smaller(options->batch, f->n_samples) : f->n_samples;
     int rc = check_options(options, err);
+    if (rc == MC_OK && !(options->teacher && options->alpha == 1))
+        rc = mc_dataset_need_labels(data, MC_DATA_TRAIN, "to train on, but for distillation with alpha 1", err);
     if (rc == MC_OK) rc = check_masks(options, err);
     if (rc == MC_OK) rc = mc_parameters_untie(model, err);
     if (rc == MC_OK) rc = mc_parameters_own(model, err);

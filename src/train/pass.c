@@ -21,11 +21,12 @@ int mc_pass_init(struct mc_pass *pass, const struct mc_binding *binding, const s
     pass->pairs = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
     pass->pair_gradients = MC_NEW_ARRAY(float, binding->logistic ? 2 * batch : 0);
     if (!pass->gradients || !pass->pairs || !pass->pair_gradients) return mc_error_memory(err);
-    return MC_OK;
+    return mc_intake_init(&pass->intake, pass->plan, err);
 }
 
 void mc_pass_finish(struct mc_pass *pass)
 {
+    mc_intake_finish(&pass->intake);
     mc_plan_destroy(pass->plan);
     mc_free(pass->gradients);
     mc_free(pass->pairs);
@@ -35,7 +36,7 @@ void mc_pass_finish(struct mc_pass *pass)
 
 float *mc_pass_input(struct mc_pass *pass)
 {
-    return mc_plan_input(pass->plan, 0)->data;
+    return mc_intake_samples(&pass->intake);
 }
 
 static double run_loss(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets,
@@ -54,7 +55,8 @@ int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct m
                 int64_t iteration, double *sum, struct mc_error *err)
 {
     mc_plan_runtime(pass->plan)->iteration = (uint64_t)iteration;
-    int rc = mc_plan_run(pass->plan, err);
+    int rc = mc_intake_settle(&pass->intake, err);
+    if (rc == MC_OK) rc = mc_plan_run(pass->plan, err);
     if (rc < 0) return rc;
     *sum = run_loss(pass, loss, targets, weight);
     if (pass->features) *sum += mc_features_loss(pass->features, pass->binding, pass->plan, pass->batch, weight);

@@ -4,11 +4,13 @@
 
 #include "train/binding.h"
 #include "train/features.h"
+#include "train/intake.h"
 #include "train/loss.h"
 
 struct mc_pass {
     const struct mc_binding *binding;
     struct mc_plan *plan;
+    struct mc_intake intake;
     int64_t batch;
     int64_t whole;                      /* set by the caller: samples of the batch that this is a share of */
     const struct mc_features *features; /* set by the caller: what the loss looks at beside the scores; NULL: nothing */

@@ -25,6 +25,7 @@ int mc_predictor_init(struct mc_predictor *p, const struct mc_model *model, cons
     const int64_t fixed = mc_binding_fixed_batch(&p->binding);
     p->batch = fixed ? fixed : batch ? batch : good_batch(&p->binding);
     rc = mc_binding_plan(&p->binding, &p->plan, model, p->batch, NULL, 0, false, runtime, err);
+    if (rc == MC_OK) rc = mc_intake_init(&p->intake, p->plan, err);
     if (rc < 0 || !p->binding.logistic) return rc;
     p->pairs = mc_alloc((size_t)p->batch, 2 * sizeof *p->pairs);
     return p->pairs ? MC_OK : mc_error_memory(err);
@@ -32,6 +33,7 @@ int mc_predictor_init(struct mc_predictor *p, const struct mc_model *model, cons
 
 void mc_predictor_finish(struct mc_predictor *p)
 {
+    mc_intake_finish(&p->intake);
     mc_plan_destroy(p->plan);
     mc_free(p->pairs);
     *p = (struct mc_predictor){0};
@@ -39,13 +41,14 @@ void mc_predictor_finish(struct mc_predictor *p)
 
 float *mc_predictor_input(struct mc_predictor *p)
 {
-    return mc_plan_input(p->plan, 0)->data;
+    return mc_intake_samples(&p->intake);
 }
 
 int mc_predictor_run(struct mc_predictor *p, int64_t n, const float **scores, struct mc_error *err)
 {
     assert(n <= p->batch);
-    const int rc = mc_plan_run(p->plan, err);
+    int rc = mc_intake_settle(&p->intake, err);
+    if (rc == MC_OK) rc = mc_plan_run(p->plan, err);
     if (rc == MC_OK) *scores = mc_binding_scores(&p->binding, p->plan, n, p->pairs);
     return rc;
 }

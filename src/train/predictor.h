@@ -3,10 +3,12 @@
 #define MC_TRAIN_PREDICTOR_H
 
 #include "train/binding.h"
+#include "train/intake.h"
 
 struct mc_predictor {
     struct mc_binding binding;
     struct mc_plan *plan;
+    struct mc_intake intake;
     int64_t batch; /* samples per run; fewer are run with whatever stands behind them */
     float *pairs;  /* [batch, 2] when logistic */
 };

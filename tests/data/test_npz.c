@@ -105,6 +105,13 @@ static void test_arrays_in_files_of_their_own(void **state)
     snprintf(spec, sizeof spec, "npy:%s", scratch_path(state, ""));
     assert_int_equal(mc_dataset_open(&d, spec, NULL, &err), MC_ERR_INPUT);
     assert_non_null(strstr(err.text, "has no array 'y'"));
+    int64_t label = 5;
+    snprintf(spec, sizeof spec, "npy:%s,unlabelled=1,split=0,validation=0", scratch_path(state, ""));
+    assert_ok(mc_dataset_open(&d, spec, NULL, &err), err);
+    assert_ok(d->sources[0]->read(d->sources[0], 1, &x, &label, NULL, &err), err);
+    assert_true(x == 4 && label == 0 && d->n[MC_DATA_TRAIN] == 2);
+    assert_false(mc_dataset_is_labelled(d, MC_DATA_TRAIN) || mc_dataset_has_targets(d));
+    mc_dataset_destroy(d);
 }
 
 static void test_what_does_not_fit_is_refused(void **state)

@@ -8,12 +8,18 @@ writes small models with seeded weights, name.onnx of some kB each, and training
 SGD with momentum 0.9 on one batch that comes from a formula both sides share (as lenet5_step.py). Computed in double
 precision; batch normalization takes the statistics of the batch.
 
+    training_steps.py --full FOLDER tests/train/steps [--zoo ZOO]
+
+writes models of full size, ResNet-20 and MobileNetV2 for 32x32 images, and copies those of a zoo, into a folder outside the
+repository, and their losses as full_size.inc beside the others; the test looks for the models in the folder that
+MC_FULL_SIZE_STEPS names and skips what is not there.
+
     training_steps.py --check build/tools/compress MODEL.onnx...
 
 trains models of one float input both ways: the file's graph run by PyTorch, and `compress train` from the command line
 with the whole batch a step. Prints the largest relative difference of ten losses.
 """
-import argparse, json, os, subprocess, sys, tempfile, warnings
+import argparse, json, os, shutil, subprocess, sys, tempfile, warnings
 
 import numpy
 import torch
@@ -163,18 +169,59 @@ def strip(path):
     onnx.save(model, path)
 
 
+def begin(folder, name):
+    out = open(os.path.join(folder, name), "w")
+    print(f"/* Made by tests/reference/training_steps.py with PyTorch {torch.__version__.split('+')[0]}. */", file=out)
+    return out
+
+
+def tell(out, name, rate, n, found):
+    print(f'{{"{name}", {rate}, {n}, {{{", ".join(f"{v:.9g}" for v in found)}}}}},', file=out, flush=True)
+
+
+def write_model(folder, name, make, shape, rate, n, out, dtype=torch.float64):
+    torch.manual_seed(1)
+    model = make()
+    export(model, shape, os.path.join(folder, name + ".onnx"))
+    strip(os.path.join(folder, name + ".onnx"))
+    x, y = batch_of(shape, n=n)
+    tell(out, name, rate, n, losses(model.to(dtype).train(), model.parameters(), x.to(dtype), y, rate))
+
+
 def write(folder):
     os.makedirs(folder, exist_ok=True)
-    with open(os.path.join(folder, "training_steps.inc"), "w") as out:
-        print(f"/* Made by tests/reference/training_steps.py with PyTorch {torch.__version__.split('+')[0]}. */", file=out)
+    with begin(folder, "training_steps.inc") as out:
         for name, (make, shape, rate) in MODELS.items():
-            torch.manual_seed(1)
-            model = make()
-            export(model, shape, os.path.join(folder, name + ".onnx"))
-            strip(os.path.join(folder, name + ".onnx"))
-            x, y = batch_of(shape)
-            found = losses(model.double().train(), model.parameters(), x.double(), y, rate)
-            print(f'{{"{name}", {rate}, {{{", ".join(f"{v:.9g}" for v in found)}}}}},', file=out)
+            write_model(folder, name, make, shape, rate, BATCH, out)
+
+
+def full_mobilenet():
+    import torchvision
+    model = torchvision.models.mobilenet_v2(num_classes=CLASSES)
+    model.classifier[0] = nn.Identity()  # dropout, which draws
+    return model
+
+
+# name: how it is made, rate, samples, precision: depthwise convolutions take PyTorch an hour in double
+FULL_SIZE = {"resnet-20": (lambda: resnet(16), 0.02, 16, torch.float64),
+             "mobilenet-v2-cifar": (full_mobilenet, 0.01, 32, torch.float32)}
+ZOO = {"vit_micro": 0.05, "bert_micro": 0.05, "lstm_classifier": 0.1}
+
+
+def write_full_size(folder, losses_folder, zoo):
+    os.makedirs(folder, exist_ok=True)
+    with begin(losses_folder, "full_size.inc") as out:
+        for name, (make, rate, n, dtype) in FULL_SIZE.items():
+            write_model(folder, name, make, (3, 32, 32), rate, n, out, dtype)
+        for name, rate in ZOO.items() if zoo else ():
+            path = os.path.join(folder, name + ".onnx")
+            shutil.copy(os.path.join(zoo, name + ".onnx"), path)
+            graph = Graph(path)
+            x = graph.batch()
+            with torch.no_grad():
+                classes = graph(x).shape[-1]
+            _, y = batch_of((1,), classes)
+            tell(out, name, rate, BATCH, losses(graph, graph.leaves, x, y, rate))
 
 
 # --- any model, both ways ---
@@ -361,6 +408,13 @@ class Graph:
             self.attributes.append({k: widen(read(v)) if isinstance(v, onnx.TensorProto) else v for k, v in a.items()})
             self.attributes[-1].setdefault("n", len(node.output))
 
+    def batch(self):
+        """Whole numbers from 0 to 15 for a model that is fed such."""
+        x, _ = batch_of(self.shape)
+        if self.input.type.tensor_type.elem_type == 1:
+            return x.double()
+        return ((x + 1) * 8).long()
+
     def __call__(self, x):
         values = dict(self.stored, **{self.input.name: x})
         for node, a in zip(self.model.graph.node, self.attributes):
@@ -372,16 +426,15 @@ class Graph:
 
 def check(binary, path, rate):
     graph = Graph(path)
-    if graph.input.type.tensor_type.elem_type != 1:
-        raise NotImplementedError("its input is not float32")
-    x, _ = batch_of(graph.shape)
+    x = graph.batch()
     with torch.no_grad():
-        scores = graph(x.double()).shape
+        scores = graph(x).shape
     if len(scores) != 2:
         raise NotImplementedError(f"its output has shape {list(scores)}")
     classes = scores[-1]
-    x, y = batch_of(graph.shape, classes)
-    theirs = losses(graph, graph.leaves, x.double(), y, rate)
+    _, y = batch_of((1,), classes)
+    theirs = losses(graph, graph.leaves, x, y, rate)
+    x = x.float()
     with tempfile.TemporaryDirectory() as folder:
         data, report = os.path.join(folder, "data.npz"), os.path.join(folder, "report.json")
         numpy.savez(data, x=x.numpy(), y=y.numpy(), x_test=x.numpy(), y_test=y.numpy())
@@ -410,10 +463,15 @@ def find_epochs(node):
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("--check", metavar="BINARY")
+    p.add_argument("--full", metavar="FOLDER")
+    p.add_argument("--zoo", metavar="FOLDER")
     p.add_argument("--rate", type=float, default=0.02)
     p.add_argument("-v", action="store_true")
     p.add_argument("paths", nargs="+")
     a = p.parse_args()
+    if a.full:
+        write_full_size(a.full, a.paths[0], a.zoo)
+        return 0
     if not a.check:
         write(a.paths[0])
         return 0

@@ -663,6 +663,31 @@ static void test_a_student_of_the_teacher_alone_learns_its_answers(void **state)
     toy_destroy(&toy);
 }
 
+static void test_samples_without_labels_serve_a_student_of_the_teacher_alone(void **state)
+{
+    struct mc_error err = {0};
+    struct toy known, unknown;
+    toy_two_sides(&known, 200);
+    toy_two_sides(&unknown, 200);
+    struct mc_fit_options o = toy_options(0.5, 16, 30);
+    struct mc_model *teacher = toy_model("mlp:2-16-2", &known), *student = toy_model("mlp:2-4-2", &known);
+    fit(teacher, &known, &o);
+    unknown.data.sources[0]->unlabelled = true;
+    unknown.data.n_classes = 0;
+    o.teacher = teacher;
+    o.alpha = 1;
+    o.patience = 40; /* the loss of the training samples is watched: there is no other */
+    fit(student, &unknown, &o);
+    assert_true(accuracy(student, &known, &o) > 0.99);
+    o.alpha = 0.5;
+    assert_int_equal(mc_fit(student, &unknown.data, &o, NULL, &err), MC_ERR_INPUT);
+    assert_string_equal(err.text, "the train samples have no labels to train on, but for distillation with alpha 1");
+    mc_model_destroy(teacher);
+    mc_model_destroy(student);
+    toy_destroy(&unknown);
+    toy_destroy(&known);
+}
+
 static void test_a_student_can_be_its_own_teacher_without_moving(void **state)
 {
     struct mc_error err = {0};
@@ -832,6 +857,7 @@ int main(void)
         cmocka_unit_test(test_a_fixed_batch_is_opened_for_training_and_closed_again),
         cmocka_unit_test(test_a_batch_that_the_graph_insists_on_is_used),
         cmocka_unit_test(test_a_student_of_the_teacher_alone_learns_its_answers),
+        cmocka_unit_test(test_samples_without_labels_serve_a_student_of_the_teacher_alone),
         cmocka_unit_test(test_a_student_can_be_its_own_teacher_without_moving),
         cmocka_unit_test(test_a_teacher_of_other_classes_is_refused),
         cmocka_unit_test(test_a_loss_that_is_not_finite_names_step_and_rate),
