@@ -203,7 +203,7 @@ def full_mobilenet():
 
 
 # name: how it is made, rate, samples, precision: depthwise convolutions take PyTorch an hour in double
-FULL_SIZE = {"resnet-20": (lambda: resnet(16), 0.005, 16, torch.float64),
+FULL_SIZE = {"resnet-20": (lambda: resnet(16), 0.002, 32, torch.float64),
              "mobilenet-v2-cifar": (full_mobilenet, 0.01, 32, torch.float32)}
 ZOO = {"vit_micro": 0.05, "bert_micro": 0.05, "lstm_classifier": 0.1}
 
