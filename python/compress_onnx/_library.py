@@ -35,6 +35,7 @@ class _Context(ctypes.Structure):
         ("seed", ctypes.c_uint64),
         ("progress", _ProgressCallback),
         ("progress_context", ctypes.c_void_p),
+        ("peers", ctypes.c_void_p),
     ]
 
 
