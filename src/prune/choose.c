@@ -1,8 +1,9 @@
 /* choose.c - from importance to the groups that go.
  *
- * With a target of multiply-accumulates the families compete, by default balanced. Let R_f be the share of a family's
- * importance that is still there; the product of all R_f is to stay large. Removing a group of share s costs log(R / (R
- * - s)) and frees some multiply-accumulates; the groups with the least cost for what they free go first. Within a
+ * With a budget (of multiply-accumulates, say) the families compete, by default balanced. Let R_f be the share of a
+ * family's importance that is still there; the product of all R_f is to stay large. Removing a group of share s costs
+ * log(R / (R
+ * - s)) and frees something of the budget; the groups with the least cost for what they free go first. Within a
  * family the cost rises with every removal and has no bound, so no layer is emptied for another's sake, and scores of
  * families are comparable whatever the scale of their weights.
  */
@@ -65,7 +66,35 @@ static int64_t node_macs(const struct costing *k, const struct mc_node *node)
     return cost.macs;
 }
 
-int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_facts *facts,
+/* Numbers that a model learned, as opposed to the shapes and indices that it counts with. */
+static bool is_weight(const struct mc_coupling *c, const struct mc_value *v)
+{
+    const enum mc_dtype dtype = mc_coupling_fact(c, v)->dtype;
+    return mc_coupling_is_parameter(c, v) && dtype != MC_INT64 && dtype != MC_INT32 && dtype != MC_BOOL;
+}
+
+static int64_t sum_macs(const struct costing *k, const struct mc_model *model)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < model->graph->n_nodes; i++)
+        if (model->graph->nodes[i]->op && model->graph->nodes[i]->op->cost) sum += node_macs(k, model->graph->nodes[i]);
+    return sum;
+}
+
+static int64_t sum_stored(const struct costing *k, const struct mc_model *model, const struct mc_coupling *coupling,
+                          bool bytes)
+{
+    int64_t sum = 0;
+    for (int id = 0; id < model->n_values; id++) {
+        const struct mc_value *v = model->values[id];
+        if (!v || !mc_coupling_fact(coupling, v) || !is_weight(coupling, v)) continue;
+        const int64_t n = mc_shape_count(&k->facts[id].shape);
+        sum += bytes ? n * mc_dtype_bits(k->facts[id].dtype) / 8 : n;
+    }
+    return sum;
+}
+
+int mc_choice_cost(int64_t *cost, enum mc_budget budget, const struct mc_model *model, const struct mc_facts *facts,
                    const struct mc_coupling *coupling, const bool *goes, struct mc_error *err)
 {
     struct costing k = {0};
@@ -76,10 +105,8 @@ int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_
             for (int s = 0; goes[g] && s < group->n_slices; s++)
                 k.facts[group->slices[s].value->id].shape.dim[group->slices[s].axis] -= group->slices[s].n;
         }
-        *macs = 0;
-        for (int i = 0; i < model->graph->n_nodes; i++)
-            if (model->graph->nodes[i]->op && model->graph->nodes[i]->op->cost)
-                *macs += node_macs(&k, model->graph->nodes[i]);
+        *cost =
+            budget == MC_BUDGET_MACS ? sum_macs(&k, model) : sum_stored(&k, model, coupling, budget == MC_BUDGET_BYTES);
     }
     mc_free(k.out);
     mc_free(k.in);
@@ -110,13 +137,6 @@ const char *mc_choice_objection(const struct mc_coupling *coupling, const struct
         if (mc_excluded(options->exclude, slice->value->name)) return "excluded by name";
     }
     return NULL;
-}
-
-/* Numbers that a model learned, as opposed to the shapes and indices that it counts with. */
-static bool is_weight(const struct mc_coupling *c, const struct mc_value *v)
-{
-    const enum mc_dtype dtype = mc_coupling_fact(c, v)->dtype;
-    return mc_coupling_is_parameter(c, v) && dtype != MC_INT64 && dtype != MC_INT32 && dtype != MC_BOOL;
 }
 
 /* The slice that stands for a group in reports and for widths: of a weight, one that produces if there is one. */
@@ -216,6 +236,13 @@ static int rank_families(struct chooser *k)
 
 /* --- how many of each --- */
 
+/* As the options are called, and what they count. */
+static const struct {
+    const char *name, *counts;
+} budgets[] = {[MC_BUDGET_MACS] = {"macs", "multiply-accumulates"},
+               [MC_BUDGET_PARAMETERS] = {"parameters", "parameters"},
+               [MC_BUDGET_BYTES] = {"bytes", "bytes"}};
+
 /* Most groups that may go, and the nearest smaller number that leaves a good width. */
 static int good_number(const struct mc_family *family, int64_t minimum, int wanted)
 {
@@ -268,10 +295,10 @@ static void mark_going(struct mc_choice *choice, int n_groups)
         for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
 }
 
-static int count_macs(struct chooser *k, int64_t *macs)
+static int count_cost(struct chooser *k, int64_t *cost)
 {
     mark_going(k->choice, mc_coupling_n_groups(k->coupling));
-    return mc_choice_macs(macs, k->model, k->facts, k->coupling, k->choice->goes, k->err);
+    return mc_choice_cost(cost, k->options->budget, k->model, k->facts, k->coupling, k->choice->goes, k->err);
 }
 
 /* --- who competes, and by what --- */
@@ -279,7 +306,7 @@ static int count_macs(struct chooser *k, int64_t *macs)
 static enum mc_ranking ranking_of(const struct mc_shrink_options *o)
 {
     if (o->ranking != MC_RANKING_AUTO) return o->ranking;
-    return o->macs > 0 ? MC_RANKING_BALANCED : MC_RANKING_LAYER;
+    return o->stays > 0 ? MC_RANKING_BALANCED : MC_RANKING_LAYER;
 }
 
 static enum mc_score_norm normalization_of(const struct mc_shrink_options *o)
@@ -379,42 +406,42 @@ static void take_shares(struct block *blocks, int n)
     qsort(blocks, (size_t)n, sizeof(*blocks), by_score);
 }
 
-/* `by_macs`: of those families alone whose groups cost any. */
-static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_macs)
+/* `by_cost`: of those families alone whose groups cost any. */
+static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_cost)
 {
     *n = 0;
     for (int f = 0; f < k->choice->n_families; f++) {
         struct mc_family *family = &k->choice->families[f];
         if (family->n_free == 0) continue;
-        int64_t macs = k->choice->macs_before - 1;
-        if (by_macs) {
+        int64_t cost = k->choice->cost_before - 1;
+        if (by_cost) {
             family->n_removed = 1;
-            const int rc = count_macs(k, &macs);
+            const int rc = count_cost(k, &cost);
             family->n_removed = 0;
             if (rc < 0) return rc;
         }
-        if (macs < k->choice->macs_before) list_blocks(k, f, (double)(k->choice->macs_before - macs), blocks, n);
+        if (cost < k->choice->cost_before) list_blocks(k, f, (double)(k->choice->cost_before - cost), blocks, n);
     }
     take_shares(blocks, *n);
     return 0;
 }
 
 /* What is left when the first n blocks go. */
-static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *macs)
+static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *cost)
 {
     for (int f = 0; f < k->choice->n_families; f++) k->choice->families[f].n_removed = 0;
     for (int i = 0; i < n; i++) {
         struct mc_family *family = &k->choice->families[blocks[i].family];
         if (family->n_removed < blocks[i].n_after) family->n_removed = blocks[i].n_after;
     }
-    return count_macs(k, macs);
+    return count_cost(k, cost);
 }
 
 /* Where the last of n blocks goes far below the target, another one in its place may meet it more closely: the first by
  * score that stays within CLOSE of it, or else the closest. Each must be the next one of its family. */
 static int replace_last(struct chooser *k, const struct block *blocks, int n, int n_blocks, double target)
 {
-    int64_t macs = 0, best_macs = -1;
+    int64_t cost = 0, best_cost = -1;
     int best = n - 1;
     bool *met = MC_NEW_ARRAY(bool, k->choice->n_families);
     if (!met) return mc_error_memory(k->err);
@@ -422,16 +449,16 @@ static int replace_last(struct chooser *k, const struct block *blocks, int n, in
     for (int i = n - 1; i < n_blocks && rc == 0; i++) {
         if (met[blocks[i].family]) continue;
         met[blocks[i].family] = true;
-        rc = try_blocks(k, blocks, n - 1, &macs);
+        rc = try_blocks(k, blocks, n - 1, &cost);
         k->choice->families[blocks[i].family].n_removed = blocks[i].n_after;
-        if (rc == 0) rc = count_macs(k, &macs);
-        if ((double)macs > target || macs <= best_macs) continue;
+        if (rc == 0) rc = count_cost(k, &cost);
+        if ((double)cost > target || cost <= best_cost) continue;
         best = i;
-        best_macs = macs;
-        if ((double)macs >= target - CLOSE * (double)k->choice->macs_before) break;
+        best_cost = cost;
+        if ((double)cost >= target - CLOSE * (double)k->choice->cost_before) break;
     }
     mc_free(met);
-    if (rc == 0) rc = try_blocks(k, blocks, n - 1, &macs);
+    if (rc == 0) rc = try_blocks(k, blocks, n - 1, &cost);
     k->choice->families[blocks[best].family].n_removed = blocks[best].n_after;
     return rc;
 }
@@ -439,23 +466,23 @@ static int replace_last(struct chooser *k, const struct block *blocks, int n, in
 /* The least number of blocks that meets the target, by bisection. */
 static int meet_target(struct chooser *k, const struct block *blocks, int n_blocks, double target)
 {
-    int64_t macs = 0;
-    int rc = try_blocks(k, blocks, n_blocks, &macs);
-    if (rc == 0 && (double)macs > target)
-        return mc_error_set(k->err, MC_ERR_USAGE,
-                            "macs: %g of the multiply-accumulates cannot be reached: %g stay at least",
-                            k->options->macs, (double)macs / (double)k->choice->macs_before);
+    int64_t cost = 0;
+    int rc = try_blocks(k, blocks, n_blocks, &cost);
+    if (rc == 0 && (double)cost > target)
+        return mc_error_set(k->err, MC_ERR_USAGE, "%s: %g of the %s cannot be reached: %g stay at least",
+                            budgets[k->options->budget].name, k->options->stays, budgets[k->options->budget].counts,
+                            (double)cost / (double)k->choice->cost_before);
     int too_few = -1, enough = n_blocks;
     while (rc == 0 && enough - too_few > 1) {
         const int middle = too_few + (enough - too_few) / 2;
-        rc = try_blocks(k, blocks, middle, &macs);
-        if ((double)macs <= target)
+        rc = try_blocks(k, blocks, middle, &cost);
+        if ((double)cost <= target)
             enough = middle;
         else
             too_few = middle;
     }
     if (rc < 0) return rc;
-    return enough > 0 ? replace_last(k, blocks, enough, n_blocks, target) : try_blocks(k, blocks, 0, &macs);
+    return enough > 0 ? replace_last(k, blocks, enough, n_blocks, target) : try_blocks(k, blocks, 0, &cost);
 }
 
 /* Families compete for which groups are the share that goes. */
@@ -464,21 +491,21 @@ static int choose_by_share(struct chooser *k)
     struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
     if (!blocks) return mc_error_memory(k->err);
     int n = 0, n_going = 0;
-    int64_t macs;
+    int64_t cost;
     int rc = rank_blocks(k, blocks, &n, false);
     while (n_going < n && blocks[n_going].score <= k->options->ratio + 1e-9) n_going++;
-    if (rc == 0) rc = try_blocks(k, blocks, n_going, &macs);
+    if (rc == 0) rc = try_blocks(k, blocks, n_going, &cost);
     mc_free(blocks);
     return rc;
 }
 
-static int choose_by_macs(struct chooser *k)
+static int choose_by_budget(struct chooser *k)
 {
     struct block *blocks = MC_NEW_ARRAY(struct block, mc_coupling_n_groups(k->coupling));
     if (!blocks) return mc_error_memory(k->err);
     int n = 0;
     int rc = rank_blocks(k, blocks, &n, true);
-    if (rc == 0) rc = meet_target(k, blocks, n, k->options->macs * (double)k->choice->macs_before);
+    if (rc == 0) rc = meet_target(k, blocks, n, k->options->stays * (double)k->choice->cost_before);
     mc_free(blocks);
     return rc;
 }
@@ -487,9 +514,10 @@ static int choose_by_macs(struct chooser *k)
 
 static int check_options(const struct mc_shrink_options *options, struct mc_error *err)
 {
-    if (!(options->macs >= 0 && options->macs <= 1))
-        return mc_error_set(err, MC_ERR_USAGE, "macs must be more than 0 and at most 1, not %g", options->macs);
-    if (options->macs == 0 && !(options->ratio >= 0 && options->ratio < 1))
+    if (!(options->stays >= 0 && options->stays <= 1))
+        return mc_error_set(err, MC_ERR_USAGE, "%s must be more than 0 and at most 1, not %g",
+                            budgets[options->budget].name, options->stays);
+    if (options->stays == 0 && !(options->ratio >= 0 && options->ratio < 1))
         return mc_error_set(err, MC_ERR_USAGE, "ratio must be at least 0 and less than 1, not %g", options->ratio);
     if (options->round < 1 || options->round > 4096)
         return mc_error_set(err, MC_ERR_USAGE, "round must be 1 to 4096, not %lld", (long long)options->round);
@@ -534,11 +562,13 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     if (rc == 0) rc = list_families(&k);
     if (rc == 0) rc = refuse_if_frozen(choice, model, err);
     if (rc == 0) rc = rank_families(&k);
-    if (rc == 0) rc = mc_choice_macs(&choice->macs_before, model, facts, coupling, NULL, err);
-    if (rc == 0 && options->macs > 0) rc = choose_by_macs(&k);
-    if (rc == 0 && options->macs == 0 && ranking_of(options) == MC_RANKING_LAYER) choose_by_ratio(&k);
-    if (rc == 0 && options->macs == 0 && ranking_of(options) != MC_RANKING_LAYER) rc = choose_by_share(&k);
-    if (rc == 0) rc = count_macs(&k, &choice->macs_after);
+    if (rc == 0) rc = mc_choice_cost(&choice->macs_before, MC_BUDGET_MACS, model, facts, coupling, NULL, err);
+    if (rc == 0) rc = mc_choice_cost(&choice->cost_before, options->budget, model, facts, coupling, NULL, err);
+    if (rc == 0 && options->stays > 0) rc = choose_by_budget(&k);
+    if (rc == 0 && options->stays == 0 && ranking_of(options) == MC_RANKING_LAYER) choose_by_ratio(&k);
+    if (rc == 0 && options->stays == 0 && ranking_of(options) != MC_RANKING_LAYER) rc = choose_by_share(&k);
+    if (rc == 0) mark_going(choice, mc_coupling_n_groups(coupling));
+    if (rc == 0) rc = mc_choice_cost(&choice->macs_after, MC_BUDGET_MACS, model, facts, coupling, choice->goes, err);
     for (int g = 0; rc == 0 && g < mc_coupling_n_groups(coupling); g++)
         if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
     if (rc < 0) mc_choice_finish(choice);

@@ -25,9 +25,10 @@ struct mc_choice {
     int n_groups;
     int *groups; /* those that go, ascending */
     int64_t macs_before, macs_after;
+    int64_t cost_before; /* of what the budget counts */
 };
 
-/* `importance`: mc_importance. MC_ERR_USAGE for options out of range and for a target of multiply-accumulates that
+/* `importance`: mc_importance. MC_ERR_USAGE for options out of range and for a budget that
  * cannot be met (the message says what can); MC_ERR_UNSUPPORTED when nothing may go at all. */
 int mc_choose(struct mc_choice *choice, const struct mc_model *model, const struct mc_facts *facts,
               const struct mc_coupling *coupling, const double *importance, const struct mc_shrink_options *options,
@@ -41,8 +42,8 @@ int64_t mc_choice_count(const struct mc_choice *choice, const struct mc_coupling
 const char *mc_choice_objection(const struct mc_coupling *coupling, const struct mc_shrink_options *options,
                                 const struct mc_group *group, const struct mc_node **by);
 
-/* Multiply-accumulates of the model without the groups for which `goes` says so (NULL: of all of it). */
-int mc_choice_macs(int64_t *macs, const struct mc_model *model, const struct mc_facts *facts,
+/* What the budget counts in the model without the groups for which `goes` says so (NULL: in all of it). */
+int mc_choice_cost(int64_t *cost, enum mc_budget budget, const struct mc_model *model, const struct mc_facts *facts,
                    const struct mc_coupling *coupling, const bool *goes, struct mc_error *err);
 
 #endif

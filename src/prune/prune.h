@@ -81,13 +81,20 @@ enum mc_criterion {
 
 /* Which groups compete. */
 enum mc_ranking {
-    MC_RANKING_AUTO,       /* LAYER for a ratio, BALANCED for a share of multiply-accumulates */
+    MC_RANKING_AUTO,       /* LAYER for a ratio, BALANCED for a budget */
     MC_RANKING_LAYER,      /* those of one family: the same share of each */
     MC_RANKING_GLOBAL,     /* all */
     MC_RANKING_ISOMORPHIC, /* families whose parameters are tied in the same way (Fang et al. 2024): the same share of
                               each such class */
     MC_RANKING_BALANCED,   /* all, but what is left of each family's importance counts, and what a removal frees
                               (choose.c) */
+};
+
+/* What is to become less. */
+enum mc_budget {
+    MC_BUDGET_MACS, /* multiply-accumulates */
+    MC_BUDGET_PARAMETERS,
+    MC_BUDGET_BYTES, /* of the parameters as they are stored */
 };
 
 /* What scores of a family are divided by where families compete. */
@@ -111,10 +118,9 @@ struct mc_samples {
 };
 
 struct mc_shrink_options {
-    double
-        ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `macs` > 0; default 0.5 */
-    double
-        macs; /* share of multiply-accumulates that stays, (0, 1]; families compete by importance for what they cost */
+    double ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `stays` > 0; 0.5 */
+    double stays; /* share of what `budget` counts that stays, (0, 1]: families compete by importance for it */
+    enum mc_budget budget;            /* default MACS */
     enum mc_criterion criterion;      /* default L2 */
     enum mc_ranking ranking;          /* default AUTO */
     enum mc_score_norm normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
@@ -155,7 +161,7 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  * terms of the original model; kept: the same of groups that stay, with why and node where they have to; frozen, as
  * above.
  *
- * Errors: MC_ERR_USAGE (options; a `macs` that cannot be reached), MC_ERR_UNSUPPORTED (nothing may go: says why). */
+ * Errors: MC_ERR_USAGE (options; a budget that cannot be reached), MC_ERR_UNSUPPORTED (nothing may go: says why). */
 int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,
               struct mc_record *explain, struct mc_error *err);
 

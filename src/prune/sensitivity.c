@@ -85,7 +85,8 @@ static int run_curve(struct probing *p, struct curve *curve)
         if (rc < 0) return rc;
         mc_cut_choose(&p->cut, curve->family, point->n);
         point->width = width - mc_choice_count(&p->cut.choice, p->cut.coupling, family->tensor, family->axis);
-        rc = mc_choice_macs(&point->macs, p->cut.work, &p->cut.facts, p->cut.coupling, p->cut.choice.goes, p->err);
+        rc = mc_choice_cost(&point->macs, MC_BUDGET_MACS, p->cut.work, &p->cut.facts, p->cut.coupling,
+                            p->cut.choice.goes, p->err);
         if (rc == 0) rc = mc_cut_run(&p->cut, p->err);
         if (rc == 0) rc = measure(p, p->cut.small, &point->metrics);
         curve->mean += (point->metrics.loss - p->baseline.loss) / curve->n;

@@ -36,6 +36,26 @@ static int run(struct mc_plan **plan, const struct mc_model *model, const struct
     return rc;
 }
 
+static void destroy_tensors(struct mc_tensor **tensors, int n)
+{
+    for (int i = 0; tensors && i < n; i++) mc_tensor_destroy(tensors[i]);
+    mc_free(tensors);
+}
+
+/* The model's outputs alone, so that of two plans, each with weights of its own, there is one at a time. */
+static int run_for_outputs(struct mc_tensor ***outputs, const struct mc_model *model,
+                           const struct mc_residues *residues, const struct mc_shrink_options *options,
+                           struct mc_error *err)
+{
+    struct mc_plan *plan = NULL;
+    const int n = model->graph->n_outputs;
+    *outputs = MC_NEW_ARRAY(struct mc_tensor *, n);
+    int rc = *outputs ? run(&plan, model, residues, options, err) : mc_error_memory(err);
+    for (int i = 0; i < n && rc == 0; i++) rc = mc_tensor_clone(&(*outputs)[i], mc_plan_output(plan, i), err);
+    mc_plan_destroy(plan);
+    return rc;
+}
+
 /* Largest |b - a| and |a|; what both say is not finite does not count. */
 static void compare(const struct mc_tensor *a, const struct mc_tensor *b, double *difference, double *largest)
 {
@@ -49,11 +69,11 @@ static void compare(const struct mc_tensor *a, const struct mc_tensor *b, double
     }
 }
 
-static int compare_outputs(struct mc_twin *twin, const struct mc_model *original, const struct mc_plan *masked,
-                           const struct mc_plan *small, struct mc_error *err)
+static int compare_outputs(struct mc_twin *twin, const struct mc_model *original, struct mc_tensor *const *masked,
+                           struct mc_tensor *const *small, struct mc_error *err)
 {
     for (int i = 0; i < original->graph->n_outputs; i++) {
-        const struct mc_tensor *a = mc_plan_output(masked, i), *b = mc_plan_output(small, i);
+        const struct mc_tensor *a = masked[i], *b = small[i];
         const char *name = original->graph->outputs[i]->name;
         if (a->dtype != b->dtype || !mc_shape_equal(&a->shape, &b->shape))
             return mc_error_set(err, MC_ERR_INTERNAL, "output '%s' of the pruned model has another shape", name);
@@ -81,8 +101,8 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
         return 0;
     }
     struct mc_error problem = {0};
-    struct mc_plan *masked = NULL, *cut = NULL;
-    int rc = run(&masked, original, residues, options, &problem);
+    struct mc_tensor **masked = NULL, **cut = NULL;
+    int rc = run_for_outputs(&masked, original, residues, options, &problem);
     if (rc < 0 && rc != MC_ERR_SYSTEM &&
         rc != MC_ERR_INTERNAL) { /* an operator is missing, or refuses random numbers */
         snprintf(twin->why, sizeof(twin->why), "%.*s", (int)sizeof(twin->why) - 1, problem.text);
@@ -90,11 +110,11 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
     } else if (rc < 0) {
         rc = mc_error_set(err, rc, "%s", problem.text);
     } else {
-        rc = run(&cut, small, NULL, options, err);
+        rc = run_for_outputs(&cut, small, NULL, options, err);
         if (rc < 0 && rc != MC_ERR_SYSTEM) rc = mc_error_wrap(err, MC_ERR_INTERNAL, "the pruned model cannot be run");
         if (rc == 0) rc = compare_outputs(twin, original, masked, cut, err);
     }
-    mc_plan_destroy(cut);
-    mc_plan_destroy(masked);
+    destroy_tensors(cut, small->graph->n_outputs);
+    destroy_tensors(masked, original->graph->n_outputs);
     return rc;
 }

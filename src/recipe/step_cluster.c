@@ -41,17 +41,6 @@ static void read_settings(const struct mc_settings *settings, struct mc_cluster_
 
 /* --- the fewest clusters that are accurate enough --- */
 
-static int accuracy_of(const struct mc_job *job, const struct mc_model *model, double *accuracy, struct mc_error *err)
-{
-    struct mc_metrics metrics;
-    const int rc =
-        mc_evaluate(model, job->data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, job->head, &job->runtime, &metrics, err);
-    if (rc == MC_OK && !metrics.classification)
-        return mc_error_set(err, MC_ERR_USAGE, "'max_drop' needs data with classes");
-    *accuracy = rc == MC_OK ? metrics.accuracy : NAN;
-    return rc;
-}
-
 static int try_k(const struct mc_job *job, const struct mc_cluster_options *options, double *accuracy,
                  struct mc_error *err)
 {
@@ -61,7 +50,7 @@ static int try_k(const struct mc_job *job, const struct mc_cluster_options *opti
     if (rc < 0) return rc;
     mc_ops_bind(trial);
     rc = mc_cluster_model(&clustered, trial, options, err);
-    if (rc == MC_OK) rc = accuracy_of(job, trial, accuracy, err);
+    if (rc == MC_OK) rc = mc_job_accuracy(job, trial, accuracy, err);
     mc_clustered_destroy(clustered);
     mc_model_destroy(trial);
     return rc;
@@ -73,9 +62,7 @@ static int choose_k(const struct mc_job *job, double max_drop, struct mc_cluster
 {
     double before = 0, after = 0;
     struct mc_record *trials = mc_record_array(section, "trials");
-    if (job->data->n[MC_DATA_VALIDATION] == 0)
-        return mc_error_set(err, MC_ERR_INPUT, "'max_drop' needs validation samples, '%s' has none", job->data->spec);
-    int rc = accuracy_of(job, job->model, &before, err);
+    int rc = mc_job_accuracy(job, job->model, &before, err);
     for (int bits = 1; rc == MC_OK && bits <= 8; bits++) {
         options->k = (1 << bits) - 1;
         rc = try_k(job, options, &after, err);

@@ -11,6 +11,8 @@
 
 /* The score that is not taken once but gathered while training: the one after those of prune/scores.h. */
 enum { MOVEMENT = MC_SCORE_SECOND_ORDER + 1 };
+/* Models that are cut and evaluated to find the smallest that is accurate enough: the share is then known to 1/256. */
+enum { MOST_TRIALS = 8 };
 
 static bool trains(const struct mc_settings *settings)
 {
@@ -54,7 +56,8 @@ static bool scores_by_data(const struct mc_settings *settings)
 static bool needs_data(const struct mc_settings *settings)
 {
     return trains(settings) || scores_by_data(settings) ||
-           (is_channel(settings) && mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR);
+           (is_channel(settings) && (mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR ||
+                                     mc_settings_present(settings, "max_drop")));
 }
 
 static struct mc_samples samples_of(const struct mc_settings *settings, const struct mc_job *job)
@@ -258,29 +261,97 @@ static int prune_magnitude(struct mc_job *job, const struct mc_settings *setting
 
 /* --- channel --- */
 
+/* Options that say how much goes: one of them. The first three are budgets, by their numbers. */
+static const char *const amounts[] = {"macs", "parameters", "bytes", "ratio", "max_drop"};
+
+static void shrink_settings(const struct mc_settings *settings, const struct mc_job *job,
+                            struct mc_shrink_options *options)
+{
+    mc_shrink_options_init(options);
+    options->ratio = mc_settings_number(settings, "ratio");
+    for (int i = MC_BUDGET_MACS; i <= MC_BUDGET_BYTES; i++) {
+        if (!mc_settings_present(settings, amounts[i])) continue;
+        options->budget = (enum mc_budget)i;
+        options->stays = mc_settings_number(settings, amounts[i]);
+    }
+    options->criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    options->ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
+    options->normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
+    options->samples = samples_of(settings, job);
+    if (!looks_at_samples(settings)) options->samples.data = NULL;
+    options->reconstruct = mc_settings_flag(settings, "reconstruct");
+    options->ridge = mc_settings_number(settings, "ridge");
+    options->reestimate = estimates(settings);
+    options->whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
+    options->round = mc_settings_integer(settings, "round");
+    options->minimum = mc_settings_integer(settings, "minimum");
+    options->keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
+    options->exclude = mc_settings_text(settings, "exclude");
+    options->seed = job->seed;
+    options->runtime = job->runtime;
+}
+
+/* --- the fewest multiply-accumulates that are accurate enough --- */
+
+static int try_share(const struct mc_job *job, const struct mc_shrink_options *options, double *accuracy,
+                     struct mc_error *err)
+{
+    struct mc_model *trial;
+    int rc = mc_model_clone(&trial, job->model, true, err);
+    if (rc < 0) return rc;
+    rc = mc_shrink(trial, options, NULL, NULL, err);
+    if (rc == MC_OK) rc = mc_job_accuracy(job, trial, accuracy, err);
+    mc_model_destroy(trial);
+    return rc;
+}
+
+static int report_trial(const struct mc_job *job, int n, double accuracy, struct mc_error *err)
+{
+    const struct mc_progress at = {
+        .what = "prune", .done = n, .total = MOST_TRIALS, .loss = NAN, .metric = "accuracy", .value = accuracy};
+    if (!job->context || !job->context->progress || job->context->progress(job->context->progress_context, &at))
+        return MC_OK;
+    return mc_error_set(err, MC_INTERRUPTED, "interrupted");
+}
+
+/* By bisection of the share that stays: every figure is that of a model that was cut. What cannot be reached counts as
+ * not accurate enough. */
+static int choose_share(const struct mc_job *job, double max_drop, struct mc_shrink_options *options,
+                        struct mc_record *section, struct mc_error *err)
+{
+    double before = 0, too_few = 0, enough = 1;
+    struct mc_record *trials = mc_record_array(section, "trials");
+    int rc = mc_job_accuracy(job, job->model, &before, err);
+    for (int i = 0; rc == MC_OK && i < MOST_TRIALS; i++) {
+        double accuracy = NAN;
+        struct mc_error problem = {0};
+        options->stays = (too_few + enough) / 2;
+        rc = try_share(job, options, &accuracy, &problem);
+        if (rc == MC_ERR_USAGE) rc = MC_OK;
+        if (rc < 0) return mc_error_set(err, rc, "%s", problem.text);
+        const bool holds = before - accuracy <= max_drop; /* false for NaN */
+        if (holds)
+            enough = options->stays;
+        else
+            too_few = options->stays;
+        struct mc_record *trial = mc_record_append_object(trials);
+        mc_record_set_num(trial, "macs_share", options->stays);
+        if (!isnan(accuracy)) mc_record_set_num(trial, "accuracy", accuracy);
+        rc = report_trial(job, i + 1, accuracy, err);
+    }
+    options->stays = enough;
+    return rc;
+}
+
 static int prune_channel(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
                          struct mc_error *err)
 {
     struct mc_shrink_options options;
-    mc_shrink_options_init(&options);
-    options.ratio = mc_settings_number(settings, "ratio");
-    options.macs = mc_settings_number(settings, "macs");
-    options.criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
-    options.ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
-    options.normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
-    options.samples = samples_of(settings, job);
-    if (!looks_at_samples(settings)) options.samples.data = NULL;
-    options.reconstruct = mc_settings_flag(settings, "reconstruct");
-    options.ridge = mc_settings_number(settings, "ridge");
-    options.reestimate = estimates(settings);
-    options.whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
-    options.round = mc_settings_integer(settings, "round");
-    options.minimum = mc_settings_integer(settings, "minimum");
-    options.keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
-    options.exclude = mc_settings_text(settings, "exclude");
-    options.seed = job->seed;
-    options.runtime = job->runtime;
-    int rc = mc_shrink(job->model, &options, section, job->explain, err);
+    int rc = MC_OK;
+    shrink_settings(settings, job, &options);
+    if (mc_settings_present(settings, "max_drop"))
+        rc = choose_share(job, mc_settings_number(settings, "max_drop"), &options, section, err);
+    if (rc == MC_OK) rc = mc_shrink(job->model, &options, section, job->explain, err);
     if (rc < 0 || !trains(settings)) return rc;
     struct mc_fit_options fit;
     mc_fit_settings(settings, job, &fit);
@@ -341,9 +412,11 @@ static int check(const struct mc_settings *settings, const char **option, struct
     int rc = mc_fit_check(settings, option, err);
     if (rc == MC_OK && is_channel(settings)) {
         *option = "ratio";
-        if (mc_settings_present(settings, "ratio") == mc_settings_present(settings, "macs"))
-            return mc_error_set(err, MC_ERR_USAGE, "method channel needs either 'ratio' or 'macs'");
-        return MC_OK;
+        int n = 0;
+        for (size_t i = 0; i < MC_COUNT(amounts); i++) n += mc_settings_present(settings, amounts[i]);
+        return n == 1 ? MC_OK
+                      : mc_error_set(err, MC_ERR_USAGE,
+                                     "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'max_drop'");
     }
     if (rc == MC_OK) rc = check_pattern(settings, option, err);
     if (rc == MC_OK) rc = check_gradual(settings, option, err);
@@ -393,6 +466,10 @@ static const struct mc_option options[] = {
      "share of a tensor's weights that is exchanged in the first round; falls to 0 along a cosine"},
     {"ratio", MC_OPTION_NUMBER, "X", NULL, "[0, 1)", NULL, CHANNEL, "share of each group that goes"},
     {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
+    {"parameters", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters that stays"},
+    {"bytes", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters' bytes that stays"},
+    {"max_drop", MC_OPTION_NUMBER, "X", NULL, "[0, 1]", NULL, CHANNEL,
+     "the fewest multiply-accumulates that cost at most so much accuracy on the validation samples, before training"},
     {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz",
      CHANNEL,
      "by what channels are judged: norms of weights, batch-norm factors, shares of norms, distances; from taylor on by "
@@ -400,7 +477,7 @@ static const struct mc_option options[] = {
     {"ranking", MC_OPTION_CHOICE, "WHO", "auto", NULL, "auto|layer|global|isomorphic|balanced", CHANNEL,
      "which channels compete: those of a layer, all, those of layers tied alike, or all by what a layer has left; "
      "auto: "
-     "layer for ratio, balanced for macs"},
+     "layer for ratio, balanced for others"},
     {"normalize", MC_OPTION_CHOICE, "HOW", "auto", NULL, "auto|none|mean|max|sum|deviation", CHANNEL,
      "what scores of a layer are divided by where layers compete; auto: mean, or none for lamp, taylor and obd"},
     {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, NULL,

@@ -18,9 +18,9 @@ struct mc_job {
     const char *head;                /* name of the output that is measured and trained; NULL: the first */
     const struct mc_context *context;
     struct mc_runtime runtime;
-    uint64_t seed;             /* of this step */
-    const char *checkpoint;    /* where this step saves its state; NULL: nowhere */
-    bool defers;   /* what is written next is too large for memory: mapped contents are changed when they are written */
+    uint64_t seed;          /* of this step */
+    const char *checkpoint; /* where this step saves its state; NULL: nowhere */
+    bool defers; /* what is written next is too large for memory: mapped contents are changed when they are written */
     struct mc_record *explain; /* of this step, for what its option "explain" asks for; NULL: nothing */
 };
 
@@ -45,6 +45,10 @@ extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune,
     mc_step_optimize;
 
 /* All of them, in the order in which help shows them. */
+/* What a bound of 'max_drop' is measured by: the accuracy of a model on the job's validation samples. MC_ERR_INPUT
+ * without such, MC_ERR_USAGE for data without classes. */
+int mc_job_accuracy(const struct mc_job *job, const struct mc_model *model, double *accuracy, struct mc_error *err);
+
 extern const struct mc_step_kind *const mc_steps[];
 extern const size_t mc_steps_count;
 

@@ -141,7 +141,7 @@ static void test_macs_target_is_met_closely(void **state)
     x = net_node(&net, "GlobalAveragePool", x, NULL, NULL);
     net_output(&net, net_gemm(&net, net_node(&net, "Flatten", x, NULL, NULL), 48, 10));
     struct mc_shrink_options options = options_of(0);
-    options.macs = 0.4;
+    options.stays = 0.4;
     struct mc_record *section = shrink(net.model, &options);
     const double share = mc_record_get_num(section, "macs_after", 0) / mc_record_get_num(section, "macs_before", 1);
     assert_true(share <= 0.4 && share >= 0.38);
@@ -150,6 +150,34 @@ static void test_macs_target_is_met_closely(void **state)
 }
 
 /* --- architectures: the twin is compared inside --- */
+
+static int64_t stored_bytes(const struct mc_model *model)
+{
+    int64_t n = 0;
+    for (int i = 0; i < model->graph->n_initializers; i++)
+        n += (int64_t)mc_tensor_bytes(model->graph->initializers[i]->data);
+    return n;
+}
+
+/* Of 3 * 40 + 40 * 40 + 40 * 3 weights and two biases. */
+static void test_budgets_of_parameters_and_bytes_are_met_closely(void **state)
+{
+    for (int budget = MC_BUDGET_PARAMETERS; budget <= MC_BUDGET_BYTES; budget++) {
+        struct net net;
+        net_start(&net, 6);
+        struct mc_value *x = net_node(&net, "Relu", net_gemm(&net, net_input(&net, 3, 0, 0), 3, 40), NULL, NULL);
+        x = net_node(&net, "Relu", net_gemm(&net, x, 40, 40), NULL, NULL);
+        net_output(&net, net_gemm(&net, x, 40, 3));
+        struct mc_shrink_options options = options_of(0);
+        options.budget = (enum mc_budget)budget;
+        options.stays = 0.5;
+        const double before = (double)stored_bytes(net.model);
+        mc_record_destroy(shrink(net.model, &options));
+        const double share = (double)stored_bytes(net.model) / before;
+        assert_true(share <= 0.5 && share > 0.47);
+        net_finish(&net);
+    }
+}
 
 static void test_residual_and_concatenation(void **state)
 {
@@ -503,7 +531,7 @@ static void check_refusal(double ratio, double macs, int64_t round, int status, 
     struct mc_value *x = net_gemm(&net, net_input(&net, 10, 0, 0), 10, 4);
     net_output(&net, net_gemm(&net, x, 4, 3));
     struct mc_shrink_options options = options_of(ratio);
-    options.macs = macs;
+    options.stays = macs;
     options.round = round;
     struct mc_error err = {0};
     assert_int_equal(mc_shrink(net.model, &options, NULL, NULL, &err), status);
@@ -632,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_the_least_important_go),
         cmocka_unit_test(test_excluded_names_stay),
         cmocka_unit_test(test_macs_target_is_met_closely),
+        cmocka_unit_test(test_budgets_of_parameters_and_bytes_are_met_closely),
         cmocka_unit_test(test_residual_and_concatenation),
         cmocka_unit_test(test_depthwise_convolution_loses_its_groups),
         cmocka_unit_test(test_weights_that_a_node_gives_are_cut_in_their_place),

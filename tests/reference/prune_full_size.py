@@ -88,7 +88,7 @@ def export(name, which, path):
 
 def prune(binary, path, out, record, extra):
     command = ["/usr/bin/time", "-f", "%M", binary, "prune", str(path), "-o", str(out), "--method", "channel", "--macs",
-               "0.5", "-q", "-f", "--threads", "1", "--json", str(record)] + extra
+               "0.5", "-q", "-f", "--threads", "1", "--measure", "counts", "--json", str(record)] + extra
     done = subprocess.run(command, capture_output=True, text=True)
     lines = done.stderr.strip().splitlines()
     return done.returncode, lines[:-1], int(lines[-1]) * 1024
@@ -138,7 +138,7 @@ def main():
     extra = [word for e in args.extra for word in ("--" + e.split("=")[0], e.split("=", 1)[1])]
     counts = collections.Counter()
     print("| model | parameters | stay | MACs | analysis s | surgery s | memory / file | twin | ONNX Runtime | kept whole |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for name in args.names or names_of(args.set):
         path = args.folder / f"{name}.onnx"
         try:
