@@ -114,16 +114,22 @@ int mc_cut_init(struct mc_cut *s, const struct mc_model *model, const struct mc_
     return rc < 0 ? rc : choose(s, err);
 }
 
-void mc_cut_choose(struct mc_cut *s, int family, int n)
+void mc_cut_take(struct mc_cut *s)
 {
     struct mc_choice *choice = &s->choice;
     const int n_groups = mc_coupling_n_groups(s->coupling);
     memset(choice->goes, 0, (size_t)n_groups * sizeof(*choice->goes));
-    for (int f = 0; f < choice->n_families; f++) choice->families[f].n_removed = f == family ? n : 0;
-    for (int i = 0; i < n; i++) choice->goes[choice->families[family].free[i]] = true;
+    for (int f = 0; f < choice->n_families; f++)
+        for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
     choice->n_groups = 0;
     for (int g = 0; g < n_groups; g++)
         if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
+}
+
+void mc_cut_choose(struct mc_cut *s, int family, int n)
+{
+    for (int f = 0; f < s->choice.n_families; f++) s->choice.families[f].n_removed = f == family ? n : 0;
+    mc_cut_take(s);
 }
 
 const char *mc_cut_name(const struct mc_cut *s, const struct mc_value *v)

@@ -33,6 +33,8 @@ void mc_cut_finish(struct mc_cut *cut);
 
 /* Choose the n least important groups of one family, and none of the others. */
 void mc_cut_choose(struct mc_cut *cut, int family, int n);
+/* The same for any number of families: the first n_removed of each. */
+void mc_cut_take(struct mc_cut *cut);
 /* Make `small` without the chosen groups, what they left behind moved into biases. It replaces the one before. */
 int mc_cut_run(struct mc_cut *cut, struct mc_error *err);
 

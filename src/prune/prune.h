@@ -126,8 +126,9 @@ struct mc_shrink_options {
     enum mc_score_norm normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
     struct mc_samples samples;        /* for criteria that judge by samples; default: none */
     int64_t round;                    /* widths that are cut become multiples of it; default 1: any */
-    bool whole_heads;                 /* of attention heads go, and not features of all heads; default false */
-    int64_t minimum;                  /* groups of a family that stay at least; default 1 */
+    bool lossless;       /* nothing goes but what leaves no trace: `ratio` and `stays` do not count; default false */
+    bool whole_heads;    /* of attention heads go, and not features of all heads; default false */
+    int64_t minimum;     /* groups of a family that stay at least; default 1 */
     const char *exclude; /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
     uint64_t seed;       /* of the random criterion and of the inputs of the checks */
     struct mc_dims dims; /* shapes for analysis and checks; default: 2 for an unknown batch */
@@ -146,6 +147,8 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  * after any failure. Operators must be bound. On success all former pointers to parts of the model are void.
  *
  * `section` (may be NULL) gets
+ * - lossless, if asked for: {unread, dead, merged}: channels that nobody read, that were constant, and that others were
+ *   read in place of (these then count as unread)
  * - analysis_s (groups, importance, choice), surgery_s: seconds without running the model
  * - groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
  * - families: [{tensor, axis, width, width_after, groups_before, groups_after, score_least, score_removed, score_most,

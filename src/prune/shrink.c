@@ -2,9 +2,11 @@
  *
  * All of it happens on copies (prune/cut.h). The caller's model changes in the last step, which cannot fail.
  */
+#include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "prune/explain.h"
+#include "prune/lossless.h"
 #include "prune/narrow.h"
 #include "prune/reconstruct.h"
 #include "train/binding.h"
@@ -55,9 +57,74 @@ static int check_twin(struct mc_cut *s, struct mc_twin *twin, struct mc_error *e
     return rc;
 }
 
+/* --- without loss --- */
+
+/* What is left out when the outputs are others than they were: a net in which equal weights see unequal inputs, or a
+ * constant that is none where it is read. */
+static const struct attempt {
+    bool merges, dead;
+} attempts[] = {{true, true}, {true, false}, {false, false}};
+
+/* *same: the outputs are those of the original. */
+static int try_without_loss(struct mc_cut *s, const struct mc_model *model, const struct mc_shrink_options *options,
+                            struct attempt attempt, struct mc_twin *twin, struct mc_record *section, bool *same,
+                            struct mc_error *err)
+{
+    struct mc_model *merged = NULL;
+    struct mc_error problem = {0};
+    int64_t n_merged = 0, n_unread = 0, n_dead = 0;
+    *s = (struct mc_cut){0};
+    int rc = mc_model_clone(&merged, model, true, err);
+    if (rc == 0 && attempt.merges) rc = mc_merge_duplicates(merged, options, &n_merged, err);
+    if (rc == 0) rc = mc_cut_init(s, merged, options, err);
+    if (rc == 0) mc_lossless_choose(s, attempt.dead, &n_unread, &n_dead);
+    if (rc == 0)
+        rc =
+            mc_choice_cost(&s->choice.macs_after, MC_BUDGET_MACS, s->work, &s->facts, s->coupling, s->choice.goes, err);
+    if (rc == 0) rc = mc_cut_run(s, err);
+    mc_model_destroy(merged);
+    if (rc < 0) return rc;
+    rc = mc_twin_check(twin, model, s->small, NULL, options, &problem);
+    *same = rc != MC_ERR_INTERNAL;
+    if (rc < 0 && *same) return mc_error_set(err, rc, "%s", problem.text);
+    struct mc_record *counts = section && *same ? mc_record_object(section, "lossless") : NULL;
+    if (counts) {
+        mc_record_set_int(counts, "unread", n_unread);
+        mc_record_set_int(counts, "dead", n_dead);
+        mc_record_set_int(counts, "merged", n_merged);
+    }
+    return 0;
+}
+
+static int shrink_without_loss(struct mc_model *model, const struct mc_shrink_options *asked, struct mc_record *section,
+                               struct mc_record *explain, struct mc_error *err)
+{
+    struct mc_shrink_options options = *asked;
+    struct mc_cut s = {0};
+    struct mc_twin twin = {0};
+    bool same = false;
+    int rc = 0;
+    options.ratio = options.stays = 0;
+    for (size_t i = 0; i < MC_COUNT(attempts) && rc == 0 && !same; i++) {
+        mc_cut_finish(&s);
+        rc = try_without_loss(&s, model, &options, attempts[i], &twin, section, &same, err);
+    }
+    if (rc == 0 && !same) rc = mc_error_set(err, MC_ERR_INTERNAL, "channels that nobody reads changed the outputs");
+    if (rc == 0) record(&s, &twin, section, explain);
+    if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
+    if (rc == 0 && section) rc = mc_record_check(section, err);
+    if (rc == 0) {
+        mc_batch_close(s.small, s.fixed_batch);
+        mc_model_swap(model, s.small);
+    }
+    mc_cut_finish(&s);
+    return rc;
+}
+
 int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, struct mc_record *section,
               struct mc_record *explain, struct mc_error *err)
 {
+    if (options->lossless) return shrink_without_loss(model, options, section, explain, err);
     struct mc_cut s;
     struct mc_twin twin = {0};
     const int64_t started = mc_clock_ns();

@@ -57,7 +57,7 @@ static bool needs_data(const struct mc_settings *settings)
 {
     return trains(settings) || scores_by_data(settings) ||
            (is_channel(settings) && (mc_settings_integer(settings, "criterion") >= MC_CRITERION_TAYLOR ||
-                                     mc_settings_present(settings, "max_drop")));
+                                     mc_settings_present(settings, "accuracy_drop")));
 }
 
 static struct mc_samples samples_of(const struct mc_settings *settings, const struct mc_job *job)
@@ -262,7 +262,7 @@ static int prune_magnitude(struct mc_job *job, const struct mc_settings *setting
 /* --- channel --- */
 
 /* Options that say how much goes: one of them. The first three are budgets, by their numbers. */
-static const char *const amounts[] = {"macs", "parameters", "bytes", "ratio", "max_drop"};
+static const char *const amounts[] = {"macs", "parameters", "bytes", "ratio", "accuracy_drop", "lossless"};
 
 static void shrink_settings(const struct mc_settings *settings, const struct mc_job *job,
                             struct mc_shrink_options *options)
@@ -282,6 +282,7 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
     options->reconstruct = mc_settings_flag(settings, "reconstruct");
     options->ridge = mc_settings_number(settings, "ridge");
     options->reestimate = estimates(settings);
+    options->lossless = mc_settings_flag(settings, "lossless");
     options->whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
     options->round = mc_settings_integer(settings, "round");
     options->minimum = mc_settings_integer(settings, "minimum");
@@ -316,7 +317,7 @@ static int report_trial(const struct mc_job *job, int n, double accuracy, struct
 
 /* By bisection of the share that stays: every figure is that of a model that was cut. What cannot be reached counts as
  * not accurate enough. */
-static int choose_share(const struct mc_job *job, double max_drop, struct mc_shrink_options *options,
+static int choose_share(const struct mc_job *job, double accuracy_drop, struct mc_shrink_options *options,
                         struct mc_record *section, struct mc_error *err)
 {
     double before = 0, too_few = 0, enough = 1;
@@ -329,7 +330,7 @@ static int choose_share(const struct mc_job *job, double max_drop, struct mc_shr
         rc = try_share(job, options, &accuracy, &problem);
         if (rc == MC_ERR_USAGE) rc = MC_OK;
         if (rc < 0) return mc_error_set(err, rc, "%s", problem.text);
-        const bool holds = before - accuracy <= max_drop; /* false for NaN */
+        const bool holds = before - accuracy <= accuracy_drop; /* false for NaN */
         if (holds)
             enough = options->stays;
         else
@@ -349,8 +350,8 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     struct mc_shrink_options options;
     int rc = MC_OK;
     shrink_settings(settings, job, &options);
-    if (mc_settings_present(settings, "max_drop"))
-        rc = choose_share(job, mc_settings_number(settings, "max_drop"), &options, section, err);
+    if (mc_settings_present(settings, "accuracy_drop"))
+        rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
     if (rc == MC_OK) rc = mc_shrink(job->model, &options, section, job->explain, err);
     if (rc < 0 || !trains(settings)) return rc;
     struct mc_fit_options fit;
@@ -415,8 +416,10 @@ static int check(const struct mc_settings *settings, const char **option, struct
         int n = 0;
         for (size_t i = 0; i < MC_COUNT(amounts); i++) n += mc_settings_present(settings, amounts[i]);
         return n == 1 ? MC_OK
-                      : mc_error_set(err, MC_ERR_USAGE,
-                                     "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'max_drop'");
+                      : mc_error_set(
+                            err, MC_ERR_USAGE,
+                            "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'accuracy_drop', "
+                            "'lossless'");
     }
     if (rc == MC_OK) rc = check_pattern(settings, option, err);
     if (rc == MC_OK) rc = check_gradual(settings, option, err);
@@ -468,8 +471,10 @@ static const struct mc_option options[] = {
     {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
     {"parameters", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters that stays"},
     {"bytes", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters' bytes that stays"},
-    {"max_drop", MC_OPTION_NUMBER, "X", NULL, "[0, 1]", NULL, CHANNEL,
+    {"accuracy_drop", MC_OPTION_NUMBER, "X", NULL, "[0, 1]", NULL, CHANNEL,
      "the fewest multiply-accumulates that cost at most so much accuracy on the validation samples, before training"},
+    {"lossless", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, CHANNEL,
+     "what goes leaves no trace: channels that nobody reads, constant ones, all but one of equal ones"},
     {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz",
      CHANNEL,
      "by what channels are judged: norms of weights, batch-norm factors, shares of norms, distances; from taylor on by "

@@ -24,11 +24,12 @@ int mc_job_accuracy(const struct mc_job *job, const struct mc_model *model, doub
     struct mc_metrics metrics;
     *accuracy = NAN;
     if (job->data->n[MC_DATA_VALIDATION] == 0)
-        return mc_error_set(err, MC_ERR_INPUT, "'max_drop' needs validation samples, '%s' has none", job->data->spec);
+        return mc_error_set(err, MC_ERR_INPUT, "a bound of accuracy needs validation samples, '%s' has none",
+                            job->data->spec);
     const int rc =
         mc_evaluate(model, job->data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, job->head, &job->runtime, &metrics, err);
     if (rc < 0) return rc;
-    if (!metrics.classification) return mc_error_set(err, MC_ERR_USAGE, "'max_drop' needs data with classes");
+    if (!metrics.classification) return mc_error_set(err, MC_ERR_USAGE, "a bound of accuracy needs data with classes");
     *accuracy = metrics.accuracy;
     return MC_OK;
 }

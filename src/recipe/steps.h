@@ -45,7 +45,7 @@ extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune,
     mc_step_optimize;
 
 /* All of them, in the order in which help shows them. */
-/* What a bound of 'max_drop' is measured by: the accuracy of a model on the job's validation samples. MC_ERR_INPUT
+/* What a step's bound of accuracy is measured by: that of a model on the job's validation samples. MC_ERR_INPUT
  * without such, MC_ERR_USAGE for data without classes. */
 int mc_job_accuracy(const struct mc_job *job, const struct mc_model *model, double *accuracy, struct mc_error *err);
 

@@ -500,6 +500,56 @@ static void test_a_number_computed_from_a_width_stays(void **state)
     net_finish(&net);
 }
 
+/* --- without loss --- */
+
+/* Of 8 neurons: 1 is read by nobody, 2 has no inputs but a bias, 5 and 6 are made like 4. */
+static void test_what_leaves_no_trace_goes(void **state)
+{
+    struct net net;
+    net_start(&net, 33);
+    struct mc_value *x = net_node(&net, "Relu", net_gemm(&net, net_input(&net, 4, 0, 0), 4, 8), NULL, NULL);
+    net_output(&net, net_gemm(&net, x, 8, 3));
+    float *make = net_find(net.model, "gemm.weight")->data->data, *bias = net_find(net.model, "gemm.bias")->data->data;
+    float *read = net_find(net.model, "gemm.weight_1")->data->data;
+    for (int o = 0; o < 3; o++) read[o * 8 + 1] = 0;
+    for (int i = 0; i < 4; i++) {
+        make[2 * 4 + i] = 0;
+        make[5 * 4 + i] = make[6 * 4 + i] = make[4 * 4 + i];
+    }
+    bias[2] = 0.7f;
+    bias[5] = bias[6] = bias[4];
+    const float sum = read[4] + read[5] + read[6];
+    struct mc_shrink_options options = options_of(0.5);
+    options.lossless = true;
+    struct mc_record *section = shrink(net.model, &options);
+    check_widths(net.model, "gemm.weight", 4, 4);
+    assert_int_equal(mc_record_get_int(section, "lossless.unread", 0), 3);
+    assert_int_equal(mc_record_get_int(section, "lossless.dead", 0), 1);
+    assert_int_equal(mc_record_get_int(section, "lossless.merged", 0), 2);
+    assert_float_equal(((float *)net_find(net.model, "gemm.weight_1")->data->data)[2], sum, 1e-6);
+    mc_record_destroy(section);
+    net_finish(&net);
+}
+
+/* Rows of a grouped convolution are equal, what they see is not: nothing may be merged. */
+static void test_equal_filters_of_unequal_inputs_stay(void **state)
+{
+    struct net net;
+    net_start(&net, 34);
+    struct mc_value *x = net_conv(&net, net_input(&net, 4, 5, 5), 4, 4, 1, 1, 0, 2, true);
+    float *w = net_find(net.model, "conv.weight")->data->data, *b = net_find(net.model, "conv.bias")->data->data;
+    memcpy(w + 4, w, 2 * sizeof *w); /* filter 2 is of the other group than filter 0 */
+    b[2] = b[0];
+    net_output(&net, net_conv(&net, net_node(&net, "Relu", x, NULL, NULL), 4, 3, 1, 1, 0, 1, true));
+    struct mc_shrink_options options = options_of(0.5);
+    options.lossless = true;
+    struct mc_record *section = shrink(net.model, &options);
+    check_widths(net.model, "conv.weight", 4, 2);
+    assert_int_equal(mc_record_get_int(section, "groups_removed", -1), 0);
+    mc_record_destroy(section);
+    net_finish(&net);
+}
+
 /* --- checks and refusals --- */
 
 static void test_a_wrong_cut_is_found(void **state)
@@ -678,6 +728,8 @@ int main(void)
         cmocka_unit_test(test_gated_channels_have_no_constant),
         cmocka_unit_test(test_width_of_a_normalized_stream_goes),
         cmocka_unit_test(test_a_number_computed_from_a_width_stays),
+        cmocka_unit_test(test_what_leaves_no_trace_goes),
+        cmocka_unit_test(test_equal_filters_of_unequal_inputs_stay),
         cmocka_unit_test(test_a_wrong_cut_is_found),
         cmocka_unit_test(test_options_out_of_range_are_refused),
         cmocka_unit_test(test_a_model_with_nothing_to_remove_says_why),

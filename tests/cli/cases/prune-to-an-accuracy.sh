@@ -1,10 +1,15 @@
 # The smallest model within a bound of accuracy: eight models are cut and evaluated, the best of them is written.
 data=glyphs,train=300,validation=200,test=20
 compress train mlp:784-24-10 --data $data --epochs 4 -q -o trained.onnx --seed 1
-compress prune trained.onnx -o small.onnx --method channel --max-drop 0.05 --data $data -q --json record.json
+compress prune trained.onnx -o small.onnx --method channel --accuracy-drop 0.05 --data $data -q --json record.json
 grep -c '"macs_share"' record.json
 accuracy() { compress eval "$1" --data $data --role validation --json - -q | grep -m 1 '"accuracy"' | tr -dc '0-9.'; }
 awk -v a="$(accuracy trained.onnx)" -v b="$(accuracy small.onnx)" 'BEGIN { print a - b <= 0.05 ? "held" : "broken" }'
 size() { compress info "$1" | awk '/^parameters/ { gsub(",", ""); print $2 }'; }
 test "$(size small.onnx)" -lt "$(size trained.onnx)" && echo smaller
-compress prune trained.onnx -o none.onnx --method channel --max-drop 0.05 2>errors || echo "$? $(head -n 1 errors)"
+compress prune trained.onnx -o none.onnx --method channel --accuracy-drop 0.05 2>errors || echo "$? $(head -n 1 errors)"
+# What weights of 0 alone make or read leaves no trace.
+compress prune trained.onnx -o sparse.onnx --sparsity 0.995 -q
+compress prune sparse.onnx -o lean.onnx --method channel --lossless -q --json lossless.json
+grep -c '"unread"' lossless.json
+test "$(size lean.onnx)" -lt "$(size sparse.onnx)" && echo smaller
