@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "prune/exclude.h"
+#include "prune/predict.h"
 #include "prune/surgery.h"
 
 #define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
@@ -368,26 +369,63 @@ static uint64_t class_of(const struct chooser *k, int f)
     return h;
 }
 
-/* Append the blocks of a family; *n grows. Its groups free `freed` multiply-accumulates each. */
-static void list_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+/* Append blocks of a family's good widths, without scores. Returns the end of the list. */
+static int cut_into_blocks(const struct chooser *k, int f, struct block *blocks, int n)
 {
     const struct mc_family *family = &k->choice->families[f];
-    const bool balanced = ranking_of(k->options) == MC_RANKING_BALANCED;
     const int most = good_number(family, k->options->minimum, family->n_free);
     const uint64_t class = class_of(k, f);
-    double left = 0, least, divisor;
-    normalize(k, family, &least, &divisor);
-    for (int i = 0; i < family->n_free; i++) left += k->importance[family->free[i]];
     for (int from = 0, to; from < most; from = to) {
         const int surplus = (family->n_groups - from) % family->unit;
         to = from + (surplus > 0 ? surplus : family->unit);
-        const double before = left;
-        for (int i = from; i < to; i++) left -= k->importance[family->free[i]];
-        const double cost = before > 0 ? left > 0 ? log(before / left) : HUGE_VAL : 0;
-        const double mean = ((before - left) / (to - from) - least) / divisor;
-        blocks[(*n)++] = (struct block){
-            balanced ? cost / (freed * (to - from)) : mean, class, f, to - from, from == 0 ? family->n_free : 0, to};
+        blocks[n++] = (struct block){0, class, f, to - from, from == 0 ? family->n_free : 0, to};
     }
+    return n;
+}
+
+/* By importance; groups of the family free `freed` of the budget each. */
+static void score_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int n)
+{
+    const struct mc_family *family = &k->choice->families[f];
+    const bool balanced = ranking_of(k->options) == MC_RANKING_BALANCED;
+    double left = 0, least, divisor;
+    normalize(k, family, &least, &divisor);
+    for (int i = 0; i < family->n_free; i++) left += k->importance[family->free[i]];
+    for (struct block *b = blocks; b < blocks + n; b++) {
+        const double before = left;
+        for (int i = b->n_after - b->n; i < b->n_after; i++) left -= k->importance[family->free[i]];
+        const double cost = before > 0 ? left > 0 ? log(before / left) : HUGE_VAL : 0;
+        b->score = balanced ? cost / (freed * b->n) : ((before - left) / b->n - least) / divisor;
+    }
+}
+
+/* By the loss that is predicted; a family that was not measured stays. *n: of the blocks that are left. */
+static int predict_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+{
+    const struct mc_family *family = &k->choice->families[f];
+    double *loss = MC_NEW_ARRAY(double, family->n_free + 1);
+    if (!loss) return mc_error_memory(k->err);
+    if (!family->tensor ||
+        !mc_predict_loss(k->options->curves, family->tensor->name, family->axis, family->n_free, loss))
+        *n = 0;
+    for (int i = 0; i < *n; i++) {
+        blocks[i].score = (loss[blocks[i].n_after] - loss[blocks[i].n_after - blocks[i].n]) / (freed * blocks[i].n);
+        if (i > 0 && blocks[i].score < blocks[i - 1].score) blocks[i].score = blocks[i - 1].score; /* rounding */
+    }
+    mc_free(loss);
+    return 0;
+}
+
+/* Append the scored blocks of a family; *n grows. */
+static int list_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+{
+    int rc = 0, added = cut_into_blocks(k, f, blocks, *n) - *n;
+    if (k->options->curves)
+        rc = predict_blocks(k, f, freed, blocks + *n, &added);
+    else
+        score_blocks(k, f, freed, blocks + *n, added);
+    *n += added;
+    return rc;
 }
 
 /* In each class the least important first; the score becomes the share of the class that has gone by then. Several
@@ -420,7 +458,9 @@ static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_
             family->n_removed = 0;
             if (rc < 0) return rc;
         }
-        if (cost < k->choice->cost_before) list_blocks(k, f, (double)(k->choice->cost_before - cost), blocks, n);
+        if (cost >= k->choice->cost_before) continue;
+        const int rc = list_blocks(k, f, (double)(k->choice->cost_before - cost), blocks, n);
+        if (rc < 0) return rc;
     }
     take_shares(blocks, *n);
     return 0;
@@ -517,6 +557,8 @@ static int check_options(const struct mc_shrink_options *options, struct mc_erro
     if (!(options->stays >= 0 && options->stays <= 1))
         return mc_error_set(err, MC_ERR_USAGE, "%s must be more than 0 and at most 1, not %g",
                             budgets[options->budget].name, options->stays);
+    if (options->curves && options->stays == 0)
+        return mc_error_set(err, MC_ERR_USAGE, "curves of sensitivity need a budget to be met by");
     if (options->stays == 0 && !(options->ratio >= 0 && options->ratio < 1))
         return mc_error_set(err, MC_ERR_USAGE, "ratio must be at least 0 and less than 1, not %g", options->ratio);
     if (options->round < 1 || options->round > 4096)

@@ -122,6 +122,8 @@ struct mc_shrink_options {
     double stays; /* share of what `budget` counts that stays, (0, 1]: families compete by importance for it */
     enum mc_budget budget;            /* default MACS */
     enum mc_criterion criterion;      /* default L2 */
+    const struct mc_record *curves;   /* of `compress sensitivity`: widths by the least predicted loss under the budget,
+                                       * which there has to be; NULL: by `ranking` */
     enum mc_ranking ranking;          /* default AUTO */
     enum mc_score_norm normalization; /* default AUTO; for GLOBAL and ISOMORPHIC */
     struct mc_samples samples;        /* for criteria that judge by samples; default: none */

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "prune/gradual.h"
+#include "prune/predict.h"
 #include "prune/scores.h"
 #include "recipe/fit_settings.h"
 #include "recipe/zeros.h"
@@ -292,6 +293,15 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
     options->runtime = job->runtime;
 }
 
+static int load_curves(const struct mc_settings *settings, struct mc_record **curves, struct mc_error *err)
+{
+    const char *path = mc_settings_text(settings, "sensitivity");
+    if (!path) return MC_OK;
+    int rc = mc_record_load(curves, path, err);
+    if (rc == MC_OK) rc = mc_predict_check(*curves, err);
+    return rc < 0 ? mc_error_wrap(err, rc, "sensitivity '%s'", path) : MC_OK;
+}
+
 /* --- the fewest multiply-accumulates that are accurate enough --- */
 
 static int try_share(const struct mc_job *job, const struct mc_shrink_options *options, double *accuracy,
@@ -348,11 +358,14 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
                          struct mc_error *err)
 {
     struct mc_shrink_options options;
-    int rc = MC_OK;
+    struct mc_record *curves = NULL;
     shrink_settings(settings, job, &options);
-    if (mc_settings_present(settings, "accuracy_drop"))
+    int rc = load_curves(settings, &curves, err);
+    options.curves = curves;
+    if (rc == MC_OK && mc_settings_present(settings, "accuracy_drop"))
         rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
     if (rc == MC_OK) rc = mc_shrink(job->model, &options, section, job->explain, err);
+    mc_record_destroy(curves);
     if (rc < 0 || !trains(settings)) return rc;
     struct mc_fit_options fit;
     mc_fit_settings(settings, job, &fit);
@@ -483,6 +496,9 @@ static const struct mc_option options[] = {
      "which channels compete: those of a layer, all, those of layers tied alike, or all by what a layer has left; "
      "auto: "
      "layer for ratio, balanced for others"},
+    {"sensitivity", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,
+     "with a budget or a bound of accuracy: the widths that are predicted to cost the least loss, by the JSON of "
+     "'compress sensitivity'"},
     {"normalize", MC_OPTION_CHOICE, "HOW", "auto", NULL, "auto|none|mean|max|sum|deviation", CHANNEL,
      "what scores of a layer are divided by where layers compete; auto: mean, or none for lamp, taylor and obd"},
     {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, NULL,

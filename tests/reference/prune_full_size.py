@@ -95,7 +95,7 @@ def prune(binary, path, out, record, extra):
 
 
 def kept_whole(step):
-    reasons = collections.Counter(f["why"] for f in step["frozen"])
+    reasons = collections.Counter(f["why"] for f in step["frozen"] if f["width"] > 1)
     return "; ".join(f"{why} ({n})" for why, n in reasons.most_common() if why not in ("graph input", "graph output"))
 
 

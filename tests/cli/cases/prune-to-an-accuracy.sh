@@ -13,3 +13,9 @@ compress prune trained.onnx -o sparse.onnx --sparsity 0.995 -q
 compress prune sparse.onnx -o lean.onnx --method channel --lossless -q --json lossless.json
 grep -c '"unread"' lossless.json
 test "$(size lean.onnx)" -lt "$(size sparse.onnx)" && echo smaller
+# Widths by measured curves.
+compress sensitivity trained.onnx --data $data -q --json curves.json >/dev/null
+compress prune trained.onnx -o spread.onnx --method channel --parameters 0.5 --sensitivity curves.json -q
+size spread.onnx
+compress prune trained.onnx -o none.onnx --method channel --macs 0.5 --sensitivity record.json 2>errors || echo "$? $(head -n 1 errors)"
+compress prune trained.onnx -o none.onnx --method channel --ratio 0.5 --sensitivity curves.json 2>errors || echo "$? $(head -n 1 errors)"
