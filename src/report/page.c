@@ -35,8 +35,14 @@ static void put_verdict_text(const struct mc_record *record, const struct mc_ver
 {
     const struct mc_record *gates = mc_record_get(record, "gates");
     const char *separator = " ";
+    if (!mc_record_get(record, "final")) { /* a measurement has no verdict */
+        mc_buf_puts(out, "<code>");
+        mc_markup_text(out, mc_record_get_text(record, "model", "runs"));
+        mc_buf_puts(out, "</code>");
+        return;
+    }
     if (verdict->n_failed == 0) {
-        mc_buf_puts(out, verdict->n_gates > 0 ? "Passed: every gate holds" : "Done");
+        mc_buf_puts(out, verdict->n_gates > 0 ? "Passed: every gate holds" : "Done: no gates");
         return;
     }
     mc_buf_puts(out, "Failed:");

@@ -206,7 +206,7 @@ static void put_point(const struct mc_record *record, size_t family, size_t poin
     const bool accuracy = strcmp(change, "accuracy_change") == 0;
     const double worse = (accuracy ? -1 : 1) * mc_record_get_num(at, change, 0);
     mc_buf_printf(out, "<td class=\"miss\" style=\"--a:%.2f\">", fmin(fmax(worse, 0) * (accuracy ? 2 : 0.5), 0.6));
-    mc_markup_figure(out, record, accuracy ? MC_AS_SHARE : MC_AS_REAL, "%s.%s", path, change);
+    mc_markup_figure(out, record, accuracy ? MC_AS_POINTS : MC_AS_REAL, "%s.%s", path, change);
     mc_buf_puts(out, "</td>");
 }
 
@@ -220,7 +220,7 @@ void mc_page_sensitivity(const struct mc_record *record, struct mc_buf *out)
                   "<p>Change of %s when that share of one layer's channels goes and no other; the least sensitive "
                   "first.</p><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Sensitivity\"><table "
                   "class=\"heat\"><thead><tr><th scope=\"col\">channels of</th><th scope=\"col\">width</th>",
-                  accuracy ? "accuracy" : "loss");
+                  accuracy ? "accuracy, in points," : "loss");
     for (size_t k = 0; k < mc_record_size(points); k++) {
         mc_buf_puts(out, "<th scope=\"col\">");
         mc_markup_figure(out, record, MC_AS_SHARE, "families.0.points.%zu.ratio", k);

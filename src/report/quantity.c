@@ -65,6 +65,9 @@ const char *mc_reading_text(enum mc_reading reading, double value, char out[MC_Q
     case MC_AS_FINE:
         snprintf(out, MC_QUANTITY_TEXT, "%.4g", value);
         break;
+    case MC_AS_POINTS:
+        snprintf(out, MC_QUANTITY_TEXT, "%+.2f", 100 * value);
+        break;
     case MC_AS_NUMBER:
         snprintf(out, MC_QUANTITY_TEXT, "%.6g", value);
         break;

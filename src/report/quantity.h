@@ -10,6 +10,7 @@ enum mc_reading {
     MC_AS_REAL,   /* 0.0625 */
     MC_AS_FINE,   /* four digits, whatever the magnitude */
     MC_AS_TIME,   /* 0.123 */
+    MC_AS_POINTS, /* +0.40: a difference of shares, in points */
     MC_AS_NUMBER, /* six digits: what people wrote themselves */
 };
 
