@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/rng.h"
+#include "prune/choose.h"
 #include "prune/evidence.h"
 #include "prune/geometric.h"
 
@@ -184,12 +185,77 @@ static int take_shares(const struct mc_coupling *c, double *importance, struct m
     return 0;
 }
 
+/* --- the user's own --- */
+
+static const struct mc_value *find_value(const struct mc_model *model, const char *name)
+{
+    for (int id = 0; id < model->n_values; id++)
+        if (model->values[id] && strcmp(model->values[id]->name, name) == 0) return model->values[id];
+    return NULL;
+}
+
+/* One entry of the list: what the indices of an axis add to their groups. */
+static int add_listed(const struct mc_model *model, const struct mc_coupling *c, const struct mc_record *entry,
+                      double *importance, bool *scored, struct mc_error *err)
+{
+    const char *name = mc_record_get_text(entry, "tensor", "");
+    const int axis = (int)mc_record_get_int(entry, "axis", 0);
+    const struct mc_record *values = mc_record_get(entry, "values");
+    const struct mc_value *v = find_value(model, name);
+    if (!v) return mc_error_set(err, MC_ERR_INPUT, "scores: the model has no tensor '%s'", name);
+    const int64_t extent = mc_coupling_extent(c, v, axis), n = (int64_t)mc_record_size(values);
+    if (n != extent || n == 0)
+        return mc_error_set(err, MC_ERR_INPUT, "scores of '%s': needs %lld numbers for axis %d, has %lld", name,
+                            (long long)extent, axis, (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        const double score = mc_record_get_num(mc_record_at(values, (size_t)i), "", NAN);
+        const int g = mc_coupling_group_of(c, v, axis, i);
+        if (!isfinite(score))
+            return mc_error_set(err, MC_ERR_INPUT, "scores of '%s': number %lld is none", name, (long long)i);
+        if (g < 0) continue;
+        importance[g] += score;
+        scored[g] = true;
+    }
+    return 0;
+}
+
+/* What may go needs a score: nothing is less important for being forgotten. */
+static int need_all(const struct mc_coupling *c, const struct mc_shrink_options *options, const bool *scored,
+                    struct mc_error *err)
+{
+    for (int g = 0; g < mc_coupling_n_groups(c); g++) {
+        const struct mc_group *group = mc_coupling_group(c, g);
+        const struct mc_node *by;
+        if (scored[g] || mc_choice_objection(c, options, group, &by)) continue;
+        for (int s = 0; s < group->n_slices; s++)
+            if (mc_coupling_is_parameter(c, group->slices[s].value))
+                return mc_error_set(err, MC_ERR_INPUT,
+                                    "scores: none for the channels of '%s'; they need some, or to be excluded",
+                                    group->slices[s].value->name);
+    }
+    return 0;
+}
+
+static int take_listed(const struct mc_model *model, const struct mc_coupling *coupling,
+                       const struct mc_shrink_options *options, double *importance, struct mc_error *err)
+{
+    const struct mc_record *list = mc_record_get(options->scores, "scores");
+    bool *scored = MC_NEW_ARRAY(bool, mc_coupling_n_groups(coupling));
+    int rc = scored ? 0 : mc_error_memory(err);
+    for (size_t i = 0; i < mc_record_size(list) && rc == 0; i++)
+        rc = add_listed(model, coupling, mc_record_at(list, i), importance, scored, err);
+    if (rc == 0) rc = need_all(coupling, options, scored, err);
+    mc_free(scored);
+    return rc;
+}
+
 int mc_importance(const struct mc_model *model, const struct mc_coupling *coupling,
                   const struct mc_shrink_options *options, double *importance, struct mc_error *err)
 {
     const int n = mc_coupling_n_groups(coupling);
     int rc = 0;
     memset(importance, 0, (size_t)n * sizeof(*importance));
+    if (options->scores) return take_listed(model, coupling, options, importance, err);
     switch (options->criterion) {
     case MC_CRITERION_RANDOM:
         draw(options->seed, n, importance);

@@ -120,8 +120,10 @@ struct mc_samples {
 struct mc_shrink_options {
     double ratio; /* share of each family of groups that goes, [0, 1), rounded down; used unless `stays` > 0; 0.5 */
     double stays; /* share of what `budget` counts that stays, (0, 1]: families compete by importance for it */
-    enum mc_budget budget;            /* default MACS */
-    enum mc_criterion criterion;      /* default L2 */
+    enum mc_budget budget;       /* default MACS */
+    enum mc_criterion criterion; /* default L2 */
+    /* {scores: [{tensor, axis (0), values}]}: the scores of a group's slices are added up; NULL: by `criterion` */
+    const struct mc_record *scores;
     const struct mc_record *curves;   /* of `compress sensitivity`: widths by the least predicted loss under the budget,
                                        * which there has to be; NULL: by `ranking` */
     enum mc_ranking ranking;          /* default AUTO */

@@ -293,13 +293,20 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
     options->runtime = job->runtime;
 }
 
+/* The file that an option names; NULL where it names none. */
+static int load_file(const struct mc_settings *settings, const char *option, struct mc_record **record,
+                     struct mc_error *err)
+{
+    const char *path = mc_settings_text(settings, option);
+    *record = NULL;
+    return path ? mc_record_load(record, path, err) : MC_OK;
+}
+
 static int load_curves(const struct mc_settings *settings, struct mc_record **curves, struct mc_error *err)
 {
-    const char *path = mc_settings_text(settings, "sensitivity");
-    if (!path) return MC_OK;
-    int rc = mc_record_load(curves, path, err);
-    if (rc == MC_OK) rc = mc_predict_check(*curves, err);
-    return rc < 0 ? mc_error_wrap(err, rc, "sensitivity '%s'", path) : MC_OK;
+    int rc = load_file(settings, "sensitivity", curves, err);
+    if (rc == MC_OK && *curves) rc = mc_predict_check(*curves, err);
+    return rc < 0 ? mc_error_wrap(err, rc, "sensitivity '%s'", mc_settings_text(settings, "sensitivity")) : MC_OK;
 }
 
 /* --- the fewest multiply-accumulates that are accurate enough --- */
@@ -358,13 +365,16 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
                          struct mc_error *err)
 {
     struct mc_shrink_options options;
-    struct mc_record *curves = NULL;
+    struct mc_record *curves = NULL, *scores = NULL;
     shrink_settings(settings, job, &options);
     int rc = load_curves(settings, &curves, err);
+    if (rc == MC_OK) rc = load_file(settings, "scores", &scores, err);
     options.curves = curves;
+    options.scores = scores;
     if (rc == MC_OK && mc_settings_present(settings, "accuracy_drop"))
         rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
     if (rc == MC_OK) rc = mc_shrink(job->model, &options, section, job->explain, err);
+    mc_record_destroy(scores);
     mc_record_destroy(curves);
     if (rc < 0 || !trains(settings)) return rc;
     struct mc_fit_options fit;
@@ -492,6 +502,8 @@ static const struct mc_option options[] = {
      CHANNEL,
      "by what channels are judged: norms of weights, batch-norm factors, shares of norms, distances; from taylor on by "
      "samples"},
+    {"scores", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,
+     "judged by numbers of your own instead: JSON, {\"scores\": [{\"tensor\": NAME, \"axis\": 0, \"values\": [...]}]}"},
     {"ranking", MC_OPTION_CHOICE, "WHO", "auto", NULL, "auto|layer|global|isomorphic|balanced", CHANNEL,
      "which channels compete: those of a layer, all, those of layers tied alike, or all by what a layer has left; "
      "auto: "
