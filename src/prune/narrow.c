@@ -57,7 +57,7 @@ static int add_gather(const struct narrowing *k, int at, const struct mc_value *
     struct mc_tensor *list = NULL;
     const int rc = list_indices(k, v, axis, apart, &list);
     if (rc < 0) return rc;
-    struct mc_value *indices = mc_graph_add_initializer_fresh(k->model->graph, "narrow", list);
+    struct mc_value *indices = mc_graph_add_initializer_fresh(k->model->graph, v->name, list);
     struct mc_node *node =
         indices ? mc_node_create(k->model->graph, at, "", "Gather", "", 2, (struct mc_value *[]){x, indices}, 1, &y)
                 : NULL;
