@@ -37,8 +37,9 @@ static int start_costing(struct costing *k, const struct mc_model *model, const 
     int most_in = 1, most_out = 1;
     for (int i = 0; i < model->graph->n_nodes; i++) {
         const struct mc_node *node = model->graph->nodes[i];
-        if (node->n_inputs > most_in) most_in = node->n_inputs;
-        if (node->n_outputs > most_out) most_out = node->n_outputs;
+        if (!node->op) continue;
+        if (mc_node_room_in(node) > most_in) most_in = mc_node_room_in(node);
+        if (mc_node_room_out(node) > most_out) most_out = mc_node_room_out(node);
     }
     k->facts = MC_NEW_ARRAY(struct mc_fact, facts->n_values);
     k->in = MC_NEW_ARRAY(const struct mc_fact *, most_in);
@@ -50,15 +51,14 @@ static int start_costing(struct costing *k, const struct mc_model *model, const 
 
 static int64_t node_macs(const struct costing *k, const struct mc_node *node)
 {
+    memset(k->in, 0, (size_t)mc_node_room_in(node) * sizeof(*k->in));
+    memset(k->out, 0, (size_t)mc_node_room_out(node) * sizeof(*k->out));
     for (int i = 0; i < node->n_inputs; i++) {
         k->in[i] = node->inputs[i] ? &k->facts[node->inputs[i]->id] : NULL;
         if (k->in[i] && k->in[i]->dtype == MC_UNDEFINED) return 0;
     }
     for (int i = 0; i < node->n_outputs; i++) {
-        if (!node->outputs[i]) {
-            k->out[i] = (struct mc_fact){0};
-            continue;
-        }
+        if (!node->outputs[i]) continue;
         k->out[i] = k->facts[node->outputs[i]->id];
         if (k->out[i].dtype == MC_UNDEFINED) return 0;
     }

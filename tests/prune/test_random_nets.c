@@ -152,9 +152,19 @@ static struct mc_value *ints(struct net *net, const int64_t *list, int64_t n)
 static struct mc_value *mean(struct net *net, struct mc_value *x, int64_t axis)
 {
     struct mc_error err = {0};
+    if (mc_model_opset(net->model, "") >= 18) return net_node(net, "ReduceMean", x, ints(net, &axis, 1), NULL);
     struct mc_node *node = node_of(net, "ReduceMean", &x, 1, 1);
     assert_ok(mc_node_set_ints(node, "axes", &axis, 1, &err), err);
     return node->outputs[0];
+}
+
+static struct mc_node *split_evenly(struct net *net, struct mc_value *x, int64_t axis, int n)
+{
+    struct mc_error err = {0};
+    struct mc_node *node = node_of(net, "Split", &x, 1, n);
+    assert_ok(mc_node_set_int(node, "axis", axis, &err), err);
+    if (mc_model_opset(net->model, "") >= 18) assert_ok(mc_node_set_int(node, "num_outputs", n, &err), err);
+    return node;
 }
 
 static struct mc_value *affine(struct net *net, struct mc_value *x, int64_t width, bool image)
@@ -292,11 +302,9 @@ static struct mc_value *repeat(struct net *net, struct mc_value *x, int64_t G, i
 /* Queries, keys [N, H, T, d] and values in one matrix. */
 static void project_fused(struct net *net, struct mc_value *y, int64_t D, int64_t H, int64_t d, struct mc_value **parts)
 {
-    struct mc_error err = {0};
     const int64_t apart[] = {0, -1, 3, H, d}, axes[] = {2, 0, 3, 1, 4}, first = 0;
     struct mc_value *all = transpose(net, reshape(net, net_matmul(net, y, D, 3 * H * d), apart, 5), axes, 5);
-    struct mc_node *split = node_of(net, "Split", &all, 1, 3);
-    assert_ok(mc_node_set_int(split, "axis", 0, &err), err);
+    struct mc_node *split = split_evenly(net, all, 0, 3);
     for (int i = 0; i < 3; i++) {
         struct mc_value *const in[] = {split->outputs[i], ints(net, &first, 1)};
         parts[i] = node_of(net, "Squeeze", in, 2, 1)->outputs[0];
@@ -314,10 +322,22 @@ static struct mc_value *divide_by_root(struct net *net, struct mc_value *x)
     return net_node(net, "Div", x, net_node(net, "Sqrt", d, NULL, NULL), NULL);
 }
 
+/* softmax(q k) v by single operators, of queries, keys and values in p. */
+static struct mc_value *weigh(struct net *net, struct mc_value **p, int64_t H, int64_t share, int64_t T, int64_t d)
+{
+    struct mc_rng *rng = &net->rng;
+    const int64_t back[] = {0, 1, 3, 2};
+    for (int i = 1; i < 3 && share > 1; i++) p[i] = repeat(net, p[i], H, share, T, d);
+    if (mc_rng_below(rng, 2)) p[0] = divide_by_root(net, p[0]);
+    struct mc_value *z = net_node(net, "MatMul", p[0], transpose(net, p[1], back, 4), NULL);
+    if (mc_rng_below(rng, 2)) z = net_node(net, "Add", z, net_weight(net, "places", 0, 0.5, H * share, T, T, 0), NULL);
+    return net_node(net, "MatMul", net_node(net, "Softmax", z, NULL, NULL), p[2], NULL);
+}
+
 static struct tokens attend(struct net *net, struct tokens x)
 {
     struct mc_rng *rng = &net->rng;
-    const int64_t H = 1 + (int64_t)mc_rng_below(rng, 3), d = 2 + (int64_t)mc_rng_below(rng, 3), back[] = {0, 1, 3, 2};
+    const int64_t H = 1 + (int64_t)mc_rng_below(rng, 3), d = 2 + (int64_t)mc_rng_below(rng, 3);
     const int64_t share = mc_rng_below(rng, 3) ? 1 : 2;
     struct mc_value *const y = mc_rng_below(rng, 2) ? layer_norm(net, x) : x.v;
     struct mc_value *p[3];
@@ -328,12 +348,8 @@ static struct tokens attend(struct net *net, struct tokens x)
         p[1] = heads(net, net_matmul(net, y, x.D, H * d), H, d, false);
         p[2] = heads(net, net_matmul(net, y, x.D, H * d), H, d, false);
     }
-    for (int i = 1; i < 3 && share > 1; i++) p[i] = repeat(net, p[i], H, share, x.T, d);
-    if (mc_rng_below(rng, 2)) p[0] = divide_by_root(net, p[0]);
-    struct mc_value *z = net_node(net, "MatMul", p[0], transpose(net, p[1], back, 4), NULL);
-    if (mc_rng_below(rng, 2))
-        z = net_node(net, "Add", z, net_weight(net, "places", 0, 0.5, H * share, x.T, x.T, 0), NULL);
-    z = net_node(net, "MatMul", net_node(net, "Softmax", z, NULL, NULL), p[2], NULL);
+    const bool fused = mc_model_opset(net->model, "") >= 23 && mc_rng_below(rng, 2);
+    struct mc_value *z = fused ? node_of(net, "Attention", p, 3, 1)->outputs[0] : weigh(net, p, H, share, x.T, d);
     const int64_t axes[] = {0, 2, 1, 3}, together[] = {0, -1, H * share * d};
     z = reshape(net, transpose(net, z, axes, 4), together, 3);
     x.v = net_node(net, "Add", x.v, net_matmul(net, z, H * share * d, x.D), NULL);
@@ -343,14 +359,12 @@ static struct tokens attend(struct net *net, struct tokens x)
 /* A perceptron, or one whose halves gate each other. */
 static struct tokens think(struct net *net, struct tokens x)
 {
-    struct mc_error err = {0};
     const int64_t width = 3 + (int64_t)mc_rng_below(&net->rng, 8);
     const bool gated = mc_rng_below(&net->rng, 3) == 0;
     struct mc_value *y = mc_rng_below(&net->rng, 2) ? layer_norm(net, x) : x.v;
     y = net_matmul(net, y, x.D, gated ? 2 * width : width);
     if (gated) {
-        struct mc_node *halves = node_of(net, "Split", &y, 1, 2);
-        assert_ok(mc_node_set_int(halves, "axis", -1, &err), err);
+        struct mc_node *halves = split_evenly(net, y, -1, 2);
         y = net_node(net, "Mul", halves->outputs[0], activate(net, halves->outputs[1]), NULL);
     } else {
         y = activate(net, net_node(net, "Add", y, net_weight(net, "b", 0, 0.5, width, 0, 0, 0), NULL));
@@ -412,6 +426,7 @@ static struct tokens remember(struct net *net, struct tokens x)
 
 static void build_token_net(struct net *net, int most)
 {
+    if (mc_rng_below(&net->rng, 3) == 0) net->model->opsets[0].version = 23; /* which has Attention */
     const int64_t D = 4 + (int64_t)mc_rng_below(&net->rng, 5), flat[] = {0, D, 16}, axes[] = {0, 2, 1};
     struct mc_value *const patches = net_conv(net, net_input(net, 3, 8, 8), 3, D, 2, 2, 0, 1, true);
     struct tokens x = {transpose(net, reshape(net, patches, flat, 3), axes, 3), 16, D};
@@ -482,6 +497,8 @@ static void problem_of(builder *build, uint64_t seed, int most, char problem[102
     if (rc == 0 && mc_record_get_int(section, "groups_removed", 0) > 0) {
         if (!mc_record_get(section, "twin.max_difference")) snprintf(problem, 1024, "not compared");
         if (parameters(net.model) >= before) snprintf(problem, 1024, "no smaller");
+        const int64_t macs = mc_record_get_int(section, "macs_before", 0);
+        if (mc_record_get_int(section, "macs_after", 0) > macs || macs > 1 << 24) snprintf(problem, 1024, "wrong MACs");
     }
     mc_record_destroy(section);
     net_finish(&net);
