@@ -9,9 +9,10 @@ struct arguments;
 /* One verb of the command. */
 struct verb {
     const char *name;
-    const char *operands; /* as help shows them: "MODEL -o OUT" */
-    const char *summary;  /* one line, lower case */
-    const char *about;    /* further paragraphs of the manual, or NULL */
+    const char *operands;        /* as help shows them: "MODEL -o OUT" */
+    const char *summary;         /* one line, lower case */
+    const char *about;           /* further paragraphs of the manual, or NULL */
+    const char *const *examples; /* command lines, which the tests run one after the other; ended by NULL */
     int min_operands, max_operands;
     const struct mc_option *options; /* its own; ended by a NULL name; may be NULL */
     const char *step;                /* step of a recipe whose options it takes as well, or NULL */

@@ -70,13 +70,17 @@ int change_recipe(const struct arguments *args, const char *model, struct mc_rec
     return rc;
 }
 
-int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *out_dir, struct mc_error *err)
+int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *dir, bool resume,
+               struct mc_error *err)
 {
     struct mc_context context;
     struct mc_record *record = NULL;
+    const bool force = argument_flag(args, "force");
     session_context(args, &context);
     int rc = session_join(&context, err);
-    if (rc == MC_OK) rc = mc_recipe_run(recipe, &context, out_dir, argument_flag(args, "force"), &record, err);
+    if (rc == MC_OK)
+        rc = dir ? mc_recipe_run_in(recipe, &context, dir, force, resume, &record, err)
+                 : mc_recipe_run(recipe, &context, NULL, force, &record, err);
     if (record) {
         struct mc_error problem = {0};
         const int shown = session_show(args, record, &problem);

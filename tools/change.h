@@ -47,7 +47,9 @@ int change_recipe(const struct arguments *args, const char *model, struct mc_rec
 /* What --seed and --set say of a recipe that was loaded. */
 int change_set_all(const struct arguments *args, struct mc_recipe *recipe, struct mc_error *err);
 
-/* Run a recipe and show its record, also when a gate did not hold; takes over the recipe. `out_dir` may be NULL. */
-int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *out_dir, struct mc_error *err);
+/* Run a recipe and show its record, also when a gate did not hold; takes over the recipe. `dir` is its run directory;
+ * NULL: it has none, and outputs go where they say. */
+int change_run(const struct arguments *args, struct mc_recipe *recipe, const char *dir, bool resume,
+               struct mc_error *err);
 
 #endif

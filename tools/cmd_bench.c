@@ -38,10 +38,16 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const bench_examples[] = {
+    "compress bench model.onnx --batch 8 --threads 1 --seconds 0.1",
+    NULL,
+};
+
 const struct verb verb_bench = {
     .name = "bench",
     .operands = "MODEL",
     .summary = "time a batch on a warmed-up model",
+    .examples = bench_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

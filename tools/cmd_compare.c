@@ -69,6 +69,11 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const compare_examples[] = {
+    "compress compare model.onnx sparse.onnx --data glyphs,train=400,test=100",
+    NULL,
+};
+
 const struct verb verb_compare = {
     .name = "compare",
     .operands = "A B [--data D]",
@@ -77,6 +82,7 @@ const struct verb verb_compare = {
              "alone has right "
              "is more than chance; the interval of the difference in accuracy is Tango's score interval, that of other "
              "metrics comes from the bootstrap.",
+    .examples = compare_examples,
     .min_operands = 2,
     .max_operands = 2,
     .options = options,

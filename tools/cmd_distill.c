@@ -12,18 +12,24 @@ static int distill(const struct arguments *args, struct mc_error *err)
     int rc = change_recipe(args, argument_text(args, "teacher"), &recipe, err);
     if (rc < 0) return rc;
     rc = mc_recipe_set_text(recipe, "steps.0.distill.teacher", "original", "--teacher", err);
-    if (rc == MC_OK) return change_run(args, recipe, NULL, err);
+    if (rc == MC_OK) return change_run(args, recipe, NULL, false, err);
     mc_recipe_destroy(recipe);
     return rc;
 }
 
 static const struct mc_option options[] = {CHANGE_OPTIONS, {0}};
 
+static const char *const distill_examples[] = {
+    "compress distill --teacher model.onnx --student thinned --data glyphs,train=400,test=100 --epochs 2 -o student.onnx",
+    NULL,
+};
+
 const struct verb verb_distill = {
     .name = "distill",
     .operands = "--teacher MODEL --student MODEL|ARCHITECTURE --data DATA -o OUT",
     .summary = "train a student to imitate a teacher",
     .about = "The report compares the student with the teacher.",
+    .examples = distill_examples,
     .options = options,
     .step = "distill",
     .gated = true,

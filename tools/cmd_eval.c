@@ -30,10 +30,16 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const eval_examples[] = {
+    "compress eval model.onnx --data glyphs,train=400,test=100 --json -",
+    NULL,
+};
+
 const struct verb verb_eval = {
     .name = "eval",
     .operands = "MODEL --data D",
     .summary = "measure loss, accuracy, precision, recall and F1 on a data set",
+    .examples = eval_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

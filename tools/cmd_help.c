@@ -1,8 +1,10 @@
 /* cmd_help.c - compress help, compress version: help and the manual, from the tables of verbs and options. */
 #include <string.h>
 
+#include "completion.h"
 #include "failure.h"
 #include "help.h"
+#include "schema.h"
 #include "session.h"
 #include "verbs.h"
 
@@ -58,6 +60,8 @@ int help_print_verb(const struct verb *verb, struct mc_error *err)
         printf("\n%s\n", table_titles[table]);
         for (size_t i = 0; i < n; i++) print_option(&options[i]);
     }
+    if (verb->examples) printf("\nexamples\n");
+    for (size_t i = 0; verb->examples && verb->examples[i]; i++) printf("%*s%s\n", INDENT, "", verb->examples[i]);
     return finish(err);
 }
 
@@ -97,6 +101,27 @@ static void manual_options(const struct mc_option *options, size_t n)
     }
 }
 
+static void manual_examples(const struct verb *verb)
+{
+    if (!verb->examples) return;
+    printf(".PP\n.nf\n");
+    for (size_t i = 0; verb->examples[i]; i++) {
+        printf(".B ");
+        roff(verb->examples[i]);
+        putchar('\n');
+    }
+    printf(".fi\n");
+}
+
+static void manual_about(const struct verb *verb)
+{
+    if (!verb->about) return;
+    printf(".PP\n");
+    roff(verb->about);
+    putchar('\n');
+}
+
+/* A section of the page of the whole command. */
 static void manual_verb(const struct verb *verb)
 {
     printf(".SS ");
@@ -106,17 +131,14 @@ static void manual_verb(const struct verb *verb)
     printf("\n.PP\n");
     roff(verb->summary);
     putchar('\n');
-    if (verb->about) {
-        printf(".PP\n");
-        roff(verb->about);
-        putchar('\n');
-    }
+    manual_about(verb);
     for (int table = 0; table < 2; table++) {
         size_t n;
         const struct mc_option *options = verb_options(verb, table, &n);
         manual_options(options, n);
     }
     if (verb->gated) printf(".PP\nThe gates below are options too.\n");
+    manual_examples(verb);
 }
 
 static const struct {
@@ -131,6 +153,44 @@ static const struct {
     {"6", "a self-check failed: a defect of this program; nothing was written"},
     {"130", "interrupted; nothing was written"},
 };
+
+static void manual_exits(void)
+{
+    printf(".SH EXIT STATUS\n");
+    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
+        printf(".TP\n.B %s\n", exits[i].status);
+        roff(exits[i].meaning);
+        putchar('\n');
+    }
+}
+
+/* The page of one verb alone: compress-prune(1). */
+static int print_manual_of(const struct verb *verb, struct mc_error *err)
+{
+    printf(".\\\" Written by 'compress help %s --man'.\n.TH COMPRESS-", verb->name);
+    for (const char *c = verb->name; *c; c++) putchar(*c - 'a' + 'A');
+    printf(" 1 \"\" \"compress %s\"\n.SH NAME\ncompress-%s \\- ", MC_VERSION, verb->name);
+    roff(verb->summary);
+    printf("\n.SH SYNOPSIS\n.B compress %s\n", verb->name);
+    roff(verb->operands);
+    printf("\n");
+    if (verb->about) printf(".SH DESCRIPTION\n");
+    manual_about(verb);
+    for (int table = 0; table < OPTION_TABLES; table++) {
+        size_t n;
+        const struct mc_option *options = verb_options(verb, table, &n);
+        if (n == 0) continue;
+        printf(".SH ");
+        for (const char *c = table_titles[table]; *c; c++) putchar(*c == ' ' ? ' ' : *c - 'a' + 'A');
+        putchar('\n');
+        manual_options(options, n);
+    }
+    if (verb->examples) printf(".SH EXAMPLES\n");
+    manual_examples(verb);
+    manual_exits();
+    printf(".SH SEE ALSO\n.BR compress (1)\n");
+    return finish(err);
+}
 
 static int print_manual(struct mc_error *err)
 {
@@ -151,21 +211,24 @@ static int print_manual(struct mc_error *err)
     printf(".SH OPTIONS OF EVERY VERB\n");
     options = verb_options(&verb_help, OPTION_TABLES - 1, &n);
     manual_options(options, n);
-    printf(".SH EXIT STATUS\n");
-    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
-        printf(".TP\n.B %s\n", exits[i].status);
-        roff(exits[i].meaning);
-        putchar('\n');
-    }
+    manual_exits();
     return finish(err);
 }
 
 static int help(const struct arguments *args, struct mc_error *err)
 {
-    if (argument_flag(args, "man")) return print_manual(err);
-    if (args->n_operands == 0) return print_overview(err);
-    const struct verb *verb = verb_find(args->operands[0], err);
-    return verb ? help_print_verb(verb, err) : MC_ERR_USAGE;
+    const struct verb *verb = args->n_operands ? verb_find(args->operands[0], err) : NULL;
+    if (args->n_operands && !verb) return MC_ERR_USAGE;
+    if (argument_given(args, "completion")) {
+        completion_print(argument_text(args, "completion"));
+        return finish(err);
+    }
+    if (argument_given(args, "schema")) {
+        schema_print_recipe();
+        return finish(err);
+    }
+    if (argument_flag(args, "man")) return verb ? print_manual_of(verb, err) : print_manual(err);
+    return verb ? help_print_verb(verb, err) : print_overview(err);
 }
 
 static int version(const struct arguments *args, struct mc_error *err)
@@ -175,8 +238,19 @@ static int version(const struct arguments *args, struct mc_error *err)
     return finish(err);
 }
 
+static const char *const examples[] = {
+    "compress help prune",
+    "compress help --schema recipe > recipe.schema.json",
+    "compress help --completion bash > compress.bash",
+    NULL,
+};
+
 static const struct mc_option options[] = {
-    {"man", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print the manual page"},
+    {"man", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print the manual page, of the verb if one is named"},
+    {"completion", MC_OPTION_CHOICE, "SHELL", NULL, NULL, "bash|zsh|fish", NULL,
+     "print what lets a shell complete verbs, options and their choices"},
+    {"schema", MC_OPTION_CHOICE, "WHAT", NULL, NULL, "recipe", NULL,
+     "print the JSON Schema of recipes, for editors and validators"},
     {0},
 };
 
@@ -184,6 +258,7 @@ const struct verb verb_help = {
     .name = "help",
     .operands = "[VERB]",
     .summary = "show the verbs, or the options of one",
+    .examples = examples,
     .max_operands = 1,
     .options = options,
     .run = help,

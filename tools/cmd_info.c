@@ -22,10 +22,16 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const info_examples[] = {
+    "compress info model.onnx -v",
+    NULL,
+};
+
 const struct verb verb_info = {
     .name = "info",
     .operands = "MODEL",
     .summary = "show operators, parameters, multiply-accumulates, bytes, sparsity; what can be run, trained, pruned",
+    .examples = info_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

@@ -6,10 +6,15 @@ static int optimize(const struct arguments *args, struct mc_error *err)
 {
     struct mc_recipe *recipe;
     const int rc = change_recipe(args, args->operands[0], &recipe, err);
-    return rc < 0 ? rc : change_run(args, recipe, NULL, err);
+    return rc < 0 ? rc : change_run(args, recipe, NULL, false, err);
 }
 
 static const struct mc_option options[] = {CHANGE_OPTIONS, {0}};
+
+static const char *const optimize_examples[] = {
+    "compress optimize model.onnx -o fewer.onnx",
+    NULL,
+};
 
 const struct verb verb_optimize = {
     .name = "optimize",
@@ -28,6 +33,7 @@ const struct verb verb_optimize = {
         "on\n"
         "  dead       nodes and initializers that nobody uses go\n"
         "Inputs and outputs stay as they are. Nothing is written unless the outputs for random inputs stay the same.",
+    .examples = optimize_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

@@ -32,8 +32,8 @@ static int unpack(const struct arguments *args, struct mc_error *err)
 {
     struct mc_record *record = NULL;
     if (!argument_given(args, "output")) return fail_usage(err, "unpack", "needs -o MODEL");
-    const int rc = mc_unpack_file(args->operands[0], argument_text(args, "output"), argument_flag(args, "force"),
-                                  &record, err);
+    const int rc =
+        mc_unpack_file(args->operands[0], argument_text(args, "output"), argument_flag(args, "force"), &record, err);
     return end(args, record, rc, err);
 }
 
@@ -49,22 +49,35 @@ static const struct mc_option unpack_options[] = {
     {0},
 };
 
+static const char *const pack_examples[] = {
+    "compress pack model.onnx -o packed.onnx",
+    NULL,
+};
+
 const struct verb verb_pack = {
     .name = "pack",
     .operands = "MODEL -o FILE",
     .summary = "put an ONNX file into a container that is a fraction of it and loses nothing",
-    .about = "Zeros, few different values, and the distribution of the rest are coded apart from each other and from the\n"
-             "graph. Whatever takes a model takes its container. External data stay where they are, beside the model.",
+    .about =
+        "Zeros, few different values, and the distribution of the rest are coded apart from each other and from the\n"
+        "graph. Whatever takes a model takes its container. External data stay where they are, beside the model.",
+    .examples = pack_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = pack_options,
     .run = pack,
 };
 
+static const char *const unpack_examples[] = {
+    "compress unpack packed.onnx -o again.onnx",
+    NULL,
+};
+
 const struct verb verb_unpack = {
     .name = "unpack",
     .operands = "FILE -o MODEL",
     .summary = "take an ONNX file out of its container, byte for byte as it was",
+    .examples = unpack_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = unpack_options,

@@ -17,10 +17,16 @@ static int prune(const struct arguments *args, struct mc_error *err)
             return rc;
         }
     }
-    return change_run(args, recipe, NULL, err);
+    return change_run(args, recipe, NULL, false, err);
 }
 
 static const struct mc_option options[] = {CHANGE_OPTIONS, {0}};
+
+static const char *const prune_examples[] = {
+    "compress prune model.onnx --sparsity 0.8 -o sparse.onnx",
+    "compress prune model.onnx --method channel --macs 0.5 --explain gone.json -o narrow.onnx",
+    NULL,
+};
 
 const struct verb verb_prune = {
     .name = "prune",
@@ -30,6 +36,7 @@ const struct verb verb_prune = {
         "Without --data in one shot. With --data pruning is gradual and followed by training, for " EPOCHS_WITH_DATA
         " epochs unless\n--epochs says otherwise; --epochs 0 only measures. With --score the data are for that, and "
         "nothing is trained unless\n--epochs says so.",
+    .examples = prune_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

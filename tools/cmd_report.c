@@ -35,6 +35,12 @@ static int report(const struct arguments *args, struct mc_error *err)
     return rc;
 }
 
+static const char *const report_examples[] = {
+    "compress report small/report.json --report page.html",
+    "compress report small/report.json small/run/record.json",
+    NULL,
+};
+
 const struct verb verb_report = {
     .name = "report",
     .operands = "RECORD.json...",
@@ -42,6 +48,7 @@ const struct verb verb_report = {
     .about =
         "Records are what --json and `report: [json]` write. --report page.html makes the page of one run, or of all "
         "of them with what each gave for its size.",
+    .examples = report_examples,
     .min_operands = 1,
     .max_operands = 1000,
     .run = report,

@@ -95,10 +95,16 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const run_examples[] = {
+    "compress run model.onnx --input image.npy --output-dir results --format npy",
+    NULL,
+};
+
 const struct verb verb_run = {
     .name = "run",
     .operands = "MODEL --input F... --output-dir DIR",
     .summary = "run a model once on given tensors",
+    .examples = run_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

@@ -45,10 +45,16 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const sensitivity_examples[] = {
+    "compress sensitivity model.onnx --data glyphs,train=400,test=100 --step 0.5",
+    NULL,
+};
+
 const struct verb verb_sensitivity = {
     .name = "sensitivity",
     .operands = "MODEL --data D",
     .summary = "measure what each layer's width is worth: loss and accuracy against channels removed",
+    .examples = sensitivity_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

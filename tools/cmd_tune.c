@@ -156,6 +156,11 @@ static const struct mc_option options[] = {
     {0},
 };
 
+static const char *const tune_examples[] = {
+    "compress tune search.yaml --out tuned",
+    NULL,
+};
+
 const struct verb verb_tune = {
     .name = "tune",
     .operands = "RECIPE.yaml",
@@ -165,6 +170,7 @@ const struct verb verb_tune = {
         "The recipe's part 'tune' says what is varied and how; 'compress help tune' and docs/recipe.md tell of it.\n"
         "Results are added to a file as they come, and a search that was stopped or killed goes on from there. The\n"
         "table is the same however it was cut or shared out. Under mpirun or srun the processes share the trials.",
+    .examples = tune_examples,
     .min_operands = 1,
     .max_operands = 1,
     .options = options,

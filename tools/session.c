@@ -99,6 +99,18 @@ void session_clear_progress(void)
     line_on_screen = false;
 }
 
+/* A line of the log, with the time of day, beside what is on the screen. */
+static void log_line(void *context, const char *line)
+{
+    (void)context;
+    char when[16];
+    const time_t seconds = time(NULL);
+    struct tm local;
+    strftime(when, sizeof when, "%H:%M:%S", localtime_r(&seconds, &local));
+    session_clear_progress();
+    fprintf(stderr, "%s %s\n", when, line);
+}
+
 void session_context(const struct arguments *args, struct mc_context *context)
 {
     static struct drawing drawing;
@@ -109,6 +121,7 @@ void session_context(const struct arguments *args, struct mc_context *context)
     context->seed = (uint64_t)argument_integer(args, "seed");
     context->progress = report;
     context->progress_context = &drawing;
+    if (argument_flag(args, "verbose")) context->log = log_line;
     catch_signals();
 }
 

@@ -24,8 +24,8 @@
 extern "C" {
 #endif
 
-/* Semantic versioning 2.0.0, in which 0 stands before what is promised: a minor version may take away what the one before
- * had, and the soname changes with it. */
+/* Semantic versioning 2.0.0, in which 0 stands before what is promised: a minor version may take away what the one
+ * before had, and the soname changes with it. */
 #define MC_VERSION "0.1.0"
 
 #if defined(__GNUC__)
@@ -111,6 +111,11 @@ struct mc_context {
      * MC_INTERRUPTED and leaves nothing half-written. */
     bool (*progress)(void *progress_context, const struct mc_progress *at);
     void *progress_context;
+
+    /* Called with a line, without its end, for whatever a recipe begins and ends, from the calling thread; NULL: not.
+     */
+    void (*log)(void *log_context, const char *line);
+    void *log_context;
 
     struct mc_peers *peers; /* processes that do the same, each on its share of the samples; NULL: none */
 };
@@ -383,8 +388,8 @@ struct mc_option {
 
 /* Is `text` a value that the option takes? MC_ERR_USAGE says what it needs. */
 MC_API int mc_option_check(const struct mc_option *option, const char *text, struct mc_error *err);
-/* Table of the options of a step ("prune", "distill", …) or of another part of a recipe ("recipe", "gates", "output");
- * NULL with *n = 0 for an unknown one. Static. */
+/* Table of the options of a step ("prune", "distill", …) or of another part of a recipe ("recipe", "gates", "output",
+ * "step" for what all steps have, "tune"); NULL with *n = 0 for an unknown one. Static. */
 MC_API const struct mc_option *mc_recipe_options(const char *part, size_t *n);
 /* Names of all steps with one line of help each; NULL from *n on. */
 MC_API const char *mc_recipe_step(size_t i, const char **help);
@@ -406,6 +411,14 @@ MC_API int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char 
 MC_API int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const char *text, const char *given_as,
                               struct mc_error *err);
 
+/* Go through a recipe without its work: check everything, load everything, try the model on the data, do of each step
+ * what is quickly done and decides what comes next, and look at a few samples of its training. Nothing is written.
+ * *record is like that of mc_recipe_run, with the counts that each stage is expected to have; with `timed` (a second
+ * or so for each step that trains) `expected_s`, an estimate, of each step and of all. Errors are those with which the
+ * run would end. */
+MC_API int mc_recipe_check(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir,
+                           bool overwrite, bool timed, struct mc_record **record, struct mc_error *err);
+
 /* Check everything, load everything, do the steps, measure after each, hold the gates against the result, and write the
  * outputs: the model only if every gate held (or output.always), the reports in any case. What is written was first
  * loaded again from its bytes and compared. `out_dir` is where relative output paths lead (NULL: the working
@@ -415,6 +428,24 @@ MC_API int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const 
  * caller's. Any other status: nothing was handed out and nothing written. */
 MC_API int mc_recipe_run(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir,
                          bool overwrite, struct mc_record **record, struct mc_error *err);
+
+/* The same in a run directory: `dir`, where outputs go, gets a folder `run` with a log, the record (record.json), and
+ * what a run that was killed or interrupted goes on from, at whatever moment that was: the model after each step, and
+ * the state of training every ten seconds. With `resume` a step is not done again whose inputs are those of one that is
+ * kept there (the model's bytes, the options of this step and those before it, seed, threads, data, version of this
+ * program), training goes on where it was, and what the directory has is replaced; the result has the bytes that a run
+ * without break has. Without, MC_ERR_USAGE if there is something to go on from and `overwrite` is false. What is kept
+ * goes when all gates held, unless `resume` asks for it. One run at a time: MC_ERR_USAGE while another works there.
+ * Processes that work together (context.peers) keep nothing: for them MC_ERR_USAGE with `resume`. */
+MC_API int mc_recipe_run_in(struct mc_recipe *recipe, const struct mc_context *context, const char *dir, bool overwrite,
+                            bool resume, struct mc_record **record, struct mc_error *err);
+
+/* Write a recipe that fits a model and a data set (NULL: none), with comments, to the file `path`: what can be pruned
+ * is pruned, what can be trained learns from the original, and gates hold what a look at the steps promises. `model`
+ * and `data` are as on a command line, relative to the working directory. The recipe was checked as by mc_recipe_check,
+ * whose record *record is. MC_ERR_USAGE if the file exists and `overwrite` is false. */
+MC_API int mc_recipe_draft(const char *model, const char *data, const char *path, bool overwrite,
+                           const struct mc_context *context, struct mc_record **record, struct mc_error *err);
 
 /* Look for the values of options with which the steps do best, as the recipe's part "tune" says (docs/recipe.md): try
  * combinations of them on validation samples or in cross-validation, in rounds if it is successive halving.

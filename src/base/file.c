@@ -2,9 +2,11 @@
 #define _GNU_SOURCE /* sync_file_range */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -91,14 +93,54 @@ int mc_file_view_scratch(struct mc_file_view *view, struct mc_file_out *out, str
     return view_file(view, fileno(out->stream), "a temporary file", SIZE_MAX, err);
 }
 
+#define SUFFIX ".01234567.tmp"
+
+/* Is `name` a temporary of `of`? */
+static bool is_temporary(const char *name, const char *of)
+{
+    const size_t length = strlen(of);
+    return strlen(name) == length + sizeof SUFFIX - 1 && strncmp(name, of, length) == 0 && name[length] == '.' &&
+           strspn(name + length + 1, "0123456789abcdef") == 8 && strcmp(name + length + 9, ".tmp") == 0;
+}
+
+/* Take away what writers of `path` have left that were killed. A writer that lives holds a lock. */
+static void sweep(const char *path)
+{
+    char *folder = mc_path_dir(path);
+    DIR *dir = folder ? opendir(folder) : NULL;
+    const char *slash = strrchr(path, '/');
+    for (const struct dirent *entry; dir && (entry = readdir(dir));) {
+        if (!is_temporary(entry->d_name, slash ? slash + 1 : path)) continue;
+        const int fd = openat(dirfd(dir), entry->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) unlinkat(dirfd(dir), entry->d_name, 0);
+        if (fd >= 0) close(fd);
+    }
+    if (dir) closedir(dir);
+    mc_free(folder);
+}
+
+/* A new file, locked; EAGAIN: somebody swept it away before it was. */
+static int open_locked(const char *name)
+{
+    const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    struct stat info;
+    if (fd < 0) return fd;
+    flock(fd, LOCK_EX | LOCK_NB); /* where there are no locks nobody sweeps */
+    if (fstat(fd, &info) != 0 || info.st_nlink > 0) return fd;
+    close(fd);
+    errno = EAGAIN;
+    return -1;
+}
+
 /* A new file beside `path`, named by clock and process so that concurrent writers do not meet. Not mkstemp: its
  * files are private, and undoing that needs the process-wide umask. */
 static int open_temporary(char *name, size_t size, const char *path)
 {
+    sweep(path);
     for (int attempt = 0; attempt < 100; attempt++) {
         snprintf(name, size, "%s.%08x.tmp", path, (unsigned)mc_clock_ns() ^ (unsigned)getpid() << 12);
-        const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST) return fd;
+        const int fd = open_locked(name);
+        if (fd >= 0 || (errno != EEXIST && errno != EAGAIN)) return fd;
     }
     return -1;
 }
@@ -128,7 +170,7 @@ int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, st
         mc_error_hint(err, "-f overwrites");
         return MC_ERR_USAGE;
     }
-    const size_t size = strlen(path) + sizeof ".01234567.tmp";
+    const size_t size = strlen(path) + sizeof SUFFIX;
     out->path = mc_strdup(path);
     out->temporary = mc_alloc(size, 1);
     if (!out->path || !out->temporary) {

@@ -28,7 +28,8 @@ struct mc_file_out {
     char *temporary;
 };
 
-/* Start writing `path`. MC_ERR_USAGE if it exists and `overwrite` is false. */
+/* Start writing `path`. MC_ERR_USAGE if it exists and `overwrite` is false. Temporaries of it that a killed process
+ * left are taken away. */
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err);
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
 /* What was written so far can be read from the temporary; it is on its way to the disk. */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "recipe/rehearsal.h"
 #include "recipe/zeros.h"
 
 bool mc_fit_needs_original(const struct mc_settings *settings)
@@ -66,7 +67,7 @@ void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *jo
     set_teacher(settings, job, fit);
     fit->checkpoint = job->checkpoint;
     fit->checkpoint_seconds = mc_settings_number(settings, "checkpoint_seconds");
-    fit->resume = mc_settings_flag(settings, "resume");
+    fit->resume = job->resumes || mc_settings_flag(settings, "resume");
     fit->seed = job->seed;
     fit->runtime = job->runtime;
     if (job->context) {
@@ -92,6 +93,7 @@ int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc
 {
     struct mc_masks zeros = {0};
     int rc = MC_OK;
+    if (job->rehearsal) return mc_rehearse_fit(job, fit, err);
     if (fit->n_masks == 0 && strcmp(mc_settings_text(settings, "zeros"), "keep") == 0) {
         rc = mc_zeros_create(&zeros, job->model, err);
         fit->n_masks = zeros.n;

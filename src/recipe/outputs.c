@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,17 +31,41 @@ char *mc_outputs_path(const struct mc_outputs *outputs, const char *path)
     return mc_path_join(outputs->dir, path);
 }
 
+/* Is there a folder that a file at `path` can be made in? That of --out may be made first. */
+static int allow_folder(const struct mc_outputs *outputs, const char *path, struct mc_error *err)
+{
+    char *dir = mc_path_dir(path);
+    if (!dir) return mc_error_memory(err);
+    int problem = access(dir, W_OK | X_OK) == 0 ? 0 : errno;
+    if (problem == ENOENT && outputs->dir && strcmp(dir, outputs->dir) == 0) {
+        char *parent = mc_path_dir(dir);
+        problem = !parent ? ENOMEM : access(parent, W_OK | X_OK) == 0 ? 0 : errno;
+        mc_free(parent);
+    }
+    const int rc = problem ? mc_error_errno(err, problem, "create", path) : MC_OK;
+    mc_free(dir);
+    return rc;
+}
+
+static int allow(const struct mc_outputs *outputs, const char *path, struct mc_error *err)
+{
+    struct stat info;
+    const bool there = stat(path, &info) == 0;
+    if (there && S_ISDIR(info.st_mode)) return mc_error_errno(err, EISDIR, "write", path);
+    if (there && !S_ISREG(info.st_mode)) return MC_OK; /* a pipe or a device: written in place */
+    if (there && !outputs->overwrite) {
+        mc_error_set(err, MC_ERR_USAGE, "'%s' exists", path);
+        mc_error_hint(err, "-f overwrites");
+        return MC_ERR_USAGE;
+    }
+    return allow_folder(outputs, path, err);
+}
+
 int mc_outputs_allow(const struct mc_outputs *outputs, const char *path, struct mc_error *err)
 {
-    if (outputs->overwrite) return MC_OK;
     char *full = mc_outputs_path(outputs, path);
     if (!full) return mc_error_memory(err);
-    struct stat info;
-    int rc = MC_OK;
-    if (stat(full, &info) == 0 && S_ISREG(info.st_mode)) {
-        rc = mc_error_set(err, MC_ERR_USAGE, "'%s' exists", full);
-        mc_error_hint(err, "-f overwrites");
-    }
+    const int rc = allow(outputs, full, err);
     mc_free(full);
     return rc;
 }
@@ -87,6 +112,7 @@ int mc_outputs_add(struct mc_outputs *outputs, const char *path, const void *byt
 int mc_outputs_commit(struct mc_outputs *outputs, struct mc_error *err)
 {
     for (int i = 0; i < outputs->n; i++) {
+        if (!outputs->files[i].path) continue; /* aborted since */
         const int rc = mc_file_commit(&outputs->files[i], err);
         if (rc < 0) return rc;
         outputs->made_dir = false;

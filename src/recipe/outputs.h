@@ -4,7 +4,8 @@
 
 #include "base/file.h"
 
-enum { MC_MOST_OUTPUTS = 32 };
+/* Each step may explain itself and save the model; the rest is the result in its forms, and reports. */
+enum { MC_MOST_STEPS = 32, MC_MOST_OUTPUTS = 2 * MC_MOST_STEPS + 8 };
 
 struct mc_outputs {
     char *dir; /* where relative paths lead; NULL: the working directory */
@@ -19,7 +20,8 @@ int mc_outputs_init(struct mc_outputs *outputs, const char *dir, bool overwrite,
 /* What was not committed leaves no trace. */
 void mc_outputs_finish(struct mc_outputs *outputs);
 
-/* May this file be written? MC_ERR_USAGE if it exists and is to be kept: asked before hours of work. */
+/* Can this file be written? Asked before hours of work. MC_ERR_USAGE if it exists and is to be kept, MC_ERR_SYSTEM if
+ * there is no folder for it that may be written to. */
 int mc_outputs_allow(const struct mc_outputs *outputs, const char *path, struct mc_error *err);
 /* Where it goes, in fresh memory; NULL without memory. */
 char *mc_outputs_path(const struct mc_outputs *outputs, const char *path);

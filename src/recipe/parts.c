@@ -35,6 +35,14 @@ const struct mc_option mc_output_options[] = {
 };
 const size_t mc_output_options_count = MC_COUNT(mc_output_options);
 
+const struct mc_option mc_step_options[] = {
+    {"name", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
+     "what the step is called, for --set steps.NAME.option=value"},
+    {"save", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL,
+     "the model as this step leaves it, as a file of its own, relative to --out"},
+};
+const size_t mc_step_options_count = MC_COUNT(mc_step_options);
+
 const struct mc_option mc_tune_options[] = {
     {"search", MC_OPTION_CHOICE, "HOW", "grid", NULL, "grid|random|halving", NULL,
      "grid: all combinations of the space; random: so many drawn from it; halving: of those drawn the best go on with "
@@ -68,6 +76,7 @@ const struct mc_option *mc_recipe_options(const char *part, size_t *n)
         {"recipe", mc_recipe_top_options, mc_recipe_top_options_count},
         {"gates", mc_gate_options, mc_gate_options_count},
         {"output", mc_output_options, mc_output_options_count},
+        {"step", mc_step_options, mc_step_options_count},
         {"tune", mc_tune_options, mc_tune_options_count},
     };
     for (size_t i = 0; i < MC_COUNT(parts); i++) {

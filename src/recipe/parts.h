@@ -9,6 +9,9 @@ extern const size_t mc_recipe_top_options_count;
 extern const struct mc_option mc_output_options[];
 extern const size_t mc_output_options_count;
 
+extern const struct mc_option mc_step_options[]; /* of every step, beside those of its kind */
+extern const size_t mc_step_options_count;
+
 extern const struct mc_option mc_tune_options[]; /* without the key that holds a part: space */
 extern const size_t mc_tune_options_count;
 

@@ -38,19 +38,76 @@ int mc_recipe_create(struct mc_recipe **recipe, struct mc_error *err)
     return MC_OK;
 }
 
-static int read_file(struct mc_recipe *r, const char *path, struct mc_error *err)
+/* Files that include files that include files, at most. */
+enum { MOST_INCLUDED = 8 };
+
+static int read_tree(struct mc_arena *arena, const char *path, int depth, struct mc_yaml **tree, struct mc_error *err);
+
+/* Lay the file that `at` names over *tree. */
+static int include_one(struct mc_arena *arena, const struct mc_yaml *at, int depth, struct mc_yaml **tree,
+                       struct mc_error *err)
+{
+    struct mc_yaml *part = NULL;
+    if (at->kind != MC_YAML_SCALAR || at->empty)
+        return mc_yaml_error(at, MC_ERR_USAGE, err, "'include': needs a file or a list of files, has %s",
+                             mc_yaml_kind_text(at));
+    if (depth == MOST_INCLUDED)
+        return mc_yaml_error(at, MC_ERR_USAGE, err, "files include each other more than %d deep", MOST_INCLUDED);
+    char *path = mc_path_join(at->source->dir, at->text);
+    if (!path) return mc_error_memory(err);
+    int rc = read_tree(arena, path, depth + 1, &part, err);
+    if (rc == MC_OK) rc = mc_yaml_merge(tree, arena, part, err);
+    mc_free(path);
+    return rc == MC_ERR_INPUT || rc == MC_ERR_SYSTEM ? mc_yaml_wrap(at, rc, err) : rc;
+}
+
+/* What `include` names, in its order, and over it what the file itself says. */
+static int include_all(struct mc_arena *arena, struct mc_yaml *own, int depth, struct mc_yaml **tree,
+                       struct mc_error *err)
+{
+    const struct mc_yaml *include = mc_yaml_find(own, "include");
+    if (!include) {
+        *tree = own;
+        return MC_OK;
+    }
+    const bool list = include->kind == MC_YAML_SEQUENCE;
+    struct mc_yaml *base = NULL;
+    int rc = MC_OK;
+    for (int i = 0; i < (list ? include->n : 1) && rc == MC_OK; i++)
+        rc = include_one(arena, list ? include->entries[i].value : include, depth, &base, err);
+    mc_yaml_remove(own, "include");
+    if (rc == MC_OK) rc = mc_yaml_merge(&base, arena, own, err);
+    if (rc == MC_OK && base != own) base->source = own->source, base->line = own->line, base->column = own->column;
+    *tree = base;
+    return rc;
+}
+
+static int parse_tree(struct mc_arena *arena, const struct mc_yaml_source *source, int depth, struct mc_yaml **tree,
+                      struct mc_error *err)
+{
+    struct mc_yaml *own = NULL;
+    const int rc = source ? mc_yaml_parse(&own, arena, source, err) : mc_error_memory(err);
+    return rc == MC_OK ? include_all(arena, own, depth, tree, err) : rc;
+}
+
+static int read_tree(struct mc_arena *arena, const char *path, int depth, struct mc_yaml **tree, struct mc_error *err)
 {
     struct mc_file_view file;
     int rc = mc_file_open(&file, path, MC_YAML_MAX_BYTES, err);
     if (rc < 0) return rc;
     char *dir = mc_path_dir(path);
     const struct mc_yaml_source *source =
-        dir ? add_source(&r->arena, path, dir, file.data ? (const char *)file.data : "", file.length) : NULL;
-    r->name = mc_arena_strdup(&r->arena, mc_path_name(path));
-    rc = source && r->name ? mc_yaml_parse(&r->root, &r->arena, source, err) : mc_error_memory(err);
+        dir ? add_source(arena, path, dir, file.data ? (const char *)file.data : "", file.length) : NULL;
+    rc = parse_tree(arena, source, depth, tree, err);
     mc_free(dir);
     mc_file_close(&file);
     return rc;
+}
+
+static int read_file(struct mc_recipe *r, const char *path, struct mc_error *err)
+{
+    r->name = mc_arena_strdup(&r->arena, mc_path_name(path));
+    return r->name ? read_tree(&r->arena, path, 0, &r->root, err) : mc_error_memory(err);
 }
 
 int mc_recipe_load(struct mc_recipe **recipe, const char *path, struct mc_error *err)
@@ -59,6 +116,20 @@ int mc_recipe_load(struct mc_recipe **recipe, const char *path, struct mc_error 
     int rc = mc_recipe_create(&r, err);
     if (rc < 0) return rc;
     rc = read_file(r, path, err);
+    if (rc == MC_OK)
+        *recipe = r;
+    else
+        mc_recipe_destroy(r);
+    return rc;
+}
+
+int mc_recipe_parse(struct mc_recipe **recipe, const char *name, const char *dir, const char *text, size_t length,
+                    struct mc_error *err)
+{
+    struct mc_recipe *r;
+    int rc = mc_recipe_create(&r, err);
+    if (rc < 0) return rc;
+    rc = parse_tree(&r->arena, add_source(&r->arena, name, dir, text, length), 0, &r->root, err);
     if (rc == MC_OK)
         *recipe = r;
     else

@@ -10,4 +10,8 @@ struct mc_recipe {
     const char *name; /* file name, without its folder; NULL: made by calls */
 };
 
+/* From text; `name` stands in messages, paths are relative to `dir`. Errors as those of mc_recipe_load. */
+int mc_recipe_parse(struct mc_recipe **recipe, const char *name, const char *dir, const char *text, size_t length,
+                    struct mc_error *err);
+
 #endif

@@ -87,11 +87,24 @@ static int tie(void *context, int64_t step, double progress, struct mc_error *er
     return 0;
 }
 
+/* What values are shared makes no difference to the shape of the model. */
+static int rehearse(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
+                    struct mc_error *err)
+{
+    struct mc_fit_options fit;
+    double accuracy;
+    const int rc = mc_settings_present(settings, "max_drop") ? mc_job_accuracy(job, job->model, &accuracy, err) : MC_OK;
+    if (rc < 0 || mc_settings_integer(settings, "epochs") == 0) return rc;
+    mc_fit_settings(settings, job, &fit);
+    return mc_fit_job(settings, job, &fit, section, err);
+}
+
 static int run(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err)
 {
     struct mc_cluster_options options;
     struct mc_clustered *clustered = NULL;
     read_settings(settings, &options);
+    if (job->rehearsal) return rehearse(job, settings, section, err);
     int rc = MC_OK;
     if (mc_settings_present(settings, "max_drop"))
         rc = choose_k(job, mc_settings_number(settings, "max_drop"), &options, section, err);

@@ -117,7 +117,7 @@ static int prune_scored(struct mc_job *job, const struct mc_settings *settings, 
     const struct mc_score_options scoring = {
         .score = score_of(settings), .samples = &samples, .seed = job->seed, .runtime = &job->runtime};
     int n_by_magnitude = 0, rc;
-    if (scoring.score == MC_SCORE_MAGNITUDE) return prune_once(job, masks, options, err);
+    if (scoring.score == MC_SCORE_MAGNITUDE || job->rehearsal) return prune_once(job, masks, options, err);
     if (scoring.score == MC_SCORE_SECOND_ORDER) {
         rc = mc_second_order(masks, job->model, options, &scoring, &n_by_magnitude, err);
     } else {
@@ -234,7 +234,7 @@ static int prune_with_masks(struct mc_job *job, const struct mc_settings *settin
     struct mc_masks masks;
     int rc = mc_masks_create(&masks, job->model, options->exclude, err);
     if (rc < 0) return rc;
-    if (moves(settings)) {
+    if (moves(settings) && !job->rehearsal) {
         rc = prune_gradually(job, settings, &masks, options, section, err);
     } else {
         rc = prune_scored(job, settings, &masks, options, section, err);
@@ -275,14 +275,14 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
         options->budget = (enum mc_budget)i;
         options->stays = mc_settings_number(settings, amounts[i]);
     }
-    options->criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    if (!job->rehearsal) options->criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
     options->ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
     options->normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
     options->samples = samples_of(settings, job);
-    if (!looks_at_samples(settings)) options->samples.data = NULL;
-    options->reconstruct = mc_settings_flag(settings, "reconstruct");
+    if (!looks_at_samples(settings) || job->rehearsal) options->samples.data = NULL;
+    options->reconstruct = mc_settings_flag(settings, "reconstruct") && !job->rehearsal;
     options->ridge = mc_settings_number(settings, "ridge");
-    options->reestimate = estimates(settings);
+    options->reestimate = estimates(settings) && !job->rehearsal;
     options->lossless = mc_settings_flag(settings, "lossless");
     options->whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
     options->round = mc_settings_integer(settings, "round");
@@ -340,7 +340,7 @@ static int choose_share(const struct mc_job *job, double accuracy_drop, struct m
     double before = 0, too_few = 0, enough = 1;
     struct mc_record *trials = mc_record_array(section, "trials");
     int rc = mc_job_accuracy(job, job->model, &before, err);
-    for (int i = 0; rc == MC_OK && i < MOST_TRIALS; i++) {
+    for (int i = 0; rc == MC_OK && i < MOST_TRIALS && !job->rehearsal; i++) {
         double accuracy = NAN;
         struct mc_error problem = {0};
         options->stays = (too_few + enough) / 2;
@@ -373,7 +373,8 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.scores = scores;
     if (rc == MC_OK && mc_settings_present(settings, "accuracy_drop"))
         rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
-    if (rc == MC_OK) rc = mc_shrink(job->model, &options, section, job->explain, err);
+    const bool unknown = job->rehearsal && mc_settings_present(settings, "accuracy_drop"); /* how much would go */
+    if (rc == MC_OK && !unknown) rc = mc_shrink(job->model, &options, section, job->explain, err);
     mc_record_destroy(scores);
     mc_record_destroy(curves);
     if (rc < 0 || !trains(settings)) return rc;

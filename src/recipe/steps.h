@@ -9,6 +9,7 @@
 #include "recipe/option.h"
 
 struct mc_context;
+struct mc_rehearsal;
 
 /* What a step works on. */
 struct mc_job {
@@ -20,8 +21,10 @@ struct mc_job {
     struct mc_runtime runtime;
     uint64_t seed;          /* of this step */
     const char *checkpoint; /* where this step saves its state; NULL: nowhere */
+    bool resumes;           /* it goes on from there, whatever its option says */
     bool defers; /* what is written next is too large for memory: mapped contents are changed when they are written */
-    struct mc_record *explain; /* of this step, for what its option "explain" asks for; NULL: nothing */
+    struct mc_rehearsal *rehearsal; /* NULL: it is in earnest (recipe/rehearsal.h) */
+    struct mc_record *explain;      /* of this step, for what its option "explain" asks for; NULL: nothing */
 };
 
 struct mc_step_kind {
@@ -37,7 +40,8 @@ struct mc_step_kind {
     bool (*keeps_graph)(const struct mc_settings *settings);
     /* What the table of options cannot say: MC_ERR_USAGE, and *option names the option that is meant. May be NULL. */
     int (*check)(const struct mc_settings *settings, const char **option, struct mc_error *err);
-    /* Do it. `section` gets what was done. After a failure the job's model may be anything. */
+    /* Do it; in a rehearsal only what takes little time and leaves the model in its shape. `section` gets what was
+     * done. After a failure the job's model may be anything. */
     int (*run)(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err);
 };
 

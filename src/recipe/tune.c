@@ -419,13 +419,15 @@ static bool same_folder(const char *dir, const char *other)
     return same;
 }
 
-/* `before` + where `path`, relative to the recipe, leads from anywhere + `behind`, at a path of the recipe. Nothing if
- * there is no such file. */
-static int put_absolute(struct tune *t, const char *at, const char *before, const char *path, const char *behind,
-                        struct mc_error *err)
+/* `before` + where `path`, relative to the file that says so, leads from anywhere + `behind`, at a path of the recipe.
+ * Nothing if there is no such file, or the best recipe will stand beside that file. */
+static int put_absolute(struct tune *t, const struct mc_setting *setting, const char *at, const char *before,
+                        const char *path, const char *behind, struct mc_error *err)
 {
     struct mc_recipe *r = t->recipe;
-    char *joined = mc_path_join(r->root->source->dir, path), *full = joined ? realpath(joined, NULL) : NULL;
+    const char *dir = setting->at->source->dir;
+    if (same_folder(t->outputs.dir, dir)) return MC_OK;
+    char *joined = mc_path_join(dir, path), *full = joined ? realpath(joined, NULL) : NULL;
     struct mc_buf text;
     struct mc_yaml *value = NULL;
     int rc = joined ? MC_OK : mc_error_memory(err);
@@ -442,16 +444,15 @@ static int put_absolute(struct tune *t, const char *at, const char *before, cons
 }
 
 /* "csv:iris.csv,label=class": the path between the colon and the comma. */
-static int put_absolute_data(struct tune *t, struct mc_error *err)
+static int put_absolute_data(struct tune *t, const struct mc_setting *data, struct mc_error *err)
 {
-    const struct mc_yaml *data = mc_yaml_find(t->recipe->root, "data");
-    const char *colon = data && data->kind == MC_YAML_SCALAR ? strchr(data->text, ':') : NULL;
+    const char *colon = data->given && data->at->kind == MC_YAML_SCALAR ? strchr(data->text, ':') : NULL;
     if (!colon) return MC_OK;
     const size_t length = strcspn(colon + 1, ",");
     const char *kind = mc_arena_strndup(&t->arena, data->text, (size_t)(colon + 1 - data->text));
     const char *path = mc_arena_strndup(&t->arena, colon + 1, length);
     if (!kind || !path) return mc_error_memory(err);
-    return length ? put_absolute(t, "data", kind, path, colon + 1 + length, err) : MC_OK;
+    return length ? put_absolute(t, data, "data", kind, path, colon + 1 + length, err) : MC_OK;
 }
 
 /* A recipe that will not stand where it stood: relative paths would lead elsewhere. */
@@ -459,9 +460,9 @@ static int put_absolute_paths(struct tune *t, struct mc_error *err)
 {
     struct mc_work work;
     int rc = mc_work_init(&work, t->recipe->root, err);
-    const struct mc_setting *model = mc_settings_find(&work.top, "model");
-    if (rc == MC_OK && model->path) rc = put_absolute(t, "model", "", model->text, "", err);
-    if (rc == MC_OK) rc = put_absolute_data(t, err);
+    const struct mc_setting *model = rc == MC_OK ? mc_settings_find(&work.top, "model") : NULL;
+    if (rc == MC_OK && model->path) rc = put_absolute(t, model, "model", "", model->text, "", err);
+    if (rc == MC_OK) rc = put_absolute_data(t, mc_settings_find(&work.top, "data"), err);
     for (int i = 0; i < work.n_steps && rc == MC_OK; i++)
         for (size_t k = 0; k < work.steps[i].settings.n && rc == MC_OK; k++) {
             const struct mc_setting *setting = &work.steps[i].settings.values[k];
@@ -469,7 +470,7 @@ static int put_absolute_paths(struct tune *t, struct mc_error *err)
             if (!setting->path) continue;
             snprintf(at, sizeof at, "steps.%d.%s.%s", i, work.steps[i].kind->name,
                      work.steps[i].settings.options[k].name);
-            rc = put_absolute(t, at, "", setting->text, "", err);
+            rc = put_absolute(t, setting, at, "", setting->text, "", err);
         }
     mc_work_finish(&work);
     return rc;
@@ -483,7 +484,7 @@ static int write_best(struct tune *t, struct mc_error *err)
     int rc = set_values(t, t->candidates[0].trial, t->n_rounds - 1, err);
     if (rc < 0) return rc;
     mc_yaml_remove(t->recipe->root, "tune");
-    if (!same_folder(t->outputs.dir, t->recipe->root->source->dir)) rc = put_absolute_paths(t, err);
+    rc = put_absolute_paths(t, err);
     if (rc < 0) return rc;
     mc_buf_init(&text, MC_YAML_MAX_BYTES);
     mc_yaml_print(t->recipe->root, &text);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "recipe/gates.h"
 #include "recipe/parts.h"
+#include "recipe/vars.h"
 
 /* Names of options are short; no table has more. */
 enum { WORD = 64, MOST_NAMES = 128 };
@@ -206,6 +207,24 @@ static const struct mc_step_kind *find_kind(const struct mc_yaml *name, struct m
     return NULL;
 }
 
+/* The options that every step has beside those of its kind. */
+static int read_common(struct mc_work *work, struct mc_work_step *step, const struct mc_yaml *mapping,
+                       struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (size_t i = 0; i < step->common.n && rc == MC_OK; i++) {
+        const struct mc_yaml *value = mc_yaml_find(mapping, step->common.options[i].name);
+        if (value) rc = set_value(work, &step->common, i, value, err);
+    }
+    const struct mc_setting *name = mc_settings_find(&step->common, "name");
+    for (int k = 0; rc == MC_OK && name->given && k < work->n_steps - 1; k++) {
+        const char *other = mc_settings_text(&work->steps[k].common, "name");
+        if (other && strcmp(other, name->text) == 0)
+            rc = mc_yaml_error(name->at, MC_ERR_USAGE, err, "'name': step %d is '%s' already", k + 1, name->text);
+    }
+    return rc;
+}
+
 static int read_step(struct mc_work *work, const struct mc_yaml *entry, struct mc_error *err)
 {
     /* "- prune: {…}", or "- train" with all defaults */
@@ -220,9 +239,17 @@ static int read_step(struct mc_work *work, const struct mc_yaml *entry, struct m
     step->kind = kind;
     step->at = name;
     int rc = mc_settings_init(&step->settings, kind->options, kind->n_options, err);
-    if (rc < 0) return rc;
+    if (rc == MC_OK) rc = mc_settings_init(&step->common, mc_step_options, mc_step_options_count, err);
+    if (rc < 0) {
+        mc_settings_finish(&step->settings);
+        return rc;
+    }
     work->n_steps++;
-    rc = read_mapping(work, &step->settings, "", bare ? NULL : entry->entries[0].value, NULL, err);
+    const struct mc_yaml *mapping = bare ? NULL : entry->entries[0].value;
+    const char *common[MOST_NAMES] = {0};
+    for (size_t i = 0; i < mc_step_options_count; i++) common[i] = mc_step_options[i].name;
+    rc = read_mapping(work, &step->settings, "", mapping, common, err);
+    if (rc == MC_OK) rc = read_common(work, step, mapping, err);
     if (rc == MC_OK) rc = check_conditions(&step->settings, err);
     if (rc < 0 || !kind->check) return rc;
     const char *option = NULL;
@@ -316,13 +343,15 @@ static int check_needs(const struct mc_work *work, const struct mc_yaml *root, s
     return MC_OK;
 }
 
-int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
+int mc_work_init(struct mc_work *work, const struct mc_yaml *tree, struct mc_error *err)
 {
-    static const char *const parts[] = {"steps", "gates", "output", "tune", NULL}, *const tune_parts[] = {"space",
-                                                                                                          NULL};
+    static const char *const parts[] = {"vars", "steps", "gates", "output", "tune", NULL}, *const tune_parts[] = {
+                                                                                               "space", NULL};
+    const struct mc_yaml *root = NULL;
     *work = (struct mc_work){0};
     mc_arena_init(&work->arena);
-    int rc = mc_settings_init(&work->top, mc_recipe_top_options, mc_recipe_top_options_count, err);
+    int rc = mc_vars_expand(&root, tree, &work->arena, err);
+    if (rc == MC_OK) rc = mc_settings_init(&work->top, mc_recipe_top_options, mc_recipe_top_options_count, err);
     if (rc == MC_OK) rc = mc_settings_init(&work->gates, mc_gate_options, mc_gate_options_count, err);
     if (rc == MC_OK) rc = mc_settings_init(&work->output, mc_output_options, mc_output_options_count, err);
     if (rc == MC_OK) rc = read_mapping(work, &work->top, "", root, parts, err);
@@ -339,7 +368,10 @@ int mc_work_init(struct mc_work *work, const struct mc_yaml *root, struct mc_err
 
 void mc_work_finish(struct mc_work *work)
 {
-    for (int i = 0; i < work->n_steps; i++) mc_settings_finish(&work->steps[i].settings);
+    for (int i = 0; i < work->n_steps; i++) {
+        mc_settings_finish(&work->steps[i].settings);
+        mc_settings_finish(&work->steps[i].common);
+    }
     mc_free(work->steps);
     mc_settings_finish(&work->tune);
     mc_settings_finish(&work->output);

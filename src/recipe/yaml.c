@@ -2,6 +2,7 @@
  *
  * libfyaml is asked for events, not for documents: the limits hold while the tree grows, not after.
  */
+#define _GNU_SOURCE /* memmem */
 #include "recipe/yaml.h"
 
 #include <ctype.h>
@@ -151,7 +152,12 @@ static int refuse_syntax(struct parser *p)
     char text[256];
     snprintf(text, sizeof text, "no YAML: %s", e && e->msg ? e->msg : "it cannot be read");
     text[strcspn(text, "\n")] = '\0';
-    return refuse(p->source, e && e->line > 0 ? e->line : 1, e && e->column > 0 ? e->column : 1, p->err, text);
+    const int line = e && e->line > 0 ? e->line : 1;
+    size_t length;
+    const char *found = line_at(p->source, line, &length);
+    if (memmem(found, length, "${", 2)) /* YAML takes its brace for its own */
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; within braces \"${name}\" needs quotes");
+    return refuse(p->source, line, e && e->column > 0 ? e->column : 1, p->err, text);
 }
 
 static bool has_error(const struct parser *p)
@@ -305,13 +311,44 @@ int mc_yaml_parse(struct mc_yaml **root, struct mc_arena *arena, const struct mc
 
 /* --- putting --- */
 
+int mc_yaml_merge(struct mc_yaml **base, struct mc_arena *arena, struct mc_yaml *over, struct mc_error *err)
+{
+    if (!*base || (*base)->kind != MC_YAML_MAPPING || over->kind != MC_YAML_MAPPING) {
+        *base = over;
+        return MC_OK;
+    }
+    for (int i = 0; i < over->n; i++) {
+        const struct mc_yaml_entry *entry = &over->entries[i];
+        struct mc_yaml **known = NULL;
+        for (int k = 0; k < (*base)->n && !known; k++)
+            if (strcmp((*base)->entries[k].key->text, entry->key->text) == 0) known = &(*base)->entries[k].value;
+        if (!known && !append(arena, *base, entry->key, entry->value)) return mc_error_memory(err);
+        const int rc = known ? mc_yaml_merge(known, arena, entry->value, err) : MC_OK;
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+/* In a sequence of "- prune: {name: cut, …}" what stands under "prune" in the one called `step`. */
+static struct mc_yaml **named_entry(struct mc_yaml *sequence, const char *step)
+{
+    for (int i = 0; i < sequence->n; i++) {
+        struct mc_yaml *entry = sequence->entries[i].value;
+        if (entry->kind != MC_YAML_MAPPING || entry->n != 1) continue;
+        const struct mc_yaml *name = mc_yaml_find(entry->entries[0].value, "name");
+        if (name && name->kind == MC_YAML_SCALAR && strcmp(name->text, step) == 0) return &entry->entries[0].value;
+    }
+    return NULL;
+}
+
 /* An entry of a sequence or mapping named by one step of a path; NULL: there is none yet. */
 static struct mc_yaml **entry_at(struct mc_yaml *node, const char *step)
 {
     if (node->kind == MC_YAML_SEQUENCE) {
         char *end;
         const long i = strtol(step, &end, 10);
-        return *end == '\0' && i >= 0 && i < node->n ? &node->entries[i].value : NULL;
+        if (*end) return named_entry(node, step);
+        return i >= 0 && i < node->n ? &node->entries[i].value : NULL;
     }
     for (int i = 0; i < node->n; i++)
         if (strcmp(node->entries[i].key->text, step) == 0) return &node->entries[i].value;
@@ -350,7 +387,8 @@ static int make_entry(struct mc_yaml ***entry, struct mc_arena *arena, struct mc
         char *end;
         const long i = strtol(step, &end, 10);
         if (*end || i != node->n)
-            return mc_yaml_error(value, MC_ERR_USAGE, err, "'%s' is no entry of a list of %d", step, node->n);
+            return mc_yaml_error(value, MC_ERR_USAGE, err,
+                                 "'%s' is neither number nor name of an entry of a list of %d", step, node->n);
     } else {
         key = mc_yaml_scalar(arena, value->source, step);
         if (!key) return mc_error_memory(err);

@@ -50,10 +50,14 @@ struct mc_yaml *mc_yaml_find(const struct mc_yaml *mapping, const char *key);
 struct mc_yaml *mc_yaml_at(struct mc_yaml *root, const char *path);
 
 /* Put `value` at a dotted path below `*root` (NULL: nothing yet), making mappings and sequences on the way; a number
- * steps into a sequence, and the one behind its last entry appends. MC_ERR_USAGE if a scalar is in the way. Keys that
- * are made come from `value`'s source. */
+ * steps into a sequence, and the one behind its last entry appends; a word steps to the options of the step of that
+ * name. MC_ERR_USAGE if a scalar is in the way. Keys that are made come from `value`'s source. */
 int mc_yaml_put(struct mc_yaml **root, struct mc_arena *arena, const char *path, struct mc_yaml *value,
                 struct mc_error *err);
+
+/* Lay `over` over *base (NULL: nothing yet): mappings are laid over mappings key by key, and whatever else it has takes
+ * the place of what was there. Nodes are shared, not copied. */
+int mc_yaml_merge(struct mc_yaml **base, struct mc_arena *arena, struct mc_yaml *over, struct mc_error *err);
 
 /* A scalar that no document holds. NULL without memory. */
 struct mc_yaml *mc_yaml_scalar(struct mc_arena *arena, const struct mc_yaml_source *source, const char *text);

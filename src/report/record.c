@@ -140,6 +140,11 @@ void mc_record_set_record(struct mc_record *object, const char *key, const struc
     set(object, key, value ? json_deep_copy(value->json) : NULL);
 }
 
+void mc_record_append_record(struct mc_record *array, const struct mc_record *value)
+{
+    append(array, json_deep_copy(value->json));
+}
+
 void mc_record_append_int(struct mc_record *array, int64_t value)
 {
     append(array, json_integer(value));
@@ -216,35 +221,40 @@ struct mc_record *mc_record_append_array(struct mc_record *array)
 /* Records of runs that were made here are far smaller. */
 enum { MAX_FILE_BYTES = 1 << 28 };
 
-static int parse(struct mc_record *record, const char *path, const struct mc_file_view *file, struct mc_error *err)
+static int parse(struct mc_record *record, const char *name, const void *bytes, size_t length, struct mc_error *err)
 {
     json_error_t why;
-    json_t *json = json_loadb((const char *)file->data, file->length, JSON_REJECT_DUPLICATES, &why);
+    json_t *json = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &why);
     if (!json)
-        return mc_error_set(err, MC_ERR_INPUT, "'%s':%d:%d: is no JSON: %s", path, why.line, why.column, why.text);
+        return mc_error_set(err, MC_ERR_INPUT, "'%s':%d:%d: is no JSON: %s", name, why.line, why.column, why.text);
     if (!json_is_object(json)) {
         json_decref(json);
-        return mc_error_set(err, MC_ERR_INPUT, "'%s': is no record, which is an object", path);
+        return mc_error_set(err, MC_ERR_INPUT, "'%s': is no record, which is an object", name);
     }
     json_decref(record->json);
     record->json = json;
     return MC_OK;
 }
 
+int mc_record_parse(struct mc_record **record, const char *name, const void *bytes, size_t length, struct mc_error *err)
+{
+    struct mc_record *r;
+    int rc = mc_record_create(&r, err);
+    if (rc < 0) return rc;
+    rc = parse(r, name, bytes, length, err);
+    if (rc == MC_OK)
+        *record = r;
+    else
+        mc_record_destroy(r);
+    return rc;
+}
+
 int mc_record_load(struct mc_record **record, const char *path, struct mc_error *err)
 {
     struct mc_file_view file;
-    struct mc_record *r = NULL;
     int rc = mc_file_open(&file, path, MAX_FILE_BYTES, err);
     if (rc < 0) return rc;
-    rc = mc_record_create(&r, err);
-    if (rc == MC_OK) {
-        rc = parse(r, path, &file, err);
-        if (rc == MC_OK)
-            *record = r;
-        else
-            mc_record_destroy(r);
-    }
+    rc = mc_record_parse(record, path, file.data, file.length, err);
     mc_file_close(&file);
     return rc;
 }

@@ -33,6 +33,11 @@ struct mc_record *mc_record_append_array(struct mc_record *array);
 void mc_record_append_int(struct mc_record *array, int64_t value);
 void mc_record_append_num(struct mc_record *array, double value);
 void mc_record_append_text(struct mc_record *array, const char *value);
+void mc_record_append_record(struct mc_record *array, const struct mc_record *value); /* a copy */
+
+/* From JSON text; `name` stands in messages. MC_ERR_INPUT as mc_record_load. */
+int mc_record_parse(struct mc_record **record, const char *name, const void *bytes, size_t length,
+                    struct mc_error *err);
 
 /* Getters, destructor and writers are public: compress/compress.h. */
 

@@ -70,6 +70,22 @@ static void add_stage_heads(struct mc_grid *grid, const struct mc_record *steps)
 }
 
 /* Before, after each step, and the change: a figure a row, a stage a column. */
+/* How long each step took, or, of a recipe that was only looked at, would take. */
+static void add_stage_times(struct mc_grid *grid, const struct mc_record *record, const struct mc_record *steps)
+{
+    const bool planned = mc_record_get(record, "would_write") != NULL;
+    const double total = mc_record_get_num(record, "expected_s", NAN);
+    if (planned && isnan(total)) return;
+    mc_grid_add(grid, planned ? "estimated, s" : "step, s");
+    mc_grid_add(grid, "%s", "");
+    for (size_t i = 0; i < mc_record_size(steps); i++)
+        mc_grid_add(grid, "%.1f", mc_record_get_num(mc_record_at(steps, i), planned ? "expected_s" : "seconds", 0));
+    if (planned)
+        mc_grid_add(grid, "%.1f in all", total);
+    else
+        mc_grid_end_row(grid);
+}
+
 static void show_stages(struct printing *p)
 {
     const struct mc_record *original = mc_record_get(p->record, "original"), *steps = mc_record_get(p->record, "steps");
@@ -90,10 +106,26 @@ static void show_stages(struct printing *p)
                         mc_quantity_text(&mc_quantities[f], mc_record_get(mc_record_at(steps, i), "result"), text));
         mc_grid_add(&grid, "%s", mc_quantity_change(&mc_quantities[f], original, final, text));
     }
-    mc_grid_add(&grid, "step, s");
-    mc_grid_add(&grid, "%s", "");
-    for (size_t i = 0; i < n; i++) mc_grid_add(&grid, "%.1f", mc_record_get_num(mc_record_at(steps, i), "seconds", 0));
-    mc_grid_end_row(&grid);
+    add_stage_times(&grid, p->record, steps);
+    show(p, &grid);
+}
+
+/* What a recipe that was only looked at says of each step, and which files it would write. */
+static void show_plan(struct printing *p)
+{
+    const struct mc_record *steps = mc_record_get(p->record, "steps"), *files = mc_record_get(p->record, "would_write");
+    struct mc_grid grid;
+    if (!files) return;
+    mc_grid_init(&grid, "Steps", 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
+    for (size_t i = 0; i < mc_record_size(steps); i++) {
+        const struct mc_record *step = mc_record_at(steps, i);
+        mc_grid_add(&grid, "%zu %s", i + 1, mc_record_get_text(step, "name", mc_record_get_text(step, "step", "?")));
+        mc_grid_add(&grid, "%s", mc_record_get_text(step, "given", ""));
+    }
+    for (size_t i = 0; i < mc_record_size(files); i++) {
+        mc_grid_add(&grid, "would write");
+        mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(files, i), "", "?"));
+    }
     show(p, &grid);
 }
 
@@ -801,14 +833,11 @@ static void show_trials(struct printing *p)
 typedef void section(struct printing *p);
 
 static section *const sections[] = {
-    show_facts,       show_runs,      show_stages,
-    show_gates,       show_inputs,    show_outputs_of,
-    show_figures,     show_sides,     show_output_differences,
-    show_paired,      show_classes,   show_bench,
-    show_functions,   show_operators, show_abilities,
-    show_unable,      show_families,  show_trials,
-    show_sensitivity, show_training,  show_layers,
-    show_nodes,       show_parts,     show_outputs,
+    show_facts,     show_runs,       show_stages,   show_plan,      show_gates,
+    show_inputs,    show_outputs_of, show_figures,  show_sides,     show_output_differences,
+    show_paired,    show_classes,    show_bench,    show_functions, show_operators,
+    show_abilities, show_unable,     show_families, show_trials,    show_sensitivity,
+    show_training,  show_layers,     show_nodes,    show_parts,     show_outputs,
 };
 
 /* What the page (page.h) does not draw itself. */

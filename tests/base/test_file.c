@@ -52,6 +52,24 @@ static void test_abort_leaves_nothing(void **state)
     assert_int_equal(scratch_count(state), before);
 }
 
+static void test_what_a_killed_writer_left_is_taken_away_and_a_living_one_is_not(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_out alive;
+    const char *path = scratch_path(state, "f");
+    scratch_file(state, "f.0123abcd.tmp", "half", 4);
+    scratch_file(state, "f.mine.tmp", "mine", 4);
+    scratch_file(state, "g.0123abcd.tmp", "another's", 9);
+    assert_ok(mc_file_create(&alive, path, false, &err), err);
+    assert_int_equal(scratch_count(state), 3); /* the living one, f.mine.tmp, g's */
+    assert_ok(mc_file_save(path, "x", 1, false, &err), err);
+    assert_int_equal(scratch_count(state), 4);
+    assert_ok(mc_file_write(&alive, "late", 4, &err), err);
+    assert_ok(mc_file_commit(&alive, &err), err);
+    assert_int_equal(mc_file_size(path), 4);
+    assert_int_equal(scratch_count(state), 3);
+}
+
 static void test_refusals_have_their_status(void **state)
 {
     struct mc_error err = {0};
@@ -125,6 +143,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_saved_bytes_come_back, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_existing_files_are_kept_unless_told, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_what_a_killed_writer_left_is_taken_away_and_a_living_one_is_not,
+                                        scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_refusals_have_their_status, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_a_system_error, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_a_device_is_written_to_and_not_replaced),

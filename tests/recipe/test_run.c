@@ -261,6 +261,69 @@ static void test_an_interrupted_run_leaves_nothing(void **state)
     mc_recipe_destroy(recipe);
 }
 
+static void test_an_interrupted_run_goes_on_in_its_directory_to_the_same_model(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r = NULL;
+    struct mc_error err = {0};
+    struct mc_context context;
+    mc_context_init(&context);
+    set(recipe, "steps.0.prune", "{sparsity: 0.5}");
+    set(recipe, "steps.1.finetune.epochs", "10");
+    const char *whole = scratch_path(state, "whole"), *cut = scratch_path(state, "cut");
+    assert_ok(mc_recipe_run_in(recipe, &context, whole, false, false, &r, &err), err);
+    mc_record_destroy(r);
+    int left = 8, rounds = 0;
+    context.progress = stop;
+    context.progress_context = &left;
+    while (mc_recipe_run_in(recipe, &context, cut, false, true, &r, &err) == MC_INTERRUPTED) {
+        assert_non_null(strstr(err.hint, "--resume goes on"));
+        left = 8;
+        assert_in_range(++rounds, 1, 30);
+    }
+    assert_true(rounds > 1);
+    assert_int_equal(mc_record_size(mc_record_get(r, "steps")), 2);
+    assert_non_null(mc_record_get(r, "steps.0.result.parameters"));
+    mc_record_destroy(r);
+    struct mc_file_view a, b;
+    assert_ok(mc_file_open(&a, scratch_path(state, "whole/small.onnx"), SIZE_MAX, &err), err);
+    assert_ok(mc_file_open(&b, scratch_path(state, "cut/small.onnx"), SIZE_MAX, &err), err);
+    assert_int_equal(a.length, b.length);
+    assert_memory_equal(a.data, b.data, a.length);
+    mc_file_close(&a);
+    mc_file_close(&b);
+    mc_recipe_destroy(recipe);
+}
+
+/* Everything that a run would find wrong is found; nothing is written; counts are those that the run comes to. */
+static void test_a_check_does_nothing_and_knows_the_counts(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *planned = NULL, *r = NULL;
+    struct mc_error err = {0};
+    set(recipe, "steps.0.prune", "{method: channel, ratio: 0.5, criterion: taylor, reconstruct: true, epochs: 2}");
+    set(recipe, "steps.1.distill", "{student: thinned, width: 0.5, epochs: 2}");
+    set(recipe, "steps.2.cluster", "{bits: 3, epochs: 1}");
+    set(recipe, "steps.3.prune", "{sparsity: 0.8, epochs: 3}");
+    const int before = scratch_count(state);
+    assert_ok(mc_recipe_check(recipe, NULL, *state, false, true, &planned, &err), err);
+    assert_int_equal(scratch_count(state), before);
+    assert_true(mc_record_get_num(planned, "expected_s", -1) > 0);
+    assert_ok(run(state, recipe, &r, &err), err);
+    static const char *const counts[] = {"steps.0.result.parameters", "steps.1.result.macs", "final.macs",
+                                         "final.parameters", "final.bytes"};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        assert_int_equal(mc_record_get_int(planned, counts[i], -1), mc_record_get_int(r, counts[i], -2));
+    mc_record_destroy(planned);
+    mc_record_destroy(r);
+
+    set(recipe, "data", "glyphs,train=200,test=60,validation=0");
+    set(recipe, "steps.2.cluster", "{max_drop: 0.1}");
+    assert_int_equal(mc_recipe_check(recipe, NULL, scratch_path(state, "other"), false, false, &r, &err), MC_ERR_INPUT);
+    assert_non_null(strstr(err.text, "step 3 (cluster): a bound of accuracy needs validation samples"));
+    mc_recipe_destroy(recipe);
+}
+
 static void test_outputs_that_exist_are_refused_before_any_work(void **state)
 {
     struct mc_recipe *recipe = make_recipe(state);
@@ -307,6 +370,8 @@ int main(void)
         IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),
         IN_SCRATCH(test_a_student_of_another_architecture_takes_the_place_of_the_model),
         IN_SCRATCH(test_an_interrupted_run_leaves_nothing),
+        IN_SCRATCH(test_an_interrupted_run_goes_on_in_its_directory_to_the_same_model),
+        IN_SCRATCH(test_a_check_does_nothing_and_knows_the_counts),
         IN_SCRATCH(test_outputs_that_exist_are_refused_before_any_work),
         IN_SCRATCH(test_one_seed_gives_the_same_record_and_another_a_different_one),
     };

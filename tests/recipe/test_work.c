@@ -64,10 +64,59 @@ static int attempt(void *context)
     return rc;
 }
 
+static const char vars_text[] =
+    "vars: {epochs: 4, where: out, file: \"${where}/a$${b}\", rate: {exponential: [0.1, 0.9]}}\n"
+    "model: lenet-5\n"
+    "data: glyphs\n"
+    "steps:\n"
+    "  - train: {epochs: \"${epochs}\", rate: \"${rate}\", save: \"${file}.onnx\"}\n"
+    "gates: {max_bytes: \"${epochs}000\"}\n";
+
+static void test_variables_stand_in_their_places(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_recipe *recipe;
+    struct mc_work work;
+    assert_ok(mc_recipe_load(&recipe, scratch_file(state, "r.yaml", vars_text, strlen(vars_text)), &err), err);
+    assert_ok(mc_recipe_set(recipe, "vars.epochs", "6", "--set", &err), err);
+    assert_ok(mc_work_init(&work, recipe->root, &err), err);
+    const struct mc_settings *train = &work.steps[0].settings;
+    assert_int_equal(mc_settings_integer(train, "epochs"), 6);
+    assert_int_equal(mc_settings_find(train, "rate")->rate.kind, MC_RATE_EXPONENTIAL);
+    assert_string_equal(mc_settings_text(&work.steps[0].common, "save"), "out/a${b}.onnx");
+    assert_int_equal(mc_settings_integer(&work.gates, "max_bytes"), 6000);
+    mc_work_finish(&work);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_variables_that_grow_beyond_measure_are_refused(void **state)
+{
+    static const char text[] =
+        "vars:\n  a: [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+        "  b: [\"${a}\", \"${a}\", \"${a}\", \"${a}\", \"${a}\", \"${a}\"]\n"
+        "  c: [\"${b}\", \"${b}\", \"${b}\", \"${b}\", \"${b}\", \"${b}\"]\n"
+        "  d: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
+        "  e: \"${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}${d}\"\n"
+        "  f: \"${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}${e}\"\n"
+        "  g: \"${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}${f}\"\n"
+        "  h: \"${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}${g}\"\n"
+        "model: lenet-5\n";
+    struct mc_error err = {0};
+    struct mc_recipe *recipe;
+    struct mc_work work;
+    assert_ok(mc_recipe_load(&recipe, scratch_file(state, "r.yaml", text, strlen(text)), &err), err);
+    assert_true(mc_work_init(&work, recipe->root, &err) < 0);
+    mc_work_finish(&work);
+    mc_recipe_destroy(recipe);
+}
+
 static void test_running_out_of_memory_is_told_and_leaks_nothing(void **state)
 {
     const char *path = scratch_file(state, "r.yaml", recipe_text, strlen(recipe_text));
     alloc_fail_each(attempt, (void *)(uintptr_t)path);
+    static const char including[] = "include: vars.yaml\nsteps: [train, finetune, distill]\n";
+    scratch_file(state, "vars.yaml", vars_text, strlen(vars_text));
+    alloc_fail_each(attempt, (void *)(uintptr_t)scratch_file(state, "i.yaml", including, strlen(including)));
 }
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, scratch_setup, scratch_teardown)
@@ -76,6 +125,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_values_arrive_in_their_types),
+        IN_SCRATCH(test_variables_stand_in_their_places),
+        IN_SCRATCH(test_variables_that_grow_beyond_measure_are_refused),
         IN_SCRATCH(test_running_out_of_memory_is_told_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

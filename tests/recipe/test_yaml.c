@@ -143,9 +143,34 @@ static void test_a_barred_way_is_refused(void **state)
     assert_int_equal(mc_yaml_put(&root, *state, "model.path", word(state, "x"), &err), MC_ERR_USAGE);
     assert_string_equal(err.text, "--set: 'path' leads into 'net.onnx', which is no mapping");
     assert_int_equal(mc_yaml_put(&root, *state, "steps.7.train", word(state, "x"), &err), MC_ERR_USAGE);
-    assert_string_equal(err.text, "--set: '7' is no entry of a list of 1");
+    assert_string_equal(err.text, "--set: '7' is neither number nor name of an entry of a list of 1");
     assert_int_equal(mc_yaml_put(&root, *state, "a..b", word(state, "x"), &err), MC_ERR_USAGE);
     assert_int_equal(mc_yaml_put(&root, *state, ".a", word(state, "x"), &err), MC_ERR_USAGE);
+}
+
+static void test_a_step_is_found_by_its_name(void **state)
+{
+    struct mc_yaml *root;
+    struct mc_error err = {0};
+    assert_ok(parse(state, "steps:\n  - train\n  - prune: {name: cut, ratio: 0.5}\n", &root, &err), err);
+    assert_string_equal(mc_yaml_at(root, "steps.cut.ratio")->text, "0.5");
+    assert_ok(mc_yaml_put(&root, *state, "steps.cut.ratio", word(state, "0.25"), &err), err);
+    assert_string_equal(mc_yaml_at(root, "steps.1.prune.ratio")->text, "0.25");
+    assert_int_equal(mc_yaml_put(&root, *state, "steps.cat.ratio", word(state, "1"), &err), MC_ERR_USAGE);
+}
+
+static void test_mappings_are_laid_over_each_other_key_by_key(void **state)
+{
+    struct mc_yaml *base, *over;
+    struct mc_error err = {0};
+    assert_ok(parse(state, "a: 1\nb: {c: 2, d: [3, 4]}\ne: {f: 5}\n", &base, &err), err);
+    assert_ok(parse(state, "b: {d: [6], g: 7}\ne: 8\n", &over, &err), err);
+    assert_ok(mc_yaml_merge(&base, *state, over, &err), err);
+    struct mc_buf text;
+    mc_buf_init(&text, 1000);
+    mc_yaml_print_flow(base, &text);
+    assert_string_equal(text.data, "{a: 1, b: {c: 2, d: [6], g: 7}, e: 8}");
+    mc_buf_finish(&text);
 }
 
 #define IN_ARENA(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -160,6 +185,8 @@ int main(void)
         IN_ARENA(test_nesting_size_and_count_meet_a_limit),
         IN_ARENA(test_values_are_put_at_paths_and_the_way_is_made),
         IN_ARENA(test_a_barred_way_is_refused),
+        IN_ARENA(test_a_step_is_found_by_its_name),
+        IN_ARENA(test_mappings_are_laid_over_each_other_key_by_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
