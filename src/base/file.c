@@ -156,7 +156,7 @@ static int open_in_place(struct mc_file_out *out, const char *path, struct mc_er
     if (out->stream) return MC_OK;
     if (fd >= 0) close(fd);
     mc_file_abort(out);
-    return fd < 0 ? mc_error_errno(err, saved, "open", path) : mc_error_memory(err);
+    return fd < 0 ? mc_error_errno(err, saved, "write", path) : mc_error_memory(err);
 }
 
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err)

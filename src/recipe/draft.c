@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "data/data.h"
+#include "recipe/outputs.h"
 #include "recipe/recipe.h"
 #include "train/train.h"
 
@@ -280,17 +281,15 @@ int mc_recipe_draft(const char *model, const char *data, const char *path, bool 
                     const struct mc_context *context, struct mc_record **record, struct mc_error *err)
 {
     struct draft d = {.path = path, .context = context};
-    if (mc_file_size(path) >= 0 && !overwrite) {
-        mc_error_set(err, MC_ERR_USAGE, "'%s' exists", path);
-        mc_error_hint(err, "-f overwrites");
-        return MC_ERR_USAGE;
-    }
+    const struct mc_outputs outputs = {.overwrite = overwrite};
+    int rc = mc_outputs_allow(&outputs, path, err);
+    if (rc < 0) return rc;
     d.architecture = mc_file_size(model) < 0 && mc_architecture_known(model);
     char *own_model = d.architecture ? mc_strdup(model) : path_from_recipe(path, model);
     char *own_data = data ? data_from_recipe(path, data) : NULL;
     d.model = own_model;
     d.data = own_data;
-    int rc = own_model && (own_data || !data) ? MC_OK : mc_error_memory(err);
+    rc = own_model && (own_data || !data) ? MC_OK : mc_error_memory(err);
     if (rc == MC_OK && data) rc = mc_dataset_open(&d.dataset, data, NULL, err);
     if (rc == MC_OK) rc = write_draft(&d, overwrite, record, err);
     mc_dataset_destroy(d.dataset);

@@ -75,7 +75,8 @@ int mc_pack_file(const char *model, const char *packed, enum mc_pack_level level
     struct mc_record *made = NULL;
     int rc = mc_file_open(&view, model, MC_CONTAINER_MOST_BYTES, err);
     if (rc < 0) return rc;
-    rc = start_record(&made, "compress pack", model, err);
+    if (view.length == 0) rc = mc_error_set(err, MC_ERR_INPUT, "it is no ONNX file: the file is empty");
+    if (rc == MC_OK) rc = start_record(&made, "compress pack", model, err);
     if (rc == MC_OK) rc = pack_view(&view, packed, level, overwrite, made, err);
     if (rc < 0) mc_error_wrap(err, rc, "cannot pack '%s'", model);
     mc_file_close(&view);

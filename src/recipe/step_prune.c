@@ -275,7 +275,8 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
         options->budget = (enum mc_budget)i;
         options->stays = mc_settings_number(settings, amounts[i]);
     }
-    if (!job->rehearsal) options->criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    const enum mc_criterion criterion = (enum mc_criterion)mc_settings_integer(settings, "criterion");
+    if (!job->rehearsal || criterion < MC_CRITERION_TAYLOR) options->criterion = criterion;
     options->ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
     options->normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
     options->samples = samples_of(settings, job);
