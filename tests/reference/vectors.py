@@ -188,6 +188,7 @@ CASES = [
     ("affine_grid", "AffineGrid", 20, {}, [draw(2, 2, 3), ints(2, 1, 3, 4)], 1),
     ("dft", "DFT", 20, {}, [draw(2, 12, 3, 2), one(16), one(1)], 1),
     ("dft_one_sided", "DFT", 17, {"onesided": 1, "axis": 1}, [draw(2, 15, 1)], 1),
+    ("dft_inverse", "DFT", 20, {"inverse": 1}, [draw(2, 30, 2, 2), None, one(1)], 1),
     ("dft_inverse_one_sided", "DFT", 20, {"onesided": 1, "inverse": 1}, [draw(2, 6, 2)], 1),
     ("stft_of_numbers", "STFT", 17, {}, [draw(2, 30), one(5), draw(8, seed=1)], 1),
     ("stft", "STFT", 17, {}, [draw(2, 30, 1), one(5), draw(8, seed=1)], 1),
