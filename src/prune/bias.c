@@ -51,6 +51,9 @@ bool mc_bias_can_take(const struct mc_coupling *c, const struct mc_contraction *
 static void locate(const struct mc_contraction *k, int64_t in, int64_t out, int64_t in_extent, int64_t out_extent,
                    int64_t n_in, int64_t n_out, int64_t *channel, int64_t *output)
 {
+    *channel = in;
+    *output = out;
+    if (k->groups == 1) return;
     const int64_t group = in_extent == n_in ? in / (n_in / k->groups) : out / (n_out / k->groups);
     *channel = in_extent == n_in ? in : group * in_extent + in;
     *output = out_extent == n_out ? out : group * out_extent + out;
@@ -70,6 +73,10 @@ static void sum_constants(const struct mc_contraction *k, const struct mc_tensor
     const float *from = w->data;
     for (int64_t row = 0; row < outer * rows; row++) {
         const int64_t p = row % rows / middle;
+        if (in_first && k->groups == 1 && constant[p] == 0) {
+            from += s->dim[second] * inner;
+            continue;
+        }
         for (int64_t q = 0; q < s->dim[second]; q++, from += inner) {
             int64_t channel, output;
             locate(k, in_first ? p : q, in_first ? q : p, s->dim[k->weight_axis], s->dim[k->weight_out_axis], n_in,
