@@ -155,19 +155,25 @@ struct sum {
     double factor;
 };
 
+union block {
+    float f32[BLOCK];
+    double f64[BLOCK];
+};
+
 /* Room for a block of summands and for what makes them. */
 struct blocks {
-    double a[BLOCK], b[BLOCK], term[BLOCK];
+    union block a, b, term;
 };
 
 /* n elements of an operand from `offset` on as a run: itself, or one element n times over in `block`. */
-static const void *as_run(const char *data, int64_t offset, int64_t step, int64_t n, size_t size, double *block)
+static const void *as_run(const char *data, int64_t offset, int64_t step, int64_t n, size_t size, union block *block)
 {
     if (!data) return NULL;
     const char *first = data + (size_t)offset * size;
     if (step) return first;
-    char *to = (char *)block;
-    for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * size, first, size);
+    memcpy(block, first, size);
+    for (int64_t i = 1; i < n && size == sizeof(float); i++) block->f32[i] = block->f32[0];
+    for (int64_t i = 1; i < n && size == sizeof(double); i++) block->f64[i] = block->f64[0];
     return block;
 }
 
@@ -181,8 +187,8 @@ static const void *summands(const struct sum *s, const struct walk *x, const str
     const char *g = s->g + (size_t)at[MC_NEST_RESULT] * s->size;
     if (!s->term) return g;
     const int k = inner->rank - 1;
-    const void *a = as_run(s->a, at[MC_NEST_A], inner->stride[MC_NEST_A][k], n, s->size, blocks->a);
-    const void *b = as_run(s->b, at[MC_NEST_B], inner->stride[MC_NEST_B][k], n, s->size, blocks->b);
+    const void *a = as_run(s->a, at[MC_NEST_A], inner->stride[MC_NEST_A][k], n, s->size, &blocks->a);
+    const void *b = as_run(s->b, at[MC_NEST_B], inner->stride[MC_NEST_B][k], n, s->size, &blocks->b);
     s->term(n, a, b, g, to);
     return to;
 }
@@ -199,7 +205,7 @@ static void sum_runs(void *context, int64_t begin, int64_t end)
         walk_start(&reduced, &s->reduced, 0);
         for (int64_t done = 0, n; done < s->reduced.count; done += n, walk_advance(&reduced, n)) {
             n = walk_run(&reduced, most);
-            acc += s->rows->sum(n, summands(s, &kept, &reduced, &s->reduced, n, &blocks, blocks.term));
+            acc += s->rows->sum(n, summands(s, &kept, &reduced, &s->reduced, n, &blocks, &blocks.term));
         }
         s->rows->store(1, &acc, s->factor, s->target + (size_t)begin * s->size);
     }
@@ -218,7 +224,7 @@ static void sum_columns(void *context, int64_t begin, int64_t end)
         memset(acc, 0, sizeof(acc));
         walk_start(&reduced, &s->reduced, 0);
         for (int64_t i = 0; i < s->reduced.count; i++, walk_advance(&reduced, 1))
-            s->rows->add_to(n, summands(s, &kept, &reduced, &s->kept, n, &blocks, blocks.term), acc);
+            s->rows->add_to(n, summands(s, &kept, &reduced, &s->kept, n, &blocks, &blocks.term), acc);
         s->rows->store(n, acc, s->factor, s->target + (size_t)begin * s->size);
     }
 }

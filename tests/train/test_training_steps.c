@@ -14,13 +14,13 @@
 #include "train/parameters.h"
 #include "train/pass.h"
 
-enum { STEPS = 10, MOST_SAMPLES = 32 };
+enum { STEPS = 10, MOST_SAMPLES = 128 };
 
 struct steps {
     const char *name;
     double rate;
     int samples;
-    double losses[STEPS];
+    double losses[STEPS]; /* 0 behind the last that is compared */
 };
 
 static const struct steps all[] = {
@@ -94,7 +94,7 @@ static void follow(const char *folder, const struct steps *steps, int n_threads,
     int64_t labels[MOST_SAMPLES];
     for (int i = 0; i < n_samples; i++) labels[i] = (3 * i + 1) % binding.columns;
     const struct mc_targets targets = {.labels = labels};
-    for (int k = 0; k < STEPS; k++) {
+    for (int k = 0; k < STEPS && steps->losses[k] > 0; k++) {
         double sum;
         fill_input(&pass);
         assert_ok(mc_pass_run(&pass, &loss, &targets, 1.0 / n_samples, k, &sum, &err), err);
