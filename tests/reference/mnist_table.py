@@ -15,7 +15,7 @@ import subprocess
 RECIPES = pathlib.Path(__file__).resolve().parents[2] / "models" / "mnist"
 # the recipes of a net: which result each goes on from, and its first step, which has the teacher
 NETS = {
-    "lenet-300-100": {"60x": None, "90x": ("60x", "prune")},
+    "lenet-300-100": {"60x": None, "90x": ("60x", "prune"), "packed": None},
     "lenet-5": {"60x": None},
 }
 
