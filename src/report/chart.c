@@ -100,18 +100,28 @@ static const char *tick_text(const struct mc_quantity *quantity, double step, do
     return out;
 }
 
+/* Few by the choice of the step, whatever the numbers: a step that is lost in rounding must not go on for ever. */
+static int n_ticks(const struct axis *axis)
+{
+    const double n = (axis->high - axis->low) / axis->step + 1.5;
+    return n >= 1 && n <= 4 * TICKS ? (int)n : 0;
+}
+
 static void draw_axes(const struct frame *f)
 {
     char text[MC_QUANTITY_TEXT];
     mc_buf_puts(f->out, "<g class=\"axes\">");
-    for (double y = f->y.low; y <= f->y.high + f->y.step / 2; y += f->y.step) {
+    for (int i = 0; i < n_ticks(&f->y); i++) {
+        const double y = f->y.low + i * f->y.step;
         mc_buf_printf(
             f->out, "<path d=\"M%d %.1fH%d\"/><text class=\"tick\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
             LEFT, down(f, y), WIDTH - RIGHT, LEFT - 6, down(f, y) + 4, tick_text(&f->chart->y, f->y.step, y, text));
     }
-    for (double x = f->x.low; x <= f->x.high + f->x.step / 2; x += f->x.step)
+    for (int i = 0; i < n_ticks(&f->x); i++) {
+        const double x = f->x.low + i * f->x.step;
         mc_buf_printf(f->out, "<text class=\"tick\" x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>", across(f, x),
                       HEIGHT - BOTTOM + 16, tick_text(&f->chart->x, f->x.step, x, text));
+    }
     mc_buf_printf(f->out, "<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 7);
     mc_markup_text(f->out, f->chart->x.label);
     mc_buf_puts(f->out, "</text></g>");

@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "report/markup.h"
 
-enum { PATH = 128, MOST_ROWS = 200, MOST_CONFUSED = 20 };
+enum { PATH = 128, MOST_ROWS = 200, MOST_CONFUSED = 20, MOST_MISTAKES = 20 };
 
 /* A list of single classes, labels or targets, and what of an entry is shown. */
 static const struct {
@@ -140,13 +140,69 @@ static void put_matrix(const struct mc_record *record, const char *before, const
     mc_buf_puts(out, "</tbody></table></div></figure>\n");
 }
 
+/* A cell beside the diagonal: samples of one class that were taken for another. */
+struct mistake {
+    size_t is, taken_for;
+    int64_t n;
+};
+
+/* The most frequent mistakes, the first come first of as frequent ones; returns how many. */
+static size_t find_mistakes(const struct mc_record *rows, struct mistake out[MOST_MISTAKES])
+{
+    size_t n = 0;
+    for (size_t k = 0; k < mc_record_size(rows); k++) {
+        const struct mc_record *row = mc_record_at(rows, k);
+        for (size_t j = 0; j < mc_record_size(row); j++) {
+            const struct mistake m = {k, j, mc_record_get_int(mc_record_at(row, j), "", 0)};
+            if (k == j || m.n == 0 || (n == MOST_MISTAKES && m.n <= out[n - 1].n)) continue;
+            size_t at = n < MOST_MISTAKES ? n++ : n - 1;
+            for (; at > 0 && out[at - 1].n < m.n; at--) out[at] = out[at - 1];
+            out[at] = m;
+        }
+    }
+    return n;
+}
+
+/* Instead of a matrix that nobody could read. */
+static void put_mistakes(const struct mc_record *record, const char *before, const char *title, struct mc_buf *out)
+{
+    char path[PATH], names[PATH];
+    struct mistake mistakes[MOST_MISTAKES];
+    snprintf(path, sizeof path, "%sconfusion", before);
+    snprintf(names, sizeof names, "%sper_class", before);
+    const struct mc_record *rows = mc_record_get(record, path), *classes = mc_record_get(record, names);
+    const size_t n = mc_record_size(rows) > MOST_CONFUSED ? find_mistakes(rows, mistakes) : 0;
+    if (n == 0) return;
+    mc_buf_printf(
+        out,
+        "<figure><figcaption>%s, the most frequent</figcaption><table><thead><tr><th scope=\"col\">is</th><th "
+        "scope=\"col\" class=\"text\">taken for</th><th scope=\"col\">samples</th></tr></thead><tbody>\n",
+        title);
+    for (size_t i = 0; i < n; i++) {
+        mc_buf_puts(out, "<tr>");
+        put_class(classes, mistakes[i].is, "row", out);
+        mc_buf_puts(out, "<td class=\"text\"><code>");
+        mc_markup_text(out, mc_record_get_text(mc_record_at(classes, mistakes[i].taken_for), "class", "?"));
+        mc_buf_puts(out, "</code></td><td>");
+        mc_markup_figure(out, record, MC_AS_COUNT, "%s.%zu.%zu", path, mistakes[i].is, mistakes[i].taken_for);
+        mc_buf_puts(out, "</td></tr>\n");
+    }
+    mc_buf_puts(out, "</tbody></table></figure>\n");
+}
+
+static void put_confusion(const struct mc_record *record, const char *before, const char *title, struct mc_buf *out)
+{
+    put_matrix(record, before, title, out);
+    put_mistakes(record, before, title, out);
+}
+
 void mc_page_classes(const struct mc_record *record, struct mc_buf *out)
 {
     for (size_t kind = 0; kind < MC_COUNT(kinds); kind++) put_list(record, kind, out);
     const bool final = mc_record_get(record, "final") != NULL;
     if (!has(record, after_of(record), "confusion")) return;
     mc_buf_puts(out, "<h3>What was taken for what</h3><div class=\"charts\">\n");
-    if (final) put_matrix(record, "original.", "Confusion of the original", out);
-    put_matrix(record, after_of(record), final ? "Confusion of the result" : "Confusion", out);
+    if (final) put_confusion(record, "original.", "Confusion of the original", out);
+    put_confusion(record, after_of(record), final ? "Confusion of the result" : "Confusion", out);
     mc_buf_puts(out, "</div>\n");
 }

@@ -53,6 +53,7 @@ const char *mc_reading_text(enum mc_reading reading, double value, char out[MC_Q
 {
     *out = '\0';
     if (isnan(value)) return out;
+    if (reading == MC_AS_COUNT && fabs(value) >= 9e18) reading = MC_AS_NUMBER; /* no count, and no int64_t */
     switch (reading) {
     case MC_AS_COUNT:
         return mc_count_text((int64_t)value, out);

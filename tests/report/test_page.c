@@ -227,6 +227,31 @@ static void test_a_large_graph_is_folded(void **state)
     mc_record_destroy(record);
 }
 
+/* 21 classes, each taken for the next as often as its number says. */
+static void test_of_many_classes_the_most_frequent_mistakes_are_shown(void **state)
+{
+    struct mc_record *record;
+    struct mc_buf text;
+    assert_int_equal(mc_record_create(&record, NULL), MC_OK);
+    for (int k = 0; k < 21; k++) {
+        char name[16];
+        snprintf(name, sizeof name, "class %d", k);
+        mc_record_set_text(mc_record_append_object(mc_record_array(record, "per_class")), "class", name);
+        struct mc_record *row = mc_record_append_array(mc_record_array(record, "confusion"));
+        for (int j = 0; j < 21; j++) mc_record_append_int(row, j == k + 1 ? k : j == k ? 50 : 0);
+    }
+    mc_buf_init(&text, 1 << 20);
+    mc_report_page(record, &text);
+    const char *most = strstr(text.data, "data-from=\"confusion.19.20\">19</data>");
+    const char *next = strstr(text.data, "data-from=\"confusion.18.19\">18</data>");
+    assert_non_null(most);
+    assert_true(next > most);
+    assert_non_null(strstr(text.data, "data-from=\"confusion.1.2\">1</data>"));
+    assert_null(strstr(text.data, "confusion.0."));
+    mc_buf_finish(&text);
+    mc_record_destroy(record);
+}
+
 static void test_a_record_of_nothing_makes_a_page(void **state)
 {
     struct mc_record *record;
@@ -255,6 +280,7 @@ int main(void)
         ON_PAGE(test_links_lead_to_sections_that_are_there),
         ON_PAGE(test_the_graph_says_what_became_of_nodes),
         cmocka_unit_test(test_a_large_graph_is_folded),
+        cmocka_unit_test(test_of_many_classes_the_most_frequent_mistakes_are_shown),
         cmocka_unit_test(test_a_record_of_nothing_makes_a_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
