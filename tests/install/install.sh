@@ -24,6 +24,12 @@ prefix=$scratch/root$(sed -n 's/^prefix=//p' "$pc")
 for file in bin/compress include/compress/compress.h share/man/man1/compress.1 share/compress/record.schema.json; do
     expect "$file is there" test -f "$prefix/$file"
 done
+for verb in $("$prefix/bin/compress" help | sed -n 's/^    \([a-z]*\) .*/\1/p'); do
+    expect "$verb has a page" test -s "$prefix/share/man/man1/compress-$verb.1"
+done
+for file in bash-completion/completions/compress zsh/site-functions/_compress fish/vendor_completions.d/compress.fish compress/recipe.schema.json; do
+    expect "$file is there" test -s "$prefix/share/$file"
+done
 for file in libcompress.so libcompress.so.0 libcompress.a; do expect "$file is there" test -f "$libdir/$file"; done
 expect "the command runs" "$prefix/bin/compress" info "$source/models/lenet-300-100.onnx"
 

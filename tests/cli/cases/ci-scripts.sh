@@ -29,3 +29,7 @@ grep '^\*\*' summary
 sed -n 's/^    - \(compress apply.*\)/\1/p' "$SOURCE/ci/gitlab.yml" >gitlab.sh
 RECIPE=r.yaml OUT=lab sh -e gitlab.sh >/dev/null
 ls lab
+
+"$SOURCE/ci/check-recipes" r.yaml >/dev/null && echo checked
+sed 's/ratio/ratoi/' r.yaml >misspelt.yaml
+"$SOURCE/ci/check-recipes" r.yaml misspelt.yaml >/dev/null 2>&1 || echo "hook $?"
