@@ -103,12 +103,15 @@ static bool is_temporary(const char *name, const char *of)
            strspn(name + length + 1, "0123456789abcdef") == 8 && strcmp(name + length + 9, ".tmp") == 0;
 }
 
-/* Take away what writers of `path` have left that were killed. A writer that lives holds a lock. */
-static void sweep(const char *path)
+/* Take away what writers of `path` have left that were killed. A writer that lives holds a lock. `room`: for as
+ * much as the path and a dot. */
+static void sweep(const char *path, char *room)
 {
-    char *folder = mc_path_dir(path);
-    DIR *dir = folder ? opendir(folder) : NULL;
     const char *slash = strrchr(path, '/');
+    const size_t length = slash ? (size_t)(slash + 1 - path) : 0;
+    memcpy(room, path, length);
+    memcpy(room + length, ".", 2);
+    DIR *dir = opendir(room);
     for (const struct dirent *entry; dir && (entry = readdir(dir));) {
         if (!is_temporary(entry->d_name, slash ? slash + 1 : path)) continue;
         const int fd = openat(dirfd(dir), entry->d_name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -116,7 +119,6 @@ static void sweep(const char *path)
         if (fd >= 0) close(fd);
     }
     if (dir) closedir(dir);
-    mc_free(folder);
 }
 
 /* A new file, locked; EAGAIN: somebody swept it away before it was. */
@@ -136,7 +138,7 @@ static int open_locked(const char *name)
  * files are private, and undoing that needs the process-wide umask. */
 static int open_temporary(char *name, size_t size, const char *path)
 {
-    sweep(path);
+    sweep(path, name);
     for (int attempt = 0; attempt < 100; attempt++) {
         snprintf(name, size, "%s.%08x.tmp", path, (unsigned)mc_clock_ns() ^ (unsigned)getpid() << 12);
         const int fd = open_locked(name);
