@@ -1,8 +1,8 @@
 #!/bin/sh
-# install.sh BUILD-ROOT SOURCE-ROOT C-COMPILER - an installed tree has everything in its place, and a program that
-# finds the library by pkg-config runs.
+# install.sh BUILD-ROOT SOURCE-ROOT C-COMPILER SANITIZERS - an installed tree has everything in its place, and a program
+# that finds the library by pkg-config runs. SANITIZERS: what the library was built with, or none.
 set -eu
-build=$1 source=$2 cc=$3
+build=$1 source=$2 cc=$3 sanitizers=$4
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 DESTDIR=$scratch/root meson install -C "$build" --no-rebuild --quiet >/dev/null
@@ -36,8 +36,10 @@ expect "the command runs" "$prefix/bin/compress" info "$source/models/lenet-300-
 export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$scratch/root"
 version=$(sed -n 's/^#define MC_VERSION "\(.*\)"/\1/p' "$source/include/compress/compress.h")
 expect "versions agree" test "$(pkg-config --modversion compress)" = "$version"
-# shellcheck disable=SC2046 # lists of words
-expect "a program is built" "$cc" -std=c11 "$source/examples/infer.c" -o "$scratch/infer" $(pkg-config --cflags --libs compress)
+flags=
+[ "$sanitizers" = none ] || flags=-fsanitize=$sanitizers
+# shellcheck disable=SC2046,SC2086 # lists of words
+expect "a program is built" "$cc" $flags -std=c11 "$source/examples/infer.c" -o "$scratch/infer" $(pkg-config --cflags --libs compress)
 expect "and runs" env LD_LIBRARY_PATH="$libdir" "$scratch/infer" "$source/models/lenet-300-100.onnx"
 echo "$passed passed, $failed failed, 0 skipped"
 [ "$failed" = 0 ]
