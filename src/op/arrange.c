@@ -279,10 +279,7 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
     return reverse(step, step->grad_out[0], step->grad_in[0], err);
 }
 
-#define trilu_outline mc_outline_same
-#define reverse_sequence_outline mc_outline_same
-
-#define ARRANGE_OP(name, onnx_type, version, least, most, inputs, kept, what)                                          \
+#define ARRANGE_OP(name, onnx_type, version, least, most, inputs, kept, outline_rule, what)                            \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -293,7 +290,7 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
         .grad_inputs = inputs,                                                                                         \
         .keep = kept,                                                                                                  \
         .shape = name##_shape,                                                                                         \
-        .outline = name##_outline,                                                                                     \
+        .outline = outline_rule,                                                                                       \
         .forward = name##_forward,                                                                                     \
         .backward = name##_backward,                                                                                   \
         .others = what,                                                                                                \
@@ -301,11 +298,11 @@ static int reverse_sequence_backward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_free,                                                                                          \
     };
 
-ARRANGE_OP(one_hot, "OneHot", 9, 3, 3, 4, MC_KEEP_IN, "indices and a depth")
-ARRANGE_OP(reverse_sequence, "ReverseSequence", 10, 2, 2, 1, MC_KEEP_IN, "lengths")
-ARRANGE_OP(tile, "Tile", 1, 3, 3, 1, MC_KEEP_NONE, "repeats")
-ARRANGE_OP(tile, "Tile", 6, 2, 2, 1, MC_KEEP_NONE, "repeats")
-ARRANGE_OP(trilu, "Trilu", 14, 1, 2, 1, MC_KEEP_IN, "a diagonal")
+ARRANGE_OP(one_hot, "OneHot", 9, 3, 3, 4, MC_KEEP_IN, one_hot_outline, "indices and a depth")
+ARRANGE_OP(reverse_sequence, "ReverseSequence", 10, 2, 2, 1, MC_KEEP_IN, mc_outline_same, "lengths")
+ARRANGE_OP(tile, "Tile", 1, 3, 3, 1, MC_KEEP_NONE, tile_outline, "repeats")
+ARRANGE_OP(tile, "Tile", 6, 2, 2, 1, MC_KEEP_NONE, tile_outline, "repeats")
+ARRANGE_OP(trilu, "Trilu", 14, 1, 2, 1, MC_KEEP_IN, mc_outline_same, "a diagonal")
 
 /* --- NonZero: [rank, how many] --- */
 

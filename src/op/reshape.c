@@ -154,8 +154,8 @@ static int unsqueeze_shape(const struct mc_node *node, const struct mc_fact *con
 /* --- outlines --- */
 
 /* The shape that the target says for a tensor of this outline. One that is inferred is what the others leave over. */
-static struct mc_outline form_of_target(struct mc_symbols *s, const struct mc_outline_list *target, bool allowzero,
-                                        const struct mc_outline *in)
+static struct mc_outline outline_of_target(struct mc_symbols *s, const struct mc_outline_list *target, bool allowzero,
+                                           const struct mc_outline *in)
 {
     struct mc_outline outline = mc_outline_of_rank(in->rank < 0 ? -1 : 0);
     mc_symbol rest = in->rank < 0 ? MC_SYMBOL_UNKNOWN : mc_outline_span(s, in, 0, in->rank);
@@ -189,7 +189,7 @@ static void reshape_outline(struct mc_symbols *s, const struct mc_node *node, co
     const struct mc_outline_list target = mc_outline_list_of(s, node, in, node->op->since < 5 ? "shape" : NULL, 1);
     int64_t rank;
     if (target.known) {
-        out[0] = form_of_target(s, &target, mc_node_int(node, "allowzero", 0) != 0, in[0]);
+        out[0] = outline_of_target(s, &target, mc_node_int(node, "allowzero", 0) != 0, in[0]);
         view_items(in[0], &out[0]);
     } else if (in[1]->rank == 1 && mc_symbol_is_number(s, in[1]->dim[0], &rank)) {
         out[0] = mc_outline_of_rank((int)rank);

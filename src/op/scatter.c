@@ -605,11 +605,7 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
     return rc < 0 ? rc : replace_back(step, &t, step->in[1], step->grad_in[1], false, err);
 }
 
-#define scatter_elements_outline mc_outline_same
-#define scatter_nd_outline mc_outline_same
-#define tensor_scatter_outline mc_outline_same
-
-#define SCATTER_OP(name, onnx_type, version, least, most, rule, inputs, kept)                                          \
+#define SCATTER_OP(name, onnx_type, version, least, most, rule, outline_rule, inputs, kept)                            \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -620,7 +616,7 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
         .grad_inputs = inputs,                                                                                         \
         .keep = kept,                                                                                                  \
         .shape = rule##_shape,                                                                                         \
-        .outline = rule##_outline,                                                                                     \
+        .outline = outline_rule,                                                                                       \
         .prepare = scatter_prepare,                                                                                    \
         .forward = rule##_forward,                                                                                     \
         .backward = rule##_backward,                                                                                   \
@@ -629,9 +625,10 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
         .cost = mc_cost_free,                                                                                          \
     };
 
-SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements, 1, MC_KEEP_IN)
-SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd, 1, MC_KEEP_IN)
-SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
-SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
-SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
-SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter, 1 | 2, MC_KEEP_IN)
+SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements, gather_elements_outline, 1, MC_KEEP_IN)
+SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd, gather_nd_outline, 1, MC_KEEP_IN)
+SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements, mc_outline_same, 1 | 4,
+           MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter, mc_outline_same, 1 | 2, MC_KEEP_IN)

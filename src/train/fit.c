@@ -223,12 +223,16 @@ static int init_passes(struct mc_fit *f, struct mc_error *err)
     return rc;
 }
 
+/* Floats of the slab for parameter i, so that the next begins at a cache line. */
+static size_t slab_room(const struct mc_fit *f, int i)
+{
+    return mc_align((size_t)mc_tensor_count(f->parameters[i]->data) * sizeof *f->slab) / sizeof *f->slab;
+}
+
 static int init_sums(struct mc_fit *f, struct mc_error *err)
 {
     if (f->batch == f->pass_samples && !f->options->runtime.peers) return MC_OK;
-    const size_t line = MC_ALIGNMENT / sizeof *f->slab;
-    for (int i = 0; i < f->n_parameters; i++)
-        f->slab_count += ((size_t)mc_tensor_count(f->parameters[i]->data) + line - 1) / line * line;
+    for (int i = 0; i < f->n_parameters; i++) f->slab_count += slab_room(f, i);
     f->slab_count += (size_t)f->n_parameters;
     f->slab = mc_alloc_aligned(f->slab_count, sizeof *f->slab);
     f->sums = MC_NEW_ARRAY(float *, f->n_parameters);
@@ -238,7 +242,7 @@ static int init_sums(struct mc_fit *f, struct mc_error *err)
     float *next = f->slab;
     for (int i = 0; i < f->n_parameters; i++) {
         f->sums[i] = next;
-        next += ((size_t)mc_tensor_count(f->parameters[i]->data) + line - 1) / line * line;
+        next += slab_room(f, i);
     }
     return MC_OK;
 }
