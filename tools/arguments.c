@@ -14,7 +14,7 @@ const struct mc_option common_options[] = {
      "write the record as a report, replacing FILE: .html, .md, .xml (JUnit), .svg (badge) or .json; may be repeated"},
     {"quiet", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL, "print no results"},
     {"verbose", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
-     "print layers, epochs and groups as well, and a log of the steps"},
+     "print layers, epochs and groups as well, and a log of steps and epochs"},
     {"seed", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, NULL, "seed of all that is random"},
     {"threads", MC_OPTION_INTEGER, "N", "0", "[0, 4096]", NULL, NULL, "threads; 0: as many as the process may use"},
     {"cpu", MC_OPTION_CHOICE, "SET", NULL, NULL, "portable|avx2|avx512", NULL,

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "recipe/rehearsal.h"
+#include "recipe/stages.h"
 #include "recipe/zeros.h"
 
 bool mc_fit_needs_original(const struct mc_settings *settings)
@@ -35,7 +36,13 @@ static void set_teacher(const struct mc_settings *settings, const struct mc_job 
     fit->teacher_cache = mc_settings_text(settings, "teacher_cache");
 }
 
-void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
+static void log_epoch(void *context, const char *line)
+{
+    const struct mc_job *job = context;
+    mc_stages_log(job->stages, job->context, "%s", line);
+}
+
+void mc_fit_settings(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit)
 {
     mc_fit_options_init(fit);
     fit->epochs = mc_settings_integer(settings, "epochs");
@@ -70,6 +77,8 @@ void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *jo
     fit->resume = job->resumes || mc_settings_flag(settings, "resume");
     fit->seed = job->seed;
     fit->runtime = job->runtime;
+    fit->log = log_epoch;
+    fit->log_context = job;
     if (job->context) {
         fit->progress = job->context->progress;
         fit->progress_context = job->context->progress_context;

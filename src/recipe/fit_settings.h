@@ -205,7 +205,7 @@ bool mc_fit_needs_original(const struct mc_settings *settings);
 
 /* Fit the job's model as the settings say, figures into section.training. `options` beyond the settings (further
  * teachers, callbacks) may be set beforehand in `fit`, which was initialised by mc_fit_settings. */
-void mc_fit_settings(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit);
+void mc_fit_settings(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit);
 int mc_fit_job(const struct mc_settings *settings, struct mc_job *job, struct mc_fit_options *fit,
                struct mc_record *section, struct mc_error *err);
 

@@ -197,6 +197,7 @@ static int allow_outputs(const struct mc_run *run, struct mc_error *err)
 int mc_run_prepare(struct mc_run *run, const struct mc_context *context, struct mc_error *err)
 {
     run->job.context = context;
+    run->job.stages = &run->stages;
     int rc = mc_work_init(&run->work, run->recipe->root, err);
     if (rc == MC_OK) rc = mc_context_runtime(context, &run->job.runtime, err);
     if (run->trial) run->job.runtime.peers = NULL; /* they have trials of their own */

@@ -18,6 +18,7 @@ struct mc_job {
     const struct mc_dataset *data;   /* NULL: none */
     const char *head;                /* name of the output that is measured and trained; NULL: the first */
     const struct mc_context *context;
+    const struct mc_stages *stages; /* whose log tells what is done */
     struct mc_runtime runtime;
     uint64_t seed;          /* of this step */
     const char *checkpoint; /* where this step saves its state; NULL: nowhere */

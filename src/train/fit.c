@@ -10,6 +10,7 @@
  */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -524,6 +525,13 @@ static int refuse_loss(const struct mc_fit *f, double rate, struct mc_error *err
     return MC_ERR_INPUT;
 }
 
+/* What the metric of an epoch is; NULL without validation samples. */
+static const char *metric_name(const struct mc_fit *f, const struct mc_epoch_line *line)
+{
+    if (!line || isnan(line->metric)) return NULL;
+    return f->data->task == MC_TASK_CLASSIFICATION ? "accuracy" : "R2";
+}
+
 /* Tell how far it is; MC_INTERRUPTED if somebody wants to stop. */
 static int report(const struct mc_fit *f, double loss, struct mc_error *err)
 {
@@ -534,9 +542,7 @@ static int report(const struct mc_fit *f, double loss, struct mc_error *err)
         .done = f->optimizer.n_steps,
         .total = all_steps(f),
         .loss = loss,
-        .metric = !last || isnan(last->metric)              ? NULL
-                  : f->data->task == MC_TASK_CLASSIFICATION ? "accuracy"
-                                                            : "R2",
+        .metric = metric_name(f, last),
         .value = last ? last->metric : NAN,
         .samples = f->epoch * f->n_samples + f->begin,
     };
@@ -577,6 +583,20 @@ static int run_step(struct mc_fit *f, struct mc_error *err)
 
 /* --- epochs --- */
 
+static void log_epoch(const struct mc_fit *f, const struct mc_epoch_line *line)
+{
+    char validation[96] = "";
+    const char *metric = metric_name(f, line);
+    if (!f->options->log) return;
+    if (metric)
+        snprintf(validation, sizeof validation, ", validation loss %.4g, %s %.4g", line->validation_loss, metric,
+                 line->metric);
+    char text[256];
+    snprintf(text, sizeof text, "epoch %" PRId64 " of %" PRId64 ": rate %.3g, loss %.4g%s, %.1f s", line->number + 1,
+             f->options->epochs, line->rate, line->train_loss, validation, line->seconds);
+    f->options->log(f->options->log_context, text);
+}
+
 /* The weights are good, perhaps the best. Without validation samples the training loss decides. */
 static void note_epoch(struct mc_fit *f, const struct mc_metrics *validation, double seconds)
 {
@@ -592,6 +612,7 @@ static void note_epoch(struct mc_fit *f, const struct mc_metrics *validation, do
                                                : validation->r2,
         .seconds = seconds,
     };
+    log_epoch(f, line);
     const double loss = validated ? line->validation_loss : line->train_loss;
     mc_snapshot_take(&f->good);
     mc_plateau_observe(&f->plateau, &f->options->rate, loss);

@@ -134,6 +134,10 @@ struct mc_fit_options {
     bool (*progress)(void *context, const struct mc_progress *at);
     void *progress_context;
 
+    /* Called with a line for each epoch that is over; may be NULL. */
+    void (*log)(void *log_context, const char *line);
+    void *log_context;
+
     struct mc_runtime runtime;
 };
 
