@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "kernel/parallel.h"
+#include "kernel/runtime.h"
 
 #if MC_HAVE_ONEDNN
 #include "kernel/onednn_library.h"
@@ -78,11 +79,21 @@ static void vector_product(const struct mc_gemm *g, const void *a, const void *b
  * (docs/benchmarks.md). Below it is mostly the slower. */
 #define LARGE_MACS (INT64_C(1) << 22)
 
+#if MC_HAVE_ONEDNN
+/* Without AVX-512 it takes up to twice as long as OpenBLAS, which packs, where a column of b falls on few lines of the
+ * first-level cache: rows of whole pages, and many of them. */
+static bool columns_collide(const struct mc_gemm *g, int ldb)
+{
+    enum { PAGE_FLOATS = 1024, FEW_ROWS = 256 };
+    return !g->trans_b && g->k > FEW_ROWS && ldb % PAGE_FLOATS == 0 && mc_cpu_detect() < MC_CPU_AVX512;
+}
+#endif
+
 /* False if it was not done. */
 static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
 {
 #if MC_HAVE_ONEDNN
-    if (g->dtype != MC_FLOAT || g->m * g->n < LARGE_MACS / g->k) return false;
+    if (g->dtype != MC_FLOAT || g->m * g->n < LARGE_MACS / g->k || columns_collide(g, ldb)) return false;
     const struct mc_onednn_library *dnnl = mc_onednn_library();
     return dnnl && dnnl->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a,
                                lda, b, ldb, (float)g->beta, c, ldc) == dnnl_success;

@@ -22,11 +22,19 @@ struct mc_packed {
 /* Inputs of a block, which is read once for each panel; the fewest rows that make a panel worth loading. */
 enum { BLOCK_BYTES = 256 * 1024, BLOCK_LEAST = 48 };
 
+/* With wide vectors BLAS is as fast from so many rows on, and takes the matrix as it lies. */
+enum { MOST_PACKED_ROWS = 64 };
+
 enum { TRIALS = 5 }; /* runs of which the shortest counts */
 
 bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime)
 {
     return M >= runtime->kernels->packed->lanes;
+}
+
+bool mc_packed_pays(int64_t rows, const struct mc_runtime *runtime)
+{
+    return rows <= MOST_PACKED_ROWS || runtime->kernels->packed->fast;
 }
 
 /* Is each of n numbers there and back again the same? */

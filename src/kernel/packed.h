@@ -55,6 +55,8 @@ enum mc_packed_kind mc_packed_kind_of(const struct mc_unpacked *w, const struct 
 
 /* Can it be packed? */
 bool mc_packed_takes(int64_t M, const struct mc_runtime *runtime);
+/* Does it pay, with `rows` rows of x, to keep floats a second time for it? */
+bool mc_packed_pays(int64_t rows, const struct mc_runtime *runtime);
 /* To be run with the number of threads of `runtime`. `w` is not needed afterwards. MC_ERR_SYSTEM without memory. */
 int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, const struct mc_runtime *runtime,
                      struct mc_error *err);
@@ -80,6 +82,7 @@ struct mc_panels {
 struct mc_packed_loops {
     int64_t lanes, most_lanes; /* floats of a vector, and of a panel at most */
     bool halves;               /* can they be kept as such? */
+    bool fast;                 /* faster than BLAS for any number of rows? Otherwise as fast, from some on */
     size_t (*bytes)(const struct mc_panels *panels);
     /* Fill one panel of `packed`, which is 64-byte aligned. */
     void (*pack)(const struct mc_panels *panels, const struct mc_unpacked *w, int64_t panel, void *packed);

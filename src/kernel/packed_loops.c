@@ -130,6 +130,9 @@ const struct mc_packed_loops MC_VARIANT(mc_packed_loops) = {
 #if defined(CAN_WIDEN)
     .halves = true,
 #endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+    .fast = true,
+#endif
     .bytes = bytes,
     .pack = pack,
     .run = run,

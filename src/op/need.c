@@ -120,15 +120,12 @@ enum mc_order mc_order_broadcast(const struct mc_step *step)
 
 /* --- products --- */
 
-/* From so many rows on BLAS is as fast, and needs no second copy of the matrix, unless that is the smaller one. */
-enum { MOST_PACKED_ROWS = 64 };
-
 bool mc_step_packs(const struct mc_step *step, int i, int64_t rows, int64_t columns)
 {
     const struct mc_tensor *w = step->in[i];
     if (!step->in_constant[i] || step->training || w->dtype != MC_FLOAT || !w->data) return false;
     if (!mc_packed_takes(columns, step->runtime)) return false;
-    if (rows <= MOST_PACKED_ROWS || mc_sparse_may_pay(w->data, mc_tensor_count(w))) return true;
+    if (mc_packed_pays(rows, step->runtime) || mc_sparse_may_pay(w->data, mc_tensor_count(w))) return true;
     const struct mc_unpacked all = {.w = w->data, .K = mc_tensor_count(w), .M = 1, .row_step = 1, .column_step = 1};
     return mc_packed_kind_of(&all, step->runtime) != MC_PACKED_FLOATS;
 }
