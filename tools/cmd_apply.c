@@ -12,9 +12,10 @@ static int look(const struct arguments *args, struct mc_recipe *recipe, bool tim
     session_context(args, &context);
     int rc = mc_recipe_check(recipe, &context, argument_text(args, "out"), argument_flag(args, "force"), timed, &record,
                              err);
-    if (rc == MC_OK && !timed && !argument_flag(args, "quiet") && !argument_given(args, "json"))
-        printf("%s: can be done, %zu steps\n", args->operands[0], mc_record_size(mc_record_get(record, "steps")));
-    else if (rc == MC_OK)
+    if (rc == MC_OK && !timed && !argument_flag(args, "quiet") && !argument_given(args, "json")) {
+        const size_t n = mc_record_size(mc_record_get(record, "steps"));
+        printf("%s: can be done, %zu step%s\n", args->operands[0], n, n == 1 ? "" : "s");
+    } else if (rc == MC_OK)
         rc = session_show(args, record, err);
     mc_record_destroy(record);
     mc_recipe_destroy(recipe);
