@@ -33,7 +33,9 @@ static const struct gate gates_known[] = {
     {"max_macs", "macs", OF_FINAL, true, NULL},
     {"min_compression", "bytes", RATIO, false, NULL},
     {"min_packed_compression", "bytes_packed", RATIO, false, "bytes"},
+    {"max_activation_bytes", "activation_bytes", OF_FINAL, true, NULL},
     {"max_latency_ms", "latency_ms", OF_FINAL, true, NULL},
+    {"max_latency_ratio", "latency_ratio", OF_FINAL, true, NULL},
 };
 
 /* Gates on any figure: "f1:0.9,recall.cat:0.8". */
@@ -56,8 +58,14 @@ const struct mc_option mc_gate_options[] = {
      "bytes of the original divided by bytes of the result"},
     {"min_packed_compression", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
      "bytes of the original's ONNX file divided by bytes of the packed result"},
+    {"max_activation_bytes", MC_OPTION_INTEGER, "N", NULL, "[0, inf)", NULL, NULL,
+     "bytes of memory that a run of a batch of one needs beside the parameters, on one thread: activations and work "
+     "memory as they are laid out"},
     {"max_latency_ms", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
      "median milliseconds of a batch of one on one thread of this machine"},
+    {"max_latency_ratio", MC_OPTION_NUMBER, "X", NULL, "(0, inf)", NULL, NULL,
+     "time of a batch of one on one thread divided by that of the original; both run in turns, the median of the "
+     "ratios"},
     {"min", MC_OPTION_BOUNDS, "NAME:X,...", NULL, NULL, NULL, NULL,
      "least that metrics of the result may be: f1:0.9,recall.cat:0.8 (a class behind the dot)"},
     {"max", MC_OPTION_BOUNDS, "NAME:X,...", NULL, NULL, NULL, NULL,
@@ -76,14 +84,30 @@ const struct mc_option mc_gate_options[] = {
 };
 const size_t mc_gate_options_count = MC_COUNT(mc_gate_options);
 
-/* Figures of a measurement that are no metrics; less of each is better, but for sparsity. */
-static const char *const sizes[] = {"bytes", "bytes_zstd", "parameters", "nonzeros", "macs", "latency_ms", "sparsity"};
+/* Figures of a measurement that are no metrics, and how much is to be measured to have them; less of each is better,
+ * but for sparsity. */
+static const struct {
+    const char *name;
+    enum mc_measuring by;
+} sizes[] = {
+    {"bytes", MC_MEASURE_COUNTS},         {"bytes_sparse", MC_MEASURE_SIZES}, {"bytes_zstd", MC_MEASURE_SIZES},
+    {"bytes_packed", MC_MEASURE_SIZES},   {"parameters", MC_MEASURE_COUNTS},  {"nonzeros", MC_MEASURE_COUNTS},
+    {"sparsity", MC_MEASURE_COUNTS},      {"macs", MC_MEASURE_COUNTS},        {"latency_ms", MC_MEASURE_ALL},
+    {"activation_bytes", MC_MEASURE_ALL},
+};
 
 static bool is_size(const char *name)
 {
     for (size_t i = 0; i < MC_COUNT(sizes); i++)
-        if (strcmp(sizes[i], name) == 0) return true;
+        if (strcmp(sizes[i].name, name) == 0) return true;
     return false;
+}
+
+static enum mc_measuring measured_by(const char *figure)
+{
+    for (size_t i = 0; i < MC_COUNT(sizes); i++)
+        if (strcmp(sizes[i].name, figure) == 0) return sizes[i].by;
+    return MC_MEASURE_COUNTS;
 }
 
 /* Is more of it better? */
@@ -162,6 +186,35 @@ const char *mc_gates_need_data(const struct mc_settings *gates)
 bool mc_gates_need_outcomes(const struct mc_settings *gates)
 {
     return mc_settings_present(gates, "no_worse");
+}
+
+bool mc_gates_need_turns(const struct mc_settings *gates)
+{
+    return mc_settings_present(gates, "max_latency_ratio");
+}
+
+enum mc_measuring mc_gates_need_measuring(const struct mc_settings *gates, const char **gate)
+{
+    static const char *const lists[] = {"min", "max", "max_drop", "tolerance"};
+    enum mc_measuring most = MC_MEASURE_COUNTS;
+    *gate = NULL;
+    for (size_t i = 0; i < MC_COUNT(gates_known); i++) {
+        const enum mc_measuring by = measured_by(gates_known[i].figure);
+        if (by <= most || !mc_settings_present(gates, gates_known[i].name)) continue;
+        most = by;
+        *gate = gates_known[i].name;
+    }
+    for (size_t i = 0; i < MC_COUNT(lists); i++) {
+        const char *at = list_of(gates, lists[i]);
+        char name[NAME];
+        double bound;
+        while (next_bound(&at, name, &bound)) {
+            if (measured_by(name) <= most) continue;
+            most = measured_by(name);
+            *gate = lists[i];
+        }
+    }
+    return most;
 }
 
 /* --- values --- */

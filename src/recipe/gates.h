@@ -3,6 +3,7 @@
 #define MC_RECIPE_GATES_H
 
 #include "metric/outcomes.h"
+#include "recipe/measure.h"
 #include "recipe/option.h"
 #include "report/record.h"
 
@@ -21,6 +22,10 @@ struct mc_gate_evidence {
 const char *mc_gates_need_data(const struct mc_settings *gates);
 /* Does one ask for the answers themselves? */
 bool mc_gates_need_outcomes(const struct mc_settings *gates);
+/* Does one ask for the time that the result takes in turns with the original? */
+bool mc_gates_need_turns(const struct mc_settings *gates);
+/* How much has to be measured, and *gate, which asks for that; NULL: none asks for more than counts. */
+enum mc_measuring mc_gates_need_measuring(const struct mc_settings *gates, const char **gate);
 
 /* Are the metrics that gates name known? MC_ERR_USAGE, and *option names the gate that is meant. */
 int mc_gates_look(const struct mc_settings *gates, const char **option, struct mc_error *err);

@@ -157,10 +157,12 @@ static void put_can_run(const struct mc_model *model, const struct mc_runtime *r
 {
     struct mc_plan *plan = NULL;
     struct mc_error why = {0};
-    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = runtime};
+    struct mc_runtime single = *runtime;
+    single.n_threads = 1; /* as figures of every record are */
+    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single};
     const int rc = mc_plan_create(&plan, model, &options, &why);
     put_ability(can, "run", rc == MC_OK, why.text);
-    if (rc == MC_OK) mc_record_set_int(record, "activation_bytes", (int64_t)mc_plan_bytes(plan));
+    if (rc == MC_OK) mc_measure_memory(plan, record);
     mc_plan_destroy(plan);
 }
 

@@ -15,9 +15,9 @@
 #include "recipe/histogram.h"
 #include "recipe/measure_graph.h"
 #include "run/bench.h"
-#include "run/plan.h"
 
 #define LATENCY_SECONDS 0.3
+#define TURNS_SECONDS 0.6
 enum { ZSTD_LEVEL = 9, TIMED_RUNS = 5, PROBE_SEED = 1 };
 enum { ZSTD_19_MOST = 4 << 20 }; /* bytes: of more, level 19 takes more than a second or two */
 
@@ -129,20 +129,49 @@ static int time_nodes(const struct mc_model *model, struct mc_plan *plan, int64_
     return MC_OK;
 }
 
+void mc_measure_memory(const struct mc_plan *plan, struct mc_record *into)
+{
+    if (!mc_plan_allocates(plan)) mc_record_set_int(into, "activation_bytes", (int64_t)mc_plan_bytes(plan));
+}
+
+/* For a batch of one on one thread: threads that wait for each other on a busy machine would be what is measured.
+ * false: the model cannot be run. */
+static bool plan_single(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime)
+{
+    struct mc_runtime single = *runtime;
+    single.n_threads = 1;
+    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single};
+    *plan = NULL;
+    return mc_plan_create(plan, model, &options, NULL) == MC_OK && mc_probe_inputs(*plan, PROBE_SEED, NULL) == MC_OK;
+}
+
+int mc_measure_turns(const struct mc_model *original, const struct mc_model *model, const struct mc_runtime *runtime,
+                     struct mc_record *into, struct mc_error *err)
+{
+    struct mc_flat flat;
+    struct mc_plan *before = NULL, *after = NULL;
+    double ratio;
+    int rc = mc_flat_init(&flat, model, err);
+    if (rc < 0) return rc;
+    if (plan_single(&before, original, runtime) && plan_single(&after, flat.model, runtime) &&
+        mc_bench_turns(run_plan, before, after, TURNS_SECONDS, &ratio, NULL) == MC_OK)
+        mc_record_set_num(into, "latency_ratio", ratio);
+    mc_plan_destroy(after);
+    mc_plan_destroy(before);
+    mc_flat_finish(&flat);
+    return MC_OK;
+}
+
 /* A model that cannot be run has no latency; that is no failure here. */
 static int put_latency(const struct mc_model *model, const struct mc_runtime *runtime, int64_t **node_ns,
                        struct mc_record *into, struct mc_error *err)
 {
-    struct mc_plan *plan = NULL;
-    struct mc_runtime single = *runtime;
-    single.n_threads = 1; /* threads that wait for each other on a busy machine would be what is measured */
-    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single};
-    if (mc_plan_create(&plan, model, &options, NULL) < 0) return MC_OK;
+    struct mc_plan *plan;
     struct mc_bench_times times;
     int rc = MC_OK;
-    if (mc_probe_inputs(plan, PROBE_SEED, NULL) == MC_OK &&
-        mc_bench_repeat(run_plan, plan, LATENCY_SECONDS, &times, NULL) == MC_OK) {
+    if (plan_single(&plan, model, runtime) && mc_bench_repeat(run_plan, plan, LATENCY_SECONDS, &times, NULL) == MC_OK) {
         mc_record_set_num(into, "latency_ms", times.median_ms);
+        mc_measure_memory(plan, into);
         rc = time_nodes(model, plan, node_ns, err);
     }
     mc_plan_destroy(plan);

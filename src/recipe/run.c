@@ -93,7 +93,7 @@ static int load_models(struct mc_run *run, struct mc_error *err)
     run->untrained = !model->path;
     int rc = load_model(run, model, &run->job.model, err);
     if (rc == MC_OK) rc = settle_dims(run, err);
-    bool keep = false;
+    bool keep = !run->trial && mc_gates_need_turns(&run->work.gates);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) {
         struct mc_work_step *step = &run->work.steps[i];
         keep = keep || (step->kind->needs_original && step->kind->needs_original(&step->settings));
@@ -486,6 +486,10 @@ static const struct mc_record *baseline_of(const struct mc_run *run)
 
 static int hold_gates(struct mc_run *run, struct mc_error *err)
 {
+    int rc = mc_gates_need_turns(&run->work.gates) ? mc_measure_turns(run->original, run->job.model, &run->job.runtime,
+                                                                      mc_record_object(run->record, "final"), err)
+                                                   : MC_OK;
+    if (rc < 0) return rc;
     struct mc_record *gates = mc_record_array(run->record, "gates");
     const struct mc_gate_evidence evidence = {
         .original = mc_record_get(run->record, "original"),
@@ -497,7 +501,7 @@ static int hold_gates(struct mc_run *run, struct mc_error *err)
                                       : NULL,
         .seed = run->seed,
     };
-    const int rc = mc_gates_check(&run->work.gates, &evidence, gates, &run->held, err);
+    rc = mc_gates_check(&run->work.gates, &evidence, gates, &run->held, err);
     mc_record_set_bool(run->record, "gates_held", run->held);
     return rc;
 }

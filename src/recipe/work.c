@@ -327,10 +327,24 @@ static int check_gates(const struct mc_work *work, struct mc_error *err)
     return rc < 0 ? mc_yaml_wrap(mc_settings_find(&work->gates, option)->at, rc, err) : MC_OK;
 }
 
+/* What gates ask to be measured must be found, or nobody would know before all the work is done. */
+static int check_measuring(const struct mc_work *work, struct mc_error *err)
+{
+    static const char *const names[] = {
+        [MC_MEASURE_COUNTS] = "counts", [MC_MEASURE_SIZES] = "sizes", [MC_MEASURE_ALL] = "all"};
+    const char *gate;
+    const enum mc_measuring needed = mc_gates_need_measuring(&work->gates, &gate);
+    if (needed <= (enum mc_measuring)mc_settings_integer(&work->top, "measure")) return MC_OK;
+    return mc_yaml_error(mc_settings_find(&work->gates, gate)->at, MC_ERR_USAGE, err, "gate '%s' needs 'measure: %s'",
+                         gate, names[needed]);
+}
+
 /* What steps and gates ask of the rest. */
 static int check_needs(const struct mc_work *work, const struct mc_yaml *root, struct mc_error *err)
 {
     if (!mc_settings_present(&work->top, "model")) return mc_yaml_error(root, MC_ERR_USAGE, err, "'model' is missing");
+    const int rc = check_measuring(work, err);
+    if (rc < 0) return rc;
     if (mc_settings_present(&work->top, "data")) return MC_OK;
     for (int i = 0; i < work->n_steps; i++)
         if (work->steps[i].kind->needs_data(&work->steps[i].settings))

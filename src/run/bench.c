@@ -23,13 +23,19 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* The middle of n > 0 numbers, which are sorted by it. */
+static double median(double *of, size_t n)
+{
+    qsort(of, n, sizeof *of, ascending);
+    return n % 2 ? of[n / 2] : (of[n / 2 - 1] + of[n / 2]) / 2;
+}
+
 static void summarize(struct samples *s, struct mc_bench_times *times)
 {
     const size_t n = s->n;
-    qsort(s->ms, n, sizeof *s->ms, ascending);
     *times = (struct mc_bench_times){
         .n_steps = (int64_t)n,
-        .median_ms = n % 2 ? s->ms[n / 2] : (s->ms[n / 2 - 1] + s->ms[n / 2]) / 2,
+        .median_ms = median(s->ms, n),
         .best_ms = s->ms[0],
         .worst_ms = s->ms[n - 1],
     };
@@ -53,6 +59,42 @@ int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *cont
     }
     if (rc == MC_OK) summarize(&s, times);
     mc_free(s.ms);
+    return rc;
+}
+
+/* --- two in turns --- */
+
+static int time_turn(int (*step)(void *context, struct mc_error *err), void *const contexts[2], double *ratio,
+                     struct mc_error *err)
+{
+    static const int order[] = {0, 1, 1, 0};
+    int64_t ns[2] = {0};
+    for (size_t i = 0; i < MC_COUNT(order); i++) {
+        const int64_t start = mc_clock_ns();
+        const int rc = step(contexts[order[i]], err);
+        if (rc < 0) return rc;
+        ns[order[i]] += mc_clock_ns() - start;
+    }
+    *ratio = (double)(ns[1] > 0 ? ns[1] : 1) / (double)(ns[0] > 0 ? ns[0] : 1);
+    return MC_OK;
+}
+
+int mc_bench_turns(int (*step)(void *context, struct mc_error *err), void *first, void *second, double seconds,
+                   double *ratio, struct mc_error *err)
+{
+    void *const contexts[] = {first, second};
+    double *ratios = NULL;
+    size_t n = 0, capacity = 0;
+    int rc = time_turn(step, contexts, ratio, err);
+    const int64_t end = mc_clock_ns() + (int64_t)(seconds * 1e9);
+    while (rc == MC_OK && (n < LEAST || mc_clock_ns() < end)) {
+        if (mc_grow((void **)&ratios, n, &capacity, sizeof *ratios))
+            rc = time_turn(step, contexts, &ratios[n++], err);
+        else
+            rc = mc_error_memory(err);
+    }
+    if (rc == MC_OK) *ratio = median(ratios, n);
+    mc_free(ratios);
     return rc;
 }
 

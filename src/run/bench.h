@@ -14,12 +14,18 @@ struct mc_bench_times {
 int mc_bench_repeat(int (*step)(void *context, struct mc_error *err), void *context, double seconds,
                     struct mc_bench_times *times, struct mc_error *err);
 
+/* How much longer the second of two takes than the first: the median of the ratios of turns, in each of which both run
+ * twice, first, second, second, first, so that what slows the machine for a while slows both. At least three turns, for
+ * `seconds`, after one that does not count. */
+int mc_bench_turns(int (*step)(void *context, struct mc_error *err), void *first, void *second, double seconds,
+                   double *ratio, struct mc_error *err);
+
 /* One step of a plan. What was absorbed by another step has none of its own. */
 struct mc_bench_node {
     const struct mc_node *node; /* of the model; the last of several that are one step */
     const char *type;           /* of the operator that computes it */
-    struct mc_shape shape; /* of output 0; rank -1 where it is only known at run time */
-    double best_ms;        /* of the runs that were timed one by one */
+    struct mc_shape shape;      /* of output 0; rank -1 where it is only known at run time */
+    double best_ms;             /* of the runs that were timed one by one */
     struct mc_cost cost;
 };
 

@@ -139,6 +139,13 @@ size_t mc_plan_bytes(const struct mc_plan *plan)
     return plan->block_bytes;
 }
 
+bool mc_plan_allocates(const struct mc_plan *plan)
+{
+    for (int i = 0; i < plan->n_steps; i++)
+        if (plan->steps[i].dynamic) return true;
+    return false;
+}
+
 int mc_plan_n_steps(const struct mc_plan *plan)
 {
     return plan->n_steps;

@@ -79,6 +79,8 @@ int mc_plan_refresh(struct mc_plan *plan, struct mc_error *err);
 struct mc_runtime *mc_plan_runtime(struct mc_plan *plan);
 const struct mc_facts *mc_plan_facts(const struct mc_plan *plan);
 size_t mc_plan_bytes(const struct mc_plan *plan); /* activation, gradient and work memory */
+/* Does a step take further memory as it runs (shapes that contents decide, graphs within nodes)? */
+bool mc_plan_allocates(const struct mc_plan *plan);
 int mc_plan_n_steps(const struct mc_plan *plan);
 /* The model's node that a step is, the last of several. */
 const struct mc_node *mc_plan_step_node(const struct mc_plan *plan, int i);

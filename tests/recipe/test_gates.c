@@ -106,6 +106,22 @@ static void test_only_gates_on_accuracy_need_data(void **state)
     assert_string_equal(mc_gates_need_data(&f->gates), "max_accuracy_drop");
 }
 
+static void test_gates_say_how_much_has_to_be_measured(void **state)
+{
+    struct fixture *f = *state;
+    const char *gate;
+    give(f, "max_bytes", "1");
+    give(f, "max_latency_ratio", "2");
+    assert_int_equal(mc_gates_need_measuring(&f->gates, &gate), MC_MEASURE_COUNTS);
+    assert_null(gate);
+    give(f, "max", "bytes_zstd:9");
+    assert_int_equal(mc_gates_need_measuring(&f->gates, &gate), MC_MEASURE_SIZES);
+    assert_string_equal(gate, "max");
+    give(f, "max_activation_bytes", "9");
+    assert_int_equal(mc_gates_need_measuring(&f->gates, &gate), MC_MEASURE_ALL);
+    assert_string_equal(gate, "max_activation_bytes");
+}
+
 /* --- any metric, by class --- */
 
 static void add_class(struct mc_record *measurement, const char *name, double recall)
@@ -243,6 +259,7 @@ int main(void)
         WITH_FIXTURE(test_every_gate_that_fails_is_named),
         WITH_FIXTURE(test_a_figure_that_was_not_measured_is_refused),
         WITH_FIXTURE(test_only_gates_on_accuracy_need_data),
+        WITH_FIXTURE(test_gates_say_how_much_has_to_be_measured),
         WITH_FIXTURE(test_metrics_of_single_classes_are_gates),
         WITH_FIXTURE(test_unknown_metrics_are_found_before_any_work),
         WITH_FIXTURE(test_no_worse_is_a_statement_of_confidence),

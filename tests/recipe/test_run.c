@@ -154,6 +154,67 @@ static void test_a_gate_that_fails_hands_out_the_record_and_writes_no_model(void
     mc_recipe_destroy(recipe);
 }
 
+/* What the record has of a gate. */
+static const struct mc_record *gate_of(const struct mc_record *r, const char *name)
+{
+    const struct mc_record *gates = mc_record_get(r, "gates");
+    for (size_t i = 0; i < mc_record_size(gates); i++)
+        if (strcmp(mc_record_get_text(mc_record_at(gates, i), "gate", ""), name) == 0) return mc_record_at(gates, i);
+    return NULL;
+}
+
+static void test_memory_of_a_run_is_known_and_a_gate(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r, *info;
+    struct mc_model *model;
+    struct mc_error err;
+    set(recipe, "steps.0.prune", "{method: channel, ratio: 0.5}");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const int64_t bytes = mc_record_get_int(r, "final.activation_bytes", -1);
+    assert_in_range(bytes, 784 * 4, mc_record_get_int(r, "original.activation_bytes", -1));
+    mc_record_destroy(r);
+    assert_ok(mc_model_load(&model, scratch_path(state, "small.onnx"), &err), err);
+    assert_ok(mc_model_info(model, NULL, &info, &err), err);
+    assert_int_equal(mc_record_get_int(info, "activation_bytes", 0), bytes);
+    mc_record_destroy(info);
+    mc_model_destroy(model);
+
+    char bound[32];
+    snprintf(bound, sizeof bound, "%lld", (long long)bytes - 1);
+    set(recipe, "output", "");
+    set(recipe, "gates.max_activation_bytes", bound);
+    assert_int_equal(run(state, recipe, &r, &err), MC_GATE_FAILED);
+    assert_int_equal(mc_record_get_num(gate_of(r, "max_activation_bytes"), "margin", 0), -1);
+    mc_record_destroy(r);
+    mc_recipe_destroy(recipe);
+}
+
+static void test_the_ratio_of_times_is_measured_where_a_gate_asks(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err;
+    set(recipe, "steps.0.prune", "{method: channel, ratio: 0.5}");
+    set(recipe, "output", "");
+    set(recipe, "measure", "counts");
+    assert_ok(run(state, recipe, &r, &err), err);
+    assert_null(mc_record_get(r, "final.latency_ratio"));
+    mc_record_destroy(r);
+    set(recipe, "gates.max_latency_ratio", "1e9");
+    assert_ok(run(state, recipe, &r, &err), err);
+    const double ratio = mc_record_get_num(r, "final.latency_ratio", -1);
+    assert_true(ratio > 0 && ratio == mc_record_get_num(gate_of(r, "max_latency_ratio"), "value", -2));
+    mc_record_destroy(r);
+    set(recipe, "gates.max_latency_ratio", "1e-9");
+    assert_int_equal(run(state, recipe, &r, &err), MC_GATE_FAILED);
+    mc_record_destroy(r);
+    set(recipe, "gates.max_latency_ms", "1e9");
+    assert_int_equal(run(state, recipe, &r, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "gate 'max_latency_ms' needs 'measure: all'"));
+    mc_recipe_destroy(recipe);
+}
+
 static void test_the_packed_result_is_written_measured_and_gated(void **state)
 {
     struct mc_recipe *recipe = make_recipe(state);
@@ -365,6 +426,8 @@ int main(void)
         IN_SCRATCH(test_the_record_has_the_graph_and_how_weights_lie),
         IN_SCRATCH(test_measuring_stops_at_what_was_asked_for),
         IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
+        IN_SCRATCH(test_memory_of_a_run_is_known_and_a_gate),
+        IN_SCRATCH(test_the_ratio_of_times_is_measured_where_a_gate_asks),
         IN_SCRATCH(test_the_packed_result_is_written_measured_and_gated),
         IN_SCRATCH(test_zeros_survive_later_training),
         IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),

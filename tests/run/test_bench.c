@@ -1,6 +1,8 @@
 /* test_bench.c - repetition stops, orders its times and passes failures on. How long anything takes is not asked. */
 #include "run/bench.h"
 
+#include <math.h>
+
 #include "base/error.h"
 #include "nets.h"
 #include "op/ops.h"
@@ -36,6 +38,46 @@ static void test_failures_are_passed_on(void **state)
     assert_int_equal(mc_bench_repeat(fail_at_four, &n, 0, &times, &err), MC_ERR_INPUT);
     assert_int_equal(n, 4);
     assert_string_equal(err.text, "the fourth");
+}
+
+static void test_two_take_turns_and_either_may_fail(void **state)
+{
+    struct mc_error err = {0};
+    double ratio = -1;
+    int first = 0, second = 0;
+    assert_ok(mc_bench_turns(count, &first, &second, 0, &ratio, &err), err);
+    assert_int_equal(first, 8); /* twice in each of four turns */
+    assert_int_equal(second, 8);
+    assert_true(ratio > 0 && isfinite(ratio));
+    first = 10;
+    second = 1;
+    assert_int_equal(mc_bench_turns(fail_at_four, &first, &second, 0, &ratio, &err), MC_ERR_INPUT);
+    assert_int_equal(first, 13);
+    assert_int_equal(second, 4);
+}
+
+/* Works a thousand times as long as the other. */
+struct work {
+    int64_t n;
+    double sum;
+};
+
+static int add_up(void *context, struct mc_error *err)
+{
+    struct work *work = context;
+    for (int64_t i = 0; i < work->n; i++) work->sum = work->sum * 0.5 + (double)i;
+    return MC_OK;
+}
+
+static void test_the_ratio_is_of_the_second_to_the_first(void **state)
+{
+    struct mc_error err = {0};
+    double ratio;
+    struct work little = {2000, 0}, much = {2000000, 0};
+    assert_ok(mc_bench_turns(add_up, &little, &much, 0, &ratio, &err), err);
+    assert_true(ratio > 1);
+    assert_ok(mc_bench_turns(add_up, &much, &little, 0, &ratio, &err), err);
+    assert_true(ratio < 1);
 }
 
 static void test_inference_is_timed_at_the_given_batch(void **state)
@@ -86,6 +128,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_repeats_three_times_at_least_after_warming_up),
         cmocka_unit_test(test_failures_are_passed_on),
+        cmocka_unit_test(test_two_take_turns_and_either_may_fail),
+        cmocka_unit_test(test_the_ratio_is_of_the_second_to_the_first),
         cmocka_unit_test(test_inference_is_timed_at_the_given_batch),
         cmocka_unit_test(test_every_step_is_timed_and_has_its_cost),
         cmocka_unit_test(test_the_machine_has_limits),
