@@ -33,9 +33,10 @@ static double median(double *of, size_t n)
 static void summarize(struct samples *s, struct mc_bench_times *times)
 {
     const size_t n = s->n;
+    const double middle = median(s->ms, n); /* sorts them */
     *times = (struct mc_bench_times){
         .n_steps = (int64_t)n,
-        .median_ms = median(s->ms, n),
+        .median_ms = middle,
         .best_ms = s->ms[0],
         .worst_ms = s->ms[n - 1],
     };
