@@ -37,6 +37,30 @@ static int need_shapes(const struct mc_cut *s, struct mc_error *err)
     return MC_OK;
 }
 
+static bool same_extents(const struct mc_cut *s, const struct mc_facts *facts)
+{
+    for (int i = 0; i < mc_coupling_n_contractions(s->coupling); i++) {
+        const struct mc_contraction *k = mc_coupling_contraction(s->coupling, i);
+        const struct mc_shape *shape = &facts->of[k->data->id].shape;
+        if (facts->of[k->data->id].dtype == MC_UNDEFINED || k->data_axis >= shape->rank) return false;
+        if (shape->dim[k->data_axis] != mc_coupling_extent(s->coupling, k->data, k->data_axis)) return false;
+    }
+    return true;
+}
+
+/* An open batch is analysed as two, so that it is told from what is always one. Where a batch of one leaves all
+ * channels where they are, that is run instead: of half the activations. */
+static int settle_checks(struct mc_cut *s, struct mc_error *err)
+{
+    struct mc_facts facts = {0};
+    s->checks = *s->options;
+    s->checks.dims.batch = 1;
+    const int rc = mc_model_facts(&facts, s->work, &s->checks.dims, true, err);
+    if (rc < 0 || !same_extents(s, &facts)) s->checks.dims = s->options->dims;
+    mc_facts_finish(&facts);
+    return rc;
+}
+
 static int analyse(struct mc_cut *s, const struct mc_model *model, struct mc_error *err)
 {
     int rc = mc_model_clone(&s->work, model, true, err);
@@ -45,7 +69,7 @@ static int analyse(struct mc_cut *s, const struct mc_model *model, struct mc_err
     if (rc == 0) rc = mc_model_facts(&s->facts, s->work, &s->options->dims, true, err);
     if (rc == 0) rc = need_shapes(s, err);
     if (rc == 0) rc = mc_coupling_create(&s->coupling, s->work, &s->facts, s->options->whole_heads, err);
-    return rc;
+    return rc < 0 ? rc : settle_checks(s, err);
 }
 
 static int choose(struct mc_cut *s, struct mc_error *err)
@@ -61,7 +85,7 @@ static int find_constants(struct mc_cut *s, struct mc_error *err)
     int rc = mc_residues_create(&s->residues, s->coupling, s->choice.goes, err);
     if (rc < 0 || !s->options->keep_constants) return rc;
     struct mc_error problem = {0};
-    rc = mc_residues_measure(&s->residues, s->work, s->coupling, s->choice.goes, s->options, &problem);
+    rc = mc_residues_measure(&s->residues, s->work, s->coupling, s->choice.goes, &s->checks, &problem);
     if (rc == 0) return 0;
     if (rc == MC_ERR_SYSTEM || rc == MC_ERR_INTERNAL) return mc_error_set(err, rc, "%s", problem.text);
     snprintf(s->unmeasured, sizeof(s->unmeasured), "%.*s", (int)sizeof(s->unmeasured) - 1, problem.text);

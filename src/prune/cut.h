@@ -20,6 +20,8 @@ struct mc_cut {
     struct mc_choice choice;
     struct mc_residues residues;
     int64_t fixed_batch; /* mc_batch_open: samples are run at other batches */
+    struct mc_shrink_options
+        checks; /* `options` with the shapes that constants are looked for and the twin is run at */
     int64_t n_moved;
     int64_t surgery_ns;   /* cutting, shapes and biases; not running the model for constants */
     char unmeasured[256]; /* why constants could not be found */

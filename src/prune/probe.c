@@ -1,6 +1,7 @@
 /* probe.c - random inputs for self-checks. */
 #include "prune/probe.h"
 
+#include "base/alloc.h"
 #include "base/error.h"
 #include "base/rng.h"
 
@@ -28,4 +29,25 @@ int mc_probe_inputs(struct mc_plan *plan, uint64_t seed, struct mc_error *err)
         fill(t, &rng);
     }
     return 0;
+}
+
+int mc_probe_outputs(struct mc_tensor ***outputs, const struct mc_model *model, const struct mc_plan_options *options,
+                     uint64_t seed, struct mc_error *err)
+{
+    struct mc_plan *plan = NULL;
+    const int n = model->graph->n_outputs;
+    *outputs = MC_NEW_ARRAY(struct mc_tensor *, n);
+    int rc = *outputs ? mc_plan_create(&plan, model, options, err) : mc_error_memory(err);
+    if (rc == 0) rc = mc_probe_inputs(plan, seed, err);
+    if (rc == 0) rc = mc_plan_run(plan, err);
+    for (int i = 0; i < n && rc == 0; i++)
+        if (mc_plan_output(plan, i)->data) rc = mc_tensor_clone(&(*outputs)[i], mc_plan_output(plan, i), err);
+    mc_plan_destroy(plan);
+    return rc;
+}
+
+void mc_probe_release(struct mc_tensor **outputs, int n)
+{
+    for (int i = 0; outputs && i < n; i++) mc_tensor_destroy(outputs[i]);
+    mc_free(outputs);
 }

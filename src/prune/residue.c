@@ -1,8 +1,8 @@
 /* residue.c - finding the constants of removed channels without knowing any operator.
  *
- * The removed channels are silenced in a copy of the model: the weights that make them and the factors that scale
- * them become zero, addends and statistics stay. The copy is run on two unlike inputs, and what the readers of a
- * channel then see either is the same number everywhere, or is no constant.
+ * The removed channels are silenced: the weights that make them and the factors that scale them are clamped to zero,
+ * addends and statistics stay. The model is run so on two unlike inputs, and what the readers of a channel then see
+ * either is the same number everywhere, or is no constant.
  */
 #include "prune/residue.h"
 
@@ -76,50 +76,46 @@ void mc_residues_finish(struct mc_residues *r)
 
 /* --- silencing --- */
 
+/* What a plan of the model is told: parameters that are silenced, and values to look at. */
+struct watch {
+    struct mc_clamp *clamps;
+    int64_t **indices; /* that are silenced, by clamp */
+    int n;
+    double *zeros;
+};
+
 static bool falls_silent(enum mc_role role)
 {
     return role == MC_ROLE_PRODUCES || role == MC_ROLE_SCALE;
 }
 
 /* Zero the removed indices along one axis. */
-static void silence_axis(struct mc_tensor *t, const struct mc_coupling *c, const bool *goes, const struct mc_value *v,
-                         int axis)
+static int silence_axis(struct watch *w, const struct mc_coupling *c, const bool *goes, const struct mc_value *v,
+                        int axis, struct mc_error *err)
 {
-    const size_t row =
-        (size_t)mc_shape_span(&t->shape, axis + 1, t->shape.rank) * ((size_t)mc_dtype_bits(t->dtype) / 8);
-    const int64_t outer = mc_shape_span(&t->shape, 0, axis), extent = t->shape.dim[axis];
-    for (int64_t i = 0; i < extent; i++) {
-        if (!mc_index_goes(c, goes, v, axis, i)) continue;
-        for (int64_t o = 0; o < outer; o++) memset((unsigned char *)t->data + (size_t)(o * extent + i) * row, 0, row);
+    const int64_t extent = mc_coupling_extent(c, v, axis);
+    int64_t n = 0, *indices = MC_NEW_ARRAY(int64_t, extent);
+    if (!indices) return mc_error_memory(err);
+    for (int64_t i = 0; i < extent; i++)
+        if (mc_index_goes(c, goes, v, axis, i)) indices[n++] = i;
+    if (n == 0) {
+        mc_free(indices);
+        return MC_OK;
     }
+    w->indices[w->n] = indices;
+    w->clamps[w->n++] = (struct mc_clamp){.value = v, .axis = axis, .n = n, .indices = indices, .fill = w->zeros};
+    return MC_OK;
 }
 
-static int silence_parameter(struct mc_model *silent, struct mc_value *v, const struct mc_coupling *c, const bool *goes,
-                             struct mc_error *err)
+static int silence(struct watch *w, const struct mc_model *model, const struct mc_coupling *c, const bool *goes,
+                   struct mc_error *err)
 {
-    const struct mc_tensor *contents = mc_coupling_fact(c, v)->constant;
-    struct mc_tensor *copy = NULL;
     int rc = 0;
-    for (int axis = 0; axis < contents->shape.rank && rc == 0; axis++) {
-        bool any = false;
-        const int64_t extent = contents->shape.dim[axis];
-        for (int64_t i = 0; i < extent && !any && falls_silent(mc_coupling_role(c, v, axis)); i++)
-            any = mc_index_goes(c, goes, v, axis, i);
-        if (!any) continue;
-        if (!copy) rc = mc_tensor_clone(&copy, contents, err);
-        if (rc == 0) silence_axis(copy, c, goes, v, axis);
-    }
-    return rc == 0 && copy ? mc_parameter_set(silent, v, copy, err) : rc;
-}
-
-static int silence(struct mc_model **silent, const struct mc_model *model, const struct mc_coupling *c,
-                   const bool *goes, struct mc_error *err)
-{
-    int rc = mc_model_clone(silent, model, true, err);
-    const int n_values = rc == 0 ? (*silent)->n_values : 0;
-    for (int id = 0; id < n_values && rc == 0; id++) {
-        struct mc_value *v = (*silent)->values[id];
-        if (v && mc_coupling_is_parameter(c, v)) rc = silence_parameter(*silent, v, c, goes, err);
+    for (int id = 0; id < model->n_values && rc == 0; id++) {
+        const struct mc_value *v = model->values[id];
+        const int rank = v && mc_coupling_is_parameter(c, v) ? mc_coupling_fact(c, v)->shape.rank : 0;
+        for (int axis = 0; axis < rank && rc == 0; axis++)
+            if (falls_silent(mc_coupling_role(c, v, axis))) rc = silence_axis(w, c, goes, v, axis, err);
     }
     return rc;
 }
@@ -155,53 +151,79 @@ static double constant_at(const struct mc_tensor *t, int axis, int64_t i)
     return k;
 }
 
-static void read_constants(struct mc_residue *residue, const struct mc_tensor *seen, bool first)
+static void read_constants(void *context, const struct mc_tensor *seen)
 {
+    struct mc_residue *residue = context;
     for (int64_t i = 0; i < residue->n; i++) {
         const double k = constant_at(seen, residue->axis, residue->indices[i]);
-        if (first)
+        if (!residue->seen)
             residue->constant[i] = k;
         else if (!close_to(residue->constant[i], k))
             residue->constant[i] = NAN;
     }
+    residue->seen = true;
 }
 
-static int observe(struct mc_residues *r, struct mc_plan *plan, const struct mc_model *silent, uint64_t seed,
+static int observe(const struct watch *w, const struct mc_model *model, const struct mc_shrink_options *options,
                    struct mc_error *err)
 {
-    int rc = 0;
+    struct mc_plan *plan = NULL;
+    const struct mc_plan_options plan_options = {
+        .dims = options->dims, .runtime = &options->runtime, .n_clamps = w->n, .clamps = w->clamps, .lean = true};
+    int rc = mc_plan_create(&plan, model, &plan_options, err);
     for (int run = 0; run < 2 && rc == 0; run++) {
-        rc = mc_probe_inputs(plan, seed + (uint64_t)run, err);
+        rc = mc_probe_inputs(plan, options->seed + (uint64_t)run, err);
         if (rc == 0) rc = mc_plan_run(plan, err);
-        int tap = silent->graph->n_outputs;
-        for (int i = 0; i < r->n && rc == 0; i++)
-            if (r->of[i].movable) read_constants(&r->of[i], mc_plan_output(plan, tap++), run == 0);
     }
+    mc_plan_destroy(plan);
     return rc;
+}
+
+/* Room for all axes of parameters and all residues. */
+static int create_watch(struct watch *w, const struct mc_model *model, const struct mc_coupling *c, int n_residues,
+                        struct mc_error *err)
+{
+    int64_t n = n_residues, extent = 0;
+    for (int id = 0; id < model->n_values; id++) {
+        const struct mc_value *v = model->values[id];
+        const int rank = v && mc_coupling_is_parameter(c, v) ? mc_coupling_fact(c, v)->shape.rank : 0;
+        n += rank;
+        for (int axis = 0; axis < rank; axis++)
+            if (mc_coupling_extent(c, v, axis) > extent) extent = mc_coupling_extent(c, v, axis);
+    }
+    w->clamps = MC_NEW_ARRAY(struct mc_clamp, n);
+    w->indices = MC_NEW_ARRAY(int64_t *, n);
+    w->zeros = MC_NEW_ARRAY(double, extent);
+    return w->clamps && w->indices && w->zeros ? MC_OK : mc_error_memory(err);
+}
+
+static void finish_watch(struct watch *w)
+{
+    for (int i = 0; i < w->n; i++) mc_free(w->indices[i]);
+    mc_free(w->zeros);
+    mc_free(w->indices);
+    mc_free(w->clamps);
 }
 
 int mc_residues_measure(struct mc_residues *r, const struct mc_model *model, const struct mc_coupling *coupling,
                         const bool *goes, const struct mc_shrink_options *options, struct mc_error *err)
 {
-    struct mc_model *silent = NULL;
-    struct mc_plan *plan = NULL;
-    int n_taps = 0;
-    const struct mc_value **taps = MC_NEW_ARRAY(const struct mc_value *, r->n);
-    int rc = taps ? silence(&silent, model, coupling, goes, err) : mc_error_memory(err);
-    for (int i = 0; i < r->n && rc == 0; i++)
-        if (r->of[i].movable) taps[n_taps++] = silent->values[r->of[i].value->id];
-    if (rc == 0 && n_taps > 0) {
-        const struct mc_plan_options plan_options = {
-            .dims = options->dims, .runtime = &options->runtime, .n_taps = n_taps, .taps = taps};
-        rc = mc_plan_create(&plan, silent, &plan_options, err);
-        if (rc == 0) rc = observe(r, plan, silent, options->seed, err);
+    struct watch w = {0};
+    int n_watched = 0;
+    int rc = create_watch(&w, model, coupling, r->n, err);
+    if (rc == 0) rc = silence(&w, model, coupling, goes, err);
+    for (int i = 0; i < r->n && rc == 0; i++) {
+        struct mc_residue *of = &r->of[i];
+        if (!of->movable) continue;
+        w.clamps[w.n++] =
+            (struct mc_clamp){.value = of->value, .axis = of->axis, .seen = read_constants, .context = of};
+        n_watched++;
     }
+    if (rc == 0 && n_watched > 0) rc = observe(&w, model, options, err);
     for (int i = 0; i < r->n; i++)
         for (int64_t k = 0; k < r->of[i].n; k++)
             if (rc < 0 || !isfinite(r->of[i].constant[k])) r->of[i].constant[k] = 0;
-    mc_plan_destroy(plan);
-    mc_model_destroy(silent);
-    mc_free(taps);
+    finish_watch(&w);
     return rc;
 }
 

@@ -18,6 +18,7 @@ struct mc_residue {
     int64_t *indices; /* ascending */
     double *constant; /* one per index */
     bool movable;     /* every reader can take a constant into its bias */
+    bool seen;        /* while they are measured: in an earlier run */
 };
 
 struct mc_residues {

@@ -52,7 +52,7 @@ static int check_twin(struct mc_cut *s, struct mc_twin *twin, struct mc_error *e
 {
     struct mc_model *narrow = NULL;
     int rc = mc_narrow(&narrow, s->work, s->coupling, s->choice.goes, err);
-    if (rc == 0) rc = mc_twin_check(twin, narrow ? narrow : s->work, s->small, &s->residues, s->options, err);
+    if (rc == 0) rc = mc_twin_check(twin, narrow ? narrow : s->work, s->small, &s->residues, &s->checks, err);
     mc_model_destroy(narrow);
     return rc;
 }

@@ -18,22 +18,57 @@ bool mc_index_goes(const struct mc_coupling *coupling, const bool *goes, const s
     return group >= 0 && goes[group];
 }
 
-int mc_tensor_keep(struct mc_tensor **kept, const struct mc_tensor *of, int axis, const int64_t *indices, int64_t n,
-                   struct mc_error *err)
+/* What is left of a tensor, and how far the copy has come. */
+struct keeping {
+    const int64_t *indices[MC_MAX_RANK]; /* NULL: all */
+    int64_t n[MC_MAX_RANK];
+    size_t stride[MC_MAX_RANK]; /* bytes, in the whole */
+    int last;                   /* the last axis that loses any: what lies below is copied in one piece */
+    unsigned char *to;
+};
+
+static void keep_words(struct keeping *k, const unsigned char *from)
 {
-    assert(mc_dtype_bits(of->dtype) % 8 == 0 && of->dtype != MC_STRING);
+    const int64_t n = k->n[k->last], *indices = k->indices[k->last];
+    for (int64_t i = 0; i < n; i++) memcpy(k->to + i * 4, from + indices[i] * 4, 4);
+    k->to += n * 4;
+}
+
+static void keep_from(struct keeping *k, int axis, const unsigned char *from)
+{
+    const size_t stride = k->stride[axis];
+    if (axis == k->last && stride == 4) {
+        keep_words(k, from);
+        return;
+    }
+    for (int64_t i = 0; i < k->n[axis]; i++) {
+        const unsigned char *at = from + (size_t)(k->indices[axis] ? k->indices[axis][i] : i) * stride;
+        if (axis < k->last) {
+            keep_from(k, axis + 1, at);
+        } else {
+            memcpy(k->to, at, stride);
+            k->to += stride;
+        }
+    }
+}
+
+/* Both axes of a matrix at once: what is cut is never there a third time. */
+static int keep(struct mc_tensor **kept, const struct mc_tensor *of, struct keeping *k, struct mc_error *err)
+{
     struct mc_shape shape = of->shape;
-    shape.dim[axis] = n;
+    size_t stride = (size_t)mc_dtype_bits(of->dtype) / 8;
+    assert(mc_dtype_bits(of->dtype) % 8 == 0 && of->dtype != MC_STRING);
+    k->last = 0;
+    for (int axis = shape.rank - 1; axis >= 0; axis--) {
+        k->stride[axis] = stride;
+        stride *= (size_t)of->shape.dim[axis];
+        shape.dim[axis] = k->n[axis];
+        if (k->indices[axis] && axis > k->last) k->last = axis;
+    }
     const int rc = mc_tensor_create(kept, of->dtype, &shape, err);
     if (rc < 0) return rc;
-    const size_t size = (size_t)mc_dtype_bits(of->dtype) / 8;
-    const size_t row = (size_t)mc_shape_span(&shape, axis + 1, shape.rank) * size;
-    const size_t plane = (size_t)of->shape.dim[axis] * row;
-    const int64_t outer = mc_shape_span(&shape, 0, axis);
-    unsigned char *to = (*kept)->data;
-    const unsigned char *from = of->data;
-    for (int64_t o = 0; o < outer; o++, from += plane)
-        for (int64_t i = 0; i < n; i++, to += row) memcpy(to, from + (size_t)indices[i] * row, row);
+    k->to = (*kept)->data;
+    keep_from(k, 0, of->data);
     return 0;
 }
 
@@ -53,18 +88,11 @@ int mc_parameter_set(struct mc_model *model, struct mc_value *v, struct mc_tenso
 static int cut_parameter(struct mc_model *model, const struct mc_resize *r, struct mc_value *v,
                          const struct mc_tensor *contents, struct mc_error *err)
 {
-    struct mc_tensor *whole = NULL;
-    int rc = mc_tensor_view(&whole, contents, NULL, 0, err);
-    for (int axis = 0; axis < contents->shape.rank && rc == 0; axis++) {
-        int64_t n;
-        const int64_t *indices = mc_resize_kept(r, v, axis, &n);
-        struct mc_tensor *kept = NULL;
-        if (!indices) continue;
-        rc = mc_tensor_keep(&kept, whole, axis, indices, n, err);
-        mc_tensor_destroy(whole);
-        whole = kept;
-    }
-    return rc < 0 ? rc : mc_parameter_set(model, v, whole, err);
+    struct mc_tensor *kept = NULL;
+    struct keeping k = {0};
+    for (int axis = 0; axis < contents->shape.rank; axis++) k.indices[axis] = mc_resize_kept(r, v, axis, &k.n[axis]);
+    const int rc = keep(&kept, contents, &k, err);
+    return rc < 0 ? rc : mc_parameter_set(model, v, kept, err);
 }
 
 /* Declared extents that were numbers stay numbers. */

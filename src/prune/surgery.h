@@ -7,10 +7,6 @@
 /* Does index i of (v, axis) belong to a group for which `goes` says so? */
 bool mc_index_goes(const struct mc_coupling *coupling, const bool *goes, const struct mc_value *v, int axis, int64_t i);
 
-/* New tensor with the `n` given indices along `axis` and all of the others. Element types of whole bytes. */
-int mc_tensor_keep(struct mc_tensor **kept, const struct mc_tensor *of, int axis, const int64_t *indices, int64_t n,
-                   struct mc_error *err);
-
 /* Give a stored parameter (mc_coupling_is_parameter) new contents; takes over `tensor`, also on failure. The output of
  * a node without inputs becomes an initializer, and the node goes. */
 int mc_parameter_set(struct mc_model *model, struct mc_value *v, struct mc_tensor *tensor, struct mc_error *err);

@@ -17,7 +17,7 @@ static bool draws_random_numbers(const struct mc_model *model)
     return false;
 }
 
-static int run(struct mc_plan **plan, const struct mc_model *model, const struct mc_residues *residues,
+static int run(struct mc_tensor ***outputs, const struct mc_model *model, const struct mc_residues *residues,
                const struct mc_shrink_options *options, struct mc_error *err)
 {
     const int n = residues ? residues->n : 0;
@@ -25,34 +25,13 @@ static int run(struct mc_plan **plan, const struct mc_model *model, const struct
     if (!clamps) return mc_error_memory(err);
     for (int i = 0; i < n; i++) {
         const struct mc_residue *r = &residues->of[i];
-        clamps[i] = (struct mc_clamp){r->value, r->axis, r->n, r->indices, r->constant};
+        clamps[i] = (struct mc_clamp){
+            .value = r->value, .axis = r->axis, .n = r->n, .indices = r->indices, .fill = r->constant};
     }
     const struct mc_plan_options plan_options = {
-        .dims = options->dims, .runtime = &options->runtime, .n_clamps = n, .clamps = clamps};
-    int rc = mc_plan_create(plan, model, &plan_options, err);
-    if (rc == 0) rc = mc_probe_inputs(*plan, options->seed ^ TWIN_STREAM, err);
-    if (rc == 0) rc = mc_plan_run(*plan, err);
+        .dims = options->dims, .runtime = &options->runtime, .n_clamps = n, .clamps = clamps, .lean = true};
+    const int rc = mc_probe_outputs(outputs, model, &plan_options, options->seed ^ TWIN_STREAM, err);
     mc_free(clamps);
-    return rc;
-}
-
-static void destroy_tensors(struct mc_tensor **tensors, int n)
-{
-    for (int i = 0; tensors && i < n; i++) mc_tensor_destroy(tensors[i]);
-    mc_free(tensors);
-}
-
-/* The model's outputs alone, so that of two plans, each with weights of its own, there is one at a time. */
-static int run_for_outputs(struct mc_tensor ***outputs, const struct mc_model *model,
-                           const struct mc_residues *residues, const struct mc_shrink_options *options,
-                           struct mc_error *err)
-{
-    struct mc_plan *plan = NULL;
-    const int n = model->graph->n_outputs;
-    *outputs = MC_NEW_ARRAY(struct mc_tensor *, n);
-    int rc = *outputs ? run(&plan, model, residues, options, err) : mc_error_memory(err);
-    for (int i = 0; i < n && rc == 0; i++) rc = mc_tensor_clone(&(*outputs)[i], mc_plan_output(plan, i), err);
-    mc_plan_destroy(plan);
     return rc;
 }
 
@@ -102,7 +81,7 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
     }
     struct mc_error problem = {0};
     struct mc_tensor **masked = NULL, **cut = NULL;
-    int rc = run_for_outputs(&masked, original, residues, options, &problem);
+    int rc = run(&masked, original, residues, options, &problem);
     if (rc < 0 && rc != MC_ERR_SYSTEM &&
         rc != MC_ERR_INTERNAL) { /* an operator is missing, or refuses random numbers */
         snprintf(twin->why, sizeof(twin->why), "%.*s", (int)sizeof(twin->why) - 1, problem.text);
@@ -110,11 +89,11 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
     } else if (rc < 0) {
         rc = mc_error_set(err, rc, "%s", problem.text);
     } else {
-        rc = run_for_outputs(&cut, small, NULL, options, err);
+        rc = run(&cut, small, NULL, options, err);
         if (rc < 0 && rc != MC_ERR_SYSTEM) rc = mc_error_wrap(err, MC_ERR_INTERNAL, "the pruned model cannot be run");
         if (rc == 0) rc = compare_outputs(twin, original, masked, cut, err);
     }
-    destroy_tensors(cut, small->graph->n_outputs);
-    destroy_tensors(masked, original->graph->n_outputs);
+    mc_probe_release(cut, small->graph->n_outputs);
+    mc_probe_release(masked, original->graph->n_outputs);
     return rc;
 }

@@ -38,6 +38,8 @@ static int create(struct mc_plan *plan, const struct mc_clamp *from, struct mc_p
     to->value->clamped = true;
     to->axis = from->axis;
     to->n = from->n;
+    to->seen = from->seen;
+    to->context = from->context;
     to->indices = indices;
     return MC_OK;
 }
@@ -94,5 +96,18 @@ void mc_clamp_apply(const struct mc_plan_clamp *clamps, int n)
                 mc_fill((char *)t->data + (size_t)at * size, (const char *)c->fill->data + (size_t)k * size, inner,
                         size);
             }
+        if (c->seen) c->seen(c->context, t);
+    }
+}
+
+void mc_clamps_copy(const struct mc_plan *plan, int k)
+{
+    for (int i = 0; i < plan->n_clamps; i++) {
+        struct mc_plan_value *v = plan->clamps[i].value;
+        const struct mc_value *value = plan->model->values[v - plan->values];
+        if (!value->data || v->buffer == MC_NO_BUFFER || v->first != k) continue;
+        if (i == 0 || plan->clamps[i - 1].value != v)
+            memcpy(v->tensor.data, value->data->data, mc_tensor_bytes(value->data));
+        mc_clamp_apply(&plan->clamps[i], 1);
     }
 }

@@ -31,6 +31,7 @@ static int copy_options(struct mc_plan *plan, const struct mc_plan_options *opti
         plan->runtime = *options->runtime;
     else
         mc_runtime_init(&plan->runtime, 0, MC_CPU_AVX512);
+    if (o->lean) plan->runtime.use_onednn = false; /* which has orders and code of its own */
     o->runtime = &plan->runtime;
     return o->dims.shape && o->dims.given && o->wrt && o->taps ? MC_OK : mc_error_memory(err);
 }
@@ -276,20 +277,12 @@ static bool becomes_step(const struct mc_plan *plan, const struct mc_node *node)
     return false;
 }
 
-/* Clamps of all outputs of the step, in one list. */
-static int list_clamps(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+/* May steps make something of it that lasts as long as the plan? */
+static bool is_lasting(const struct mc_plan *plan, const struct mc_plan_value *v)
 {
-    const struct mc_node *node = step->call.node;
-    struct mc_plan_clamp *list = MC_PLAN_ARRAY(plan, struct mc_plan_clamp, plan->n_clamps);
-    if (!list) return mc_error_memory(err);
-    for (int i = 0; i < node->n_outputs; i++) {
-        int n = 0;
-        const struct mc_plan_clamp *clamps =
-            node->outputs[i] ? mc_clamps_of(plan, mc_plan_value(plan, node->outputs[i]), &n) : NULL;
-        for (int k = 0; k < n; k++) list[step->n_clamps++] = clamps[k];
-    }
-    step->clamps = list;
-    return MC_OK;
+    enum { SMALL = 256 }; /* elements: what is read as numbers */
+    const bool large = mc_dtype_is_float(v->tensor.dtype) && mc_tensor_count(&v->tensor) > SMALL;
+    return !v->varies && !(plan->options.lean && large);
 }
 
 static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
@@ -318,12 +311,15 @@ static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
     for (int i = 0; i < node->n_inputs; i++) {
         if (!node->inputs[i]) continue;
         call->in[i] = &mc_plan_value(plan, node->inputs[i])->tensor;
-        constant[i] = !mc_plan_value(plan, node->inputs[i])->varies;
+        constant[i] = is_lasting(plan, mc_plan_value(plan, node->inputs[i]));
     }
-    for (int i = 0; i < node->n_outputs; i++)
-        if (node->outputs[i]) call->out[i] = &mc_plan_value(plan, node->outputs[i])->tensor;
-    const int rc = mc_dynamic_create(plan, step, err);
-    return rc == MC_OK && plan->n_clamps ? list_clamps(plan, step, err) : rc;
+    for (int i = 0; i < node->n_outputs; i++) {
+        struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
+        if (!v) continue;
+        call->out[i] = &v->tensor;
+        step->clamped |= v->clamped;
+    }
+    return mc_dynamic_create(plan, step, err);
 }
 
 static int create_steps(struct mc_plan *plan, int *uses, struct mc_error *err)

@@ -4,9 +4,12 @@
 #include "base/error.h"
 #include "run/plan_state.h"
 
-static void use_until(struct mc_plan_value *root, int time)
+/* Step k uses it, and it is needed until `time`. */
+static void use_until(struct mc_plan_value *root, int k, int time)
 {
-    if (root && root->last < time) root->last = time;
+    if (!root) return;
+    if (root->last < 0) root->first = k;
+    if (root->last < time) root->last = time;
 }
 
 static void find_lifetimes(struct mc_plan *plan)
@@ -18,10 +21,10 @@ static void find_lifetimes(struct mc_plan *plan)
         const struct mc_node *node = step->call.node;
         const int keep = step->backward ? (int)step->op->keep : 0, back = 2 * n - k;
         for (int i = 0; i < node->n_inputs; i++)
-            use_until(mc_plan_root(plan, node->inputs[i]), keep & MC_KEEP_IN ? back : k);
-        for (int i = 0; i < step->n_uses; i++) use_until(mc_plan_root(plan, step->uses[i]), k);
+            use_until(mc_plan_root(plan, node->inputs[i]), k, keep & MC_KEEP_IN ? back : k);
+        for (int i = 0; i < step->n_uses; i++) use_until(mc_plan_root(plan, step->uses[i]), k, k);
         for (int i = 0; i < node->n_outputs; i++)
-            use_until(mc_plan_root(plan, node->outputs[i]), keep & MC_KEEP_OUT ? back : k);
+            use_until(mc_plan_root(plan, node->outputs[i]), k, keep & MC_KEEP_OUT ? back : k);
     }
     for (int i = 0; i < plan->n_outputs; i++) plan->values[plan->outputs[i].value->root].last = end;
 }
@@ -81,20 +84,29 @@ static int lay_out_step(struct mc_plan *plan, struct mc_plan_step *step, int k, 
     return MC_OK;
 }
 
-/* Buffers of all inputs and steps. A clamped initializer has a copy of its own for ever. */
+/* Clamped initializers are copied when they are first read, so that there is never a second copy of all weights. */
+static int add_copies(struct mc_plan *plan, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int i = 0; i < plan->n_clamps && rc == MC_OK; i++) {
+        struct mc_plan_value *v = plan->clamps[i].value;
+        const struct mc_value *value = plan->model->values[v - plan->values];
+        if (!value->data || v->buffer != MC_NO_BUFFER || v->last < 0) continue;
+        rc = add_buffer(plan, &v->tensor, v->first, v->last, &v->buffer, err);
+        if (plan->n_steps > 0) plan->steps[v->first].copies = true;
+    }
+    return rc;
+}
+
+/* Buffers of all inputs and steps. */
 static int add_buffers(struct mc_plan *plan, struct mc_error *err)
 {
-    const int end = 2 * plan->n_steps + 1;
     int rc = MC_OK;
     for (int i = 0; i < plan->n_inputs && rc == MC_OK; i++) {
         struct mc_plan_value *v = plan->inputs[i].value;
         if (!v->held) rc = add_buffer(plan, &v->tensor, -1, v->last, &v->buffer, err);
     }
-    for (int i = 0; i < plan->n_clamps && rc == MC_OK; i++) {
-        struct mc_plan_value *v = plan->clamps[i].value;
-        const struct mc_value *value = plan->model->values[v - plan->values];
-        if (value->data && v->buffer == MC_NO_BUFFER) rc = add_buffer(plan, &v->tensor, -1, end, &v->buffer, err);
-    }
+    if (rc == MC_OK) rc = add_copies(plan, err);
     for (int k = 0; k < plan->n_steps && rc == MC_OK; k++) rc = lay_out_step(plan, &plan->steps[k], k, err);
     if (rc == MC_OK) rc = mc_tape_lay_out(plan, err);
     return rc;
@@ -130,18 +142,6 @@ static void point_values(struct mc_plan *plan)
     }
 }
 
-static void copy_clamped_initializers(struct mc_plan *plan)
-{
-    for (int i = 0; i < plan->n_clamps; i++) {
-        struct mc_plan_value *v = plan->clamps[i].value;
-        const struct mc_value *value = plan->model->values[v - plan->values];
-        if (!value->data) continue;
-        if (i == 0 || plan->clamps[i - 1].value != v)
-            memcpy(v->tensor.data, value->data->data, mc_tensor_bytes(value->data));
-        mc_clamp_apply(&plan->clamps[i], 1);
-    }
-}
-
 void mc_plan_point(struct mc_plan *plan)
 {
     mc_plan_point_constants(plan);
@@ -153,7 +153,6 @@ void mc_plan_point(struct mc_plan *plan)
         mc_narrow_point(plan, step);
     }
     mc_tape_point(plan);
-    copy_clamped_initializers(plan);
 }
 
 /* Inputs that a caller binds for one run: who has to be told the address. */

@@ -95,10 +95,22 @@ static int run_step(struct mc_plan *plan, struct mc_plan_step *step, int k, stru
     return step->n_wide ? mc_narrow_forward(step, err) : step->op->forward(&step->call, err);
 }
 
+static void clamp_outputs(const struct mc_plan *plan, const struct mc_plan_step *step)
+{
+    const struct mc_node *node = step->call.node;
+    for (int i = 0; i < node->n_outputs; i++) {
+        int n = 0;
+        const struct mc_plan_clamp *clamps =
+            node->outputs[i] ? mc_clamps_of(plan, mc_plan_value(plan, node->outputs[i]), &n) : NULL;
+        mc_clamp_apply(clamps, n);
+    }
+}
+
 static int run_steps(struct mc_plan *plan, struct mc_error *err)
 {
     for (int k = 0; k < plan->n_steps; k++) {
         struct mc_plan_step *step = &plan->steps[k];
+        if (step->copies) mc_clamps_copy(plan, k);
         const int64_t start = plan->timed ? mc_clock_ns() : 0;
         const int rc = run_step(plan, step, k, err);
         if (rc < 0) {
@@ -106,7 +118,7 @@ static int run_steps(struct mc_plan *plan, struct mc_error *err)
             return mc_error_wrap(err, rc, "node %s", mc_node_text(step->call.node, text, sizeof text));
         }
         if (plan->timed) step->ns = mc_clock_ns() - start;
-        if (step->n_clamps) mc_clamp_apply(step->clamps, step->n_clamps);
+        if (step->clamped) clamp_outputs(plan, step);
     }
     return MC_OK;
 }
@@ -115,6 +127,7 @@ int mc_plan_run(struct mc_plan *plan, struct mc_error *err)
 {
     for (int i = 0; i < plan->n_inputs; i++) take_input(&plan->inputs[i]);
     for (int i = 0; i < plan->n_outputs; i++) plan->outputs[i].given = false;
+    if (plan->n_steps == 0) mc_clamps_copy(plan, 0); /* of what is handed out as it is */
     const int before = mc_runtime_enter(&plan->runtime);
     const int rc = run_steps(plan, err);
     mc_runtime_leave(before);

@@ -12,13 +12,16 @@
 #include "graph/outlines.h"
 #include "kernel/runtime.h"
 
-/* Overwrite data[..., indices, ...] along `axis` of a value by constants, before anyone reads it (masked twin). */
+/* Overwrite data[..., indices, ...] along `axis` of a value by constants, before anyone reads it (masked twin); of an
+ * initializer in a copy that lasts from its first reader to its last. Then show it to `seen`. */
 struct mc_clamp {
     const struct mc_value *value;
     int axis;
     int64_t n;
     const int64_t *indices;
-    const double *fill; /* one per index */
+    const double *fill;                                            /* one per index */
+    void (*seen)(void *context, const struct mc_tensor *contents); /* NULL: to nobody */
+    void *context;
 };
 
 struct mc_plan_options {
@@ -32,6 +35,7 @@ struct mc_plan_options {
     int n_clamps;
     const struct mc_clamp *clamps;
     bool no_fold; /* run every node (for per-node measurement and tests) */
+    bool lean;    /* for few runs in little memory: large weights are read where they lie, and no step packs them */
 };
 
 struct mc_plan;

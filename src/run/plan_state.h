@@ -36,7 +36,7 @@ struct mc_plan_value {
     bool wanted;  /* depends on something whose gradient is asked for */
     bool carries; /* and an output depends on it: a gradient will pass */
     /* of roots only */
-    int last; /* time of the last use of the contents */
+    int first, last; /* the first step that uses the contents (0: none does), time of the last use */
     int grad_buffer;
     int grad_first, grad_last; /* -1: nothing gives one yet */
     bool grad_present;         /* during backward: something has been written */
@@ -57,6 +57,8 @@ struct mc_plan_clamp {
     int64_t n;
     const int64_t *indices;
     struct mc_tensor *fill; /* [n], of the value's type; owned */
+    void (*seen)(void *context, const struct mc_tensor *contents);
+    void *context;
 };
 
 /* A tensor of float16 or bfloat16 as a step that knows float32 sees it. */
@@ -88,8 +90,8 @@ struct mc_plan_step {
     int workspace, saved;   /* buffers */
     int backward_workspace;
     void *room;   /* in the place of the workspace, where mc_plan_refresh found that it takes more; NULL: it does not */
-    int n_clamps; /* clamps of its outputs */
-    const struct mc_plan_clamp *clamps;
+    bool clamped; /* some of its outputs is */
+    bool copies;  /* it is the first that reads some clamped initializer */
     struct mc_plan_route *routes;     /* by input */
     struct mc_plan_value **out_roots; /* by output; NULL: no gradient will come */
     int64_t ns;
@@ -180,6 +182,8 @@ int mc_clamps_create(struct mc_plan *plan, struct mc_error *err);
 void mc_clamps_finish(struct mc_plan *plan);
 const struct mc_plan_clamp *mc_clamps_of(const struct mc_plan *plan, const struct mc_plan_value *value, int *n);
 void mc_clamp_apply(const struct mc_plan_clamp *clamps, int n);
+/* Copy the clamped initializers whose first reader is step k. */
+void mc_clamps_copy(const struct mc_plan *plan, int k);
 
 static inline struct mc_plan_value *mc_plan_value(const struct mc_plan *plan, const struct mc_value *v)
 {

@@ -265,6 +265,66 @@ static void test_clamps_reach_what_was_folded(void **state)
     finish(plan, net);
 }
 
+static void keep_sum(void *context, const struct mc_tensor *contents)
+{
+    double *sum = context;
+    *sum = 0;
+    for (int64_t i = 0; i < mc_tensor_count(contents); i++) *sum += mc_tensor_get_f64(contents, i);
+}
+
+static void test_clamps_show_what_is_made_of_them(void **state)
+{
+    struct mc_model *net = small_net();
+    double product = 0, relu = 0;
+    const struct mc_clamp clamps[] = {
+        {mc_graph_find(net->graph, "product"), 1, 1, (int64_t[]){1}, (double[]){10}, keep_sum, &product},
+        {.value = mc_graph_find(net->graph, "relu"), .seen = keep_sum, .context = &relu},
+    };
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){.n_clamps = 2, .clamps = clamps});
+    for (int again = 0; again < 2; again++) {
+        net_fill(plan, 0, NUMBERS(1 + again, 2, -3, -4));
+        net_run(plan);
+        assert_true(product == 2 * (1 + again) + 10 - 6 + 10);
+        assert_true(relu == 2 * (1 + again) + 10 + 10); /* in the place of what was clamped */
+    }
+    finish(plan, net);
+}
+
+/* y = x w w w ..., each of its own contents and all of them clamped. */
+static void test_clamped_parameters_are_copied_one_at_a_time(void **state)
+{
+    enum { MANY = 8, SIDE = 64 };
+    struct mc_model *net = net_create();
+    const int64_t row = 0;
+    const double three = 3, zero = 0;
+    struct mc_clamp clamps[MANY];
+    double weights[SIDE * SIDE] = {0};
+    for (int i = 0; i < SIDE; i++) weights[i * SIDE + i] = 1;
+    struct mc_value *y = net_input(net, "x", DIMS(1, SIDE));
+    for (int i = 0; i < MANY; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "w%d", i);
+        struct mc_value *w = net_param(net, name, DIMS(SIDE, SIDE), weights);
+        clamps[i] = (struct mc_clamp){w, 0, 1, &row, i == 0 ? &three : &zero};
+        snprintf(name, sizeof name, "y%d", i);
+        y = net_node(net, "MatMul", name, y, w);
+    }
+    net_output(net, y);
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){.n_clamps = MANY, .clamps = clamps});
+    const size_t copy = SIDE * SIDE * sizeof(double);
+    assert_true(mc_plan_bytes(plan) > copy && mc_plan_bytes(plan) < 3 * copy);
+    double x[SIDE] = {1};
+    for (int i = 1; i < SIDE; i++) x[i] = i;
+    for (int again = 0; again < 2; again++) {
+        net_fill(plan, 0, x);
+        net_run(plan);
+        const double *out = mc_plan_output(plan, 0)->data;
+        assert_true(out[0] == 0);
+        for (int i = 1; i < SIDE; i++) assert_true(out[i] == i + 3);
+    }
+    finish(plan, net);
+}
+
 static void test_clamps_out_of_range_are_refused(void **state)
 {
     struct mc_error err = {0};
@@ -705,6 +765,8 @@ int main(void)
         cmocka_unit_test(test_clamps_hold_slices_of_inputs_parameters_and_results),
         cmocka_unit_test(test_clamped_inputs_of_the_caller_are_copied),
         cmocka_unit_test(test_clamps_reach_what_was_folded),
+        cmocka_unit_test(test_clamps_show_what_is_made_of_them),
+        cmocka_unit_test(test_clamped_parameters_are_copied_one_at_a_time),
         cmocka_unit_test(test_clamps_out_of_range_are_refused),
         cmocka_unit_test(test_gradients_reach_parameters_and_inputs),
         cmocka_unit_test(test_gradients_of_several_consumers_are_added),

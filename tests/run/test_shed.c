@@ -100,6 +100,25 @@ static void test_weights_that_others_read_stay(void **state)
     mc_model_destroy(net);
 }
 
+static void test_a_lean_plan_packs_nothing(void **state)
+{
+    float packed[CHANNELS], lean[CHANNELS];
+    struct mc_value *x;
+    struct mc_model *net = create(&x);
+    struct mc_value *w = weights(net);
+    net_output(net, conv(net, "y", x, w));
+    struct mc_plan *plan = net_plan(net, &(struct mc_plan_options){0});
+    run(plan, packed);
+    mc_plan_destroy(plan);
+    mc_model_spend(net);
+    plan = net_plan(net, &(struct mc_plan_options){.lean = true});
+    run(plan, lean);
+    assert_memory_equal(packed, lean, sizeof packed);
+    assert_non_null(w->data->data);
+    mc_plan_destroy(plan);
+    mc_model_destroy(net);
+}
+
 static void test_a_training_plan_keeps_all(void **state)
 {
     struct mc_value *x;
@@ -157,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_packed_weights_go),
         cmocka_unit_test(test_weights_of_two_go_with_the_second),
         cmocka_unit_test(test_weights_that_others_read_stay),
+        cmocka_unit_test(test_a_lean_plan_packs_nothing),
         cmocka_unit_test(test_a_training_plan_keeps_all),
         cmocka_unit_test(test_folded_weights_go_and_come_again),
         cmocka_unit_test(test_a_spent_model_says_so),
