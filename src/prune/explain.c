@@ -43,18 +43,6 @@ void mc_explain_family(const struct mc_cut *a, int f, struct mc_record *object)
             mc_record_append_text(tied, mc_cut_name(a, group->slices[i].value));
 }
 
-static void record_twin(const struct mc_twin *twin, struct mc_record *section)
-{
-    struct mc_record *object = mc_record_object(section, "twin");
-    mc_record_set_bool(object, "checked", twin->checked);
-    if (twin->checked) {
-        mc_record_set_num(object, "max_difference", twin->max_difference);
-        mc_record_set_num(object, "max_output", twin->max_output);
-    } else {
-        mc_record_set_text(object, "why", twin->why);
-    }
-}
-
 /* Where removal was more than masking, each node once. */
 static void record_statistics(const struct mc_cut *a, struct mc_record *section)
 {
@@ -84,7 +72,7 @@ void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, stru
             mc_explain_family(a, f, mc_record_append_object(family->n_free > 0 ? families : frozen));
     }
     record_statistics(a, section);
-    record_twin(twin, section);
+    mc_twin_record(twin, mc_record_object(section, "twin"));
 }
 
 /* --- the explanation: one object a group --- */

@@ -97,3 +97,14 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
     mc_probe_release(masked, original->graph->n_outputs);
     return rc;
 }
+
+void mc_twin_record(const struct mc_twin *twin, struct mc_record *into)
+{
+    mc_record_set_bool(into, "checked", twin->checked);
+    if (twin->checked) {
+        mc_record_set_num(into, "max_difference", twin->max_difference);
+        mc_record_set_num(into, "max_output", twin->max_output);
+    } else {
+        mc_record_set_text(into, "why", twin->why);
+    }
+}

@@ -20,4 +20,7 @@ struct mc_twin {
 int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const struct mc_model *small,
                   const struct mc_residues *residues, const struct mc_shrink_options *options, struct mc_error *err);
 
+/* checked, max_difference, max_output; or checked: false, why. */
+void mc_twin_record(const struct mc_twin *twin, struct mc_record *into);
+
 #endif

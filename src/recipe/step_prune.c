@@ -61,17 +61,6 @@ static bool needs_data(const struct mc_settings *settings)
                                      mc_settings_present(settings, "accuracy_drop")));
 }
 
-static struct mc_samples samples_of(const struct mc_settings *settings, const struct mc_job *job)
-{
-    struct mc_samples samples = {
-        .data = job->data, .role = MC_DATA_CALIBRATION, .n = mc_settings_integer(settings, "samples")};
-    if (job->context) {
-        samples.progress = job->context->progress;
-        samples.progress_context = job->context->progress_context;
-    }
-    return samples;
-}
-
 /* "2:4" or "4x1" into the options; false for anything else. */
 static bool read_pattern(const char *text, struct mc_sparsify_options *options)
 {
@@ -113,7 +102,7 @@ static int prune_once(struct mc_job *job, struct mc_masks *masks, const struct m
 static int prune_scored(struct mc_job *job, const struct mc_settings *settings, struct mc_masks *masks,
                         const struct mc_sparsify_options *options, struct mc_record *section, struct mc_error *err)
 {
-    const struct mc_samples samples = samples_of(settings, job);
+    const struct mc_samples samples = mc_job_samples(settings, job);
     const struct mc_score_options scoring = {
         .score = score_of(settings), .samples = &samples, .seed = job->seed, .runtime = &job->runtime};
     int n_by_magnitude = 0, rc;
@@ -279,7 +268,7 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
     if (!job->rehearsal || criterion < MC_CRITERION_TAYLOR) options->criterion = criterion;
     options->ranking = (enum mc_ranking)mc_settings_integer(settings, "ranking");
     options->normalization = (enum mc_score_norm)mc_settings_integer(settings, "normalize");
-    options->samples = samples_of(settings, job);
+    options->samples = mc_job_samples(settings, job);
     if (!looks_at_samples(settings) || job->rehearsal) options->samples.data = NULL;
     options->reconstruct = mc_settings_flag(settings, "reconstruct") && !job->rehearsal;
     options->ridge = mc_settings_number(settings, "ridge");

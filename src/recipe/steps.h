@@ -6,6 +6,7 @@
 #ifndef MC_RECIPE_STEPS_H
 #define MC_RECIPE_STEPS_H
 
+#include "prune/prune.h"
 #include "recipe/option.h"
 
 struct mc_context;
@@ -46,14 +47,16 @@ struct mc_step_kind {
     int (*run)(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section, struct mc_error *err);
 };
 
-extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_distill, mc_step_cluster,
-    mc_step_optimize;
+extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_factorize, mc_step_distill,
+    mc_step_cluster, mc_step_optimize;
 
-/* All of them, in the order in which help shows them. */
+/* Samples of the calibration role, as many as the option "samples" says, with the job's progress. */
+struct mc_samples mc_job_samples(const struct mc_settings *settings, const struct mc_job *job);
 /* What a step's bound of accuracy is measured by: that of a model on the job's validation samples. MC_ERR_INPUT
  * without such, MC_ERR_USAGE for data without classes. */
 int mc_job_accuracy(const struct mc_job *job, const struct mc_model *model, double *accuracy, struct mc_error *err);
 
+/* All of them, in the order in which help shows them. */
 extern const struct mc_step_kind *const mc_steps[];
 extern const size_t mc_steps_count;
 

@@ -177,14 +177,7 @@ static void record(const struct mc_model *before, const struct mc_model *after, 
         mc_record_set_text(pass, "name", mc_passes[i]->name);
         mc_record_set_int(pass, "changes", n[i]);
     }
-    struct mc_record *check = mc_record_object(section, "check");
-    mc_record_set_bool(check, "checked", twin->checked);
-    if (twin->checked) {
-        mc_record_set_num(check, "max_difference", twin->max_difference);
-        mc_record_set_num(check, "max_output", twin->max_output);
-    } else {
-        mc_record_set_text(check, "why", twin->why);
-    }
+    mc_twin_record(twin, mc_record_object(section, "check"));
 }
 
 int mc_rewrite(struct mc_model *model, const struct mc_rewrite_options *options, struct mc_record *section,

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Prune models by L2 at several ratios and hold the results against onnx.checker and ONNX Runtime.
+"""Prune models by L2, or cut layers in two, and hold the results against onnx.checker and ONNX Runtime.
 
     prune_zoo.py --binary build/tools/compress [--ratio 0.25 0.5 0.75] [--macs 0.5] [--dims D] MODEL.onnx…
+    prune_zoo.py --binary build/tools/compress --factorize --macs 0.7 MODEL.onnx…
 
-Per model and target: `compress prune` has to end with 0 and a checked masked twin, onnx.checker (full_check) has to
+Per model and target: `compress prune` (or `factorize`) has to end with 0 and a checked masked twin, onnx.checker (full_check) has to
 accept the file, and `compress run` and ONNX Runtime (no graph optimization) have to agree on it within 1e-4 of the
 largest output, for two sizes of the batch. Prints a Markdown table: the share of parameters and of multiply-accumulates that stays, the largest
 difference from the twin relative to the largest output, that from ONNX Runtime, and the seconds that pruning took with
@@ -24,9 +25,12 @@ import onnx
 from onnxruntime_agrees import compare
 
 
-def prune(binary, path, option, value, extra, folder):
+PRUNE, FACTORIZE = ["prune", "--method", "channel"], ["factorize"]
+
+
+def shrink(binary, verb, path, option, value, extra, folder):
     out, record = folder / "small.onnx", folder / "record.json"
-    command = [binary, "prune", str(path), "-o", str(out), "--method", "channel", option, str(value), "-q", "-f"]
+    command = [binary, *verb, str(path), "-o", str(out), option, str(value), "-q", "-f"]
     started = time.monotonic()
     done = subprocess.run(command + ["--json", str(record)] + extra, capture_output=True, text=True)
     seconds = time.monotonic() - started
@@ -35,16 +39,17 @@ def prune(binary, path, option, value, extra, folder):
     return 0, json.loads(record.read_text()), seconds, out
 
 
-def row(binary, path, option, value, extra, batch, folder):
+def row(binary, verb, path, option, value, extra, batch, folder):
     """(verdict, cells)"""
-    status, result, seconds, out = prune(binary, path, option, value, extra, folder)
+    status, result, seconds, out = shrink(binary, verb, path, option, value, extra, folder)
     if status:
         return ("refused" if status in (2, 3) else "failed"), [f"exit {status}: {result[-300:]}"]
     step = next(s for s in result["steps"] if "macs_before" in s)
-    before, after, twin = result["original"], result["final"], step["twin"]
+    before, after, twin = result["original"], result["final"], step.get("twin") or step["check"]
+    left = step.get("frozen") or [layer for layer in step.get("layers", []) if "why" in layer]
     if not twin["checked"]:
         return "failed", [f"no twin: {twin['why']}"]
-    if not step["groups_removed"]:
+    if not step.get("groups_removed") and not any("rank" in layer for layer in step.get("layers", [])):
         return "failed", ["nothing removed"]
     try:
         onnx.checker.check_model(str(out), full_check=True)
@@ -60,7 +65,7 @@ def row(binary, path, option, value, extra, batch, folder):
         f"{twin['max_difference'] / (twin['max_output'] or 1):.1e}",
         agrees,
         f"{seconds:.2f}",
-        "; ".join(sorted({f"{f['why']}" for f in step.get("frozen", [])})),
+        "; ".join(sorted({f"{f['why']}" for f in left})),
     ]
     return ("passed" if verdict == "passed" else "failed"), cells
 
@@ -70,6 +75,7 @@ def main():
     parser.add_argument("--binary", required=True)
     parser.add_argument("--ratio", type=float, nargs="*", default=[])
     parser.add_argument("--macs", type=float, nargs="*", default=[])
+    parser.add_argument("--factorize", action="store_true")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--extra", nargs="*", default=[], help="further options of `compress prune`, as name=value")
     parser.add_argument("models", nargs="+", type=pathlib.Path)
@@ -82,7 +88,7 @@ def main():
     for path in args.models:
         for option, value in targets:
             with tempfile.TemporaryDirectory() as folder:
-                verdict, cells = row(args.binary, path, option, value, extra, args.batch, pathlib.Path(folder))
+                verdict, cells = row(args.binary, FACTORIZE if args.factorize else PRUNE, path, option, value, extra, args.batch, pathlib.Path(folder))
             counts[verdict] += 1
             cells = [verdict] + cells if verdict != "passed" else cells
             print(f"| {path.stem} | {option[2:]} {value:g} | " + " | ".join(cells) + " |", flush=True)

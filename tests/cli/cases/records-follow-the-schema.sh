@@ -5,6 +5,7 @@ compress prune "$FIXTURES/mlp.onnx" --data $DATA --method channel --ratio 0.5 --
 compress prune "$FIXTURES/mlp.onnx" --sparsity 0.5 -o w.onnx --json weights.json -q
 compress distill --teacher "$FIXTURES/mlp.onnx" --student p.onnx --data $DATA --epochs 1 -o d.onnx --json distill.json -q
 compress cluster "$FIXTURES/mlp.onnx" --k 8 -o c.onnx --json cluster.json -q
+compress factorize "$FIXTURES/mlp.onnx" --macs 0.5 -o f.onnx --json factorize.json -q
 compress optimize "$FIXTURES/mlp.onnx" -o o.onnx --json optimize.json -q
 compress pack "$FIXTURES/mlp.onnx" -o m.packed --json pack.json -q
 compress unpack m.packed -o back.onnx --json unpack.json -q
