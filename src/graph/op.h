@@ -180,6 +180,7 @@ struct mc_op {
     const char *domain; /* "" for ai.onnx */
     const char *type;
     int since; /* first opset version with these semantics */
+    int until; /* first opset version that has the operator no more; 0: none so far */
     enum mc_meaning means;
     int min_inputs, max_inputs, n_outputs; /* max_inputs -1: variadic; n_outputs: the most; -1: variadic */
     uint32_t grad_inputs;                  /* bit i: backward can give d/d in[i]; bit 31 stands for 31 and up */
@@ -254,6 +255,10 @@ struct mc_op {
     /* After surgery on the tensors: mend attributes and shape constants (Reshape's shape, Split's sizes,
      * Conv's group) to the new extents. NULL when nothing can need it. */
     int (*resize)(struct mc_resize *resize, struct mc_node *node, struct mc_error *err);
+
+    /* Make a node of the version before this one of this one, for a model whose opset rises: `x` is what is known of
+     * in[0] (dtype MC_UNDEFINED: nothing). A node that cannot be gives *why, a literal. NULL: none can. */
+    int (*upgrade)(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err);
 
     /* Multiply-accumulates for these shapes. */
     void (*cost)(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,

@@ -505,6 +505,16 @@ static enum mc_order norm_order(const struct mc_step *step)
     return is_per_element(step->node) ? MC_ORDER_FIRST : MC_ORDER_SAME;
 }
 
+/* Inference alone, on channels: the statistics that older versions give out are others, and 14 has no `spatial`. */
+static int norm_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    for (int i = 1; i < node->n_outputs; i++)
+        if (node->outputs[i]) *why = "its statistics are read";
+    if (mc_node_int(node, "spatial", 1) != 1) *why = "it normalizes each element";
+    if (!*why) mc_node_remove_attr(node, "spatial");
+    return MC_OK;
+}
+
 #define BATCH_NORMALIZATION(version, outputs)                                                                          \
     const struct mc_op mc_op_batch_normalization_##version = {                                                         \
         .domain = "",                                                                                                  \
@@ -526,6 +536,7 @@ static enum mc_order norm_order(const struct mc_step *step)
         .others = "running statistics, which follow the batches",                                                      \
         .coupling = norm_coupling,                                                                                     \
         .cost = mc_cost_elementwise,                                                                                   \
+        .upgrade = norm_upgrade,                                                                                       \
     }
 
 BATCH_NORMALIZATION(1, 5);

@@ -11,6 +11,7 @@
 #include "op/elementwise.h"
 #include "op/fused.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 static int clip_shape_1(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                         struct mc_error *err)
@@ -128,6 +129,16 @@ const struct mc_op mc_op_clip_1 = {
     .cost = mc_cost_elementwise,
 };
 
+static int clip_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    if (x->dtype == MC_UNDEFINED && (mc_node_attr(node, "min") || mc_node_attr(node, "max"))) {
+        *why = "the type of its bounds is not known";
+        return MC_OK;
+    }
+    const int rc = mc_upgrade_float(node, "min", 1, x, err);
+    return rc < 0 ? rc : mc_upgrade_float(node, "max", 2, x, err);
+}
+
 const struct mc_op mc_op_clip_11 = {
     .domain = "",
     .type = "Clip",
@@ -150,4 +161,5 @@ const struct mc_op mc_op_clip_11 = {
     .others = "bounds, which are settings",
     .coupling = mc_coupling_first_input,
     .cost = mc_cost_elementwise,
+    .upgrade = clip_upgrade,
 };

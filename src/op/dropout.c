@@ -15,6 +15,7 @@
 #include "kernel/parallel.h"
 #include "op/elementwise.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 #define DROPOUT_WORK 4
 
@@ -167,6 +168,20 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
     return rc;
 }
 
+/* The mask of version 7 is no bool. */
+static int dropout_upgrade_10(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    if (node->op->since < 10 && node->n_outputs > 1 && node->outputs[1]) *why = "its mask would have another type";
+    return MC_OK;
+}
+
+/* The ratio is an input since 12. */
+static int dropout_upgrade_12(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    static const struct mc_fact number = {.dtype = MC_FLOAT};
+    return mc_upgrade_float(node, "ratio", 1, &number, err);
+}
+
 /* inputs: 3 where ratio and mode are two of them. */
 #define DROPOUT_OP(version, inputs)                                                                                    \
     const struct mc_op mc_op_dropout_##version = {                                                                     \
@@ -191,6 +206,7 @@ static int dropout_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .others = "settings",                                                                                          \
         .coupling = dropout_coupling,                                                                                  \
         .cost = mc_cost_elementwise,                                                                                   \
+        .upgrade = (version) == 12 ? dropout_upgrade_12 : dropout_upgrade_10,                                          \
     };
 
 DROPOUT_OP(1, 1)

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "op/move.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 /* Keeps the sums of pads and extents within 64 bits. */
 #define MAX_PAD (INT64_C(1) << 62)
@@ -324,16 +325,27 @@ static int pad_coupling(struct mc_coupling *c, const struct mc_node *node, struc
     return rc;
 }
 
-#define PAD(version, low, high)                                                                                        \
+/* Pads and what is put there are inputs since 11. */
+static int pad_upgrade_11(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    if (x->dtype == MC_UNDEFINED && mc_node_attr(node, "value")) {
+        *why = "the type of what is put there is not known";
+        return MC_OK;
+    }
+    const int rc = mc_upgrade_ints(node, "pads", 1, err);
+    return rc < 0 ? rc : mc_upgrade_float(node, "value", 2, x, err);
+}
+
+#define PAD(version, low, high, upgrade_rule)                                                                          \
     {                                                                                                                  \
         .domain = "", .type = "Pad", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,          \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .shape = pad_shape, .outline = pad_outline, .prepare = pad_prepare,    \
         .forward = pad_forward, .backward = pad_backward, .others = "pads, axes and a number that is a setting",       \
-        .coupling = pad_coupling, .resize = NULL, .cost = mc_cost_free,                                                \
+        .coupling = pad_coupling, .resize = NULL, .cost = mc_cost_free, .upgrade = upgrade_rule,                       \
     }
 
-const struct mc_op mc_op_pad_1 = PAD(1, 1, 1);
-const struct mc_op mc_op_pad_2 = PAD(2, 1, 1);
-const struct mc_op mc_op_pad_11 = PAD(11, 2, 3);
-const struct mc_op mc_op_pad_18 = PAD(18, 2, 4);
-const struct mc_op mc_op_pad_19 = PAD(19, 2, 4);
+const struct mc_op mc_op_pad_1 = PAD(1, 1, 1, NULL);
+const struct mc_op mc_op_pad_2 = PAD(2, 1, 1, NULL);
+const struct mc_op mc_op_pad_11 = PAD(11, 2, 3, pad_upgrade_11);
+const struct mc_op mc_op_pad_18 = PAD(18, 2, 4, mc_upgrade_same);
+const struct mc_op mc_op_pad_19 = PAD(19, 2, 4, mc_upgrade_same);

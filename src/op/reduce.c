@@ -16,6 +16,7 @@
 #include "op/elementwise.h"
 #include "op/move.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 static bool axes_are_input(const struct mc_node *node)
 {
@@ -372,6 +373,7 @@ static void reduce_cost(const struct mc_node *node, const struct mc_fact *const 
         .others = "axes",                                                                                              \
         .coupling = reduce_coupling,                                                                                   \
         .cost = reduce_cost,                                                                                           \
+        .upgrade = mc_upgrade_axes,                                                                                    \
     };
 
 REDUCE_OP(reduce_mean, "ReduceMean", 1, 1, REDUCE_MEAN)
@@ -399,6 +401,7 @@ REDUCE_OP(reduce_sum, "ReduceSum", 13, 2, OTHER)
         .others = "axes",                                                                                              \
         .coupling = reduce_coupling,                                                                                   \
         .cost = reduce_cost,                                                                                           \
+        .upgrade = mc_upgrade_axes,                                                                                    \
     };
 
 FOLD_OP(reduce_l1, "ReduceL1", 1, 1)

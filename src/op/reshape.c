@@ -8,6 +8,7 @@
 #include "op/byte_rules.h"
 #include "op/move.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 /* --- shapes --- */
 
@@ -415,20 +416,25 @@ static int reshape_resize(struct mc_resize *resize, struct mc_node *node, struct
 
 /* --- descriptors --- */
 
-#define VIEW(name, version, meaning, inputs_low, inputs_high, shape_rule, outline_rule, resize_rule)                   \
+#define VIEW(name, version, meaning, inputs_low, inputs_high, shape_rule, outline_rule, resize_rule, upgrade_rule)     \
     {                                                                                                                  \
         .domain = "", .type = name, .since = version, .means = MC_MEANS_##meaning, .min_inputs = inputs_low,           \
         .max_inputs = inputs_high, .n_outputs = 1, .grad_inputs = 1, .keep = MC_KEEP_NONE, .inplace = true,            \
         .view = true, .opaque = true, .on_bytes = mc_bytes_move, .shape = shape_rule, .outline = outline_rule,         \
         .forward = mc_view_forward, .backward = mc_view_backward, .others = "a shape or axes",                         \
-        .coupling = view_coupling, .resize = resize_rule, .cost = mc_cost_free,                                        \
+        .coupling = view_coupling, .resize = resize_rule, .cost = mc_cost_free, .upgrade = upgrade_rule,               \
     }
 
-const struct mc_op mc_op_reshape_1 = VIEW("Reshape", 1, OTHER, 1, 1, reshape_shape, reshape_outline, reshape_resize);
-const struct mc_op mc_op_reshape_5 = VIEW("Reshape", 5, RESHAPE, 2, 2, reshape_shape, reshape_outline, reshape_resize);
+const struct mc_op mc_op_reshape_1 =
+    VIEW("Reshape", 1, OTHER, 1, 1, reshape_shape, reshape_outline, reshape_resize, NULL);
+const struct mc_op mc_op_reshape_5 =
+    VIEW("Reshape", 5, RESHAPE, 2, 2, reshape_shape, reshape_outline, reshape_resize, NULL);
 /* The new extents follow from the input's: nothing to mend after surgery. */
-const struct mc_op mc_op_flatten_1 = VIEW("Flatten", 1, OTHER, 1, 1, flatten_shape, flatten_outline, NULL);
-const struct mc_op mc_op_squeeze_1 = VIEW("Squeeze", 1, OTHER, 1, 1, squeeze_shape, squeeze_outline, NULL);
-const struct mc_op mc_op_squeeze_13 = VIEW("Squeeze", 13, OTHER, 1, 2, squeeze_shape, squeeze_outline, NULL);
-const struct mc_op mc_op_unsqueeze_1 = VIEW("Unsqueeze", 1, OTHER, 1, 1, unsqueeze_shape, unsqueeze_outline, NULL);
-const struct mc_op mc_op_unsqueeze_13 = VIEW("Unsqueeze", 13, OTHER, 2, 2, unsqueeze_shape, unsqueeze_outline, NULL);
+const struct mc_op mc_op_flatten_1 = VIEW("Flatten", 1, OTHER, 1, 1, flatten_shape, flatten_outline, NULL, NULL);
+const struct mc_op mc_op_squeeze_1 = VIEW("Squeeze", 1, OTHER, 1, 1, squeeze_shape, squeeze_outline, NULL, NULL);
+const struct mc_op mc_op_squeeze_13 =
+    VIEW("Squeeze", 13, OTHER, 1, 2, squeeze_shape, squeeze_outline, NULL, mc_upgrade_axes);
+const struct mc_op mc_op_unsqueeze_1 =
+    VIEW("Unsqueeze", 1, OTHER, 1, 1, unsqueeze_shape, unsqueeze_outline, NULL, NULL);
+const struct mc_op mc_op_unsqueeze_13 =
+    VIEW("Unsqueeze", 13, OTHER, 2, 2, unsqueeze_shape, unsqueeze_outline, NULL, mc_upgrade_axes);

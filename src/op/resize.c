@@ -582,7 +582,18 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
     return mc_resize_mend_ints(resize, node, 3, &sizes, wrong, err);
 }
 
-#define RESIZE_OP(name, onnx_type, version, most)                                                                      \
+/* What version 10 always did are choices of 11, which has a region between the data and the scales. */
+static int resize_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    struct mc_value *scales = node->n_inputs > 1 ? node->inputs[1] : NULL;
+    int rc = mc_node_set_input(node, 2, scales, err);
+    if (rc == MC_OK) rc = mc_node_set_input(node, 1, NULL, err);
+    if (rc == MC_OK) rc = mc_node_set_string(node, "coordinate_transformation_mode", "asymmetric", err);
+    return rc == MC_OK ? mc_node_set_string(node, "nearest_mode", "floor", err) : rc;
+}
+
+/* gone: the first version that has it no more; 0: all have it */
+#define RESIZE_OP(name, onnx_type, version, most, upgrade_rule, gone)                                                  \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -602,9 +613,11 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
         .coupling = resize_coupling,                                                                                   \
         .resize = resize_mend,                                                                                         \
         .cost = mc_cost_elementwise,                                                                                   \
+        .upgrade = upgrade_rule,                                                                                       \
+        .until = gone,                                                                                                 \
     };
 
-RESIZE_OP(resize, "Resize", 10, 2)
-RESIZE_OP(resize, "Resize", 11, 4)
-RESIZE_OP(upsample, "Upsample", 1, 1)
-RESIZE_OP(upsample, "Upsample", 7, 2)
+RESIZE_OP(resize, "Resize", 10, 2, NULL, 0)
+RESIZE_OP(resize, "Resize", 11, 4, resize_upgrade, 0)
+RESIZE_OP(upsample, "Upsample", 1, 1, NULL, 10)
+RESIZE_OP(upsample, "Upsample", 7, 2, NULL, 10)

@@ -605,7 +605,7 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
     return rc < 0 ? rc : replace_back(step, &t, step->in[1], step->grad_in[1], false, err);
 }
 
-#define SCATTER_OP(name, onnx_type, version, least, most, rule, outline_rule, inputs, kept)                            \
+#define SCATTER_OP(name, onnx_type, version, least, most, rule, outline_rule, inputs, kept, gone)                      \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
         .type = onnx_type,                                                                                             \
@@ -623,12 +623,13 @@ static int tensor_scatter_backward(struct mc_step *step, struct mc_error *err)
         .others = "indices",                                                                                           \
         .coupling = mc_coupling_freeze_all,                                                                            \
         .cost = mc_cost_free,                                                                                          \
+        .until = gone,                                                                                                 \
     };
 
-SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements, gather_elements_outline, 1, MC_KEEP_IN)
-SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd, gather_nd_outline, 1, MC_KEEP_IN)
-SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
+SCATTER_OP(gather_elements, "GatherElements", 11, 2, 2, gather_elements, gather_elements_outline, 1, MC_KEEP_IN, 0)
+SCATTER_OP(gather_nd, "GatherND", 11, 2, 2, gather_nd, gather_nd_outline, 1, MC_KEEP_IN, 0)
+SCATTER_OP(scatter, "Scatter", 9, 3, 3, scatter_elements, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT, 11)
 SCATTER_OP(scatter_elements, "ScatterElements", 11, 3, 3, scatter_elements, mc_outline_same, 1 | 4,
-           MC_KEEP_IN | MC_KEEP_OUT)
-SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT)
-SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter, mc_outline_same, 1 | 2, MC_KEEP_IN)
+           MC_KEEP_IN | MC_KEEP_OUT, 0)
+SCATTER_OP(scatter_nd, "ScatterND", 11, 3, 3, scatter_nd, mc_outline_same, 1 | 4, MC_KEEP_IN | MC_KEEP_OUT, 0)
+SCATTER_OP(tensor_scatter, "TensorScatter", 24, 2, 3, tensor_scatter, mc_outline_same, 1 | 2, MC_KEEP_IN, 0)

@@ -6,6 +6,7 @@
 #include "op/byte_rules.h"
 #include "op/move.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 /* What is taken along each axis of the input: begin, begin + step, … n times. */
 struct range {
@@ -334,12 +335,21 @@ static int slice_resize(struct mc_resize *resize, struct mc_node *node, struct m
     return changed ? write_slices(resize, node, &s, wrong, err) : 0;
 }
 
+/* Bounds and axes are inputs since 10. */
+static int slice_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    int rc = mc_upgrade_ints(node, "starts", 1, err);
+    if (rc == MC_OK) rc = mc_upgrade_ints(node, "ends", 2, err);
+    return rc == MC_OK ? mc_upgrade_ints(node, "axes", 3, err) : rc;
+}
+
 #define SLICE(version, low, high)                                                                                      \
     {                                                                                                                  \
         .domain = "", .type = "Slice", .since = version, .min_inputs = low, .max_inputs = high, .n_outputs = 1,        \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .on_bytes = mc_bytes_move, .picks = slice_picks,       \
         .shape = slice_shape, .outline = slice_outline, .forward = slice_forward, .backward = slice_backward,          \
         .others = "bounds, axes and steps", .coupling = slice_coupling, .resize = slice_resize, .cost = mc_cost_free,  \
+        .upgrade = slice_upgrade,                                                                                      \
     }
 
 const struct mc_op mc_op_slice_1 = SLICE(1, 1, 1);

@@ -163,6 +163,17 @@ static int softmax_coupling(struct mc_coupling *c, const struct mc_node *node, s
     return rc;
 }
 
+/* Rows of several axes have no axis of version 13. */
+static int softmax_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    const int64_t axis = mc_node_int(node, "axis", 1), rank = x->shape.rank;
+    if (x->dtype == MC_UNDEFINED || x->open || (axis != rank - 1 && axis != -1)) {
+        *why = "an axis that is not known to be the last";
+        return MC_OK;
+    }
+    return mc_node_set_int(node, "axis", -1, err);
+}
+
 #define SOFTMAX_OP(name, onnx_type, version, to_link)                                                                  \
     const struct mc_op mc_op_##name##_##version = {                                                                    \
         .domain = "",                                                                                                  \
@@ -182,6 +193,7 @@ static int softmax_coupling(struct mc_coupling *c, const struct mc_node *node, s
         .backward = softmax_backward,                                                                                  \
         .coupling = softmax_coupling,                                                                                  \
         .cost = mc_cost_elementwise,                                                                                   \
+        .upgrade = softmax_upgrade,                                                                                    \
     };
 
 SOFTMAX_OP(softmax, "Softmax", 1, MC_LINK_SOFTMAX)

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "op/move.h"
 #include "op/outline.h"
+#include "op/upgrade.h"
 
 static int read_axis(const struct mc_node *node, int rank, int *axis, struct mc_error *err)
 {
@@ -223,14 +224,26 @@ static int split_resize(struct mc_resize *resize, struct mc_node *node, struct m
     return right ? 0 : set_sizes(resize, node, axis, err);
 }
 
-#define SPLIT(version, inputs)                                                                                         \
+/* Sizes have been an input since 13; without any the number of parts has to be said since 18. */
+static int split_upgrade_13(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    return mc_upgrade_ints(node, "split", 1, err);
+}
+
+static int split_upgrade_18(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
+{
+    if (node->n_inputs > 1 && node->inputs[1]) return MC_OK;
+    return mc_node_set_int(node, "num_outputs", node->n_outputs, err);
+}
+
+#define SPLIT(version, inputs, upgrade_rule)                                                                           \
     {                                                                                                                  \
         .domain = "", .type = "Split", .since = version, .min_inputs = 1, .max_inputs = inputs, .n_outputs = -1,       \
         .grad_inputs = 1, .keep = MC_KEEP_NONE, .opaque = true, .picks = split_picks, .shape = split_shape,            \
         .outline = split_outline, .forward = split_forward, .backward = split_backward, .others = "sizes",             \
-        .coupling = split_coupling, .resize = split_resize, .cost = mc_cost_free,                                      \
+        .coupling = split_coupling, .resize = split_resize, .cost = mc_cost_free, .upgrade = upgrade_rule,             \
     }
 
-const struct mc_op mc_op_split_1 = SPLIT(1, 1); /* version 1 also had the sizes as an input, which nobody wrote */
-const struct mc_op mc_op_split_13 = SPLIT(13, 2);
-const struct mc_op mc_op_split_18 = SPLIT(18, 2);
+const struct mc_op mc_op_split_1 = SPLIT(1, 1, NULL); /* version 1 also had the sizes as an input, which nobody wrote */
+const struct mc_op mc_op_split_13 = SPLIT(13, 2, split_upgrade_13);
+const struct mc_op mc_op_split_18 = SPLIT(18, 2, split_upgrade_18);
