@@ -20,14 +20,21 @@ static size_t bytes_freed(const struct mc_rewrite *r, const struct mc_node *node
     return bytes;
 }
 
+/* Matrices that are stored in few bits stay so, whatever their size. */
+static size_t may_grow(const struct mc_node *node, const struct mc_fact *y)
+{
+    return node->op->means == MC_MEANS_CAST && y->shape.rank > 1 ? 0 : MAY_GROW;
+}
+
 static bool is_constant(const struct mc_rewrite *r, const struct mc_node *node)
 {
     if (!node->op || node->op->random || mc_node_n_subgraphs(node)) return false;
+    if (node->op->means == MC_MEANS_DEQUANTIZE) return false;
     for (int i = 0; i < node->n_inputs; i++) {
         const struct mc_value *v = node->inputs[i];
         if (v && (node->op->shape_only ? !mc_rewrite_fact(r, v) : !mc_rewrite_constant(r, v))) return false;
     }
-    size_t bytes = 0;
+    size_t bytes = 0, more_at_most = MAY_GROW;
     for (int i = 0; i < node->n_outputs; i++) {
         if (!node->outputs[i]) continue;
         const struct mc_fact *fact = mc_rewrite_fact(r, node->outputs[i]);
@@ -35,8 +42,9 @@ static bool is_constant(const struct mc_rewrite *r, const struct mc_node *node)
         if (!fact || node->outputs[i]->is_output || fact->dtype == MC_STRING) return false;
         if (!mc_dtype_size(fact->dtype, mc_shape_count(&fact->shape), &more)) return false;
         bytes += more;
+        more_at_most = may_grow(node, fact);
     }
-    return bytes <= bytes_freed(r, node) + MAY_GROW;
+    return bytes <= bytes_freed(r, node) + more_at_most;
 }
 
 static int make(struct mc_rewrite *r, const struct mc_node *node, struct mc_tensor **made, struct mc_error *err)

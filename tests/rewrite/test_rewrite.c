@@ -416,6 +416,33 @@ static void test_what_depends_on_the_batch_or_would_grow_stays(void **state)
     check(net, "fold", 2);
 }
 
+static void test_weights_in_few_bits_stay_so(void **state)
+{
+    for (int halves = 0; halves < 2; halves++) {
+        struct mc_error err = {0};
+        struct mc_model *net = net_create();
+        struct mc_tensor *codes;
+        const struct mc_shape shape = {.rank = 2, .dim = {4, 3}};
+        struct mc_value *x = net_input(net, "x", DIMS(-1, 4));
+        assert_ok(mc_tensor_create(&codes, halves ? MC_FLOAT16 : MC_INT8, &shape, &err), err);
+        for (int i = 0; i < 12; i++) mc_tensor_set_f64(codes, i, i - 5);
+        struct mc_value *w = mc_graph_add_initializer(net->graph, "w", codes);
+        struct mc_node *wide = node(net, "Cast", "wide", IN(w));
+        assert_ok(mc_node_set_int(wide, "to", MC_DOUBLE, &err), err);
+        if (!halves) {
+            struct mc_tensor *scale;
+            assert_ok(mc_tensor_create(&scale, MC_FLOAT, &(struct mc_shape){.rank = 0}, &err), err);
+            mc_tensor_set_f64(scale, 0, 0.5);
+            mc_node_remove(wide);
+            wide = node(net, "DequantizeLinear", "floats", IN(w, mc_graph_add_initializer(net->graph, "scale", scale)));
+            wide = node(net, "Cast", "double", IN(wide->outputs[0]));
+            assert_ok(mc_node_set_int(wide, "to", MC_DOUBLE, &err), err);
+        }
+        net_output(net, net_node(net, "MatMul", "y", x, wide->outputs[0]));
+        check(net, NULL, halves ? 2 : 3);
+    }
+}
+
 static void test_a_known_shape_is_a_constant(void **state)
 {
     struct mc_model *net = net_create();
@@ -570,6 +597,7 @@ int main(void)
         cmocka_unit_test(test_root_mean_square_where_the_opset_has_it),
         cmocka_unit_test(test_constants_are_computed_once),
         cmocka_unit_test(test_what_depends_on_the_batch_or_would_grow_stays),
+        cmocka_unit_test(test_weights_in_few_bits_stay_so),
         cmocka_unit_test(test_a_known_shape_is_a_constant),
         cmocka_unit_test(test_the_same_twice_is_done_once),
         cmocka_unit_test(test_random_numbers_are_drawn_each_for_itself),
