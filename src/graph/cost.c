@@ -40,18 +40,25 @@ static void add(int64_t *sum, int64_t more)
 
 /* --- parameters --- */
 
+/* Floats, or integers that stand for some: matrices of 8 bits and less, and whatever is made floats of. */
+static bool is_number(const struct mc_tensor *tensor, bool dequantized)
+{
+    const int bits = mc_dtype_bits(tensor->dtype);
+    const bool is_code = bits > 0 && bits <= 8 && tensor->dtype != MC_BOOL && tensor->shape.rank > 1;
+    return mc_dtype_is_float(tensor->dtype) || is_code || dequantized;
+}
+
 static bool count_tensor(struct mc_node_cost *node, const struct mc_tensor *tensor)
 {
-    if (!mc_dtype_is_float(tensor->dtype)) return false;
     node->parameters += mc_tensor_count(tensor);
     node->parameter_bytes += (int64_t)mc_tensor_bytes(tensor);
     return tensor->data != NULL; /* of a spent model none is left */
 }
 
-static void count_value(struct counter *c, struct mc_node_cost *node, const struct mc_value *v)
+static void count_value(struct counter *c, struct mc_node_cost *node, const struct mc_value *v, bool dequantized)
 {
     int64_t nonzeros;
-    if (!count_tensor(node, v->data) || c->rc < 0) return;
+    if (!is_number(v->data, dequantized) || !count_tensor(node, v->data) || c->rc < 0) return;
     c->rc = mc_value_nonzeros(v, &nonzeros, c->err);
     if (c->rc == MC_OK) node->nonzeros += nonzeros;
 }
@@ -63,11 +70,12 @@ static void count_parameters(struct counter *c, struct mc_node_cost *sum, const 
         const struct mc_value *v = node->inputs[i];
         if (!v || !v->data || c->counted[v->id]) continue;
         c->counted[v->id] = true;
-        count_value(c, sum, v);
+        const bool dequantizes = node->op && node->op->means == MC_MEANS_DEQUANTIZE;
+        if (!dequantizes || i == 0) count_value(c, sum, v, dequantizes);
     }
     for (int i = 0; i < node->n_attrs && node->n_inputs == 0; i++)
         if (node->attrs[i].type == MC_ATTR_TENSOR && node->attrs[i].t->shape.rank > 0 &&
-            count_tensor(sum, node->attrs[i].t))
+            is_number(node->attrs[i].t, false) && count_tensor(sum, node->attrs[i].t))
             sum->nonzeros += mc_tensor_nonzeros(node->attrs[i].t);
     for (int k = 0; k < mc_node_n_subgraphs(node); k++) {
         const struct mc_graph *graph = mc_node_subgraph(node, k);

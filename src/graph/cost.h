@@ -5,7 +5,9 @@
 #include "graph/facts.h"
 
 /* A parameter is an element of a float tensor that the model holds and some node uses: an initializer, or the tensor of
- * rank 1 or more in a node without inputs (Constant). Each tensor counts once, with the first node that uses it. */
+ * rank 1 or more in a node without inputs (Constant); or of a tensor of 8 bits or less and rank 2 or more, or one that
+ * a DequantizeLinear makes floats of, which is how quantized models hold theirs, and not its scales. Each tensor counts
+ * once, with the first node that uses it. */
 struct mc_node_cost {
     const struct mc_node *node;
     bool known;          /* false: no descriptor, or shapes that are not known; `cost` is then all 0 */
