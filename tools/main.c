@@ -8,10 +8,10 @@
 #include "verbs.h"
 
 const struct verb *const verbs[] = {
-    &verb_init,    &verb_apply,   &verb_train,       &verb_finetune, &verb_prune, &verb_factorize,
-    &verb_distill, &verb_cluster, &verb_optimize,    &verb_tune,     &verb_pack,  &verb_unpack,
-    &verb_eval,    &verb_compare, &verb_sensitivity, &verb_info,     &verb_run,   &verb_bench,
-    &verb_report,  &verb_help,    &verb_version,     NULL,
+    &verb_init,    &verb_apply,   &verb_train,    &verb_finetune,    &verb_prune, &verb_factorize,
+    &verb_distill, &verb_cluster, &verb_quantize, &verb_optimize,    &verb_tune,  &verb_pack,
+    &verb_unpack,  &verb_eval,    &verb_compare,  &verb_sensitivity, &verb_info,  &verb_run,
+    &verb_bench,   &verb_report,  &verb_help,     &verb_version,     NULL,
 };
 
 const struct verb *verb_find(const char *name, struct mc_error *err)

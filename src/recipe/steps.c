@@ -11,7 +11,7 @@
 
 const struct mc_step_kind *const mc_steps[] = {&mc_step_train,     &mc_step_finetune, &mc_step_prune,
                                                &mc_step_factorize, &mc_step_distill,  &mc_step_cluster,
-                                               &mc_step_optimize};
+                                               &mc_step_quantize,  &mc_step_optimize};
 const size_t mc_steps_count = MC_COUNT(mc_steps);
 
 const struct mc_step_kind *mc_steps_find(const char *name)

@@ -48,7 +48,7 @@ struct mc_step_kind {
 };
 
 extern const struct mc_step_kind mc_step_train, mc_step_finetune, mc_step_prune, mc_step_factorize, mc_step_distill,
-    mc_step_cluster, mc_step_optimize;
+    mc_step_cluster, mc_step_quantize, mc_step_optimize;
 
 /* Samples of the calibration role, as many as the option "samples" says, with the job's progress. */
 struct mc_samples mc_job_samples(const struct mc_settings *settings, const struct mc_job *job);

@@ -18,7 +18,7 @@ for verb in $(compress help | sed -n 's/^    \([a-z]*\) .*/\1/p'); do
     grep -q "^    $verb) words=" bash && grep -q "^      '$verb:" zsh && grep -q -- "-a $verb -d" fish || echo "$verb"
 done
 # options of steps and gates are keys of the schema, in their groups
-for step in train finetune prune distill factorize cluster optimize; do
+for step in train finetune prune distill factorize cluster quantize optimize; do
     sed -n "/^    \"$step\": {\"description\"/,/^    }}/p" schema >part
     compress help $step | sed -n '/^options of the step$/,/^gates$/s/^    --\([a-z0-9-]*\).*/\1/p' | tr - _ >keys
     [ -s keys ]

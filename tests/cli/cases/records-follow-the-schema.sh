@@ -7,6 +7,7 @@ compress distill --teacher "$FIXTURES/mlp.onnx" --student p.onnx --data $DATA --
 compress cluster "$FIXTURES/mlp.onnx" --k 8 -o c.onnx --json cluster.json -q
 compress factorize "$FIXTURES/mlp.onnx" --macs 0.5 -o f.onnx --json factorize.json -q
 compress optimize "$FIXTURES/mlp.onnx" -o o.onnx --json optimize.json -q
+compress quantize "$FIXTURES/mlp.onnx" --scheme static --data $DATA -o q.onnx --json quantize.json -q
 compress pack "$FIXTURES/mlp.onnx" -o m.packed --json pack.json -q
 compress unpack m.packed -o back.onnx --json unpack.json -q
 compress eval "$FIXTURES/mlp.onnx" --data $DATA --json eval.json -q
