@@ -20,6 +20,7 @@
 #include "prune/exclude.h"
 #include "prune/predict.h"
 #include "prune/surgery.h"
+#include "prune/widths.h"
 
 #define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
 
@@ -179,8 +180,7 @@ static void add_to_family(struct chooser *k, int g)
         if (!slice) return; /* no weight along it: nothing to gain */
         family->tensor = slice->value;
         family->axis = slice->axis;
-        const int64_t round = k->options->round;
-        family->unit = (int)(round / greatest_common_divisor(round, slice->n));
+        family->size = slice->n;
     }
     if (!why) family->free[family->n_free++] = g;
 }
@@ -201,7 +201,7 @@ static int list_families(struct chooser *k)
         for (int g = 0; g < n; g++) count[mc_coupling_group(k->coupling, g)->family]++;
         int *next = choice->pool;
         for (int f = 0; f < choice->n_families; next += count[f++])
-            choice->families[f] = (struct mc_family){.free = next, .unit = 1};
+            choice->families[f] = (struct mc_family){.free = next, .size = 1, .unit = 1};
         for (int g = 0; g < n; g++) add_to_family(k, g);
     }
     mc_free(count);
@@ -244,15 +244,44 @@ static const struct {
                [MC_BUDGET_PARAMETERS] = {"parameters", "parameters"},
                [MC_BUDGET_BYTES] = {"bytes", "bytes"}};
 
-/* Most groups that may go, and the nearest smaller number that leaves a good width. */
-static int good_number(const struct mc_family *family, int64_t minimum, int wanted)
+/* The nearest smaller number of groups to go that leaves a good width. */
+static int good_number(const struct mc_family *family, int n)
 {
-    const int64_t most = family->n_groups - (minimum > 1 ? minimum : 1);
-    int n = wanted < most ? wanted : (int)(most > 0 ? most : 0);
-    if (n > family->n_free) n = family->n_free;
     const int surplus = (family->n_groups - n) % family->unit;
     if (surplus > 0) n -= family->unit - surplus;
     return n > 0 ? n : 0;
+}
+
+/* How many have to go, and how many may. */
+static int settle_bounds(struct chooser *k, struct mc_family *family, struct mc_widths *widths)
+{
+    struct mc_width_bounds b = {k->options->minimum * family->size, INT64_MAX, 0};
+    const bool given = mc_widths_take(widths, family->tensor->name, &b);
+    const int64_t multiple = b.multiple > 0 ? b.multiple : b.least == b.most ? 1 : k->options->round;
+    family->unit = (int)(multiple / greatest_common_divisor(multiple, family->size));
+    const int64_t stay = b.least > family->size ? (b.least + family->size - 1) / family->size : 1;
+    const int64_t may = family->n_groups > stay ? family->n_groups - stay : 0;
+    family->most = good_number(family, may < family->n_free ? (int)may : family->n_free);
+    if (!given || b.most / family->size >= family->n_groups) return MC_OK;
+    family->least = family->n_groups - (int)(b.most / family->size);
+    family->least += (family->n_groups - family->least) % family->unit;
+    if (family->least <= family->most) return MC_OK;
+    return mc_error_set(k->err, MC_ERR_USAGE, "widths: '%s' cannot be %lld wide: %lld of %lld channels stay at least",
+                        family->tensor->name, (long long)b.most,
+                        (long long)(family->n_groups - family->most) * family->size,
+                        (long long)family->n_groups * family->size);
+}
+
+static int bound_families(struct chooser *k)
+{
+    struct mc_widths *widths = NULL;
+    int rc = mc_widths_create(&widths, k->options->widths, k->err);
+    for (int f = 0; f < k->choice->n_families && rc == MC_OK; f++)
+        if (k->choice->families[f].n_free > 0 && k->choice->families[f].tensor)
+            rc = settle_bounds(k, &k->choice->families[f], widths);
+    if (rc == MC_OK) rc = mc_widths_check_taken(widths, k->err);
+    mc_widths_destroy(widths);
+    return rc;
 }
 
 static void choose_by_ratio(struct chooser *k)
@@ -260,7 +289,8 @@ static void choose_by_ratio(struct chooser *k)
     for (int f = 0; f < k->choice->n_families; f++) {
         struct mc_family *family = &k->choice->families[f];
         const int wanted = (int)floor(k->options->ratio * family->n_free + 1e-9);
-        family->n_removed = good_number(family, k->options->minimum, wanted);
+        const int n = good_number(family, wanted < family->most ? wanted : family->most);
+        family->n_removed = n > family->least ? n : family->least;
     }
 }
 
@@ -373,12 +403,11 @@ static uint64_t class_of(const struct chooser *k, int f)
 static int cut_into_blocks(const struct chooser *k, int f, struct block *blocks, int n)
 {
     const struct mc_family *family = &k->choice->families[f];
-    const int most = good_number(family, k->options->minimum, family->n_free);
     const uint64_t class = class_of(k, f);
-    for (int from = 0, to; from < most; from = to) {
+    for (int from = family->least, to; from < family->most; from = to) {
         const int surplus = (family->n_groups - from) % family->unit;
         to = from + (surplus > 0 ? surplus : family->unit);
-        blocks[n++] = (struct block){0, class, f, to - from, from == 0 ? family->n_free : 0, to};
+        blocks[n++] = (struct block){0, class, f, to - from, from == family->least ? family->n_free : 0, to};
     }
     return n;
 }
@@ -390,7 +419,7 @@ static void score_blocks(const struct chooser *k, int f, double freed, struct bl
     const bool balanced = ranking_of(k->options) == MC_RANKING_BALANCED;
     double left = 0, least, divisor;
     normalize(k, family, &least, &divisor);
-    for (int i = 0; i < family->n_free; i++) left += k->importance[family->free[i]];
+    for (int i = family->least; i < family->n_free; i++) left += k->importance[family->free[i]];
     for (struct block *b = blocks; b < blocks + n; b++) {
         const double before = left;
         for (int i = b->n_after - b->n; i < b->n_after; i++) left -= k->importance[family->free[i]];
@@ -469,7 +498,7 @@ static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_
 /* What is left when the first n blocks go. */
 static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *cost)
 {
-    for (int f = 0; f < k->choice->n_families; f++) k->choice->families[f].n_removed = 0;
+    for (int f = 0; f < k->choice->n_families; f++) k->choice->families[f].n_removed = k->choice->families[f].least;
     for (int i = 0; i < n; i++) {
         struct mc_family *family = &k->choice->families[blocks[i].family];
         if (family->n_removed < blocks[i].n_after) family->n_removed = blocks[i].n_after;
@@ -603,6 +632,7 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     int rc = check_options(options, err);
     if (rc == 0) rc = list_families(&k);
     if (rc == 0) rc = refuse_if_frozen(choice, model, err);
+    if (rc == 0) rc = bound_families(&k);
     if (rc == 0) rc = rank_families(&k);
     if (rc == 0) rc = mc_choice_cost(&choice->macs_before, MC_BUDGET_MACS, model, facts, coupling, NULL, err);
     if (rc == 0) rc = mc_choice_cost(&choice->cost_before, options->budget, model, facts, coupling, NULL, err);

@@ -9,7 +9,9 @@ struct mc_family {
     int n_groups;                  /* that may go or are frozen */
     int n_free;                    /* that may go */
     int *free;                     /* those, the least important first */
-    int unit;                      /* a kept width is a multiple of `round` when this many groups are */
+    int64_t size;                  /* indices of a group along `axis` of `tensor` */
+    int unit;                      /* a kept width is a multiple of what it should be when this many groups are */
+    int least, most;               /* groups that have to go, and that may */
     int n_removed;                 /* the first of `free` */
     const struct mc_value *tensor; /* the parameter that stands for the family */
     int axis;

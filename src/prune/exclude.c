@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Pattern [p, end) against a name. On a mismatch the last * takes one letter more. */
-static bool matches(const char *p, const char *end, const char *name)
+/* On a mismatch the last * takes one letter more. */
+bool mc_name_matches(const char *pattern, const char *end, const char *name)
 {
-    const char *star = NULL, *from = NULL;
+    const char *p = pattern, *star = NULL, *from = NULL;
     while (*name) {
         if (p < end && *p == '*') {
             star = p++;
@@ -34,7 +34,7 @@ bool mc_excluded(const char *patterns, const char *name)
         const char *next = comma ? comma + 1 : end;
         while (p < end && *p == ' ') p++;
         while (p < end && end[-1] == ' ') end--;
-        if (p < end && matches(p, end, name)) return true;
+        if (p < end && mc_name_matches(p, end, name)) return true;
         p = next;
     }
     return false;

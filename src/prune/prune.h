@@ -133,6 +133,7 @@ struct mc_shrink_options {
     bool lossless;       /* nothing goes but what leaves no trace: `ratio` and `stays` do not count; default false */
     bool whole_heads;    /* of attention heads go, and not features of all heads; default false */
     int64_t minimum;     /* groups of a family that stay at least; default 1 */
+    const char *widths;  /* bounds of single layers, before `round` and `minimum` (prune/widths.h); NULL: none */
     const char *exclude; /* comma-separated patterns (* and ?): a group with a tensor of such a name stays */
     uint64_t seed;       /* of the random criterion and of the inputs of the checks */
     struct mc_dims dims; /* shapes for analysis and checks; default: 2 for an unknown batch */

@@ -7,6 +7,7 @@
 #include "prune/gradual.h"
 #include "prune/predict.h"
 #include "prune/scores.h"
+#include "prune/widths.h"
 #include "recipe/fit_settings.h"
 #include "recipe/zeros.h"
 
@@ -277,6 +278,7 @@ static void shrink_settings(const struct mc_settings *settings, const struct mc_
     options->whole_heads = strcmp(mc_settings_text(settings, "attention"), "heads") == 0;
     options->round = mc_settings_integer(settings, "round");
     options->minimum = mc_settings_integer(settings, "minimum");
+    options->widths = mc_settings_text(settings, "widths");
     options->keep_constants = strcmp(mc_settings_text(settings, "constants"), "move") == 0;
     options->exclude = mc_settings_text(settings, "exclude");
     options->seed = job->seed;
@@ -422,6 +424,18 @@ static int check_pattern(const struct mc_settings *settings, const char **option
     return MC_OK;
 }
 
+static int check_widths(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    struct mc_widths *widths = NULL;
+    const char *text = mc_settings_text(settings, "widths");
+    *option = "widths";
+    if (text && mc_settings_flag(settings, "lossless"))
+        return mc_error_set(err, MC_ERR_USAGE, "what goes without loss has no width to come to");
+    const int rc = mc_widths_create(&widths, text, err);
+    if (rc == MC_OK) mc_widths_destroy(widths);
+    return rc;
+}
+
 static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
 {
     int rc = mc_fit_check(settings, option, err);
@@ -429,11 +443,11 @@ static int check(const struct mc_settings *settings, const char **option, struct
         *option = "ratio";
         int n = 0;
         for (size_t i = 0; i < MC_COUNT(amounts); i++) n += mc_settings_present(settings, amounts[i]);
-        return n == 1 ? MC_OK
-                      : mc_error_set(
-                            err, MC_ERR_USAGE,
-                            "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'accuracy_drop', "
-                            "'lossless'");
+        if (n != 1 && !(n == 0 && mc_settings_present(settings, "widths")))
+            return mc_error_set(err, MC_ERR_USAGE,
+                                "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'accuracy_drop', "
+                                "'lossless', or 'widths'");
+        return check_widths(settings, option, err);
     }
     if (rc == MC_OK) rc = check_pattern(settings, option, err);
     if (rc == MC_OK) rc = check_gradual(settings, option, err);
@@ -517,6 +531,9 @@ static const struct mc_option options[] = {
      "what goes where attention splits channels into heads: the same features of every head, or whole heads"},
     {"round", MC_OPTION_INTEGER, "N", "1", "[1, 4096]", NULL, CHANNEL, "widths that stay are multiples of N"},
     {"minimum", MC_OPTION_INTEGER, "N", "1", "[1, inf)", NULL, CHANNEL, "channels that stay at least"},
+    {"widths", MC_OPTION_TEXT, "LIST", NULL, NULL, NULL, CHANNEL,
+     "bounds of single layers, by names of the tensors that make their channels: conv1*=24, conv*=16..64/8, head=..32; "
+     "before round and minimum"},
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,
      "what a removed channel still produced goes into the next bias, or is lost"},
     {"explain", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,

@@ -100,6 +100,56 @@ static void test_widths_are_multiples(void **state)
     net_finish(&net);
 }
 
+/* Three convolutions of 30, 20 and 16 channels before the last. */
+static void check_bounded(const char *widths, double stays, const int64_t *expected)
+{
+    struct net net;
+    net_start(&net, 3);
+    struct mc_value *x = net_conv(&net, net_input(&net, 3, 8, 8), 3, 30, 3, 1, 1, 1, true);
+    x = net_conv(&net, x, 30, 20, 3, 1, 1, 1, true);
+    x = net_conv(&net, x, 20, 16, 3, 1, 1, 1, true);
+    net_output(&net, net_conv(&net, x, 16, 4, 1, 1, 0, 1, true));
+    struct mc_shrink_options options = options_of(stays > 0 ? 0 : 0.5);
+    options.stays = stays;
+    options.widths = widths;
+    struct mc_record *section = shrink(net.model, &options);
+    const char *const names[] = {"conv.weight", "conv.weight_1", "conv.weight_2"};
+    for (int i = 0; i < 3; i++) {
+        const int64_t width = net_find(net.model, names[i])->data->shape.dim[0];
+        if (expected[i] >= 0 && width != expected[i])
+            fail_msg("'%s': %s is %lld wide and should be %lld", widths, names[i], (long long)width,
+                     (long long)expected[i]);
+    }
+    const double before = mc_record_get_num(section, "macs_before", 1);
+    if (stays > 0) assert_true(mc_record_get_num(section, "macs_after", before) <= stays * before);
+    mc_record_destroy(section);
+    net_finish(&net);
+}
+
+static void test_single_layers_have_bounds(void **state)
+{
+    check_bounded("conv.weight=7,conv.weight_1=18..,conv.weight_2=../6", 0, (int64_t[]){7, 18, 12});
+    check_bounded("conv.weight_?=..3,*=28..", 0, (int64_t[]){28, 3, 3});
+    check_bounded("conv.weight=30,conv.weight_1=..7", 0.5, (int64_t[]){30, -1, -1}); /* the others make up for it */
+    check_bounded("conv.weight=..9/4", 0.9, (int64_t[]){8, 20, 16}); /* which is enough, and no more goes */
+}
+
+static void test_bounds_that_cannot_be_are_refused(void **state)
+{
+    struct net net;
+    net_start(&net, 3);
+    net_output(&net, net_gemm(&net, net_gemm(&net, net_input(&net, 6, 0, 0), 6, 8), 8, 2));
+    struct mc_error err = {0};
+    struct mc_shrink_options options = options_of(0.5);
+    options.widths = "gemm.weight=..3/8";
+    assert_int_equal(mc_shrink(net.model, &options, NULL, NULL, &err), MC_ERR_USAGE);
+    assert_string_equal(err.text, "widths: 'gemm.weight' cannot be 3 wide: 8 of 8 channels stay at least");
+    options.widths = "gem.weight=4";
+    assert_int_equal(mc_shrink(net.model, &options, NULL, NULL, &err), MC_ERR_USAGE);
+    assert_string_equal(err.text, "widths: 'gem.weight' is no layer whose channels can go");
+    net_finish(&net);
+}
+
 static void test_the_least_important_go(void **state)
 {
     struct net net;
@@ -707,6 +757,8 @@ int main(void)
         cmocka_unit_test(test_half_of_every_hidden_layer_goes),
         cmocka_unit_test(test_no_family_is_ever_emptied),
         cmocka_unit_test(test_widths_are_multiples),
+        cmocka_unit_test(test_single_layers_have_bounds),
+        cmocka_unit_test(test_bounds_that_cannot_be_are_refused),
         cmocka_unit_test(test_the_least_important_go),
         cmocka_unit_test(test_excluded_names_stay),
         cmocka_unit_test(test_macs_target_is_met_closely),
