@@ -39,12 +39,7 @@ static void read_settings(const struct mc_settings *settings, const struct mc_jo
     options->percent = mc_settings_number(settings, "percent");
     options->seed = job->seed;
     options->runtime = job->runtime;
-    if (options->scheme != MC_QUANTIZE_STATIC) return;
-    options->samples = (struct mc_samples){
-        .data = job->data, .role = MC_DATA_CALIBRATION, .n = mc_settings_integer(settings, "samples")};
-    if (!job->context) return;
-    options->samples.progress = job->context->progress;
-    options->samples.progress_context = job->context->progress_context;
+    if (options->scheme == MC_QUANTIZE_STATIC) options->samples = mc_job_samples(settings, job);
 }
 
 /* Scales make no difference to the shape of the model: a few samples will do for a rehearsal. */
