@@ -59,18 +59,6 @@ static void record_store(const struct mc_store *store, struct mc_record *section
     }
 }
 
-static void record_check(const struct mc_twin *twin, struct mc_record *section)
-{
-    struct mc_record *check = mc_record_object(section, "check");
-    mc_record_set_bool(check, "checked", twin->checked);
-    if (twin->checked) {
-        mc_record_set_num(check, "max_difference", twin->max_difference);
-        mc_record_set_num(check, "max_output", twin->max_output);
-    } else {
-        mc_record_set_text(check, "why", twin->why);
-    }
-}
-
 /* --- weights --- */
 
 static int round_weights(struct mc_store *store, struct mc_model *model, const struct mc_quantize_options *options,
@@ -87,7 +75,7 @@ static int round_weights(struct mc_store *store, struct mc_model *model, const s
     if (rc == MC_OK) rc = mc_twin_check(&twin, reference, model, NULL, &check, err);
     if (rc == MC_OK && section) {
         record_store(store, section);
-        record_check(&twin, section);
+        mc_twin_record(&twin, mc_record_object(section, "check"));
     }
     mc_model_destroy(reference);
     return rc;
