@@ -12,10 +12,10 @@ static int quantize(const struct arguments *args, struct mc_error *err)
 static const struct mc_option options[] = {CHANGE_OPTIONS, {0}};
 
 static const char *const quantize_examples[] = {
-    "compress quantize model.onnx -o small.onnx",
-    "compress quantize model.onnx --weights int4 -o small.onnx",
-    "compress quantize model.onnx --scheme static --data glyphs -o small.onnx",
-    "compress quantize model.onnx --scheme dynamic -o small.onnx",
+    "compress quantize model.onnx -o eight.onnx",
+    "compress quantize model.onnx --weights int4 -o four.onnx",
+    "compress quantize model.onnx --scheme static --data glyphs -o static.onnx",
+    "compress quantize model.onnx --scheme dynamic -o dynamic.onnx",
     NULL,
 };
 
