@@ -35,6 +35,8 @@ class _Context(ctypes.Structure):
         ("seed", ctypes.c_uint64),
         ("progress", _ProgressCallback),
         ("progress_context", ctypes.c_void_p),
+        ("log", ctypes.c_void_p),
+        ("log_context", ctypes.c_void_p),
         ("peers", ctypes.c_void_p),
     ]
 

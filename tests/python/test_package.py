@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -9,6 +10,7 @@ import unittest
 import numpy
 
 import compress_onnx as compress
+from compress_onnx import _library
 
 COMMAND = os.environ["COMPRESS"]
 DATA = "glyphs,train=200,test=60"
@@ -25,6 +27,18 @@ class Package(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls._scratch.cleanup()
+
+    def test_structs_have_the_fields_of_the_header(self):
+        header = (pathlib.Path(__file__).parents[2] / "include" / "compress" / "compress.h").read_text()
+        header = re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+        structs = {"mc_error": _library._CError, "mc_progress": _library._Progress, "mc_context": _library._Context, "mc_tensor_contents": _library.Contents}
+        for name, struct in structs.items():
+            body = re.search(r"struct %s \{(.*?)\n\};" % name, header, re.DOTALL).group(1)
+            fields = []
+            for line in filter(None, map(str.strip, body.split(";"))):
+                pointer = re.search(r"\(\*(\w+)\)", line)
+                fields += [pointer.group(1)] if pointer else re.findall(r"(\w+)(?:\[\d+\])?(?=,|$)", line)
+            self.assertEqual([field[0] for field in struct._fields_], fields, name)
 
     def test_version_is_the_commands(self):
         told = subprocess.run([COMMAND, "version"], capture_output=True, text=True, check=True).stdout
