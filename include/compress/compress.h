@@ -100,6 +100,19 @@ struct mc_peers {
 MC_API int mc_peers_open_mpi(struct mc_peers **peers, struct mc_error *err);
 MC_API void mc_peers_close(struct mc_peers *peers);
 
+/* Where computing takes its large blocks from, instead of malloc: activations, gradients and work memory of whatever is
+ * run, and weights in the order in which a kernel reads them. Models, tensors, results and everything small come from
+ * malloc all the same, as does what the libraries underneath allocate (docs/library.md).
+ *
+ * Called from the thread that makes the call. `take` returns a block of so many bytes, aligned to a power of two, or
+ * NULL: then the call fails with MC_ERR_SYSTEM. `give` gets each block back, at the latest when the call is over, or,
+ * of a runner's, with mc_runner_destroy. */
+struct mc_memory {
+    void *(*take)(void *context, size_t bytes, size_t alignment);
+    void (*give)(void *context, void *block);
+    void *context;
+};
+
 /* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
  * defaults wherever one is asked for. */
 struct mc_context {
@@ -118,6 +131,8 @@ struct mc_context {
     void *log_context;
 
     struct mc_peers *peers; /* processes that do the same, each on its share of the samples; NULL: none */
+
+    const struct mc_memory *memory; /* for large blocks, copied; NULL: malloc */
 };
 
 MC_API void mc_context_init(struct mc_context *context);

@@ -38,6 +38,7 @@ class _Context(ctypes.Structure):
         ("log", ctypes.c_void_p),
         ("log_context", ctypes.c_void_p),
         ("peers", ctypes.c_void_p),
+        ("memory", ctypes.c_void_p),
     ]
 
 

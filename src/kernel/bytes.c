@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
@@ -49,14 +50,14 @@ int mc_byte_matrix_init(struct mc_byte_matrix *matrix, const struct mc_byte_prod
                         const struct mc_runtime *runtime, struct mc_error *err)
 {
     *matrix = (struct mc_byte_matrix){.p = *p};
-    matrix->packed = mc_alloc_aligned(loops_of(runtime)->packed_bytes(p->K, p->N) + 1, 1);
+    matrix->packed = mc_block_create(runtime->memory, loops_of(runtime)->packed_bytes(p->K, p->N) + 1, 1);
     matrix->sums = mc_alloc_aligned((size_t)p->N + 1, sizeof *matrix->sums);
     return matrix->packed && matrix->sums ? MC_OK : mc_error_memory(err);
 }
 
 void mc_byte_matrix_finish(struct mc_byte_matrix *matrix)
 {
-    mc_free(matrix->packed);
+    mc_block_destroy(matrix->packed);
     mc_free(matrix->sums);
     *matrix = (struct mc_byte_matrix){0};
 }
@@ -221,10 +222,10 @@ int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct 
     const size_t M = (size_t)s->conv.M, count = M * (size_t)s->K;
     s->packed_bytes = mc_align(s->loops->packed_bytes(s->K, s->m));
     s->ordered = mc_alloc_aligned(count + 1, 1);
-    s->packed = mc_alloc_aligned(s->depthwise ? 1 : (size_t)s->conv.groups, s->packed_bytes);
+    s->packed = mc_block_create(runtime->memory, s->depthwise ? 1 : (size_t)s->conv.groups, s->packed_bytes);
     s->wide = mc_alloc_aligned(s->depthwise ? count : 1, sizeof *s->wide);
     if (s->depthwise && s->loops->depthwise_quads && M >= 16)
-        s->quads = mc_alloc_aligned(s->loops->quads_bytes(s->conv.M, s->taps), 1);
+        s->quads = mc_block_create(runtime->memory, s->loops->quads_bytes(s->conv.M, s->taps), 1);
     s->sums = mc_alloc_aligned(M + 1, sizeof *s->sums);
     s->zeros = mc_alloc_aligned(M + 1, sizeof *s->zeros);
     s->add = mc_alloc_aligned(M + BEYOND, sizeof *s->add);
@@ -249,9 +250,9 @@ void mc_byte_convolver_destroy(struct mc_byte_convolver *s)
 {
     if (!s) return;
     mc_free(s->ordered);
-    mc_free(s->packed);
+    mc_block_destroy(s->packed);
     mc_free(s->wide);
-    mc_free(s->quads);
+    mc_block_destroy(s->quads);
     mc_free(s->sums);
     mc_free(s->zeros);
     mc_free(s->add);

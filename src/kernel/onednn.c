@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "kernel/convolution.h"
 #include "kernel/onednn_library.h"
@@ -320,7 +321,7 @@ static int pack_weights(struct onednn *s, struct mc_error *err)
     const dnnl_memory_desc_t *desc = NULL;
     dnnl_status_t status = dnnl()->memory_get_memory_desc(o->own, &desc);
     if (status != dnnl_success) return fail(status, "describe weights", err);
-    o->packed = mc_alloc_aligned(dnnl()->memory_desc_get_size(desc), 1);
+    o->packed = mc_block_create(s->runtime.memory, dnnl()->memory_desc_get_size(desc), 1);
     if (!o->packed) return mc_error_memory(err);
     status = point(o, s->conv.weights, o->packed);
     if (status == dnnl_success) status = reorder(s, o, false);
@@ -340,7 +341,7 @@ static void onednn_destroy(void *state)
             dnnl()->primitive_destroy(o->reorder);
             dnnl()->memory_destroy(o->own);
             dnnl()->memory_destroy(o->user);
-            mc_free(o->packed);
+            mc_block_destroy(o->packed);
         }
         dnnl()->memory_destroy(s->passes[i].scratchpad);
         dnnl()->primitive_destroy(s->passes[i].primitive);

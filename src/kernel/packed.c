@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "kernel/kernels.h"
@@ -113,7 +114,7 @@ static int try_sparse(struct mc_packed *p, const struct mc_unpacked *w, struct m
     if (sparse) {
         p->sparse = NULL;
     } else {
-        mc_free(p->packed);
+        mc_block_destroy(p->packed);
         p->packed = NULL;
     }
     mc_sparse_destroy(sparse);
@@ -133,7 +134,7 @@ int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, con
                                    .M = w->M,
                                    .n = (w->M + p->loops->most_lanes - 1) / p->loops->most_lanes,
                                    .kind = mc_packed_kind_of(w, runtime)};
-    p->packed = mc_alloc_aligned(p->loops->bytes(&p->panels), 1);
+    p->packed = mc_block_create(runtime->memory, p->loops->bytes(&p->panels), 1);
     if (!p->packed) {
         mc_packed_destroy(p);
         return mc_error_memory(err);
@@ -154,7 +155,7 @@ void mc_packed_destroy(struct mc_packed *p)
 {
     if (!p) return;
     mc_sparse_destroy(p->sparse);
-    mc_free(p->packed);
+    mc_block_destroy(p->packed);
     mc_free(p);
 }
 

@@ -25,6 +25,7 @@ struct mc_runtime {
     uint64_t iteration; /* training step; with the node's id it makes each draw reproducible */
     bool freeze_batch_norm; /* training: use running statistics and leave them */
     struct mc_peers *peers; /* training: processes that have the rest of the batch (base/peers.h); NULL: none */
+    const struct mc_memory *memory; /* of large blocks (base/block.h); NULL: malloc */
 };
 
 /* What this machine has, at run time. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "kernel/convolution.h"
@@ -33,16 +34,16 @@ bool mc_sparse_may_pay(const float *w, int64_t n)
 static void finish_rows(struct mc_sparse_rows *rows)
 {
     mc_free(rows->start);
-    mc_free(rows->values);
-    mc_free(rows->offsets);
+    mc_block_destroy(rows->values);
+    mc_block_destroy(rows->offsets);
 }
 
-static bool init_rows(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros)
+static bool init_rows(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros, const struct mc_memory *memory)
 {
     *rows = (struct mc_sparse_rows){.M = M,
                                     .start = MC_NEW_ARRAY(int64_t, M + 1),
-                                    .values = MC_NEW_ARRAY(float, nonzeros),
-                                    .offsets = MC_NEW_ARRAY(int32_t, nonzeros)};
+                                    .values = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->values),
+                                    .offsets = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->offsets)};
     return rows->start && rows->values && rows->offsets;
 }
 
@@ -81,8 +82,9 @@ int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, con
     s->runtime = *runtime;
     s->loops = runtime->kernels->sparse;
     s->room = (size_t)(w->K + ROWS) * MOST;
-    s->rooms = mc_alloc_aligned(s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
-    const bool made = init_rows(&s->one, w->M, nonzeros), makes = init_rows(&s->many, w->M, nonzeros);
+    s->rooms = mc_block_create(runtime->memory, s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
+    const bool made = init_rows(&s->one, w->M, nonzeros, runtime->memory),
+               makes = init_rows(&s->many, w->M, nonzeros, runtime->memory);
     if (!s->rooms || !made || !makes) {
         mc_sparse_destroy(s);
         return mc_error_memory(err);
@@ -102,7 +104,7 @@ void mc_sparse_destroy(struct mc_sparse *s)
     if (!s) return;
     finish_rows(&s->one);
     finish_rows(&s->many);
-    mc_free(s->rooms);
+    mc_block_destroy(s->rooms);
     mc_free(s);
 }
 
@@ -419,7 +421,7 @@ static int sparse_create(void **state, const struct mc_convolution *conv, const 
     for (int64_t i = 0; i < n_weights; i++) nonzeros += ((const float *)conv->weights)[i] != 0;
     int rc = MC_OK;
     if (!lay_out(s)) goto done;
-    if (!init_rows(&s->rows, conv->M, nonzeros)) {
+    if (!init_rows(&s->rows, conv->M, nonzeros, runtime->memory)) {
         rc = mc_error_memory(err);
         goto done;
     }

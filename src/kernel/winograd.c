@@ -2,6 +2,7 @@
 #include "kernel/winograd.h"
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "kernel/convolution.h"
 #include "kernel/kernels.h"
@@ -104,7 +105,7 @@ static void winograd_destroy(void *state)
 {
     struct winograd *s = state;
     if (!s) return;
-    mc_free(s->packed);
+    mc_block_destroy(s->packed);
     mc_free(s);
 }
 
@@ -128,7 +129,7 @@ static int set_up(struct winograd *s, const struct mc_convolution *conv, struct 
     s->n_shares = mc_divide_up(s->runtime.n_threads, s->n_blocks);
     if (s->n_shares > s->n_panels) s->n_shares = s->n_panels;
     s->room = (s->loops->room_floats(job) + 15) / 16 * 16;
-    s->packed = mc_alloc_aligned(s->loops->packed_floats(job), sizeof *s->packed);
+    s->packed = mc_block_create(s->runtime.memory, s->loops->packed_floats(job), sizeof *s->packed);
     if (!s->packed) return mc_error_memory(err);
     job->weights = s->packed;
     const int before = mc_runtime_enter(&s->runtime);

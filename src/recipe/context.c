@@ -29,6 +29,7 @@ int mc_context_runtime(const struct mc_context *context, struct mc_runtime *runt
         mc_runtime_init(runtime, context->threads, context->cpu ? known[i] : MC_CPU_AVX512);
         runtime->seed = context->seed;
         runtime->peers = context->peers;
+        runtime->memory = context->memory;
         return MC_OK;
     }
     return mc_error_set(err, MC_ERR_USAGE, "cpu: needs portable, avx2 or avx512, has '%s'", context->cpu);

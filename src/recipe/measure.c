@@ -135,14 +135,23 @@ void mc_measure_memory(const struct mc_plan *plan, struct mc_record *into)
 }
 
 /* For a batch of one on one thread: threads that wait for each other on a busy machine would be what is measured.
- * false: the model cannot be run. */
-static bool plan_single(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime)
+ * *plan NULL: the model cannot be run, which is no failure. */
+static int plan_single(struct mc_plan **plan, const struct mc_model *model, const struct mc_runtime *runtime,
+                       struct mc_error *err)
 {
     struct mc_runtime single = *runtime;
     single.n_threads = 1;
     const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single};
+    struct mc_error why = {0};
     *plan = NULL;
-    return mc_plan_create(plan, model, &options, NULL) == MC_OK && mc_probe_inputs(*plan, PROBE_SEED, NULL) == MC_OK;
+    int rc = mc_plan_create(plan, model, &options, &why);
+    if (rc == MC_OK) rc = mc_probe_inputs(*plan, PROBE_SEED, &why);
+    if (rc == MC_OK) return MC_OK;
+    mc_plan_destroy(*plan);
+    *plan = NULL;
+    if (rc != MC_ERR_SYSTEM) return MC_OK;
+    if (err) *err = why;
+    return rc;
 }
 
 int mc_measure_turns(const struct mc_model *original, const struct mc_model *model, const struct mc_runtime *runtime,
@@ -153,13 +162,14 @@ int mc_measure_turns(const struct mc_model *original, const struct mc_model *mod
     double ratio;
     int rc = mc_flat_init(&flat, model, err);
     if (rc < 0) return rc;
-    if (plan_single(&before, original, runtime) && plan_single(&after, flat.model, runtime) &&
-        mc_bench_turns(run_plan, before, after, TURNS_SECONDS, &ratio, NULL) == MC_OK)
+    rc = plan_single(&before, original, runtime, err);
+    if (rc == MC_OK) rc = plan_single(&after, flat.model, runtime, err);
+    if (before && after && mc_bench_turns(run_plan, before, after, TURNS_SECONDS, &ratio, NULL) == MC_OK)
         mc_record_set_num(into, "latency_ratio", ratio);
     mc_plan_destroy(after);
     mc_plan_destroy(before);
     mc_flat_finish(&flat);
-    return MC_OK;
+    return rc;
 }
 
 /* A model that cannot be run has no latency; that is no failure here. */
@@ -168,8 +178,8 @@ static int put_latency(const struct mc_model *model, const struct mc_runtime *ru
 {
     struct mc_plan *plan;
     struct mc_bench_times times;
-    int rc = MC_OK;
-    if (plan_single(&plan, model, runtime) && mc_bench_repeat(run_plan, plan, LATENCY_SECONDS, &times, NULL) == MC_OK) {
+    int rc = plan_single(&plan, model, runtime, err);
+    if (plan && mc_bench_repeat(run_plan, plan, LATENCY_SECONDS, &times, NULL) == MC_OK) {
         mc_record_set_num(into, "latency_ms", times.median_ms);
         mc_measure_memory(plan, into);
         rc = time_nodes(model, plan, node_ns, err);

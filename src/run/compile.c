@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "graph/refusal.h"
 #include "run/plan_state.h"
@@ -344,7 +345,7 @@ static void release_step(struct mc_plan_step *step)
     if (step->prepared && step->op->release) step->op->release(&step->call);
     step->prepared = false;
     step->call.state = NULL;
-    mc_free(step->room);
+    mc_block_destroy(step->room);
     step->room = NULL;
     mc_narrow_release(step);
     mc_dynamic_release(step);
@@ -478,7 +479,7 @@ static int make_room(const struct mc_plan *plan, struct mc_plan_step *step, stru
 {
     const size_t laid_out = step->workspace == MC_NO_BUFFER ? 0 : plan->extents.at[step->workspace].size;
     if (step->call.workspace_bytes <= laid_out) return MC_OK;
-    step->room = mc_alloc_aligned(step->call.workspace_bytes, 1);
+    step->room = mc_block_create(plan->runtime.memory, step->call.workspace_bytes, 1);
     return step->room ? MC_OK : mc_error_memory(err);
 }
 
@@ -522,7 +523,7 @@ void mc_plan_destroy(struct mc_plan *plan)
     mc_clamps_finish(plan);
     mc_facts_finish(&plan->facts);
     mc_extents_finish(&plan->extents);
-    mc_free(plan->block);
+    mc_block_destroy(plan->block);
     mc_arena_finish(&plan->arena);
     mc_free(plan);
 }

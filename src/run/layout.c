@@ -1,6 +1,7 @@
 /* layout.c - lifetimes, buffers, addresses: where everything of a plan lies; see plan_state.h for the scheme. */
 #include <string.h>
 
+#include "base/block.h"
 #include "base/error.h"
 #include "run/plan_state.h"
 
@@ -179,7 +180,7 @@ int mc_plan_lay_out(struct mc_plan *plan, struct mc_error *err)
     int rc = add_buffers(plan, err);
     if (rc < 0) return rc;
     if (!mc_memory_pack(&plan->extents, &plan->block_bytes)) return mc_error_memory(err);
-    plan->block = mc_alloc_aligned(plan->block_bytes, 1);
+    plan->block = mc_block_create(plan->runtime.memory, plan->block_bytes, 1);
     if (!plan->block) return mc_error_memory(err);
     mc_plan_point(plan);
     for (int i = 0; i < plan->n_inputs && rc == MC_OK; i++) {

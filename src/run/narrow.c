@@ -6,6 +6,7 @@
  * is rounded less often.
  */
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "graph/widen.h"
 #include "run/plan_state.h"
@@ -128,7 +129,7 @@ int mc_narrow_prepare(struct mc_plan_step *step, struct mc_error *err)
         struct mc_plan_wide *wide = &step->wide[i];
         wide->tensor.channels_last = wide->narrow->channels_last;
         if (!wide->constant) continue;
-        wide->own = mc_alloc_aligned(mc_tensor_bytes(&wide->tensor), 1);
+        wide->own = mc_block_create(step->call.runtime->memory, mc_tensor_bytes(&wide->tensor), 1);
         if (!wide->own) return mc_error_memory(err);
         wide->tensor.data = wide->own;
         rc = mc_tensor_convert(&wide->tensor, wide->narrow, err);
@@ -139,7 +140,7 @@ int mc_narrow_prepare(struct mc_plan_step *step, struct mc_error *err)
 void mc_narrow_release(struct mc_plan_step *step)
 {
     for (int i = 0; i < step->n_wide; i++) {
-        mc_free(step->wide[i].own);
+        mc_block_destroy(step->wide[i].own);
         step->wide[i].own = NULL;
     }
 }

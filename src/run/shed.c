@@ -4,6 +4,7 @@
  * owner said so, and never those of graphs inside nodes, for which further plans may be made while this one runs.
  */
 #include "base/alloc.h"
+#include "base/block.h"
 #include "run/plan_state.h"
 
 /* One reader less; after the last the contents go. */
@@ -23,7 +24,7 @@ static void shed_wide(struct mc_plan_step *step, const struct mc_tensor *input)
     for (int i = 0; i < step->n_wide_in; i++) {
         struct mc_plan_wide *wide = &step->wide[i];
         if (&wide->tensor != input) continue;
-        mc_free(wide->own);
+        mc_block_destroy(wide->own);
         wide->own = wide->tensor.data = NULL;
     }
 }

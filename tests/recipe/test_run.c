@@ -2,6 +2,7 @@
 #include "scratch.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -212,6 +213,87 @@ static void test_the_ratio_of_times_is_measured_where_a_gate_asks(void **state)
     set(recipe, "gates.max_latency_ms", "1e9");
     assert_int_equal(run(state, recipe, &r, &err), MC_ERR_USAGE);
     assert_non_null(strstr(err.text, "gate 'max_latency_ms' needs 'measure: all'"));
+    mc_recipe_destroy(recipe);
+}
+
+/* --- large blocks from the caller --- */
+
+struct counts {
+    int asked, taken, given;
+    int fails_at; /* this one is refused; 0: none */
+};
+
+static void *take(void *context, size_t bytes, size_t alignment)
+{
+    struct counts *counts = context;
+    if (++counts->asked == counts->fails_at) return NULL;
+    counts->taken++;
+    return aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+static void give(void *context, void *block)
+{
+    ((struct counts *)context)->given++;
+    free(block);
+}
+
+static int infer(const struct mc_model *model, struct counts *counts, struct mc_tensor *x, struct mc_error *err)
+{
+    const struct mc_memory memory = {take, give, counts};
+    struct mc_context context;
+    struct mc_tensor *y = NULL;
+    mc_context_init(&context);
+    context.memory = &memory;
+    *err = (struct mc_error){0};
+    const int rc = mc_model_run(model, &context, &x, 1, &y, err);
+    mc_tensor_destroy(y);
+    return rc;
+}
+
+static void test_large_blocks_come_from_the_caller_and_go_back(void **state)
+{
+    static const float pixels[784];
+    const struct mc_tensor_contents contents = {MC_TYPE_FLOAT, 4, (const int64_t[]){1, 1, 28, 28}, pixels,
+                                                sizeof pixels};
+    struct counts counts = {0};
+    struct mc_model *model;
+    struct mc_tensor *x;
+    struct mc_error err = {0};
+    assert_ok(mc_model_load(&model, make_model(state), &err), err);
+    assert_ok(mc_tensor_from(&x, &contents, &err), err);
+    assert_ok(infer(model, &counts, x, &err), err);
+    assert_true(counts.taken >= 3); /* two matrices, packed, and the plan's */
+    assert_int_equal(counts.taken, counts.given);
+    for (int n = counts.asked; n > 0; n--) {
+        struct counts failing = {.fails_at = n};
+        assert_int_equal(infer(model, &failing, x, &err), MC_ERR_SYSTEM);
+        assert_non_null(strstr(err.text, "out of memory"));
+        assert_int_equal(failing.taken, failing.given);
+    }
+    mc_tensor_destroy(x);
+    mc_model_destroy(model);
+}
+
+static void test_training_takes_and_gives_back_as_much(void **state)
+{
+    struct mc_recipe *recipe = make_recipe(state);
+    struct mc_record *r;
+    struct mc_error err = {0};
+    struct mc_context context;
+    struct counts counts = {0};
+    const struct mc_memory memory = {take, give, &counts};
+    mc_context_init(&context);
+    context.memory = &memory;
+    set(recipe, "steps.0.train.epochs", "1");
+    set(recipe, "measure", "counts");
+    set(recipe, "output", "");
+    assert_ok(mc_recipe_run(recipe, &context, *state, false, &r, &err), err);
+    mc_record_destroy(r);
+    assert_true(counts.taken > 0);
+    assert_int_equal(counts.taken, counts.given);
+    counts = (struct counts){.fails_at = counts.asked};
+    assert_int_equal(mc_recipe_run(recipe, &context, *state, false, &r, &err), MC_ERR_SYSTEM);
+    assert_int_equal(counts.taken, counts.given);
     mc_recipe_destroy(recipe);
 }
 
@@ -428,6 +510,8 @@ int main(void)
         IN_SCRATCH(test_a_gate_that_fails_hands_out_the_record_and_writes_no_model),
         IN_SCRATCH(test_memory_of_a_run_is_known_and_a_gate),
         IN_SCRATCH(test_the_ratio_of_times_is_measured_where_a_gate_asks),
+        IN_SCRATCH(test_large_blocks_come_from_the_caller_and_go_back),
+        IN_SCRATCH(test_training_takes_and_gives_back_as_much),
         IN_SCRATCH(test_the_packed_result_is_written_measured_and_gated),
         IN_SCRATCH(test_zeros_survive_later_training),
         IN_SCRATCH(test_gradual_pruning_ends_at_the_sparsity_that_was_asked_for),
