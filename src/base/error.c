@@ -81,11 +81,20 @@ int mc_error_memory(struct mc_error *err)
     return mc_error_set(err, MC_ERR_SYSTEM, "out of memory");
 }
 
-int mc_error_errno(struct mc_error *err, int saved_errno, const char *action, const char *path)
+static int set_errno(struct mc_error *err, int status, int saved_errno, const char *action, const char *path)
 {
-    const bool output = strcmp(action, "create") == 0 || strcmp(action, "write") == 0;
-    const bool absent = !output && (saved_errno == ENOENT || saved_errno == ENOTDIR || saved_errno == EISDIR);
     char text[256] = "";
     if (strerror_r(saved_errno, text, sizeof text) != 0) snprintf(text, sizeof text, "error %d", saved_errno);
-    return mc_error_set(err, absent ? MC_ERR_INPUT : MC_ERR_SYSTEM, "cannot %s '%s': %s", action, path, text);
+    return mc_error_set(err, status, "cannot %s '%s': %s", action, path, text);
+}
+
+int mc_error_reading(struct mc_error *err, int saved_errno, const char *action, const char *path)
+{
+    const bool absent = saved_errno == ENOENT || saved_errno == ENOTDIR || saved_errno == EISDIR;
+    return set_errno(err, absent ? MC_ERR_INPUT : MC_ERR_SYSTEM, saved_errno, action, path);
+}
+
+int mc_error_writing(struct mc_error *err, int saved_errno, const char *action, const char *path)
+{
+    return set_errno(err, MC_ERR_SYSTEM, saved_errno, action, path);
 }

@@ -21,7 +21,10 @@ void mc_error_hint(struct mc_error *err, const char *fmt, ...) MC_PRINTF(2, 3);
 /* Out of memory: MC_ERR_SYSTEM. */
 int mc_error_memory(struct mc_error *err);
 
-/* errno of a failed system call on `path`: MC_ERR_SYSTEM, or MC_ERR_INPUT for a file that is not there. */
-int mc_error_errno(struct mc_error *err, int saved_errno, const char *action, const char *path);
+/* errno of a system call that failed at `action` ("open") on a file that is read: MC_ERR_SYSTEM, or MC_ERR_INPUT for
+ * one that is not there or no file. */
+int mc_error_reading(struct mc_error *err, int saved_errno, const char *action, const char *path);
+/* On one that is made or written: MC_ERR_SYSTEM. */
+int mc_error_writing(struct mc_error *err, int saved_errno, const char *action, const char *path);
 
 #endif

@@ -27,7 +27,7 @@ static int read_stream(struct mc_file_view *view, int fd, const char *path, size
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
             mc_buf_finish(&buf);
-            return mc_error_errno(err, errno, "read", path);
+            return mc_error_reading(err, errno, "read", path);
         }
         mc_buf_append(&buf, chunk, (size_t)got);
         if (buf.failed) {
@@ -43,7 +43,7 @@ static int read_stream(struct mc_file_view *view, int fd, const char *path, size
 static int view_file(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
 {
     struct stat info;
-    if (fstat(fd, &info) != 0) return mc_error_errno(err, errno, "inspect", path);
+    if (fstat(fd, &info) != 0) return mc_error_reading(err, errno, "inspect", path);
     if (S_ISDIR(info.st_mode)) return mc_error_set(err, MC_ERR_INPUT, "'%s' is a directory, a file is needed", path);
     if (!S_ISREG(info.st_mode)) return read_stream(view, fd, path, max_bytes, err);
     if (info.st_size < 0 || (uintmax_t)info.st_size > max_bytes)
@@ -60,7 +60,7 @@ int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, 
 {
     *view = (struct mc_file_view){0};
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return mc_error_errno(err, errno, "open", path);
+    if (fd < 0) return mc_error_reading(err, errno, "open", path);
     const int rc = view_file(view, fd, path, max_bytes, err);
     close(fd);
     return rc;
@@ -83,13 +83,13 @@ void mc_file_forget(const struct mc_file_view *view)
 int mc_file_scratch(struct mc_file_out *out, struct mc_error *err)
 {
     *out = (struct mc_file_out){.stream = tmpfile()};
-    return out->stream ? MC_OK : mc_error_errno(err, errno, "create", "a temporary file");
+    return out->stream ? MC_OK : mc_error_writing(err, errno, "create", "a temporary file");
 }
 
 int mc_file_view_scratch(struct mc_file_view *view, struct mc_file_out *out, struct mc_error *err)
 {
     *view = (struct mc_file_view){0};
-    if (fflush(out->stream) != 0) return mc_error_errno(err, errno, "write", "a temporary file");
+    if (fflush(out->stream) != 0) return mc_error_writing(err, errno, "write", "a temporary file");
     return view_file(view, fileno(out->stream), "a temporary file", SIZE_MAX, err);
 }
 
@@ -158,7 +158,7 @@ static int open_in_place(struct mc_file_out *out, const char *path, struct mc_er
     if (out->stream) return MC_OK;
     if (fd >= 0) close(fd);
     mc_file_abort(out);
-    return fd < 0 ? mc_error_errno(err, saved, "write", path) : mc_error_memory(err);
+    return fd < 0 ? mc_error_writing(err, saved, "write", path) : mc_error_memory(err);
 }
 
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err)
@@ -187,7 +187,7 @@ int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, st
         mc_free(out->temporary);
         out->temporary = NULL;
         mc_file_abort(out);
-        return mc_error_errno(err, saved, "create", path);
+        return mc_error_writing(err, saved, "create", path);
     }
     out->stream = fdopen(fd, "wb");
     if (!out->stream) {
@@ -201,12 +201,12 @@ int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, st
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err)
 {
     if (length == 0 || fwrite(bytes, 1, length, out->stream) == length) return MC_OK;
-    return mc_error_errno(err, errno, "write", out->path);
+    return mc_error_writing(err, errno, "write", out->path);
 }
 
 int mc_file_flush(struct mc_file_out *out, struct mc_error *err)
 {
-    if (fflush(out->stream) != 0) return mc_error_errno(err, errno, "write", out->path);
+    if (fflush(out->stream) != 0) return mc_error_writing(err, errno, "write", out->path);
 #ifdef SYNC_FILE_RANGE_WRITE
     /* Whoever settles waits for the disk; what is done until then is not waited for. */
     if (out->temporary) sync_file_range(fileno(out->stream), 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -218,7 +218,7 @@ int mc_file_settle(struct mc_file_out *out, struct mc_error *err)
 {
     int saved = ferror(out->stream) ? EIO : 0;
     if (fflush(out->stream) != 0 || (out->temporary && fsync(fileno(out->stream)) != 0)) saved = errno;
-    return saved ? mc_error_errno(err, saved, "write", out->path) : MC_OK;
+    return saved ? mc_error_writing(err, saved, "write", out->path) : MC_OK;
 }
 
 int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
@@ -232,7 +232,7 @@ int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
     if (!saved && out->temporary && rename(out->temporary, out->path) != 0) saved = errno;
     int rc = MC_OK;
     if (saved) {
-        rc = mc_error_errno(err, saved, "write", out->path);
+        rc = mc_error_writing(err, saved, "write", out->path);
     } else {
         mc_free(out->temporary); /* renamed: nothing left to unlink */
         out->temporary = NULL;

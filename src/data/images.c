@@ -73,7 +73,7 @@ static bool is_image(const char *name)
 static int list(const char *folder, struct dirent ***entries, int *n, struct mc_error *err)
 {
     *n = scandir(folder, entries, keep_visible, compare_bytes);
-    return *n >= 0 ? MC_OK : mc_error_errno(err, errno, "read", folder);
+    return *n >= 0 ? MC_OK : mc_error_reading(err, errno, "read", folder);
 }
 
 static void release(struct dirent **entries, int n)

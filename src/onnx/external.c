@@ -89,7 +89,7 @@ static char *resolve(const char *dir, const char *location, int *rc, struct mc_e
     if (!joined) {
         *rc = mc_error_memory(err);
     } else if (!folder) {
-        *rc = mc_error_errno(err, errno, "find external data", joined);
+        *rc = mc_error_reading(err, errno, "find external data", joined);
     } else if (n > 1 && (strncmp(file, folder, n) != 0 || file[n] != '/')) { /* n == 1: the folder is "/" */
         *rc = mc_error_set(err, MC_ERR_INPUT, "external data '%s' lie outside the model's folder", location);
         mc_error_hint(err, "it is a link to '%s'; copy the file into the folder", file);
@@ -148,7 +148,7 @@ static int read_part(struct mc_tensor **tensor, int fd, uint64_t offset, size_t 
         else if (got == 0)
             rc = mc_error_set(err, MC_ERR_INPUT, "external data end after %zu of %zu bytes", done, bytes);
         else if (errno != EINTR)
-            rc = mc_error_errno(err, errno, "read", "external data");
+            rc = mc_error_reading(err, errno, "read", "external data");
     }
     if (rc == MC_OK) rc = mc_tensor_wrap(tensor, dtype, shape, data, mc_free, data, err);
     if (rc < 0) mc_free(data);
@@ -183,7 +183,7 @@ static int open_location(const char *dir, const char *location, int *fd, uint64_
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
     struct stat info;
     if (*fd < 0 || fstat(*fd, &info) != 0)
-        rc = mc_error_errno(err, errno, "open", path);
+        rc = mc_error_reading(err, errno, "open", path);
     else if (!S_ISREG(info.st_mode))
         rc = mc_error_set(err, MC_ERR_INPUT, "external data '%s' are not a file", location);
     else

@@ -42,7 +42,7 @@ static int allow_folder(const struct mc_outputs *outputs, const char *path, stru
         problem = !parent ? ENOMEM : access(parent, W_OK | X_OK) == 0 ? 0 : errno;
         mc_free(parent);
     }
-    const int rc = problem ? mc_error_errno(err, problem, "create", path) : MC_OK;
+    const int rc = problem ? mc_error_writing(err, problem, "create", path) : MC_OK;
     mc_free(dir);
     return rc;
 }
@@ -51,7 +51,7 @@ static int allow(const struct mc_outputs *outputs, const char *path, struct mc_e
 {
     struct stat info;
     const bool there = stat(path, &info) == 0;
-    if (there && S_ISDIR(info.st_mode)) return mc_error_errno(err, EISDIR, "write", path);
+    if (there && S_ISDIR(info.st_mode)) return mc_error_writing(err, EISDIR, "write", path);
     if (there && !S_ISREG(info.st_mode)) return MC_OK; /* a pipe or a device: written in place */
     if (there && !outputs->overwrite) {
         mc_error_set(err, MC_ERR_USAGE, "'%s' exists", path);
@@ -77,7 +77,7 @@ static int make_dir(struct mc_outputs *outputs, struct mc_error *err)
         outputs->made_dir = true;
         return MC_OK;
     }
-    return errno == EEXIST ? MC_OK : mc_error_errno(err, errno, "create", outputs->dir);
+    return errno == EEXIST ? MC_OK : mc_error_writing(err, errno, "create", outputs->dir);
 }
 
 int mc_outputs_make_dir(struct mc_outputs *outputs, struct mc_error *err)

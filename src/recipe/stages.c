@@ -82,7 +82,7 @@ static int clear(const struct mc_stages *s, int n_steps, bool look)
 
 static int make_dir(const char *path, struct mc_error *err)
 {
-    return mkdir(path, 0777) == 0 || errno == EEXIST ? MC_OK : mc_error_errno(err, errno, "create", path);
+    return mkdir(path, 0777) == 0 || errno == EEXIST ? MC_OK : mc_error_writing(err, errno, "create", path);
 }
 
 static int lock(struct mc_stages *s, struct mc_error *err)
@@ -90,7 +90,7 @@ static int lock(struct mc_stages *s, struct mc_error *err)
     char *path = path_of(s, "log");
     if (!path) return mc_error_memory(err);
     s->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    int rc = s->log_fd >= 0 ? MC_OK : mc_error_errno(err, errno, "create", path);
+    int rc = s->log_fd >= 0 ? MC_OK : mc_error_writing(err, errno, "create", path);
     if (rc == MC_OK && flock(s->log_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         rc = mc_error_set(err, MC_ERR_USAGE, "another run is at work in '%s'", s->dir);
     mc_free(path);

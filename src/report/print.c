@@ -75,7 +75,7 @@ int mc_record_print(const struct mc_record *record, enum mc_format format, FILE 
     int rc = mc_report_render(record, format, &text, err);
     if (rc < 0) return rc;
     if (fwrite(text.data, 1, text.length, stream) != text.length || fflush(stream) != 0)
-        rc = mc_error_errno(err, errno, "write", "the report");
+        rc = mc_error_writing(err, errno, "write", "the report");
     mc_buf_finish(&text);
     return rc;
 }

@@ -41,8 +41,10 @@ static void test_errors_may_be_unwanted(void **state)
 static void test_errno_tells_absent_files_from_failing_systems(void **state)
 {
     struct mc_error err = {0};
-    assert_int_equal(mc_error_errno(&err, ENOENT, "open", "a"), MC_ERR_INPUT);
-    assert_int_equal(mc_error_errno(&err, ENOSPC, "write", "a"), MC_ERR_SYSTEM);
+    assert_int_equal(mc_error_reading(&err, ENOENT, "open", "a"), MC_ERR_INPUT);
+    assert_int_equal(mc_error_reading(&err, EIO, "read", "a"), MC_ERR_SYSTEM);
+    assert_int_equal(mc_error_writing(&err, ENOENT, "open", "a"), MC_ERR_SYSTEM);
+    assert_int_equal(mc_error_writing(&err, ENOSPC, "write", "a"), MC_ERR_SYSTEM);
     assert_string_equal(err.text, "cannot write 'a': No space left on device");
 }
 
