@@ -416,9 +416,10 @@ MC_API int mc_recipe_create(struct mc_recipe **recipe, struct mc_error *err);
 MC_API int mc_recipe_load(struct mc_recipe **recipe, const char *path, struct mc_error *err);
 MC_API void mc_recipe_destroy(struct mc_recipe *recipe);
 /* Set what stands at a dotted path, "gates.max_bytes" or "steps.0.prune.ratio", to a value written as in YAML; what
- * lies on the way is made, and "steps.2" behind the last step appends one. Paths in `value` are relative to the working
- * directory. `given_as` is how the user wrote it ("--set", "--ratio"), for messages; NULL: the path. MC_ERR_USAGE if
- * the way is barred or the value is no YAML. */
+ * lies on the way is made, and "steps.2" behind the last step appends one; but variables ("vars.NAME") that a
+ * recipe from a file does not have are refused. Paths in `value` are relative to the working directory. `given_as` is
+ * how the user wrote it ("--set", "--ratio"), for messages; NULL: the path. MC_ERR_USAGE if the way is barred or the
+ * value is no YAML. */
 MC_API int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char *value, const char *given_as,
                          struct mc_error *err);
 

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "recipe/context.h"
+#include "recipe/vars.h"
 
 /* A source in the arena; strings are copied. */
 static struct mc_yaml_source *add_source(struct mc_arena *arena, const char *name, const char *dir, const char *text,
@@ -144,6 +145,13 @@ void mc_recipe_destroy(struct mc_recipe *recipe)
     mc_free(recipe);
 }
 
+/* A variable of a file is reached, not made: a misspelt one would be set in silence. */
+static int put(struct mc_recipe *recipe, const char *path, struct mc_yaml *node, struct mc_error *err)
+{
+    const int rc = recipe->name ? mc_vars_check(recipe->root, path, node, err) : MC_OK;
+    return rc == MC_OK ? mc_yaml_put(&recipe->root, &recipe->arena, path, node, err) : rc;
+}
+
 int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char *value, const char *given_as,
                   struct mc_error *err)
 {
@@ -155,7 +163,7 @@ int mc_recipe_set(struct mc_recipe *recipe, const char *path, const char *value,
         return mc_recipe_set_text(recipe, path, "", given_as, err);
     const int rc = mc_yaml_parse(&node, arena, source, err);
     source->text = NULL; /* it has been read; from here on the word is place enough */
-    return rc == MC_OK ? mc_yaml_put(&recipe->root, arena, path, node, err) : rc;
+    return rc == MC_OK ? put(recipe, path, node, err) : rc;
 }
 
 int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const char *text, const char *given_as,
@@ -164,5 +172,5 @@ int mc_recipe_set_text(struct mc_recipe *recipe, const char *path, const char *t
     struct mc_arena *arena = &recipe->arena;
     const struct mc_yaml_source *source = add_source(arena, given_as ? given_as : path, NULL, NULL, 0);
     struct mc_yaml *node = source ? mc_yaml_scalar(arena, source, text) : NULL;
-    return node ? mc_yaml_put(&recipe->root, arena, path, node, err) : mc_error_memory(err);
+    return node ? put(recipe, path, node, err) : mc_error_memory(err);
 }

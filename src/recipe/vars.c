@@ -15,13 +15,29 @@ struct expander {
     struct mc_error *err;
 };
 
-static int refuse_name(const struct expander *e, const struct mc_yaml *at, const char *name)
+/* `vars` has n names that may be meant. */
+static int refuse_name(const struct mc_yaml *vars, int n, const struct mc_yaml *at, const char *name,
+                       struct mc_error *err)
 {
     const char *names[MOST_VARS];
-    for (int i = 0; i < e->n_known; i++) names[i] = e->vars->entries[i].key->text;
-    const char *nearest = mc_suggest(name, names, (size_t)e->n_known);
-    return mc_yaml_error(at, MC_ERR_USAGE, e->err, "'vars' has no '%s'%s%s%s", name, nearest ? " (did you mean '" : "",
+    if (n > MOST_VARS) n = MOST_VARS;
+    for (int i = 0; i < n; i++) names[i] = vars->entries[i].key->text;
+    const char *nearest = mc_suggest(name, names, (size_t)n);
+    return mc_yaml_error(at, MC_ERR_USAGE, err, "'vars' has no '%s'%s%s%s", name, nearest ? " (did you mean '" : "",
                          nearest ? nearest : "", nearest ? "'?)" : "");
+}
+
+int mc_vars_check(const struct mc_yaml *root, const char *path, const struct mc_yaml *at, struct mc_error *err)
+{
+    static const char prefix[] = "vars.";
+    const struct mc_yaml *vars = mc_yaml_find(root, "vars");
+    char name[NAME];
+    if (strncmp(path, prefix, sizeof prefix - 1) != 0) return MC_OK;
+    path += sizeof prefix - 1;
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+    if (vars && vars->kind != MC_YAML_MAPPING && !vars->empty) return MC_OK; /* for mc_vars_expand to refuse */
+    const bool any = vars && !vars->empty;
+    return any && mc_yaml_find(vars, name) ? MC_OK : refuse_name(vars, any ? vars->n : 0, at, name, err);
 }
 
 /* The variable that "${name}" at `text` names; *length is that of the whole. */
@@ -39,7 +55,7 @@ static int look_up(const struct expander *e, const struct mc_yaml *at, const cha
         *value = e->values[i];
         if (strcmp(e->vars->entries[i].key->text, name) == 0) return MC_OK;
     }
-    return refuse_name(e, at, name);
+    return refuse_name(e->vars, e->n_known, at, name, e->err);
 }
 
 static int expand_text(const struct expander *e, const struct mc_yaml *at, struct mc_buf *out)

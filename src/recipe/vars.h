@@ -11,4 +11,7 @@
 int mc_vars_expand(const struct mc_yaml **expanded, const struct mc_yaml *root, struct mc_arena *arena,
                    struct mc_error *err);
 
+/* If `path` is that of a variable, "vars.rate", does the tree have it? MC_ERR_USAGE at `at`, with the nearest name. */
+int mc_vars_check(const struct mc_yaml *root, const char *path, const struct mc_yaml *at, struct mc_error *err);
+
 #endif
