@@ -323,7 +323,8 @@ static int save_stage(struct mc_run *run, int i, struct mc_error *err)
 {
     const char *path = save_path(&run->work.steps[i]);
     if (!path) return MC_OK;
-    const int rc = write_model(run, path, i + 1, NULL, &run->saved[i], err);
+    int rc = leads(run) ? write_model(run, path, i + 1, NULL, &run->saved[i], err) : MC_OK;
+    rc = mc_peers_agree(run->job.runtime.peers, rc, err);
     return rc < 0 ? mc_error_wrap(err, rc, "'save'") : MC_OK;
 }
 
