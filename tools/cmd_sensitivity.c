@@ -19,6 +19,8 @@ static int sensitivity(const struct arguments *args, struct mc_error *err)
     what.exclude = argument_text(args, "exclude");
     what.step = argument_number(args, "step");
     what.samples = argument_integer(args, "samples");
+    what.results = argument_text(args, "results");
+    what.anew = argument_flag(args, "force");
     int rc = mc_model_load(&model, args->operands[0], err);
     if (rc == MC_OK) rc = session_settle(args, model, err);
     if (rc == MC_OK) rc = mc_model_sensitivity(model, data, &what, &context, &record, err);
@@ -42,6 +44,8 @@ static const struct mc_option options[] = {
      "samples of the calibration role that a criterion looks at, at most"},
     {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
      "names of tensors whose channels are left alone, with * and ?, separated by commas"},
+    {"results", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, NULL,
+     "add each point to FILE as it comes, and go on with what a run that was stopped has left there (-f: anew)"},
     {0},
 };
 

@@ -227,6 +227,9 @@ struct mc_sensitivity {
     const char *exclude;   /* names of tensors whose channels are left alone; NULL: none */
     double step;           /* shares of each layer's channels that are tried: step, 2 step, … below 1; default 0.25 */
     int64_t samples;       /* of the calibration role for criteria that look at samples; default 512 */
+    const char *results;   /* file to which each point is added as it comes, and from which those of a run that was
+                            * stopped are taken; NULL: none. MC_ERR_USAGE if it is of other models, data or options */
+    bool anew;             /* what is in that file goes */
 };
 
 MC_API void mc_sensitivity_init(struct mc_sensitivity *what);

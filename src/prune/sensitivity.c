@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "prune/explain.h"
 #include "train/train.h"
@@ -74,6 +75,28 @@ static int report(struct probing *p)
     return mc_error_set(p->err, MC_INTERRUPTED, "interrupted");
 }
 
+/* The model without the groups that were chosen. */
+static int evaluate_cut(struct probing *p, struct mc_metrics *metrics)
+{
+    const int rc = mc_cut_run(&p->cut, p->err);
+    return rc < 0 ? rc : measure(p, p->cut.small, metrics);
+}
+
+/* The same, unless its result is there already. */
+static int find_result(struct probing *p, int family, struct point *point)
+{
+    const struct mc_sensitivity_results *results = &p->options->results;
+    struct mc_metrics *m = &point->metrics;
+    double *value = p->baseline.classification ? &m->accuracy : &m->mse;
+    m->classification = p->baseline.classification;
+    if (results->find && results->find(results->context, family, point->n, value, &m->loss)) return MC_OK;
+    const int64_t started = mc_clock_ns();
+    const int rc = evaluate_cut(p, m);
+    const double seconds = (double)(mc_clock_ns() - started) * 1e-9;
+    if (rc < 0 || !results->find) return rc;
+    return results->add(results->context, family, point->n, *value, m->loss, seconds, p->err);
+}
+
 static int run_curve(struct probing *p, struct curve *curve)
 {
     const struct mc_family *family = &p->cut.choice.families[curve->family];
@@ -87,8 +110,7 @@ static int run_curve(struct probing *p, struct curve *curve)
         point->width = width - mc_choice_count(&p->cut.choice, p->cut.coupling, family->tensor, family->axis);
         rc = mc_choice_cost(&point->macs, MC_BUDGET_MACS, p->cut.work, &p->cut.facts, p->cut.coupling,
                             p->cut.choice.goes, p->err);
-        if (rc == 0) rc = mc_cut_run(&p->cut, p->err);
-        if (rc == 0) rc = measure(p, p->cut.small, &point->metrics);
+        if (rc == 0) rc = find_result(p, curve->family, point);
         curve->mean += (point->metrics.loss - p->baseline.loss) / curve->n;
     }
     mc_cut_choose(&p->cut, curve->family, 0);

@@ -6,6 +6,14 @@
 
 enum { MC_SENSITIVITY_MOST = 64 };
 
+/* Where results are kept as they come, so that whoever was killed goes on: of the model without the n least important
+ * groups of a family. `value` is the accuracy, or the mean squared error. */
+struct mc_sensitivity_results {
+    bool (*find)(void *context, int family, int n, double *value, double *loss); /* NULL: nothing is kept */
+    int (*add)(void *context, int family, int n, double value, double loss, double seconds, struct mc_error *err);
+    void *context;
+};
+
 struct mc_sensitivity_options {
     struct mc_shrink_options shrink; /* criterion, what is excluded, …; ratio and budget do not matter */
     const struct mc_dataset *data;
@@ -13,6 +21,7 @@ struct mc_sensitivity_options {
     const char *head; /* mc_binding_init */
     int n_ratios;     /* at most MC_SENSITIVITY_MOST */
     const double *ratios;
+    struct mc_sensitivity_results results; /* of this model, these data and options */
 };
 
 /* Remove those shares of each family of groups that may go, one family at a time, all that is tied to it with it, and

@@ -2,11 +2,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "kernel/kernels.h"
 #include "prune/sensitivity.h"
 #include "recipe/context.h"
+#include "recipe/fingerprint.h"
 #include "recipe/flat.h"
 #include "recipe/measure.h"
 #include "recipe/steps.h"
+#include "recipe/trial_log.h"
 
 void mc_sensitivity_init(struct mc_sensitivity *what)
 {
@@ -55,6 +58,60 @@ static int set_options(const struct mc_sensitivity *what, const struct mc_datase
     return MC_OK;
 }
 
+/* --- results that are kept --- */
+
+static bool find_result(void *context, int family, int n, double *value, double *loss)
+{
+    const struct mc_trial_result *r = mc_trial_log_find(context, 0, family, n);
+    if (!r) return false;
+    *value = r->value;
+    *loss = r->loss;
+    return true;
+}
+
+static int add_result(void *context, int family, int n, double value, double loss, double seconds, struct mc_error *err)
+{
+    const struct mc_trial_result result = {
+        .trial = family, .fold = n, .value = value, .loss = loss, .seconds = seconds};
+    return mc_trial_log_add(context, &result, err);
+}
+
+/* Shares that are tried do not matter: a point is known by how many groups are gone. */
+static int find_key(const struct mc_model *model, const struct mc_dataset *data, const struct mc_sensitivity *what,
+                    const struct mc_sensitivity_options *options, uint64_t *key, struct mc_error *err)
+{
+    struct mc_hash h;
+    const struct mc_runtime *runtime = &options->shrink.runtime;
+    mc_hash_init(&h, 0);
+    mc_fingerprint_text(&h, "compress " MC_VERSION " sensitivity 1");
+    mc_fingerprint_text(&h, mc_cpu_name(runtime->kernels->cpu));
+    mc_fingerprint_numbers(&h, (uint64_t)runtime->n_threads, options->shrink.seed);
+    mc_fingerprint_numbers(&h, (uint64_t)options->role, (uint64_t)options->shrink.criterion);
+    mc_fingerprint_numbers(&h, (uint64_t)what->samples, 0);
+    mc_fingerprint_text(&h, what->head ? what->head : "");
+    mc_fingerprint_text(&h, what->exclude ? what->exclude : "");
+    int rc = mc_fingerprint_model(&h, model, err);
+    if (rc == MC_OK) rc = mc_fingerprint_data(&h, data, err);
+    *key = mc_hash_value(&h);
+    return rc;
+}
+
+static int measure(const struct mc_model *model, const struct mc_dataset *data, const struct mc_sensitivity *what,
+                   struct mc_sensitivity_options *options, struct mc_record *record, struct mc_error *err)
+{
+    struct mc_trial_log log = {.fd = -1};
+    uint64_t key = 0;
+    int rc = MC_OK;
+    if (what->results) {
+        rc = find_key(model, data, what, options, &key, err);
+        if (rc == MC_OK) rc = mc_trial_log_open(&log, "sensitivity", what->results, key, what->anew, err);
+        options->results = (struct mc_sensitivity_results){find_result, add_result, &log};
+    }
+    if (rc == MC_OK) rc = mc_sensitivity(model, options, record, err);
+    mc_trial_log_finish(&log);
+    return rc;
+}
+
 static int probe(const struct mc_model *model, const struct mc_dataset *data, const struct mc_sensitivity *what,
                  const struct mc_context *context, struct mc_record *record, struct mc_error *err)
 {
@@ -68,7 +125,7 @@ static int probe(const struct mc_model *model, const struct mc_dataset *data, co
     mc_measure_data(data, mc_record_object(record, "data"));
     mc_record_set_text(record, "role", mc_data_role_name(options.role));
     mc_record_set_text(record, "criterion", what->criterion ? what->criterion : "l2");
-    return mc_sensitivity(model, &options, record, err);
+    return measure(model, data, what, &options, record, err);
 }
 
 int mc_model_sensitivity(const struct mc_model *model, const char *data, const struct mc_sensitivity *what,

@@ -15,14 +15,14 @@
 #include "base/alloc.h"
 #include "base/archive.h"
 #include "base/error.h"
-#include "base/hash.h"
 #include "kernel/kernels.h"
 #include "onnx/onnx.h"
 #include "recipe/context.h"
+#include "recipe/fingerprint.h"
 #include "recipe/run_state.h"
 #include "report/print.h"
 
-enum { PATH_ROOM = 64, MOST_ENTRIES = 8, SAMPLES_LOOKED_AT = 256 };
+enum { PATH_ROOM = 64, MOST_ENTRIES = 8 };
 static const size_t max_bytes = (size_t)4 << 30;
 
 /* --- the folder --- */
@@ -124,59 +124,6 @@ void mc_stages_finish(struct mc_stages *s)
 
 /* --- keys --- */
 
-static void add_text(struct mc_hash *h, const char *text)
-{
-    mc_hash_add(h, text, strlen(text) + 1);
-}
-
-static void add_numbers(struct mc_hash *h, uint64_t a, uint64_t b)
-{
-    const uint64_t numbers[] = {a, b};
-    mc_hash_add(h, numbers, sizeof numbers);
-}
-
-static int add_model(struct mc_hash *h, const struct mc_model *model, struct mc_error *err)
-{
-    unsigned char *bytes = NULL;
-    size_t length;
-    const int rc = mc_onnx_save_bytes(model, &bytes, &length, err);
-    if (rc == MC_OK) mc_hash_add(h, bytes, length);
-    mc_free(bytes);
-    return rc;
-}
-
-static int add_role(struct mc_hash *h, const struct mc_dataset *data, enum mc_role_of_data role, float *x,
-                    float *targets, struct mc_error *err)
-{
-    const int64_t n = data->n[role], stride = n > SAMPLES_LOOKED_AT ? n / SAMPLES_LOOKED_AT : 1;
-    const size_t bytes = (size_t)mc_shape_count(&data->sample) * sizeof *x;
-    add_numbers(h, (uint64_t)role, (uint64_t)n);
-    for (int64_t i = 0; i < n; i += stride) {
-        int64_t label = 0;
-        const bool labelled = mc_dataset_is_labelled(data, role), classes = data->task == MC_TASK_CLASSIFICATION;
-        const int rc = mc_dataset_read(data, role, NULL, i, 1, x, labelled && classes ? &label : NULL,
-                                       labelled && !classes ? targets : NULL, 1, err);
-        if (rc < 0) return rc;
-        mc_hash_add(h, x, bytes);
-        mc_hash_add(h, &label, sizeof label);
-        if (labelled && !classes) mc_hash_add(h, targets, (size_t)data->n_targets * sizeof *targets);
-    }
-    return MC_OK;
-}
-
-static int add_data(struct mc_hash *h, const struct mc_dataset *data, struct mc_error *err)
-{
-    float *x = MC_NEW_ARRAY(float, mc_shape_count(&data->sample));
-    float *targets = MC_NEW_ARRAY(float, data->n_targets > 0 ? data->n_targets : 1);
-    int rc = x && targets ? MC_OK : mc_error_memory(err);
-    add_text(h, data->spec ? data->spec : "");
-    for (int role = 0; rc == MC_OK && role < MC_DATA_ROLES; role++)
-        rc = add_role(h, data, (enum mc_role_of_data)role, x, targets, err);
-    mc_free(x);
-    mc_free(targets);
-    return rc;
-}
-
 /* The options that apply, and the models that they name. */
 static int add_settings(struct mc_hash *h, const struct mc_settings *settings, struct mc_error *err)
 {
@@ -184,9 +131,9 @@ static int add_settings(struct mc_hash *h, const struct mc_settings *settings, s
     for (size_t i = 0; i < settings->n && rc == MC_OK; i++) {
         const struct mc_setting *setting = &settings->values[i];
         if (!setting->present) continue;
-        add_text(h, settings->options[i].name);
-        add_text(h, setting->path ? "" : setting->text);
-        if (setting->path && setting->model) rc = add_model(h, setting->model, err);
+        mc_fingerprint_text(h, settings->options[i].name);
+        mc_fingerprint_text(h, setting->path ? "" : setting->text);
+        if (setting->path && setting->model) rc = mc_fingerprint_model(h, setting->model, err);
     }
     return rc;
 }
@@ -196,27 +143,27 @@ static void add_top(struct mc_hash *h, const struct mc_settings *top)
 {
     static const char *const names[] = {"dims", "head", "measure"};
     for (size_t i = 0; i < MC_COUNT(names); i++)
-        add_text(h, mc_settings_present(top, names[i]) ? mc_settings_text(top, names[i]) : "");
+        mc_fingerprint_text(h, mc_settings_present(top, names[i]) ? mc_settings_text(top, names[i]) : "");
 }
 
 static int find_keys(struct mc_stages *s, const struct mc_run *run, struct mc_error *err)
 {
     struct mc_hash h;
     mc_hash_init(&h, 0);
-    add_text(&h, "compress " MC_VERSION " stage 1");
-    add_text(&h, mc_cpu_name(run->job.runtime.kernels->cpu));
-    add_numbers(&h, (uint64_t)run->job.runtime.n_threads, run->seed);
+    mc_fingerprint_text(&h, "compress " MC_VERSION " stage 1");
+    mc_fingerprint_text(&h, mc_cpu_name(run->job.runtime.kernels->cpu));
+    mc_fingerprint_numbers(&h, (uint64_t)run->job.runtime.n_threads, run->seed);
     add_top(&h, &run->work.top);
-    int rc = add_model(&h, run->job.model, err);
-    if (rc == MC_OK && run->data) rc = add_data(&h, run->data, err);
+    int rc = mc_fingerprint_model(&h, run->job.model, err);
+    if (rc == MC_OK && run->data) rc = mc_fingerprint_data(&h, run->data, err);
     s->key[0] = mc_hash_value(&h);
     for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++) {
-        add_text(&h, run->work.steps[i].kind->name);
+        mc_fingerprint_text(&h, run->work.steps[i].kind->name);
         rc = add_settings(&h, &run->work.steps[i].settings, err);
         if (rc == MC_OK) rc = add_settings(&h, &run->work.steps[i].common, err);
         s->key[i + 1] = mc_hash_value(&h);
     }
-    add_text(&h, mc_settings_text(&run->work.output, "form")); /* which the last stage alone takes */
+    mc_fingerprint_text(&h, mc_settings_text(&run->work.output, "form")); /* which the last stage alone takes */
     s->key[run->work.n_steps] = mc_hash_value(&h);
     return rc;
 }

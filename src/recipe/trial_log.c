@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-#define HEAD "# compress tune 1 "
+enum { HEAD_ROOM = 64 };
 #define NAMES "round\ttrial\tfold\tvalue\tloss\tseconds\n"
 
 /* --- reading --- */
@@ -64,16 +64,22 @@ static bool keep(struct mc_trial_log *log, const struct mc_trial_result *result)
     return true;
 }
 
+/* The first line up to the key, into `head`. Returns its length. */
+static size_t begin_head(const struct mc_trial_log *log, char head[static HEAD_ROOM])
+{
+    return (size_t)snprintf(head, HEAD_ROOM, "# compress %s 1 ", log->verb);
+}
+
 static int check_head(const struct mc_trial_log *log, const char *line, struct mc_error *err)
 {
-    char *end;
-    const size_t length = strlen(HEAD);
-    if (strncmp(line, HEAD, length) != 0 || strlen(line) != length + 16)
-        return mc_error_set(err, MC_ERR_INPUT, "line 1: is no result of a search");
+    char *end, head[HEAD_ROOM];
+    const size_t length = begin_head(log, head);
+    if (strncmp(line, head, length) != 0 || strlen(line) != length + 16)
+        return mc_error_set(err, MC_ERR_INPUT, "line 1: has no results of '%s'", log->verb);
     const uint64_t key = strtoull(line + length, &end, 16);
-    if (*end) return mc_error_set(err, MC_ERR_INPUT, "line 1: is no result of a search");
+    if (*end) return mc_error_set(err, MC_ERR_INPUT, "line 1: has no results of '%s'", log->verb);
     if (key == log->key) return MC_OK;
-    mc_error_set(err, MC_ERR_USAGE, "it has the results of another search, or of this recipe as it was");
+    mc_error_set(err, MC_ERR_USAGE, "it has the results of other models, data or options");
     mc_error_hint(err, "-f begins anew");
     return MC_ERR_USAGE;
 }
@@ -105,9 +111,10 @@ int mc_trial_log_parse(struct mc_trial_log *log, const char *text, size_t length
         if (rc < 0) return rc;
         *whole += n + 1;
     }
-    const size_t rest = length - *whole, head = strlen(HEAD);
-    if (number == 0 && memcmp(text, HEAD, rest < head ? rest : head) != 0)
-        return mc_error_set(err, MC_ERR_INPUT, "line 1: is no result of a search");
+    char head[HEAD_ROOM];
+    const size_t rest = length - *whole, n = begin_head(log, head);
+    if (number == 0 && memcmp(text, head, rest < n ? rest : n) != 0)
+        return mc_error_set(err, MC_ERR_INPUT, "line 1: has no results of '%s'", log->verb);
     return MC_OK;
 }
 
@@ -158,17 +165,19 @@ static int begin(struct mc_trial_log *log, bool anew, struct mc_error *err)
     size_t whole = 0;
     const int rc = anew ? MC_OK : read_file(log, &whole, err);
     if (rc < 0) return rc;
-    if (whole < strlen(HEAD "0123456789abcdef\n" NAMES)) whole = 0;
+    char head[HEAD_ROOM], line[2 * HEAD_ROOM + sizeof NAMES];
+    begin_head(log, head);
+    snprintf(line, sizeof line, "%s%016" PRIx64 "\n" NAMES, head, log->key);
+    if (whole < strlen(line)) whole = 0;
     if (ftruncate(log->fd, (off_t)whole) < 0) return fail(log, "shorten", err);
     if (whole > 0) return MC_OK;
-    char head[128];
-    snprintf(head, sizeof head, HEAD "%016" PRIx64 "\n" NAMES, log->key);
-    return write_text(log, head, err);
+    return write_text(log, line, err);
 }
 
-int mc_trial_log_open(struct mc_trial_log *log, const char *path, uint64_t key, bool anew, struct mc_error *err)
+int mc_trial_log_open(struct mc_trial_log *log, const char *verb, const char *path, uint64_t key, bool anew,
+                      struct mc_error *err)
 {
-    *log = (struct mc_trial_log){.fd = -1, .key = key, .path = mc_path_join(NULL, path)};
+    *log = (struct mc_trial_log){.verb = verb, .fd = -1, .key = key, .path = mc_path_join(NULL, path)};
     if (!log->path) return mc_error_memory(err);
     log->fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     if (log->fd < 0 || lock(log, LOCK_EX) < 0) return fail(log, "open", err);

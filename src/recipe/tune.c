@@ -225,7 +225,7 @@ static int prepare(struct tune *t, const char *out_dir, bool overwrite, struct m
         rc = mc_error_set(err, MC_ERR_USAGE, "several processes cannot begin anew: '%s' has to be taken away first",
                           path);
     if (rc == MC_OK) rc = mc_outputs_make_dir(&t->outputs, err);
-    if (rc == MC_OK) rc = mc_trial_log_open(&t->log, path, key, overwrite, err);
+    if (rc == MC_OK) rc = mc_trial_log_open(&t->log, "tune", path, key, overwrite, err);
     mc_free(path);
     t->outputs.overwrite = true; /* what the search itself wrote, when it is gone on with */
     return rc;

@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct mc_trial_log log = {.fd = -1, .key = UINT64_C(0x0123456789abcdef)};
+    struct mc_trial_log log = {.verb = "tune", .fd = -1, .key = UINT64_C(0x0123456789abcdef)};
     size_t whole = 0;
     if (mc_trial_log_parse(&log, (const char *)data, size, &whole, NULL) == 0) {
         if (whole > size || (whole > 0 && data[whole - 1] != '\n')) abort();

@@ -14,7 +14,7 @@ static void fill(void **state, const char *path)
     struct mc_trial_log log;
     struct mc_error err = {0};
     (void)state;
-    assert_ok(mc_trial_log_open(&log, path, KEY, false, &err), err);
+    assert_ok(mc_trial_log_open(&log, "tune", path, KEY, false, &err), err);
     for (int i = 0; i < 4; i++) {
         const struct mc_trial_result r = {
             .round = i / 3, .trial = i, .fold = i % 2, .value = i == 2 ? NAN : 0.1 * i, .loss = 1.0 / 3, .seconds = 2};
@@ -29,14 +29,14 @@ static void test_results_come_back_as_they_were_added(void **state)
     struct mc_trial_log log, other;
     struct mc_error err = {0};
     fill(state, path);
-    assert_ok(mc_trial_log_open(&log, path, KEY, false, &err), err);
+    assert_ok(mc_trial_log_open(&log, "tune", path, KEY, false, &err), err);
     assert_int_equal(log.n, 4);
     assert_true(mc_trial_log_find(&log, 0, 1, 1)->value == 0.1 && mc_trial_log_find(&log, 0, 1, 1)->loss == 1.0 / 3);
     assert_true(isnan(mc_trial_log_find(&log, 0, 2, 0)->value));
     assert_null(mc_trial_log_find(&log, 0, 3, 1));
     assert_non_null(mc_trial_log_find(&log, 1, 3, 1));
     /* another process adds; the first result of a trial stays */
-    assert_ok(mc_trial_log_open(&other, path, KEY, false, &err), err);
+    assert_ok(mc_trial_log_open(&other, "tune", path, KEY, false, &err), err);
     assert_ok(mc_trial_log_add(&other, &(struct mc_trial_result){.trial = 9, .value = 5}, &err), err);
     assert_ok(mc_trial_log_add(&log, &(struct mc_trial_result){.trial = 9, .value = 6}, &err), err);
     assert_ok(mc_trial_log_read(&log, &err), err);
@@ -44,7 +44,7 @@ static void test_results_come_back_as_they_were_added(void **state)
     assert_true(mc_trial_log_find(&log, 0, 9, 0)->value == 5);
     mc_trial_log_finish(&other);
     mc_trial_log_finish(&log);
-    assert_ok(mc_trial_log_open(&log, path, KEY, true, &err), err);
+    assert_ok(mc_trial_log_open(&log, "tune", path, KEY, true, &err), err);
     assert_int_equal(log.n, 0);
     mc_trial_log_finish(&log);
 }
@@ -56,13 +56,13 @@ static void test_another_searchs_results_and_other_files_are_left_alone(void **s
     struct mc_error err = {0};
     fill(state, path);
     const int64_t size = mc_file_size(path);
-    assert_int_equal(mc_trial_log_open(&log, path, KEY + 1, false, &err), MC_ERR_USAGE);
+    assert_int_equal(mc_trial_log_open(&log, "tune", path, KEY + 1, false, &err), MC_ERR_USAGE);
     mc_trial_log_finish(&log);
     assert_int_equal(mc_file_size(path), size);
     static const char *const texts[] = {"important", "important\n", "# compress tune 1 12\n", "# compress tune 1 "};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         path = scratch_file(state, "other", texts[i], strlen(texts[i]));
-        const int rc = mc_trial_log_open(&log, path, KEY, false, &err);
+        const int rc = mc_trial_log_open(&log, "tune", path, KEY, false, &err);
         mc_trial_log_finish(&log);
         assert_int_equal(rc, i == 3 ? MC_OK : MC_ERR_INPUT); /* the last was cut off as it was begun */
         if (i < 3) assert_int_equal(mc_file_size(path), (int64_t)strlen(texts[i]));
@@ -95,7 +95,7 @@ static void test_a_file_cut_off_anywhere_is_gone_on_with(void **state)
         for (size_t i = 0; i < cut; i++) lines += bytes[i] == '\n';
         FILE *f = fopen(torn, "wb");
         assert_true(f && fwrite(bytes, 1, cut, f) == cut && fclose(f) == 0);
-        assert_ok(mc_trial_log_open(&log, torn, KEY, false, &err), err);
+        assert_ok(mc_trial_log_open(&log, "tune", torn, KEY, false, &err), err);
         assert_int_equal(log.n, lines > 2 ? lines - 2 : 0);
         assert_ok(mc_trial_log_add(&log, &(struct mc_trial_result){.trial = 7, .value = 1}, &err), err);
         assert_ok(mc_trial_log_read(&log, &err), err);
@@ -113,7 +113,7 @@ static void test_a_turned_bit_is_refused_or_a_number_but_nothing_worse(void **st
     char *bytes = read_all(path, &length);
     int refused = 0;
     for (size_t i = 0; i < 8 * length; i++) {
-        struct mc_trial_log log = {.fd = -1, .key = KEY};
+        struct mc_trial_log log = {.verb = "tune", .fd = -1, .key = KEY};
         bytes[i / 8] ^= (char)(1 << i % 8);
         const int rc = mc_trial_log_parse(&log, bytes, length, &whole, NULL);
         assert_true(rc == MC_OK || rc == MC_ERR_INPUT || rc == MC_ERR_USAGE);
