@@ -18,11 +18,13 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "prune/exclude.h"
+#include "prune/latency.h"
 #include "prune/predict.h"
 #include "prune/surgery.h"
 #include "prune/widths.h"
 
 #define CLOSE 0.01 /* of the multiply-accumulates: no closer to a target is looked for */
+#define PAYS 0.001 /* of the time: what a smaller width saves at least */
 
 /* --- multiply-accumulates --- */
 
@@ -242,7 +244,8 @@ static const struct {
     const char *name, *counts;
 } budgets[] = {[MC_BUDGET_MACS] = {"macs", "multiply-accumulates"},
                [MC_BUDGET_PARAMETERS] = {"parameters", "parameters"},
-               [MC_BUDGET_BYTES] = {"bytes", "bytes"}};
+               [MC_BUDGET_BYTES] = {"bytes", "bytes"},
+               [MC_BUDGET_LATENCY] = {"latency", "time"}};
 
 /* The nearest smaller number of groups to go that leaves a good width. */
 static int good_number(const struct mc_family *family, int n)
@@ -299,9 +302,10 @@ struct block {
     double score; /* within its class; then the share of the class that is gone with it */
     uint64_t class;
     int family;
-    int n;       /* groups in it */
-    int n_free;  /* of the first of a family: groups of it that may go; else 0 */
-    int n_after; /* groups of the family that are gone with it */
+    double freed; /* of the budget */
+    int n;        /* groups in it */
+    int n_free;   /* of the first of a family: groups of it that may go; else 0 */
+    int n_after;  /* groups of the family that are gone with it */
 };
 
 static int by_score(const void *p, const void *q)
@@ -326,10 +330,18 @@ static void mark_going(struct mc_choice *choice, int n_groups)
         for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
 }
 
+/* What the budget counts in the model without the groups that `goes` marks. */
+static int find_cost(const struct chooser *k, const bool *goes, int64_t *cost)
+{
+    if (k->options->budget == MC_BUDGET_LATENCY)
+        return mc_latency_measure(cost, k->model, k->coupling, goes, k->options, k->err);
+    return mc_choice_cost(cost, k->options->budget, k->model, k->facts, k->coupling, goes, k->err);
+}
+
 static int count_cost(struct chooser *k, int64_t *cost)
 {
     mark_going(k->choice, mc_coupling_n_groups(k->coupling));
-    return mc_choice_cost(cost, k->options->budget, k->model, k->facts, k->coupling, k->choice->goes, k->err);
+    return find_cost(k, k->choice->goes, cost);
 }
 
 /* --- who competes, and by what --- */
@@ -399,21 +411,54 @@ static uint64_t class_of(const struct chooser *k, int f)
     return h;
 }
 
-/* Append blocks of a family's good widths, without scores. Returns the end of the list. */
-static int cut_into_blocks(const struct chooser *k, int f, struct block *blocks, int n)
+/* Append blocks of a family's good widths, without scores; groups free `freed` of the budget each. Returns the end of
+ * the list. */
+static int cut_into_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int n)
 {
     const struct mc_family *family = &k->choice->families[f];
     const uint64_t class = class_of(k, f);
     for (int from = family->least, to; from < family->most; from = to) {
         const int surplus = (family->n_groups - from) % family->unit;
         to = from + (surplus > 0 ? surplus : family->unit);
-        blocks[n++] = (struct block){0, class, f, to - from, from == family->least ? family->n_free : 0, to};
+        blocks[n++] = (struct block){.class = class,
+                                     .family = f,
+                                     .freed = freed * (to - from),
+                                     .n = to - from,
+                                     .n_free = from == family->least ? family->n_free : 0,
+                                     .n_after = to};
     }
     return n;
 }
 
-/* By importance; groups of the family free `freed` of the budget each. */
-static void score_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int n)
+/* The same of a few widths that are timed, those alone that take less time than all wider ones. */
+static int time_blocks(struct chooser *k, int f, struct block *blocks, int *n)
+{
+    enum { WIDTHS = 4 };
+    struct mc_family *family = &k->choice->families[f];
+    int64_t least_ns = k->choice->cost_before;
+    int from = family->least, rc = MC_OK;
+    for (int i = 1; i <= WIDTHS && rc == MC_OK; i++) {
+        const int to = good_number(family, family->least + (family->most - family->least) * i / WIDTHS);
+        int64_t ns = 0;
+        if (to <= from) continue;
+        family->n_removed = to;
+        rc = count_cost(k, &ns);
+        family->n_removed = 0;
+        if (rc < 0 || (double)ns > (double)least_ns - PAYS * (double)k->choice->cost_before) continue;
+        blocks[(*n)++] = (struct block){.class = class_of(k, f),
+                                        .family = f,
+                                        .freed = (double)(least_ns - ns),
+                                        .n = to - from,
+                                        .n_free = from == family->least ? family->n_free : 0,
+                                        .n_after = to};
+        from = to;
+        least_ns = ns;
+    }
+    return rc;
+}
+
+/* By importance. */
+static void score_blocks(const struct chooser *k, int f, struct block *blocks, int n)
 {
     const struct mc_family *family = &k->choice->families[f];
     const bool balanced = ranking_of(k->options) == MC_RANKING_BALANCED;
@@ -424,12 +469,12 @@ static void score_blocks(const struct chooser *k, int f, double freed, struct bl
         const double before = left;
         for (int i = b->n_after - b->n; i < b->n_after; i++) left -= k->importance[family->free[i]];
         const double cost = before > 0 ? left > 0 ? log(before / left) : HUGE_VAL : 0;
-        b->score = balanced ? cost / (freed * b->n) : ((before - left) / b->n - least) / divisor;
+        b->score = balanced ? cost / b->freed : ((before - left) / b->n - least) / divisor;
     }
 }
 
 /* By the loss that is predicted; a family that was not measured stays. *n: of the blocks that are left. */
-static int predict_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+static int predict_blocks(const struct chooser *k, int f, struct block *blocks, int *n)
 {
     const struct mc_family *family = &k->choice->families[f];
     double *loss = MC_NEW_ARRAY(double, family->n_free + 1);
@@ -437,22 +482,22 @@ static int predict_blocks(const struct chooser *k, int f, double freed, struct b
     if (!family->tensor ||
         !mc_predict_loss(k->options->curves, family->tensor->name, family->axis, family->n_free, loss))
         *n = 0;
-    for (int i = 0; i < *n; i++) {
-        blocks[i].score = (loss[blocks[i].n_after] - loss[blocks[i].n_after - blocks[i].n]) / (freed * blocks[i].n);
-        if (i > 0 && blocks[i].score < blocks[i - 1].score) blocks[i].score = blocks[i - 1].score; /* rounding */
-    }
+    for (int i = 0; i < *n; i++)
+        blocks[i].score = (loss[blocks[i].n_after] - loss[blocks[i].n_after - blocks[i].n]) / blocks[i].freed;
     mc_free(loss);
     return 0;
 }
 
-/* Append the scored blocks of a family; *n grows. */
-static int list_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int *n)
+/* Score the last `added` of the blocks, which are a family's; *n grows by those that are left. */
+static int list_blocks(const struct chooser *k, int f, struct block *blocks, int added, int *n)
 {
-    int rc = 0, added = cut_into_blocks(k, f, blocks, *n) - *n;
+    int rc = 0;
     if (k->options->curves)
-        rc = predict_blocks(k, f, freed, blocks + *n, &added);
+        rc = predict_blocks(k, f, blocks + *n, &added);
     else
-        score_blocks(k, f, freed, blocks + *n, added);
+        score_blocks(k, f, blocks + *n, added);
+    for (int i = *n + 1; i < *n + added; i++) /* none goes before the ones before it */
+        if (blocks[i].score < blocks[i - 1].score) blocks[i].score = blocks[i - 1].score;
     *n += added;
     return rc;
 }
@@ -473,36 +518,50 @@ static void take_shares(struct block *blocks, int n)
     qsort(blocks, (size_t)n, sizeof(*blocks), by_score);
 }
 
-/* `by_cost`: of those families alone whose groups cost any. */
+/* Blocks of a family behind the first n, without scores; *n moves to their end. `by_cost`: none if its groups cost
+ * nothing. */
+static int find_blocks(struct chooser *k, int f, bool by_cost, struct block *blocks, int *n)
+{
+    struct mc_family *family = &k->choice->families[f];
+    int64_t cost = k->choice->cost_before - 1;
+    if (by_cost && k->options->budget == MC_BUDGET_LATENCY) return time_blocks(k, f, blocks, n);
+    if (by_cost) {
+        family->n_removed = 1;
+        const int rc = count_cost(k, &cost);
+        family->n_removed = 0;
+        if (rc < 0) return rc;
+    }
+    if (cost < k->choice->cost_before) *n = cut_into_blocks(k, f, (double)(k->choice->cost_before - cost), blocks, *n);
+    return MC_OK;
+}
+
 static int rank_blocks(struct chooser *k, struct block *blocks, int *n, bool by_cost)
 {
     *n = 0;
     for (int f = 0; f < k->choice->n_families; f++) {
-        struct mc_family *family = &k->choice->families[f];
-        if (family->n_free == 0) continue;
-        int64_t cost = k->choice->cost_before - 1;
-        if (by_cost) {
-            family->n_removed = 1;
-            const int rc = count_cost(k, &cost);
-            family->n_removed = 0;
-            if (rc < 0) return rc;
-        }
-        if (cost >= k->choice->cost_before) continue;
-        const int rc = list_blocks(k, f, (double)(k->choice->cost_before - cost), blocks, n);
+        int end = *n;
+        if (k->choice->families[f].n_free == 0) continue;
+        int rc = find_blocks(k, f, by_cost, blocks, &end);
+        if (rc == 0) rc = list_blocks(k, f, blocks, end - *n, n);
         if (rc < 0) return rc;
     }
     take_shares(blocks, *n);
     return 0;
 }
 
-/* What is left when the first n blocks go. */
-static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *cost)
+static void take_blocks(struct chooser *k, const struct block *blocks, int n)
 {
     for (int f = 0; f < k->choice->n_families; f++) k->choice->families[f].n_removed = k->choice->families[f].least;
     for (int i = 0; i < n; i++) {
         struct mc_family *family = &k->choice->families[blocks[i].family];
         if (family->n_removed < blocks[i].n_after) family->n_removed = blocks[i].n_after;
     }
+}
+
+/* What is left when the first n blocks go. */
+static int try_blocks(struct chooser *k, const struct block *blocks, int n, int64_t *cost)
+{
+    take_blocks(k, blocks, n);
     return count_cost(k, cost);
 }
 
@@ -542,16 +601,21 @@ static int meet_target(struct chooser *k, const struct block *blocks, int n_bloc
                             budgets[k->options->budget].name, k->options->stays, budgets[k->options->budget].counts,
                             (double)cost / (double)k->choice->cost_before);
     int too_few = -1, enough = n_blocks;
+    k->choice->cost_after = cost;
     while (rc == 0 && enough - too_few > 1) {
         const int middle = too_few + (enough - too_few) / 2;
         rc = try_blocks(k, blocks, middle, &cost);
-        if ((double)cost <= target)
-            enough = middle;
-        else
+        if ((double)cost > target) {
             too_few = middle;
+        } else {
+            enough = middle;
+            k->choice->cost_after = cost;
+        }
     }
     if (rc < 0) return rc;
-    return enough > 0 ? replace_last(k, blocks, enough, n_blocks, target) : try_blocks(k, blocks, 0, &cost);
+    if (enough > 0 && k->options->budget != MC_BUDGET_LATENCY) return replace_last(k, blocks, enough, n_blocks, target);
+    take_blocks(k, blocks, enough);
+    return MC_OK;
 }
 
 /* Families compete for which groups are the share that goes. */
@@ -635,7 +699,7 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     if (rc == 0) rc = bound_families(&k);
     if (rc == 0) rc = rank_families(&k);
     if (rc == 0) rc = mc_choice_cost(&choice->macs_before, MC_BUDGET_MACS, model, facts, coupling, NULL, err);
-    if (rc == 0) rc = mc_choice_cost(&choice->cost_before, options->budget, model, facts, coupling, NULL, err);
+    if (rc == 0 && options->stays > 0) rc = find_cost(&k, NULL, &choice->cost_before);
     if (rc == 0 && options->stays > 0) rc = choose_by_budget(&k);
     if (rc == 0 && options->stays == 0 && ranking_of(options) == MC_RANKING_LAYER) choose_by_ratio(&k);
     if (rc == 0 && options->stays == 0 && ranking_of(options) != MC_RANKING_LAYER) rc = choose_by_share(&k);

@@ -28,6 +28,7 @@ struct mc_choice {
     int *groups; /* those that go, ascending */
     int64_t macs_before, macs_after;
     int64_t cost_before; /* of what the budget counts */
+    int64_t cost_after;  /* the same, set for a budget */
 };
 
 /* `importance`: mc_importance. MC_ERR_USAGE for options out of range and for a budget that

@@ -1,7 +1,11 @@
 /* explain.c - families with their widths and scores; groups with members, scores and verdicts. */
 #include "prune/explain.h"
 
+#include "base/buf.h"
+#include "kernel/kernels.h"
 #include "prune/narrow.h"
+
+enum { MOST_WIDTHS = 1 << 20 };
 
 static void record_why(const char *why, const struct mc_node *by, struct mc_record *object)
 {
@@ -57,12 +61,32 @@ static void record_statistics(const struct mc_cut *a, struct mc_record *section)
     }
 }
 
+/* Machines differ: what was chosen by time is said so that it can be had again without a clock. */
+static void record_latency(const struct mc_cut *a, struct mc_record *section)
+{
+    struct mc_record *object = mc_record_object(section, "latency");
+    struct mc_buf widths;
+    mc_buf_init(&widths, MOST_WIDTHS);
+    mc_record_set_num(object, "before_ms", (double)a->choice.cost_before * 1e-6);
+    mc_record_set_num(object, "after_ms", (double)a->choice.cost_after * 1e-6);
+    mc_record_set_text(object, "cpu", mc_cpu_name(a->options->runtime.kernels->cpu));
+    for (int f = 0; f < a->choice.n_families; f++) {
+        const struct mc_family *family = &a->choice.families[f];
+        if (!family->tensor || family->n_free == 0) continue;
+        mc_buf_printf(&widths, "%s%s=%lld", widths.length > 0 ? "," : "", family->tensor->name,
+                      (long long)(family->n_groups - family->n_removed) * family->size);
+    }
+    if (!widths.failed) mc_record_set_text(object, "widths", widths.data);
+    mc_buf_finish(&widths);
+}
+
 void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, struct mc_record *section)
 {
     mc_record_set_num(section, "surgery_s", (double)a->surgery_ns * 1e-9);
     mc_record_set_int(section, "groups_removed", a->choice.n_groups);
     mc_record_set_int(section, "macs_before", a->choice.macs_before);
     mc_record_set_int(section, "macs_after", a->choice.macs_after);
+    if (a->options->stays > 0 && a->options->budget == MC_BUDGET_LATENCY) record_latency(a, section);
     mc_record_set_int(section, "constants_moved", a->n_moved);
     if (*a->unmeasured) mc_record_set_text(section, "constants_why", a->unmeasured);
     struct mc_record *families = mc_record_array(section, "families"), *frozen = mc_record_array(section, "frozen");

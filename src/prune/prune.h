@@ -94,7 +94,8 @@ enum mc_ranking {
 enum mc_budget {
     MC_BUDGET_MACS, /* multiply-accumulates */
     MC_BUDGET_PARAMETERS,
-    MC_BUDGET_BYTES, /* of the parameters as they are stored */
+    MC_BUDGET_BYTES,   /* of the parameters as they are stored */
+    MC_BUDGET_LATENCY, /* nanoseconds of one sample on one thread of this machine, measured */
 };
 
 /* What scores of a family are divided by where families compete. */
@@ -156,6 +157,8 @@ void mc_shrink_options_init(struct mc_shrink_options *options);
  *   read in place of (these then count as unread)
  * - analysis_s (groups, importance, choice), surgery_s: seconds without running the model
  * - groups_removed, macs_before, macs_after (for `dims`), constants_moved; constants_why when they could not be found
+ * - latency, for that budget: {before_ms, after_ms, cpu, widths}: the latter, as `widths` of the options, give the
+ *   same model again on any machine
  * - families: [{tensor, axis, width, width_after, groups_before, groups_after, score_least, score_removed, score_most,
  *   tensors}]: what was cut; `tensor` makes the channels, `tensors` are all parameters that are tied to it, scores are
  *   the criterion's: least and largest of the groups that may go, and the largest of those that went

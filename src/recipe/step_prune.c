@@ -252,15 +252,15 @@ static int prune_magnitude(struct mc_job *job, const struct mc_settings *setting
 
 /* --- channel --- */
 
-/* Options that say how much goes: one of them. The first three are budgets, by their numbers. */
-static const char *const amounts[] = {"macs", "parameters", "bytes", "ratio", "accuracy_drop", "lossless"};
+/* Options that say how much goes: one of them. The first four are budgets, by their numbers. */
+static const char *const amounts[] = {"macs", "parameters", "bytes", "latency", "ratio", "accuracy_drop", "lossless"};
 
 static void shrink_settings(const struct mc_settings *settings, const struct mc_job *job,
                             struct mc_shrink_options *options)
 {
     mc_shrink_options_init(options);
     options->ratio = mc_settings_number(settings, "ratio");
-    for (int i = MC_BUDGET_MACS; i <= MC_BUDGET_BYTES; i++) {
+    for (int i = MC_BUDGET_MACS; i <= MC_BUDGET_LATENCY; i++) {
         if (!mc_settings_present(settings, amounts[i])) continue;
         options->budget = (enum mc_budget)i;
         options->stays = mc_settings_number(settings, amounts[i]);
@@ -365,7 +365,8 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.scores = scores;
     if (rc == MC_OK && mc_settings_present(settings, "accuracy_drop"))
         rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
-    const bool unknown = job->rehearsal && mc_settings_present(settings, "accuracy_drop"); /* how much would go */
+    const bool unknown = job->rehearsal && (mc_settings_present(settings, "accuracy_drop") ||
+                                            mc_settings_present(settings, "latency")); /* how much would go */
     if (rc == MC_OK && !unknown) rc = mc_shrink(job->model, &options, section, job->explain, err);
     mc_record_destroy(scores);
     mc_record_destroy(curves);
@@ -444,9 +445,10 @@ static int check(const struct mc_settings *settings, const char **option, struct
         int n = 0;
         for (size_t i = 0; i < MC_COUNT(amounts); i++) n += mc_settings_present(settings, amounts[i]);
         if (n != 1 && !(n == 0 && mc_settings_present(settings, "widths")))
-            return mc_error_set(err, MC_ERR_USAGE,
-                                "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'accuracy_drop', "
-                                "'lossless', or 'widths'");
+            return mc_error_set(
+                err, MC_ERR_USAGE,
+                "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'latency', 'accuracy_drop', "
+                "'lossless', or 'widths'");
         return check_widths(settings, option, err);
     }
     if (rc == MC_OK) rc = check_pattern(settings, option, err);
@@ -499,6 +501,8 @@ static const struct mc_option options[] = {
     {"macs", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the multiply-accumulates that stays"},
     {"parameters", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters that stays"},
     {"bytes", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL, "share of the parameters' bytes that stays"},
+    {"latency", MC_OPTION_NUMBER, "X", NULL, "(0, 1]", NULL, CHANNEL,
+     "share of the time that a sample takes on this machine that stays; widths that save no time are not taken"},
     {"accuracy_drop", MC_OPTION_NUMBER, "X", NULL, "[0, 1]", NULL, CHANNEL,
      "the fewest multiply-accumulates that cost at most so much accuracy on the validation samples, before training"},
     {"lossless", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, CHANNEL,
