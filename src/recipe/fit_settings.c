@@ -91,6 +91,7 @@ static int find_rate(struct mc_job *job, struct mc_fit_options *fit, struct mc_r
     struct mc_fit_options plain = *fit;
     plain.before_step = NULL;
     plain.after_backward = NULL;
+    plain.after_step = NULL;
     const int rc =
         mc_rate_find(job->model, job->data, &plain, &fit->rate.first, mc_record_object(section, "rate_finder"), err);
     if (rc == MC_OK && fit->rate.last > fit->rate.first) fit->rate.last = fit->rate.first;

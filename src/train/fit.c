@@ -487,6 +487,8 @@ int mc_fit_step(struct mc_fit *f, int64_t begin, double rate, double *loss, stru
     rc = after_backward(f, gradients, err);
     if (rc < 0) return rc;
     mc_optimizer_step(&f->optimizer, rate, gradients);
+    if (f->options->after_step) rc = f->options->after_step(f->options->context, progress_now(f), rate, err);
+    if (rc < 0) return rc;
     rest_masked(f);
     mc_average_step(&f->average, f->optimizer.n_steps - 1);
     return MC_OK;

@@ -117,7 +117,9 @@ struct mc_fit_options {
      * `masked`, at the masked weights and of all of them; NULL: none lead there. */
     int (*after_backward)(void *context, int64_t step, double progress, const float *const *gradients,
                           struct mc_error *err);
-    void *context; /* of both */
+    /* The same when weights have moved, by a step of this rate. */
+    int (*after_step)(void *context, double progress, double rate, struct mc_error *err);
+    void *context; /* of all three */
 
     /* What the caller's callbacks keep between calls, saved with a checkpoint as the masks are; NULL: nothing. */
     void *kept;
