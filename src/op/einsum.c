@@ -435,6 +435,91 @@ static int einsum_backward(struct mc_step *step, struct mc_error *err)
     return MC_OK;
 }
 
+/* --- coupling --- */
+
+static int axis_of(const struct term *t, int label)
+{
+    for (int k = 0; k < t->rank; k++)
+        if (t->label[k] == label) return k;
+    return -1;
+}
+
+/* Each label names one axis of an operand: no diagonals. */
+static bool is_plain(const struct term *t)
+{
+    for (int k = 0; k < t->rank; k++)
+        if (axis_of(t, t->label[k]) != k) return false;
+    return true;
+}
+
+/* A label of the result: the same axis in every operand that has it and is not broadcast along it. */
+static int couple_kept(struct mc_coupling *c, const struct mc_node *node, const struct equation *e, int out_axis,
+                       struct mc_error *err)
+{
+    const struct mc_value *y = node->outputs[0];
+    int rc = MC_OK, n = 0;
+    for (int i = 0; i < e->n && rc == MC_OK; i++) {
+        const int axis = axis_of(&e->in[i], e->out.label[out_axis]);
+        if (axis < 0 || mc_coupling_extent(c, node->inputs[i], axis) != mc_coupling_extent(c, y, out_axis)) continue;
+        rc = mc_couple_axes(c, node->inputs[i], axis, y, out_axis, err);
+        n += !mc_coupling_is_fixed(c, node->inputs[i]);
+    }
+    return rc == MC_OK && n > 1 ? mc_couple_heads(c, y, out_axis, err) : rc;
+}
+
+/* Does the axis count what a stored operand makes: does the result have it, and the other operand not? */
+static bool makes(const struct equation *e, int operand, int axis)
+{
+    const int label = e->in[operand].label[axis];
+    return axis_of(&e->in[1 - operand], label) < 0 && axis_of(&e->out, label) >= 0;
+}
+
+/* A label that two operands are summed over: it ends channels of the one that is computed, or of both. */
+static int couple_summed(struct mc_coupling *c, const struct mc_node *node, const struct equation *e, int axis,
+                         struct mc_error *err)
+{
+    const int label = e->in[0].label[axis], other = axis_of(&e->in[1], label);
+    const bool first_stored = mc_coupling_is_fixed(c, node->inputs[0]) && !mc_coupling_is_fixed(c, node->inputs[1]);
+    const int w = first_stored ? 0 : 1;
+    struct mc_contraction k = {.node = node,
+                               .data = node->inputs[1 - w],
+                               .data_axis = w ? axis : other,
+                               .weight = node->inputs[w],
+                               .weight_axis = w ? other : axis,
+                               .groups = 1,
+                               .bias_input = -1};
+    int rc = mc_couple_axes(c, node->inputs[0], axis, node->inputs[1], other, err);
+    for (int made = 0; made < e->in[w].rank && rc == MC_OK && mc_coupling_is_fixed(c, k.weight); made++) {
+        if (!makes(e, w, made)) continue;
+        k.weight_out_axis = made;
+        k.out_axis = axis_of(&e->out, e->in[w].label[made]);
+        k.movable = e->in[w].rank == 2 && k.out_axis == e->out.rank - 1;
+        rc = mc_couple_role(c, k.weight, made, MC_ROLE_PRODUCES, err);
+        if (rc == MC_OK) rc = mc_couple_role(c, k.weight, k.weight_axis, MC_ROLE_CONSUMES, err);
+    }
+    return rc == MC_OK ? mc_couple_contraction(c, &k, err) : rc;
+}
+
+/* Axes that are summed away by themselves, or between operands that broadcast, are not mentioned, and so frozen. */
+static int einsum_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_shape *shapes[MAX_OPERANDS];
+    struct equation e;
+    if (node->n_inputs > 2) return mc_coupling_freeze_all(c, node, err);
+    for (int i = 0; i < node->n_inputs; i++) shapes[i] = &mc_coupling_fact(c, node->inputs[i])->shape;
+    int rc = read_equation(node, shapes, node->n_inputs, &e, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < e.n; i++)
+        if (!is_plain(&e.in[i])) return mc_coupling_freeze_all(c, node, err);
+    for (int k = 0; k < e.out.rank && rc == MC_OK; k++) rc = couple_kept(c, node, &e, k, err);
+    for (int k = 0; e.n == 2 && k < e.in[0].rank && rc == MC_OK; k++) {
+        const int other = axis_of(&e.in[1], e.in[0].label[k]);
+        if (other < 0 || axis_of(&e.out, e.in[0].label[k]) >= 0) continue;
+        if (shapes[0]->dim[k] == shapes[1]->dim[other]) rc = couple_summed(c, node, &e, k, err);
+    }
+    return rc;
+}
+
 static void einsum_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,
                         struct mc_cost *cost)
 {
@@ -465,6 +550,6 @@ const struct mc_op mc_op_einsum_12 = {
     .keep = MC_KEEP_IN,
     .forward = einsum_forward,
     .backward = einsum_backward,
-    .coupling = mc_coupling_freeze_all,
+    .coupling = einsum_coupling,
     .cost = einsum_cost,
 };
