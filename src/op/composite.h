@@ -84,10 +84,10 @@ void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *
                        mc_compose_fn *compose, struct mc_cost *cost);
 
 /* The descriptor mc_op_<name>_<version> of an operator that name##_compose composes. Further fields follow, among them
- * the derivative or why there is none: */
+ * the derivative or why there is none. `rule`: how its axes are tied; `counts`: what it costs. */
 #define MC_COMPOSITE_TRAINS(inputs)                                                                                    \
     .grad_inputs = inputs, .keep = MC_KEEP_IN | MC_KEEP_OUT, .backward = mc_composite_backward
-#define MC_COMPOSITE_OP(name, op_domain, onnx_type, version, least, most, outputs, ...)                                \
+#define MC_COMPOSITE_OP_BY(rule, counts, name, op_domain, onnx_type, version, least, most, outputs, ...)               \
     static int name##_shape(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,          \
                             struct mc_error *err)                                                                      \
     {                                                                                                                  \
@@ -97,8 +97,8 @@ void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *
     {                                                                                                                  \
         return mc_composite_prepare(step, name##_compose, err);                                                        \
     }                                                                                                                  \
-    static void name##_cost(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *out,    \
-                            struct mc_cost *cost)                                                                      \
+    static inline void name##_cost(const struct mc_node *node, const struct mc_fact *const *in,                        \
+                                   const struct mc_fact *out, struct mc_cost *cost)                                    \
     {                                                                                                                  \
         mc_composite_cost(node, in, out, name##_compose, cost);                                                        \
     }                                                                                                                  \
@@ -113,8 +113,10 @@ void mc_composite_cost(const struct mc_node *node, const struct mc_fact *const *
                                                    .prepare = name##_prepare,                                          \
                                                    .release = mc_composite_release,                                    \
                                                    .forward = mc_composite_forward,                                    \
-                                                   .coupling = mc_coupling_freeze_all,                                 \
-                                                   .cost = name##_cost,                                                \
+                                                   .coupling = rule,                                                   \
+                                                   .cost = counts,                                                     \
                                                    __VA_ARGS__};
+/* As most are: nothing is said of channels, and what the parts cost is added up. */
+#define MC_COMPOSITE_OP(name, ...) MC_COMPOSITE_OP_BY(mc_coupling_freeze_all, name##_cost, name, __VA_ARGS__)
 
 #endif

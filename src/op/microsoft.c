@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "kernel/convolution.h"
 #include "op/composite.h"
+#include "op/microsoft_coupling.h"
 
 /* --- activations that FusedConv and FusedGemm name --- */
 
@@ -158,10 +159,14 @@ static void microsoft_quick_gelu_compose(struct mc_composite *c)
     mc_compose_out(c, 0, mc_compose(c, &mc_op_swish_24, 1, MC_ATTRS(MC_ATTR_OF_FLOAT("alpha", alpha)), MC_LIST(0)));
 }
 
-MC_COMPOSITE_OP(microsoft_gelu, "com.microsoft", "Gelu", 1, 1, 1, 1, MC_COMPOSITE_TRAINS(0x1))
-MC_COMPOSITE_OP(microsoft_bias_gelu, "com.microsoft", "BiasGelu", 1, 2, 2, 1, MC_COMPOSITE_TRAINS(0x3))
-MC_COMPOSITE_OP(microsoft_fast_gelu, "com.microsoft", "FastGelu", 1, 1, 2, 1, MC_COMPOSITE_TRAINS(0x3))
-MC_COMPOSITE_OP(microsoft_quick_gelu, "com.microsoft", "QuickGelu", 1, 1, 1, 1, MC_COMPOSITE_TRAINS(0x1))
+MC_COMPOSITE_OP_BY(mc_coupling_elementwise, microsoft_gelu_cost, microsoft_gelu, "com.microsoft", "Gelu", 1, 1, 1, 1,
+                   MC_COMPOSITE_TRAINS(0x1))
+MC_COMPOSITE_OP_BY(mc_microsoft_bias_coupling, microsoft_bias_gelu_cost, microsoft_bias_gelu, "com.microsoft",
+                   "BiasGelu", 1, 2, 2, 1, MC_COMPOSITE_TRAINS(0x3))
+MC_COMPOSITE_OP_BY(mc_microsoft_bias_coupling, microsoft_fast_gelu_cost, microsoft_fast_gelu, "com.microsoft",
+                   "FastGelu", 1, 1, 2, 1, MC_COMPOSITE_TRAINS(0x3))
+MC_COMPOSITE_OP_BY(mc_coupling_elementwise, microsoft_quick_gelu_cost, microsoft_quick_gelu, "com.microsoft",
+                   "QuickGelu", 1, 1, 1, 1, MC_COMPOSITE_TRAINS(0x1))
 
 /* --- normalizations --- */
 
@@ -203,10 +208,12 @@ static void microsoft_skip_simplified_layer_normalization_compose(struct mc_comp
     mc_compose_out(c, 3, sum);
 }
 
-MC_COMPOSITE_OP(microsoft_skip_layer_normalization, "com.microsoft", "SkipLayerNormalization", 1, 3, 5, 4,
-                MC_COMPOSITE_TRAINS(0x1f))
-MC_COMPOSITE_OP(microsoft_skip_simplified_layer_normalization, "com.microsoft", "SkipSimplifiedLayerNormalization", 1,
-                3, 4, 4, MC_COMPOSITE_TRAINS(0xf))
+MC_COMPOSITE_OP_BY(mc_microsoft_skip_norm_coupling, microsoft_skip_layer_normalization_cost,
+                   microsoft_skip_layer_normalization, "com.microsoft", "SkipLayerNormalization", 1, 3, 5, 4,
+                   MC_COMPOSITE_TRAINS(0x1f))
+MC_COMPOSITE_OP_BY(mc_microsoft_skip_norm_coupling, microsoft_skip_simplified_layer_normalization_cost,
+                   microsoft_skip_simplified_layer_normalization, "com.microsoft", "SkipSimplifiedLayerNormalization",
+                   1, 3, 4, 4, MC_COMPOSITE_TRAINS(0xf))
 
 /* Rows of a table. */
 static int embed(struct mc_composite *c, int table, int ids)
@@ -244,5 +251,6 @@ static void microsoft_embed_layer_normalization_compose(struct mc_composite *c)
     if (node->n_outputs > 1 && node->outputs[1]) mc_compose_out(c, 1, count_tokens(c, 0, mc_compose_in(c, 7)));
 }
 
-MC_COMPOSITE_OP(microsoft_embed_layer_normalization, "com.microsoft", "EmbedLayerNormalization", 1, 1, 9, 3,
-                MC_COMPOSITE_TRAINS(0x7c), .others = "ids, positions and a mask")
+MC_COMPOSITE_OP_BY(mc_microsoft_embed_norm_coupling, microsoft_embed_layer_normalization_cost,
+                   microsoft_embed_layer_normalization, "com.microsoft", "EmbedLayerNormalization", 1, 1, 9, 3,
+                   MC_COMPOSITE_TRAINS(0x7c), .others = "ids, positions and a mask")

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "op/composite.h"
+#include "op/microsoft_coupling.h"
 
 /* --- masks --- */
 
@@ -192,8 +193,9 @@ static void microsoft_qattention_compose(struct mc_composite *c)
                      MC_NO_VALUE);
 }
 
-MC_COMPOSITE_OP(microsoft_attention, "com.microsoft", "Attention", 1, 2, 7, 2, MC_COMPOSITE_TRAINS(0x37),
-                .others = "a mask and a length")
+MC_COMPOSITE_OP_BY(mc_microsoft_attention_coupling, mc_microsoft_attention_cost, microsoft_attention, "com.microsoft",
+                   "Attention", 1, 2, 7, 2, MC_COMPOSITE_TRAINS(0x37), .others = "a mask and a length",
+                   .resize = mc_microsoft_attention_resize)
 MC_COMPOSITE_OP(microsoft_qattention, "com.microsoft", "QAttention", 1, 5, 9, 2,
                 .no_backward = "quantized numbers have no derivative here")
 
@@ -286,8 +288,9 @@ static void microsoft_multi_head_attention_compose(struct mc_composite *c)
         if (i < node->n_outputs && node->outputs[i]) mc_compose_out(c, i, y + i);
 }
 
-MC_COMPOSITE_OP(microsoft_multi_head_attention, "com.microsoft", "MultiHeadAttention", 1, 1, 10, 4,
-                MC_COMPOSITE_TRAINS(0xef), .others = "a mask and caches")
+MC_COMPOSITE_OP_BY(mc_microsoft_multi_head_coupling, microsoft_multi_head_attention_cost,
+                   microsoft_multi_head_attention, "com.microsoft", "MultiHeadAttention", 1, 1, 10, 4,
+                   MC_COMPOSITE_TRAINS(0xef), .others = "a mask and caches", .resize = mc_microsoft_multi_head_resize)
 
 /* --- RotaryEmbedding --- */
 
