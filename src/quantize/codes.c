@@ -156,6 +156,7 @@ int mc_codes_of(struct mc_tensor **codes, struct mc_tensor **scales, const struc
     rc = mc_tensor_create(scales, MC_FLOAT, &shape, err);
     if (rc < 0) {
         mc_tensor_destroy(*codes);
+        *codes = NULL;
         return rc;
     }
     struct job job = {.w = w, .grain = grain, .levels = (float)levels_of(form), .to = *scales};

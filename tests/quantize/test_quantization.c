@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "nets.h"
 #include "onnx/onnx.h"
 #include "op/byte_rules.h"
@@ -333,6 +334,33 @@ static void test_a_model_without_such_nodes_is_refused(void **state)
     }
 }
 
+static int attempt(void *context)
+{
+    struct mc_error err = {0};
+    const struct mc_model *model = context;
+    struct mc_quantize_options options;
+    struct mc_model *copy;
+    int rc = mc_model_clone(&copy, model, false, &err);
+    if (rc < 0) return rc;
+    mc_ops_bind(copy);
+    mc_quantize_options_init(&options);
+    mc_runtime_init(&options.runtime, 1, MC_CPU_AVX512);
+    options.scheme = MC_QUANTIZE_DYNAMIC;
+    rc = mc_quantize(copy, &options, NULL, &err);
+    assert_int_equal(n_of_type(copy, "Gemm"), rc == MC_OK ? 0 : 1);
+    mc_model_destroy(copy);
+    return rc;
+}
+
+static void test_failed_allocations_leave_the_model_alone(void **state)
+{
+    struct net net;
+    net_start(&net, 3);
+    net_output(&net, net_matmul(&net, net_gemm(&net, net_input(&net, 4, 0, 0), 4, 5), 5, 3));
+    alloc_fail_each(attempt, net.model);
+    net_finish(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -344,6 +372,7 @@ int main(void)
         cmocka_unit_test(test_dense_layers_run_on_integers),
         cmocka_unit_test(test_one_rounding_serves_all_who_read),
         cmocka_unit_test(test_a_model_without_such_nodes_is_refused),
+        cmocka_unit_test(test_failed_allocations_leave_the_model_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
