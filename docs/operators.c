@@ -31,6 +31,10 @@ static void print_count(int low, int high)
 
 static void print_gradients(const struct mc_op *op)
 {
+    if (op->branches) {
+        printf("what the graph that was run sees of those around it");
+        return;
+    }
     if (!op->backward) {
         printf("no: %s", op->no_backward ? op->no_backward : "the output does not depend on the contents");
         return;

@@ -208,8 +208,11 @@ struct mc_op {
                             * were, in float32 */
     bool opaque;           /* looks at no element: its operands of one type, the output's, may all be of another */
     bool first_optional;   /* output 0 may be left out like the others: out[0] is NULL then. Elsewhere it is required */
-    bool shape_only;       /* outputs depend on the shapes of the inputs alone: constants once those
-                            * are known; forward looks at no contents, in[i]->data may be NULL */
+    bool branches;   /* each run is one of the graphs among its attributes, which take no inputs, and its outputs are
+                      * that graph's: the driver infers them where all graphs agree, and gradients go through the
+                      * one that was run. No rule for shapes then, and none backward */
+    bool shape_only; /* outputs depend on the shapes of the inputs alone: constants once those
+                      * are known; forward looks at no contents, in[i]->data may be NULL */
 
     /* Shapes and types of the outputs from facts about the inputs (in[i] NULL: left out; the array goes on with NULLs
      * up to max_inputs, and `out` has an entry for every output, asked for or not). Refuses, with

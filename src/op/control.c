@@ -185,9 +185,8 @@ const struct mc_op mc_op_if_1 = {
     .min_inputs = 1,
     .max_inputs = 1,
     .n_outputs = -1,
+    .branches = true,
     .evaluate = if_evaluate,
-    .backward = NULL,
-    .no_backward = "it is run by itself, without a tape",
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
 };

@@ -109,11 +109,11 @@ static void put_kind(const struct kind *kind, struct mc_record *operators)
     mc_record_set_int(entry, "version", node->opset);
     mc_record_set_int(entry, "nodes", kind->n_nodes);
     mc_record_set_bool(entry, "runs", op && (op->forward || op->evaluate));
-    mc_record_set_bool(entry, "trains", op && op->backward);
+    mc_record_set_bool(entry, "trains", op && (op->backward || op->branches));
     mc_record_set_bool(entry, "prunes", op && op->coupling);
     if (!op)
         mc_record_set_text(entry, "why", "unknown operator");
-    else if (!op->backward)
+    else if (!op->backward && !op->branches)
         mc_record_set_text(entry, "why", op->no_backward);
 }
 

@@ -305,9 +305,8 @@ static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
     call->grad_in = MC_PLAN_ARRAY(plan, struct mc_tensor *, n_in);
     call->grad_out = MC_PLAN_ARRAY(plan, struct mc_tensor *, n_out);
     call->in_constant = constant;
-    step->routes = MC_PLAN_ARRAY(plan, struct mc_plan_route, n_in);
     step->out_roots = MC_PLAN_ARRAY(plan, struct mc_plan_value *, n_out);
-    if (!call->in || !call->out || !call->grad_in || !call->grad_out || !constant || !step->routes || !step->out_roots)
+    if (!call->in || !call->out || !call->grad_in || !call->grad_out || !constant || !step->out_roots)
         return mc_error_memory(err);
     for (int i = 0; i < node->n_inputs; i++) {
         if (!node->inputs[i]) continue;
@@ -320,7 +319,11 @@ static int fill_step(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
         call->out[i] = &v->tensor;
         step->clamped |= v->clamped;
     }
-    return mc_dynamic_create(plan, step, err);
+    step->n_operands = node->n_inputs;
+    step->operands = (const struct mc_value *const *)node->inputs;
+    const int rc = mc_dynamic_create(plan, step, err);
+    step->routes = MC_PLAN_ARRAY(plan, struct mc_plan_route, step->n_operands);
+    return rc == MC_OK && !step->routes ? mc_error_memory(err) : rc;
 }
 
 static int create_steps(struct mc_plan *plan, int *uses, struct mc_error *err)

@@ -13,6 +13,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/reach.h"
 #include "run/evaluate.h"
 #include "run/plan_state.h"
 #include "run/plans.h"
@@ -109,6 +110,40 @@ struct context {
     struct mc_plan_step *step;
 };
 
+/* Of the values that a branch sees, those that the plan wants gradients by. */
+static int list_wanted(const struct mc_plan *plan, const struct mc_plan_step *step, const struct mc_given *given, int n,
+                       const struct mc_value ***list, int *n_wanted, struct mc_error *err)
+{
+    *n_wanted = 0;
+    *list = MC_NEW_ARRAY(const struct mc_value *, step->n_operands + 1);
+    if (!*list) return mc_error_memory(err);
+    for (int i = 0; i < step->n_operands; i++)
+        for (int k = 0; k < n && step->routes[i].root; k++)
+            if (given[k].value == step->operands[i] && !given[k].fact.constant)
+                (*list)[(*n_wanted)++] = step->operands[i];
+    return MC_OK;
+}
+
+/* The plan of the graph for what it is given now. */
+static int find_plan(const struct context *c, const struct mc_graph *graph, const struct mc_given *given, int n,
+                     struct mc_plan **inner, struct mc_error *err)
+{
+    struct mc_plan_options options = {.dims = {.graph = graph, .n_given = n, .given = given},
+                                      .runtime = &c->plan->runtime,
+                                      .no_fold = c->plan->options.no_fold};
+    const struct mc_value **wanted = NULL;
+    int rc = MC_OK;
+    if (c->plan->options.training && c->step->op->branches) {
+        options.training = true;
+        rc = list_wanted(c->plan, c->step, given, n, &wanted, &options.n_wrt, err);
+        options.wrt = wanted;
+    }
+    if (rc == MC_OK) rc = mc_plans_find(c->step->plans, c->plan->model, &options, inner, err);
+    mc_free(wanted);
+    c->step->taken = rc == MC_OK ? *inner : NULL;
+    return rc;
+}
+
 static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_in, struct mc_item *const *in,
                      struct mc_item **out, struct mc_error *err)
 {
@@ -122,10 +157,7 @@ static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_i
     if (!c->step->plans && !(c->step->plans = MC_NEW(struct mc_plans))) return mc_error_memory(err);
     int rc = list_given(c->plan, graph, n_in, in, &given, &n, err);
     if (rc < 0) return rc;
-    const struct mc_plan_options options = {.dims = {.graph = graph, .n_given = n, .given = given},
-                                            .runtime = &c->plan->runtime,
-                                            .no_fold = c->plan->options.no_fold};
-    rc = mc_plans_find(c->step->plans, c->plan->model, &options, &inner, err);
+    rc = find_plan(c, graph, given, n, &inner, err);
     mc_free(given);
     if (rc < 0) return rc;
     for (int i = 0; i < n_in && rc == MC_OK; i++) rc = mc_plan_bind_item(inner, i, in[i], err);
@@ -136,11 +168,31 @@ static int run_graph(struct mc_call *call, const struct mc_graph *graph, int n_i
     return rc;
 }
 
+int mc_dynamic_backward(const struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    struct mc_plan *inner = step->taken;
+    bool any = false;
+    for (int i = 0; i < step->call.n_out; i++) {
+        struct mc_tensor *seed = step->call.grad_out[i] ? mc_plan_grad_output(inner, i) : NULL;
+        if (seed) memcpy(seed->data, step->call.grad_out[i]->data, mc_tensor_bytes(seed));
+        any |= seed != NULL;
+    }
+    const int rc = any ? mc_plan_backward(inner, err) : MC_OK;
+    for (int i = 0; i < step->n_operands && any && rc == MC_OK; i++)
+        for (int k = 0; k < inner->options.n_wrt; k++) {
+            const bool is_it = inner->options.wrt[k] == step->operands[i];
+            const struct mc_tensor *gradient = is_it ? mc_plan_grad(inner, k) : NULL;
+            if (gradient) mc_tape_give(plan, &step->routes[i], gradient);
+        }
+    return rc;
+}
+
 void mc_dynamic_release(struct mc_plan_step *step)
 {
     if (step->plans) mc_plans_finish(step->plans);
     mc_free(step->plans);
     step->plans = NULL;
+    step->taken = NULL;
 }
 
 /* --- a step --- */
@@ -182,6 +234,28 @@ static int list_uses(struct mc_plan *plan, struct mc_plan_step *step, struct mc_
     return rc;
 }
 
+/* What a gradient may go to through some branch, each value once. */
+static int list_operands(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
+{
+    const struct mc_node *node = step->call.node;
+    bool *marked = MC_NEW_ARRAY(bool, plan->n_values);
+    const struct mc_value **operands = MC_PLAN_ARRAY(plan, const struct mc_value *, step->n_uses);
+    step->n_operands = 0;
+    step->operands = operands;
+    for (int k = 0; k < mc_node_n_subgraphs(node) && marked; k++) {
+        const struct mc_graph *branch = mc_node_subgraph(node, k);
+        for (int i = 0; i < branch->n_outputs && i < node->n_outputs; i++) marked[branch->outputs[i]->id] = true;
+        mc_graph_mark_reached(branch, marked);
+    }
+    for (int i = 0; i < step->n_uses && marked && operands; i++) {
+        if (!marked[step->uses[i]->id]) continue;
+        marked[step->uses[i]->id] = false;
+        operands[step->n_operands++] = step->uses[i];
+    }
+    mc_free(marked);
+    return marked && operands ? MC_OK : mc_error_memory(err);
+}
+
 int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err)
 {
     const struct mc_node *node = step->call.node;
@@ -189,7 +263,9 @@ int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc
     if (!step->dynamic) return MC_OK;
     step->items_in = MC_PLAN_ARRAY(plan, struct mc_item *, mc_node_room_in(node));
     step->items_out = MC_PLAN_ARRAY(plan, struct mc_item *, mc_node_room_out(node));
-    return step->items_in && step->items_out ? list_uses(plan, step, err) : mc_error_memory(err);
+    int rc = step->items_in && step->items_out ? list_uses(plan, step, err) : mc_error_memory(err);
+    if (rc == MC_OK && step->op->branches) rc = list_operands(plan, step, err);
+    return rc;
 }
 
 /* Where the shape was known, what was made has to have it. */

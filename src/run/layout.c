@@ -23,7 +23,8 @@ static void find_lifetimes(struct mc_plan *plan)
         const int keep = step->backward ? (int)step->op->keep : 0, back = 2 * n - k;
         for (int i = 0; i < node->n_inputs; i++)
             use_until(mc_plan_root(plan, node->inputs[i]), k, keep & MC_KEEP_IN ? back : k);
-        for (int i = 0; i < step->n_uses; i++) use_until(mc_plan_root(plan, step->uses[i]), k, k);
+        for (int i = 0; i < step->n_uses; i++)
+            use_until(mc_plan_root(plan, step->uses[i]), k, step->backward ? back : k);
         for (int i = 0; i < node->n_outputs; i++)
             use_until(mc_plan_root(plan, node->outputs[i]), k, keep & MC_KEEP_OUT ? back : k);
     }

@@ -42,12 +42,12 @@ struct mc_plan_value {
     bool grad_present;         /* during backward: something has been written */
 };
 
-/* Where the gradient of one input of a step goes. The first to come writes directly, later ones by way of a tensor of
+/* Where the gradient by one operand of a step goes. The first to come writes directly, later ones by way of a tensor of
  * their own that is added. */
 struct mc_plan_route {
     struct mc_plan_value *root; /* NULL: no gradient asked for */
-    struct mc_tensor *direct;   /* shaped as the input, not as the root */
-    struct mc_tensor *detour;   /* NULL where this one is always the first */
+    struct mc_tensor *direct;   /* shaped as the operand, not as the root */
+    struct mc_tensor *detour;   /* NULL where this one is always the first, and for branches, which have their own */
     int detour_buffer;
 };
 
@@ -86,13 +86,16 @@ struct mc_plan_step {
     const struct mc_value **uses;
     struct mc_plans *plans; /* of those graphs */
     uint64_t turns;         /* graphs run so far in this run */
-    bool backward;          /* a gradient passes through it */
-    int workspace, saved;   /* buffers */
+    struct mc_plan *taken;  /* of these, with mc_op.branches: the one of the last run */
+    int n_operands;         /* where gradients may go: its inputs, or what its branches see and can differentiate by */
+    const struct mc_value *const *operands;
+    bool backward;        /* a gradient passes through it */
+    int workspace, saved; /* buffers */
     int backward_workspace;
     void *room;   /* in the place of the workspace, where mc_plan_refresh found that it takes more; NULL: it does not */
     bool clamped; /* some of its outputs is */
     bool copies;  /* it is the first that reads some clamped initializer */
-    struct mc_plan_route *routes;     /* by input */
+    struct mc_plan_route *routes;     /* by operand */
     struct mc_plan_value **out_roots; /* by output; NULL: no gradient will come */
     int64_t ns;
 };
@@ -141,6 +144,9 @@ struct mc_plan {
     bool ran; /* a run of a training plan is there to go back through */
 };
 
+/* tape.c, for steps that go back by themselves: add more to the gradient of a root, or make it the first. */
+void mc_tape_give(const struct mc_plan *plan, const struct mc_plan_route *route, const struct mc_tensor *more);
+
 /* order.c: settle which values lie channels last, before steps are prepared. */
 int mc_plan_choose_order(struct mc_plan *plan, struct mc_error *err);
 
@@ -172,6 +178,8 @@ int mc_narrow_forward(struct mc_plan_step *step, struct mc_error *err);
 /* dynamic.c */
 int mc_dynamic_create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err); /* if it is one */
 int mc_dynamic_run(struct mc_plan *plan, struct mc_plan_step *step, int k, struct mc_error *err);
+/* The gradients of the outputs that are there back through the branch that was run. */
+int mc_dynamic_backward(const struct mc_plan *plan, struct mc_plan_step *step, struct mc_error *err);
 void mc_dynamic_release(struct mc_plan_step *step);
 /* What the value is now, for the caller to own; a planned tensor is copied. */
 int mc_plan_item(const struct mc_plan_value *value, struct mc_item **item, struct mc_error *err);

@@ -9,11 +9,12 @@
 
 /* --- what gradients pass through --- */
 
-/* Is there a derivative by input i? What comes out where there is none counts as constant: gradients end there, and go
- * on along other ways. */
+/* Is there a derivative by operand i? What comes out where there is none counts as constant: gradients end there, and
+ * go on along other ways. */
 static bool differentiates(const struct mc_plan_step *step, int i)
 {
     const struct mc_op *op = step->op;
+    if (op->branches) return true;
     return op->backward && !step->dynamic && !step->n_wide && (op->grad_inputs >> (i < 31 ? i : 31) & 1);
 }
 
@@ -25,7 +26,7 @@ static bool is_smooth(const struct mc_plan_step *step, const struct mc_plan_valu
 
 static bool passes(const struct mc_plan *plan, const struct mc_plan_step *step, int i)
 {
-    const struct mc_plan_value *v = mc_plan_value(plan, step->call.node->inputs[i]);
+    const struct mc_plan_value *v = mc_plan_value(plan, step->operands[i]);
     return v && plan->values[v->root].wanted && is_smooth(step, v) && differentiates(step, i);
 }
 
@@ -36,7 +37,7 @@ static void mark_wanted(struct mc_plan *plan)
         const struct mc_plan_step *step = &plan->steps[k];
         const struct mc_node *node = step->call.node;
         bool wanted = false;
-        for (int i = 0; i < node->n_inputs && !wanted; i++) wanted = passes(plan, step, i);
+        for (int i = 0; i < step->n_operands && !wanted; i++) wanted = passes(plan, step, i);
         for (int i = 0; i < node->n_outputs && wanted; i++) {
             struct mc_plan_value *v = mc_plan_value(plan, node->outputs[i]);
             if (v && is_smooth(step, v)) v->wanted = true;
@@ -61,11 +62,10 @@ static void mark_carrying(struct mc_plan *plan)
     }
     for (int k = plan->n_steps - 1; k >= 0; k--) {
         struct mc_plan_step *step = &plan->steps[k];
-        const struct mc_node *node = step->call.node;
         if (!receives(plan, step)) continue;
-        for (int i = 0; i < node->n_inputs; i++) {
+        for (int i = 0; i < step->n_operands; i++) {
             if (!passes(plan, step, i)) continue;
-            mc_plan_root(plan, node->inputs[i])->carries = true;
+            mc_plan_root(plan, step->operands[i])->carries = true;
             step->backward = true;
         }
     }
@@ -87,13 +87,24 @@ int mc_tape_mark(struct mc_plan *plan, struct mc_error *err)
 
 /* --- where gradients end --- */
 
-/* Why no gradient passes from the step to its input i; NULL: one does, or what the input is has none. */
+/* Why no gradient passes from the step to its operand i; NULL: one does, or what the operand is has none. */
 static const char *why_ends(const struct mc_plan_step *step, int i)
 {
     if (step->op->shape_only || differentiates(step, i)) return NULL;
     if (!step->op->backward) return step->op->no_backward;
     if (step->dynamic) return "what comes in decides its shape";
     return step->n_wide ? "gradients are float32 or float64" : NULL;
+}
+
+/* Do its branches look at a value that is reached, and is none that they pass gradients to? */
+static bool ends_in_branches(const struct mc_plan *plan, const struct mc_plan_step *step)
+{
+    for (int i = 0; i < step->n_uses && step->op->branches; i++) {
+        bool passes_on = false;
+        for (int k = 0; k < step->n_operands; k++) passes_on |= step->operands[k] == step->uses[i];
+        if (!passes_on && mc_plan_root(plan, step->uses[i])->reached) return true;
+    }
+    return false;
 }
 
 const struct mc_node *mc_plan_gradient_end(struct mc_plan *plan, const struct mc_value *value, const char **why)
@@ -104,8 +115,12 @@ const struct mc_node *mc_plan_gradient_end(struct mc_plan *plan, const struct mc
     for (int k = 0; k < plan->n_steps; k++) {
         const struct mc_plan_step *step = &plan->steps[k];
         const struct mc_node *node = step->call.node;
-        for (int i = 0; i < node->n_inputs; i++) {
-            const struct mc_plan_value *root = mc_plan_root(plan, node->inputs[i]);
+        if (ends_in_branches(plan, step)) {
+            *why = "no branch has a derivative by it";
+            return step->last;
+        }
+        for (int i = 0; i < step->n_operands; i++) {
+            const struct mc_plan_value *root = mc_plan_root(plan, step->operands[i]);
             if (!root || !root->reached) continue;
             *why = why_ends(step, i);
             if (*why) return step->last;
@@ -159,17 +174,17 @@ static int lay_out_seeds(struct mc_plan *plan, struct mc_error *err)
 
 static int lay_out_routes(struct mc_plan *plan, struct mc_plan_step *step, int back, struct mc_error *err)
 {
-    const struct mc_node *node = step->call.node;
-    for (int i = 0; i < node->n_inputs; i++) {
+    for (int i = 0; i < step->n_operands; i++) {
         struct mc_plan_route *route = &step->routes[i];
         if (!passes(plan, step, i)) continue;
-        struct mc_plan_value *v = mc_plan_value(plan, node->inputs[i]);
-        route->root = mc_plan_root(plan, node->inputs[i]);
+        struct mc_plan_value *v = mc_plan_value(plan, step->operands[i]);
+        route->root = mc_plan_root(plan, step->operands[i]);
         route->direct = &v->grad;
         if (is_first(route->root)) {
             route->root->grad_first = route->root->grad_last = back;
             continue;
         }
+        if (step->op->branches) continue;
         route->detour = MC_PLAN_ARRAY(plan, struct mc_tensor, 1);
         if (!route->detour) return mc_error_memory(err);
         *route->detour = gradient_of(v);
@@ -228,7 +243,7 @@ void mc_tape_point(struct mc_plan *plan)
     }
     for (int k = 0; k < plan->n_steps; k++) {
         const struct mc_plan_step *step = &plan->steps[k];
-        for (int i = 0; i < step->call.n_in; i++)
+        for (int i = 0; i < step->n_operands; i++)
             if (step->routes[i].detour)
                 step->routes[i].detour->data = mc_plan_address(plan, step->routes[i].detour_buffer);
     }
@@ -251,6 +266,15 @@ static void copy(const struct mc_tensor *grad, const struct mc_tensor *from)
 {
     const struct mc_box all = {.rank = 1, .extent = {mc_tensor_count(from)}, .to = {1}, .from = {1}};
     mc_copy_box(grad->data, from->data, &all, (size_t)mc_dtype_bits(from->dtype) / 8);
+}
+
+void mc_tape_give(const struct mc_plan *plan, const struct mc_plan_route *route, const struct mc_tensor *more)
+{
+    if (route->root->grad_present)
+        add(plan, route->direct, more);
+    else
+        copy(route->direct, more);
+    route->root->grad_present = true;
 }
 
 /* What the caller gave: first those that lie in place already, as the others are added to them. */
@@ -284,6 +308,7 @@ static int step_back(const struct mc_plan *plan, struct mc_plan_step *step, stru
         any |= present;
     }
     if (!any) return MC_OK;
+    if (step->op->branches) return mc_dynamic_backward(plan, step, err);
     for (int i = 0; i < call->n_in; i++) {
         const struct mc_plan_route *route = &step->routes[i];
         if (!route->root) continue;

@@ -5,35 +5,11 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/reach.h"
 #include "graph/widen.h"
 #include "train/train.h"
 
 /* --- which values does descent reach? --- */
-
-static bool passes_gradient(const struct mc_node *node, int input)
-{
-    const int bit = input < 31 ? input : 31;
-    return node->op && node->op->backward && (node->op->grad_inputs >> bit & 1);
-}
-
-static bool any_marked(struct mc_value *const *values, int n, const bool *marked)
-{
-    for (int i = 0; i < n; i++)
-        if (values[i] && marked[values[i]->id]) return true;
-    return false;
-}
-
-/* marked[id]: a gradient can flow from an output of the graph to this value. Nodes stand in running order. */
-static void mark_reached(const struct mc_graph *graph, bool *marked)
-{
-    for (int i = 0; i < graph->n_outputs; i++) marked[graph->outputs[i]->id] = true;
-    for (int i = graph->n_nodes - 1; i >= 0; i--) {
-        const struct mc_node *node = graph->nodes[i];
-        if (!any_marked(node->outputs, node->n_outputs, marked)) continue;
-        for (int k = 0; k < node->n_inputs; k++)
-            if (node->inputs[k] && passes_gradient(node, k)) marked[node->inputs[k]->id] = true;
-    }
-}
 
 static bool is_parameter(const struct mc_value *v)
 {
@@ -51,7 +27,8 @@ int mc_trainable(const struct mc_model *model, struct mc_value ***values, int *n
         mc_free(marked);
         return mc_error_memory(err);
     }
-    mark_reached(graph, marked);
+    for (int i = 0; i < graph->n_outputs; i++) marked[graph->outputs[i]->id] = true;
+    mc_graph_mark_reached(graph, marked);
     int count = 0;
     for (int i = 0; i < graph->n_initializers; i++) {
         struct mc_value *v = graph->initializers[i];

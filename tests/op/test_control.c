@@ -4,6 +4,7 @@
  */
 #include "test.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "alloc_fail.h"
@@ -271,6 +272,170 @@ static void test_a_plan_runs_its_graphs_again(void **state)
     mc_model_destroy(model);
 }
 
+/* --- training through branches --- */
+
+enum { N = 3 };
+
+static struct mc_value *parameter(struct mc_model *model, const char *name, double first)
+{
+    struct mc_value *v =
+        mc_graph_add_initializer(model->graph, name, TENSOR(MC_DOUBLE, 1, N, first, first + 0.3, first - 0.7));
+    assert_non_null(v);
+    return v;
+}
+
+static struct mc_value *choose(struct mc_graph *graph, struct mc_value *condition, struct mc_graph *yes,
+                               struct mc_graph *no)
+{
+    struct mc_error err = {0};
+    struct mc_value *y = node(graph, "If", condition, NULL);
+    assert_ok(mc_node_set_graph(y->producer, "then_branch", yes, &err), err);
+    assert_ok(mc_node_set_graph(y->producer, "else_branch", no, &err), err);
+    return y;
+}
+
+/* y = x (c ? (d ? (x w)^2 : exp(x w)) : x + b), whose parameter `round` goes nowhere but through Hardmax. */
+static struct mc_model *branched_model(struct mc_value **w, struct mc_value **b, struct mc_value **round)
+{
+    struct mc_model *model = model_17();
+    struct mc_value *c = input(model->graph, "c", MC_BOOL, 0, 0), *d = input(model->graph, "d", MC_BOOL, 0, 0);
+    struct mc_value *x = input(model->graph, "x", MC_DOUBLE, 1, N);
+    *w = parameter(model, "w", 0.4);
+    *b = parameter(model, "b", 0.9);
+    *round = parameter(model, "round", 0.2);
+    struct mc_graph *yes = graph_in(model, "yes"), *no = graph_in(model, "no");
+    struct mc_value *t = node(yes, "Mul", x, *w);
+    struct mc_graph *square = mc_graph_create(model, yes, "square"), *power = mc_graph_create(model, yes, "power");
+    output(square, node(square, "Mul", t, t));
+    output(power, node(power, "Exp", t, NULL));
+    output(yes, choose(yes, d, square, power));
+    output(no, node(no, "Add", node(no, "Add", x, *b), node(no, "Hardmax", *round, NULL)));
+    output(model->graph, node(model->graph, "Mul", choose(model->graph, c, yes, no), x));
+    mc_ops_bind(model);
+    return model;
+}
+
+static double weighed(struct mc_plan *plan)
+{
+    struct mc_error err = {0};
+    double sum = 0;
+    assert_ok(mc_plan_run(plan, &err), err);
+    for (int i = 0; i < N; i++) sum += (1 + i) * mc_tensor_get_f64(mc_plan_output(plan, 0), i);
+    return sum;
+}
+
+/* d sum(weights * y) / d t[i] by central differences. */
+static double difference(struct mc_plan *plan, struct mc_tensor *t, int i)
+{
+    const double h = 1e-5, at = mc_tensor_get_f64(t, i);
+    mc_tensor_set_f64(t, i, at + h);
+    const double up = weighed(plan);
+    mc_tensor_set_f64(t, i, at - h);
+    const double down = weighed(plan);
+    mc_tensor_set_f64(t, i, at);
+    return (up - down) / (2 * h);
+}
+
+static void check_gradients(struct mc_plan *plan, struct mc_tensor *const *tensors, const bool *reached, int n)
+{
+    struct mc_error err = {0};
+    double gradients[4][N];
+    weighed(plan);
+    struct mc_tensor *seed = mc_plan_grad_output(plan, 0);
+    for (int i = 0; i < N; i++) mc_tensor_set_f64(seed, i, 1 + i);
+    assert_ok(mc_plan_backward(plan, &err), err);
+    for (int k = 0; k < n; k++) {
+        const struct mc_tensor *gradient = mc_plan_grad(plan, k);
+        if ((gradient != NULL) != reached[k])
+            fail_msg("the gradient of tensor %d %s", k, reached[k] ? "is missing" : "came");
+        for (int i = 0; i < N; i++) gradients[k][i] = gradient ? mc_tensor_get_f64(gradient, i) : 0;
+    }
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < N; i++) {
+            const double expected = difference(plan, tensors[k], i);
+            if (!(fabs(gradients[k][i] - expected) <= 1e-7 * fmax(1, fabs(expected))))
+                fail_msg("gradient %d of tensor %d is %.12g, differences say %.12g", i, k, gradients[k][i], expected);
+        }
+}
+
+static void test_gradients_go_through_the_branch_that_was_taken(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_value *w, *b, *round;
+    struct mc_model *model = branched_model(&w, &b, &round);
+    struct mc_plan *plan;
+    const struct mc_shape shapes[] = {{.rank = 0}, {.rank = 0}, {.rank = 1, .dim = {N}}};
+    const struct mc_value *wrt[] = {model->graph->inputs[2], w, b, round};
+    const struct mc_plan_options options = {
+        .dims = {.n_inputs = 3, .shape = shapes}, .training = true, .n_wrt = 4, .wrt = wrt};
+    assert_ok(mc_plan_create(&plan, model, &options, &err), err);
+    struct mc_tensor *const tensors[] = {mc_plan_input(plan, 2), w->data, b->data, round->data};
+    for (int turn = 0; turn < 2; turn++)
+        for (int k = 0; k < 4; k++) {
+            mc_tensor_set_f64(mc_plan_input(plan, 0), 0, k & 1);
+            mc_tensor_set_f64(mc_plan_input(plan, 1), 0, k >> 1);
+            for (int i = 0; i < N; i++) mc_tensor_set_f64(tensors[0], i, 0.3 * i - 0.5 + 0.1 * k);
+            check_gradients(plan, tensors, (const bool[]){true, k & 1, !(k & 1), false}, 4);
+        }
+    const char *why = NULL;
+    assert_null(mc_plan_gradient_end(plan, w, &why));
+    const struct mc_node *end = mc_plan_gradient_end(plan, round, &why);
+    assert_string_equal(end->type, "If");
+    assert_string_equal(why, "no branch has a derivative by it");
+    mc_plan_destroy(plan);
+    mc_model_destroy(model);
+}
+
+static int train_once(void *context)
+{
+    struct mc_model *model = context;
+    struct mc_error err = {0};
+    struct mc_plan *plan = NULL;
+    const struct mc_shape shapes[] = {{.rank = 0}, {.rank = 0}, {.rank = 1, .dim = {N}}};
+    const struct mc_value *wrt[] = {model->graph->initializers[0]};
+    const struct mc_plan_options options = {
+        .dims = {.n_inputs = 3, .shape = shapes}, .training = true, .n_wrt = 1, .wrt = wrt};
+    int rc = mc_plan_create(&plan, model, &options, &err);
+    if (rc == MC_OK) mc_tensor_set_f64(mc_plan_input(plan, 0), 0, 1);
+    if (rc == MC_OK) rc = mc_plan_run(plan, &err);
+    if (rc == MC_OK) mc_plan_grad_output(plan, 0);
+    if (rc == MC_OK) rc = mc_plan_backward(plan, &err);
+    mc_plan_destroy(plan);
+    return rc;
+}
+
+static void test_training_a_branch_may_run_out_of_memory(void **state)
+{
+    struct mc_value *w, *b, *round;
+    struct mc_model *model = branched_model(&w, &b, &round);
+    alloc_fail_each(train_once, model);
+    mc_model_destroy(model);
+}
+
+/* Where branches agree on a shape, what follows is planned; where they do not, it is known when it has run. */
+static void test_shapes_of_branches_are_known_where_they_agree(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = if_model();
+    struct mc_facts facts;
+    const struct mc_shape shapes[] = {{.rank = 0}, {.rank = 1, .dim = {5}}};
+    const struct mc_dims dims = {.n_inputs = 2, .shape = shapes};
+    assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+    const struct mc_fact *y = &facts.of[model->graph->nodes[0]->outputs[0]->id];
+    assert_true(!y->open && y->dtype == MC_FLOAT && y->shape.rank == 1 && y->shape.dim[0] == 5);
+    mc_facts_finish(&facts);
+    struct mc_graph *no = mc_node_attr(model->graph->nodes[0], "else_branch")->g;
+    struct mc_value *both = node(no, "Concat", no->outputs[0], no->outputs[0]);
+    assert_ok(mc_node_set_int(both->producer, "axis", 0, &err), err);
+    no->outputs[0]->is_output = false;
+    no->outputs[0] = both;
+    mc_ops_bind(model);
+    assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+    assert_true(facts.of[model->graph->nodes[0]->outputs[0]->id].open);
+    mc_facts_finish(&facts);
+    mc_model_destroy(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +444,9 @@ int main(void)
         cmocka_unit_test(test_scan_goes_along_an_axis_backwards),
         cmocka_unit_test(test_what_does_not_fit_is_refused_with_its_place),
         cmocka_unit_test(test_a_plan_runs_its_graphs_again),
+        cmocka_unit_test(test_gradients_go_through_the_branch_that_was_taken),
+        cmocka_unit_test(test_training_a_branch_may_run_out_of_memory),
+        cmocka_unit_test(test_shapes_of_branches_are_known_where_they_agree),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

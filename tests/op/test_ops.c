@@ -31,7 +31,7 @@ static void test_every_operator_has_its_rules_or_a_reason(void **state)
         const struct mc_op *op = mc_ops[i];
         if ((!op->shape && !op->evaluate) || (!op->forward && !op->evaluate) || !op->coupling || !op->cost)
             fail_msg("%s-%d lacks a rule", op->type, op->since);
-        if (!op->backward && !op->no_backward && !op->shape_only)
+        if (!op->backward && !op->branches && !op->no_backward && !op->shape_only)
             fail_msg("%s-%d has no backward and no reason", op->type, op->since);
         if (op->backward && !op->grad_inputs) fail_msg("%s-%d differentiates by nothing", op->type, op->since);
         if (!op->backward && op->grad_inputs) fail_msg("%s-%d cannot differentiate", op->type, op->since);
