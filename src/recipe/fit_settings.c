@@ -66,6 +66,7 @@ void mc_fit_settings(const struct mc_settings *settings, struct mc_job *job, str
     fit->class_weights = mc_settings_text(settings, "class_weights");
     fit->huber_delta = mc_settings_number(settings, "huber_delta");
     fit->head = job->head;
+    fit->heads = mc_settings_text(settings, "heads");
     fit->loss = (enum mc_loss_kind)mc_settings_integer(settings, "loss");
     fit->patience = mc_settings_integer(settings, "stop.patience");
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");

@@ -118,6 +118,14 @@
          "X",           "1",                                                                                           \
          "(0, inf)",    NULL,                                                                                          \
          "loss=huber",  "error up to which huber is a parabola"},                                                      \
+        {"heads",                                                                                                      \
+         MC_OPTION_TEXT,                                                                                               \
+         "NAME=X,...",                                                                                                 \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         NULL,                                                                                                         \
+         "further outputs that learn the same targets, and what the loss of each counts for beside the head's"},       \
         {"stop.patience",                                                                                              \
          MC_OPTION_INTEGER,                                                                                            \
          "N",                                                                                                          \

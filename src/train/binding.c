@@ -6,7 +6,6 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "train/loss.h"
 
 /* --- the input --- */
 
@@ -240,6 +239,17 @@ const float *mc_binding_scores(const struct mc_binding *b, const struct mc_plan 
         pairs[2 * i + 1] = z[i];
     }
     return pairs;
+}
+
+double mc_binding_loss(const struct mc_binding *b, const struct mc_plan *plan, const struct mc_loss *loss, int64_t n,
+                       const struct mc_targets *targets, double weight, float *pairs, float *pair_gradients,
+                       float *gradient)
+{
+    const float *scores = mc_binding_scores(b, plan, n, pairs);
+    if (!b->logistic || !gradient) return mc_loss_run(loss, n, scores, targets, weight, gradient);
+    const double sum = mc_loss_run(loss, n, scores, targets, weight, pair_gradients);
+    for (int64_t i = 0; i < n; i++) gradient[i] = pair_gradients[2 * i + 1];
+    return sum;
 }
 
 /* --- batches that are a fixed number --- */

@@ -10,7 +10,7 @@
 
 #include "data/data.h"
 #include "run/plan.h"
-#include "train/train.h"
+#include "train/loss.h"
 
 enum { MC_MOST_TAPS = 16 };
 
@@ -45,6 +45,12 @@ int mc_binding_plan(const struct mc_binding *binding, struct mc_plan **plan, con
 /* Scores of the first n samples after a run: [n, columns], lent by the plan, or made in `pairs` ([n, 2]) when
  * logistic. */
 const float *mc_binding_scores(const struct mc_binding *binding, const struct mc_plan *plan, int64_t n, float *pairs);
+
+/* After a run: mc_loss_run on the scores of its n samples, gradients into those of the scores. `pairs` and
+ * `pair_gradients`, [n, 2], are used when logistic. `gradient` NULL: not wanted. */
+double mc_binding_loss(const struct mc_binding *binding, const struct mc_plan *plan, const struct mc_loss *loss,
+                       int64_t n, const struct mc_targets *targets, double weight, float *pairs, float *pair_gradients,
+                       float *gradient);
 
 /* A model whose batch is a fixed number trains at any batch if its graph allows that: open the first dimension of the
  * input and return what it was, for mc_batch_close to put back; 0: there was nothing to open, or the graph does not

@@ -43,6 +43,7 @@ static void put_about(const struct mc_fit *f, struct mc_buf *b)
                   o->huber_delta);
     mc_buf_printf(b, "class_weights %s\n", o->class_weights ? o->class_weights : "");
     mc_buf_printf(b, "head %s\n", f->binding.scores->name);
+    if (o->heads) mc_buf_printf(b, "heads %s\n", o->heads);
     mc_buf_printf(b, "stop.patience %" PRId64 "\nstop.min_delta %.17g\n", o->patience, o->min_delta);
     mc_buf_printf(b, "augment %s\nfreeze_batch_norm %d\n", o->augment ? o->augment : "", (int)o->freeze_batch_norm);
     mc_buf_printf(b, "masked %d\n", (int)o->masked_are);

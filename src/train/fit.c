@@ -198,6 +198,7 @@ static int add_pass(struct mc_fit *f, int64_t n, struct mc_error *err)
         mc_pass_init(pass, &f->binding, f->model, end - begin, f->parameters, f->n_parameters, &runtime, err);
     pass->whole = n;
     pass->features = f->features.n > 0 ? &f->features : NULL;
+    pass->heads = f->heads.n > 0 ? &f->heads : NULL;
     return rc;
 }
 
@@ -288,6 +289,7 @@ static int init_data(struct mc_fit *f, const struct mc_dataset *data, struct mc_
     if (rc == MC_OK) rc = mc_feed_augment(&f->feed, o->augment, err);
     if (rc == MC_OK) rc = init_teachers(f, capacity, err);
     if (rc == MC_OK) rc = mc_features_reserve(&f->features, capacity, err);
+    if (rc == MC_OK) rc = mc_heads_reserve(&f->heads, o, &f->feed, capacity, err);
     if (rc == MC_OK) rc = mc_evaluator_init(&f->validation, f->model, data, MC_DATA_VALIDATION, 0, o, err);
     return rc;
 }
@@ -299,6 +301,18 @@ static int find_parameters(struct mc_fit *f, struct mc_error *err)
     return mc_error_set(err, MC_ERR_UNSUPPORTED,
                         "no parameter can be trained: none reaches an output through operators "
                         "that have a derivative");
+}
+
+/* The head, what is imitated, and further heads. */
+static int bind(struct mc_fit *f, struct mc_error *err)
+{
+    const struct mc_fit_options *o = f->options;
+    int rc = mc_binding_init(&f->binding, f->model, f->data, o->loss, o->head, err);
+    if (rc < 0) return rc;
+    f->binding.taps = f->taps;
+    f->binding.n_taps = f->features.n_taps;
+    for (int i = 0; i < f->features.n_taps; i++) f->taps[i] = f->features.taps[i];
+    return mc_heads_init(&f->heads, o, f->model, f->data, &f->binding, f->taps, &f->binding.n_taps, err);
 }
 
 int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_dataset *data,
@@ -316,9 +330,7 @@ int mc_fit_init(struct mc_fit *f, struct mc_model *model, const struct mc_datase
     f->fixed_batch = mc_batch_open(model, f->batch);
     rc = mc_features_init(&f->features, options, model, data, err);
     if (rc < 0) return rc;
-    rc = mc_binding_init(&f->binding, model, data, options->loss, options->head, err);
-    f->binding.taps = f->features.taps;
-    f->binding.n_taps = f->features.n_taps;
+    rc = bind(f, err);
     if (rc == MC_OK) rc = find_parameters(f, err);
     if (rc == MC_OK) rc = init_passes(f, err);
     if (rc == MC_OK) rc = init_sums(f, err);
@@ -352,6 +364,7 @@ void mc_fit_finish(struct mc_fit *f)
     mc_free(f->hidden);
     mc_free(f->masked_gradients);
     for (int i = 0; i < f->n_passes; i++) mc_pass_finish(&f->passes[i]);
+    mc_heads_finish(&f->heads);
     mc_features_finish(&f->features);
     mc_batch_close(f->model, f->fixed_batch);
 }
@@ -382,6 +395,7 @@ static int run_pass(struct mc_fit *f, struct mc_pass *pass, int64_t begin, int64
         rc = mc_teacher_scores(&f->teachers[i], &f->feed, begin, pass->batch, x,
                                i ? &targets.more[i - 1] : &targets.teacher, err);
     if (rc == MC_OK) rc = mc_features_read(&f->features, x, pass->batch, err);
+    if (rc == MC_OK) rc = mc_heads_read(&f->heads, &f->feed, &targets, begin, pass->batch, x, err);
     targets.n_more = f->n_teachers > 1 ? f->n_teachers - 1 : 0;
     if (rc < 0) return rc;
     return mc_pass_run(pass, &f->loss, &targets, 1 / (double)(n_step * times), f->n_runs++, sum, err);
@@ -573,6 +587,7 @@ static int run_step(struct mc_fit *f, struct mc_error *err)
     const double rate = rate_now(f);
     if (f->begin == 0) f->rate = rate;
     f->loss.temperature = temperature_now(f);
+    mc_heads_warm(&f->heads, f->loss.temperature);
     if (rc == MC_OK) rc = mc_fit_step(f, f->begin, rate, &loss, err);
     if (rc < 0) return rc;
     if (!isfinite(loss)) return refuse_loss(f, rate, err);

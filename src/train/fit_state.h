@@ -35,14 +35,16 @@ struct mc_fit {
     float **sums;            /* gradients added over the passes of a step and over processes; NULL while one pass of
                               * one process will do */
     const float **gradients; /* `sums` of the parameters that have gradients */
-    float **hidden;                 /* what masked values are while passes see zeros; NULL: that is all they are */
+    float **hidden;          /* what masked values are while passes see zeros; NULL: that is all they are */
     const float **masked_gradients; /* of the masked values, for after_backward */
     struct mc_feed feed;
     struct mc_loss loss;
     int n_teachers;
     struct mc_teacher teachers[MC_MOST_TEACHERS];
     struct mc_features features;
-    struct mc_optimizer optimizer; /* its n_steps counts the steps of the run */
+    struct mc_heads heads;
+    const struct mc_value *taps[MC_MOST_TAPS]; /* of features, then of heads */
+    struct mc_optimizer optimizer;             /* its n_steps counts the steps of the run */
     struct mc_average average;
     struct mc_evaluator validation;
     struct mc_early_stop stop;

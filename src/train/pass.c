@@ -39,18 +39,6 @@ float *mc_pass_input(struct mc_pass *pass)
     return mc_intake_samples(&pass->intake);
 }
 
-static double run_loss(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets,
-                       double weight)
-{
-    const int64_t n = pass->batch;
-    const float *scores = mc_binding_scores(pass->binding, pass->plan, n, pass->pairs);
-    float *gradient = mc_plan_grad_output(pass->plan, pass->binding->output)->data;
-    if (!pass->binding->logistic) return mc_loss_run(loss, n, scores, targets, weight, gradient);
-    const double sum = mc_loss_run(loss, n, scores, targets, weight, pass->pair_gradients);
-    for (int64_t i = 0; i < n; i++) gradient[i] = pass->pair_gradients[2 * i + 1];
-    return sum;
-}
-
 int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct mc_targets *targets, double weight,
                 int64_t iteration, double *sum, struct mc_error *err)
 {
@@ -58,7 +46,9 @@ int mc_pass_run(struct mc_pass *pass, const struct mc_loss *loss, const struct m
     int rc = mc_intake_settle(&pass->intake, err);
     if (rc == MC_OK) rc = mc_plan_run(pass->plan, err);
     if (rc < 0) return rc;
-    *sum = run_loss(pass, loss, targets, weight);
+    *sum = mc_binding_loss(pass->binding, pass->plan, loss, pass->batch, targets, weight, pass->pairs,
+                           pass->pair_gradients, mc_plan_grad_output(pass->plan, pass->binding->output)->data);
+    if (pass->heads) *sum += mc_heads_loss(pass->heads, pass->plan, pass->batch, weight);
     if (pass->features) *sum += mc_features_loss(pass->features, pass->binding, pass->plan, pass->batch, weight);
     rc = mc_peers_sum_doubles(mc_plan_runtime(pass->plan)->peers, sum, 1, err);
     if (rc < 0 || !isfinite(*sum)) return rc;

@@ -4,6 +4,7 @@
 
 #include "train/binding.h"
 #include "train/features.h"
+#include "train/heads.h"
 #include "train/intake.h"
 #include "train/loss.h"
 
@@ -14,6 +15,7 @@ struct mc_pass {
     int64_t batch;
     int64_t whole;                      /* set by the caller: samples of the batch that this is a share of */
     const struct mc_features *features; /* set by the caller: what the loss looks at beside the scores; NULL: nothing */
+    struct mc_heads *heads;             /* likewise the losses of further outputs */
     float *pairs, *pair_gradients;      /* [batch, 2] when logistic */
     int n_gradients;
     const float **gradients; /* of the parameters, in their order, after mc_pass_run; NULL entry: none leads there */

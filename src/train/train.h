@@ -64,12 +64,14 @@ struct mc_rate {
 
 /* In brackets what mc_fit_options_init sets. */
 struct mc_fit_options {
-    enum mc_loss_kind loss;           /* [auto: cross-entropy for classes, mean squared error for numbers] */
-    double label_smoothing;           /* cross-entropy: this share of each target is spread over all classes [0] */
-    const char *class_weights;        /* cross-entropy: "1,2,0.5" in the order of the classes, or "balanced": inversely
-                                       * to how often each occurs in training. [NULL: all 1] */
-    double huber_delta;               /* [1] */
-    const char *head;                 /* name of the output that has the scores [NULL: the first of float32] */
+    enum mc_loss_kind loss;    /* [auto: cross-entropy for classes, mean squared error for numbers] */
+    double label_smoothing;    /* cross-entropy: this share of each target is spread over all classes [0] */
+    const char *class_weights; /* cross-entropy: "1,2,0.5" in the order of the classes, or "balanced": inversely
+                                * to how often each occurs in training. [NULL: all 1] */
+    double huber_delta;        /* [1] */
+    const char *head;          /* name of the output that has the scores [NULL: the first of float32] */
+    const char *heads;         /* further outputs that learn the same targets, "aux1=0.3,aux2=0.3", and what each of
+                                * their losses counts for beside the head's (train/heads.h) [NULL: none] */
     enum mc_optimizer_kind optimizer; /* [Adam] */
     struct mc_rate rate;              /* [linear, from the optimizer's usual one] */
     double momentum;                  /* of MC_MOMENTUM and MC_NESTEROV, [0, 1) [0.9] */
