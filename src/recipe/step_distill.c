@@ -6,11 +6,17 @@
 #include "base/error.h"
 #include "op/ops.h"
 #include "recipe/fit_settings.h"
+#include "train/redraw.h"
 
 static bool needs_data(const struct mc_settings *settings)
 {
     (void)settings;
     return true;
+}
+
+static bool is_drawn(const struct mc_settings *settings)
+{
+    return strcmp(mc_settings_text(settings, "weights"), "drawn") == 0;
 }
 
 /* The teacher with only a share of its channels, the strongest by their weights, in the place of the job's model. */
@@ -26,7 +32,9 @@ static int thin(struct mc_job *job, const struct mc_settings *settings, struct m
     options.ratio = 1 - mc_settings_number(settings, "width");
     options.seed = job->seed;
     options.runtime = job->runtime;
-    rc = mc_shrink(copy, &options, mc_record_object(section, "thinned"), NULL, err);
+    struct mc_record *thinned = mc_record_object(section, "thinned");
+    rc = mc_shrink(copy, &options, thinned, NULL, err);
+    if (rc == MC_OK && is_drawn(settings)) rc = mc_redraw(copy, job->seed, mc_record_object(thinned, "weights"), err);
     if (rc < 0) {
         mc_model_destroy(copy);
         return mc_error_wrap(err, rc, "student 'thinned'");
@@ -86,6 +94,8 @@ static const struct mc_option options[] = {
      "the model that is being shrunk, the teacher with fewer channels, another ONNX file, or a named architecture"},
     {"width", MC_OPTION_NUMBER, "X", "0.5", "(0, 1)", NULL, "student=thinned",
      "share of the teacher's channels that stays"},
+    {"weights", MC_OPTION_CHOICE, "WHICH", "kept", NULL, "kept|drawn", "student=thinned",
+     "the thinned student begins with the weights of the channels that stay, or with new ones as the papers draw them"},
     {"hints", MC_OPTION_TEXT, "S=T,...", NULL, NULL, NULL, NULL,
      "tensors of the student and of the teacher that are to agree, through a learnt adapter that goes afterwards"},
     {"hint_weight", MC_OPTION_NUMBER, "X", "1", "[0, inf)", NULL, NULL, "weight of their mean squared error"},
