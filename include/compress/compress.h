@@ -466,8 +466,15 @@ MC_API int mc_recipe_run_in(struct mc_recipe *recipe, const struct mc_context *c
 MC_API int mc_recipe_draft(const char *model, const char *data, const char *path, bool overwrite,
                            const struct mc_context *context, struct mc_record **record, struct mc_error *err);
 
+/* The same, of a recipe for mc_recipe_tune: a search for the smallest packed model whose accuracy (of numbers R2) on
+ * the validation samples is within `max_drop` of the model's. MC_ERR_USAGE for an architecture, and without data. */
+MC_API int mc_recipe_draft_smallest(const char *model, const char *data, double max_drop, const char *path,
+                                    bool overwrite, const struct mc_context *context, struct mc_record **record,
+                                    struct mc_error *err);
+
 /* Look for the values of options with which the steps do best, as the recipe's part "tune" says (docs/recipe.md): try
- * combinations of them on validation samples or in cross-validation, in rounds if it is successive halving.
+ * combinations of them on validation samples or in cross-validation, in rounds if it is successive halving. What does
+ * best has the best metric, or the fewest bytes of those that keep it within a bound.
  *
  * Every result is added to the file tune.results as it comes, and a search goes on from what is there: one that was
  * killed and begun again ends as one that was not. `overwrite` begins anew. At the end the recipe with the best values,

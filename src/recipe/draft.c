@@ -33,6 +33,8 @@ struct draft {
     const struct mc_context *context;
     struct mc_dataset *dataset; /* NULL: none */
     bool architecture, trains;
+    bool smallest;   /* it is a search for the fewest bytes, */
+    double max_drop; /* within so much of the metric */
     int n;
     struct proposal proposed[MOST_PROPOSED];
 };
@@ -85,6 +87,20 @@ static void propose_without_training(struct draft *d)
     }
 }
 
+/* What a search for the fewest bytes varies. */
+static void propose_search(struct draft *d)
+{
+    const int epochs = d->trains ? epochs_for(d) : 0;
+    if (d->trains)
+        propose(d, "weights become zero little by little, while the others learn",
+                "prune: {name: weights, method: magnitude, sparsity: 0.9, epochs: %d}", epochs);
+    else
+        propose(d, "weights become zero, and the others make up for them",
+                "prune: {name: weights, method: magnitude, sparsity: 0.5, score: second-order}");
+    propose(d, "those that are left share a few values", "cluster: {name: values, bits: 4, vectors: true, epochs: %d}",
+            (epochs + 2) / 3);
+}
+
 /* --- the text --- */
 
 static void put_text(const char *text, struct mc_buf *out)
@@ -108,6 +124,7 @@ static void put_steps(const struct draft *d, struct mc_buf *out)
 /* What of the data the result is compared by, where it may be a little worse. */
 static const char *drop_gate(const struct draft *d)
 {
+    if (d->smallest) return NULL;
     if (!d->dataset || d->dataset->n[MC_DATA_TEST] == 0 || d->architecture) return NULL;
     return d->dataset->task == MC_TASK_CLASSIFICATION ? "max_accuracy_drop: 0.01"
            : d->dataset->task == MC_TASK_LABELS       ? "max_drop: {f1: 0.01}"
@@ -133,6 +150,21 @@ static void put_gates(const struct draft *d, const struct mc_record *expected, s
     }
 }
 
+/* Values from gentle to harsh, by the places that the steps have. */
+static void put_search(const struct draft *d, struct mc_buf *out)
+{
+    static const char *const axes[] = {
+        "prune.sparsity: [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]",
+        "cluster.bits: [5, 4, 3]"};
+    int step = 0;
+    mc_buf_printf(out,
+                  "tune:                                # 'compress tune' finds the smallest within the bound\n"
+                  "  search: ladder\n  objective: smallest\n  max_drop: %g\n  space:\n",
+                  d->max_drop);
+    for (size_t i = 0; i < MC_COUNT(axes) && i < (size_t)d->n; i++)
+        if (d->proposed[i].taken) mc_buf_printf(out, "    steps.%d.%s\n", step++, axes[i]);
+}
+
 static void put_recipe(const struct draft *d, const struct mc_record *expected, struct mc_buf *out)
 {
     const double seconds = mc_record_get_num(expected, "expected_s", NAN);
@@ -145,7 +177,10 @@ static void put_recipe(const struct draft *d, const struct mc_record *expected, 
     if (d->data) put_text(d->data, out);
     mc_buf_puts(out, "\nseed: 1\n");
     put_steps(d, out);
-    put_gates(d, expected, out);
+    if (d->smallest)
+        put_search(d, out);
+    else
+        put_gates(d, expected, out);
     mc_buf_puts(out, "output: {model: small.onnx, packed: small.onnx.packed, report: [json, md]}\n");
 }
 
@@ -210,11 +245,13 @@ static int choose_steps(struct draft *d, struct mc_error *err)
     int rc = check(d, false, NULL, err); /* the model and the data have to go together whatever is done */
     if (rc == MC_OK) rc = find_whether_it_trains(d, err);
     if (rc < 0) return rc;
-    if (d->trains)
+    if (d->smallest)
+        propose_search(d);
+    else if (d->trains)
         propose_with_training(d);
     else
         propose_without_training(d);
-    propose(d, "the same in fewer nodes, at the end", "optimize");
+    if (!d->smallest) propose(d, "the same in fewer nodes, at the end", "optimize");
     for (int i = 0; rc == MC_OK && i < d->n; i++) rc = try_step(d, &d->proposed[i], err);
     return rc;
 }
@@ -277,23 +314,38 @@ static int write_draft(struct draft *d, bool overwrite, struct mc_record **recor
     return rc;
 }
 
+static int draft(struct draft *d, const char *model, const char *data, bool overwrite, struct mc_record **record,
+                 struct mc_error *err)
+{
+    const struct mc_outputs outputs = {.overwrite = overwrite};
+    int rc = mc_outputs_allow(&outputs, d->path, err);
+    if (rc < 0) return rc;
+    d->architecture = mc_file_size(model) < 0 && mc_architecture_known(model);
+    if (d->smallest && (d->architecture || !data))
+        return mc_error_set(err, MC_ERR_USAGE, "a search for the smallest needs a model that was trained, and data");
+    char *own_model = d->architecture ? mc_strdup(model) : path_from_recipe(d->path, model);
+    char *own_data = data ? data_from_recipe(d->path, data) : NULL;
+    d->model = own_model;
+    d->data = own_data;
+    rc = own_model && (own_data || !data) ? MC_OK : mc_error_memory(err);
+    if (rc == MC_OK && data) rc = mc_dataset_open(&d->dataset, data, NULL, err);
+    if (rc == MC_OK) rc = write_draft(d, overwrite, record, err);
+    mc_dataset_destroy(d->dataset);
+    mc_free(own_model);
+    mc_free(own_data);
+    return rc;
+}
+
 int mc_recipe_draft(const char *model, const char *data, const char *path, bool overwrite,
                     const struct mc_context *context, struct mc_record **record, struct mc_error *err)
 {
     struct draft d = {.path = path, .context = context};
-    const struct mc_outputs outputs = {.overwrite = overwrite};
-    int rc = mc_outputs_allow(&outputs, path, err);
-    if (rc < 0) return rc;
-    d.architecture = mc_file_size(model) < 0 && mc_architecture_known(model);
-    char *own_model = d.architecture ? mc_strdup(model) : path_from_recipe(path, model);
-    char *own_data = data ? data_from_recipe(path, data) : NULL;
-    d.model = own_model;
-    d.data = own_data;
-    rc = own_model && (own_data || !data) ? MC_OK : mc_error_memory(err);
-    if (rc == MC_OK && data) rc = mc_dataset_open(&d.dataset, data, NULL, err);
-    if (rc == MC_OK) rc = write_draft(&d, overwrite, record, err);
-    mc_dataset_destroy(d.dataset);
-    mc_free(own_model);
-    mc_free(own_data);
-    return rc;
+    return draft(&d, model, data, overwrite, record, err);
+}
+
+int mc_recipe_draft_smallest(const char *model, const char *data, double max_drop, const char *path, bool overwrite,
+                             const struct mc_context *context, struct mc_record **record, struct mc_error *err)
+{
+    struct draft d = {.path = path, .context = context, .smallest = true, .max_drop = max_drop};
+    return draft(&d, model, data, overwrite, record, err);
 }

@@ -44,9 +44,17 @@ const struct mc_option mc_step_options[] = {
 const size_t mc_step_options_count = MC_COUNT(mc_step_options);
 
 const struct mc_option mc_tune_options[] = {
-    {"search", MC_OPTION_CHOICE, "HOW", "grid", NULL, "grid|random|halving", NULL,
+    {"search", MC_OPTION_CHOICE, "HOW", "grid", NULL, "grid|random|halving|ladder", NULL,
      "grid: all combinations of the space; random: so many drawn from it; halving: of those drawn the best go on with "
-     "more of the resource"},
+     "more of the resource; ladder: for each combination of the others, the harshest value of the first option, whose "
+     "values go from gentle to harsh, that keeps the bound, by bisection"},
+    {"objective", MC_OPTION_CHOICE, "WHAT", "best", NULL, "best|smallest", NULL,
+     "best: at the metric; smallest: fewest bytes, of those whose metric is within max_drop of the model's before the "
+     "first step"},
+    {"max_drop", MC_OPTION_NUMBER, "X", "0.01", "[0, inf)", NULL, "objective=smallest",
+     "how much worse at the metric the smallest may be"},
+    {"size", MC_OPTION_CHOICE, "WHAT", "packed", NULL, "packed|file", "objective=smallest",
+     "which bytes are counted: of the container, or of the ONNX file"},
     {"trials", MC_OPTION_INTEGER, "N", "20", "[1, 10000]", NULL, "search=random|halving", "combinations to draw"},
     {"folds", MC_OPTION_INTEGER, "K", "0", "[0, 100]", NULL, NULL,
      "cross-validation in so many parts, stratified for classes; 0: the validation samples, once"},

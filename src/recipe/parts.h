@@ -15,7 +15,7 @@ extern const size_t mc_step_options_count;
 extern const struct mc_option mc_tune_options[]; /* without the key that holds a part: space */
 extern const size_t mc_tune_options_count;
 
-enum mc_search { MC_SEARCH_GRID, MC_SEARCH_RANDOM, MC_SEARCH_HALVING }; /* choices of tune.search */
+enum mc_search { MC_SEARCH_GRID, MC_SEARCH_RANDOM, MC_SEARCH_HALVING, MC_SEARCH_LADDER }; /* choices of tune.search */
 
 /* Choices of output.report, by bit. */
 enum {

@@ -713,23 +713,40 @@ int mc_recipe_run_in(struct mc_recipe *recipe, const struct mc_context *context,
 
 /* --- trials --- */
 
-static int try_steps(struct mc_run *run, struct mc_metrics *metrics, struct mc_error *err)
+/* Of the file or of the container that the result would be. */
+static int count_bytes(const struct mc_run *run, enum mc_trial_size size, size_t *bytes, struct mc_error *err)
 {
-    struct mc_record *steps = mc_record_array(run->record, "steps");
-    int rc = MC_OK;
-    for (int i = 0; rc == MC_OK && i < run->work.n_steps; i++)
-        rc = do_step(run, i, mc_record_append_object(steps), err);
-    if (rc == MC_OK)
-        rc = mc_evaluate(run->job.model, run->data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, run->job.head,
-                         &run->job.runtime, metrics, err);
+    unsigned char *file = NULL;
+    size_t length;
+    struct mc_buf packed;
+    if (size == MC_TRIAL_NO_SIZE) return MC_OK;
+    if (size == MC_TRIAL_FILE) return mc_onnx_save_size(run->job.model, bytes, err);
+    mc_buf_init(&packed, SIZE_MAX / 2);
+    int rc = mc_onnx_save_bytes(run->job.model, &file, &length, err);
+    if (rc == MC_OK) rc = mc_container_pack(&packed, file, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
+    *bytes = packed.length;
+    mc_buf_finish(&packed);
+    mc_free(file);
     return rc;
 }
 
+static int try_steps(struct mc_run *run, struct mc_trial_found *found, struct mc_error *err)
+{
+    struct mc_record *steps = mc_record_array(run->record, "steps");
+    const int n = run->trial->untouched ? 0 : run->work.n_steps;
+    int rc = MC_OK;
+    for (int i = 0; rc == MC_OK && i < n; i++) rc = do_step(run, i, mc_record_append_object(steps), err);
+    if (rc == MC_OK)
+        rc = mc_evaluate(run->job.model, run->data, MC_DATA_VALIDATION, 0, MC_LOSS_AUTO, run->job.head,
+                         &run->job.runtime, &found->metrics, err);
+    return rc == MC_OK ? count_bytes(run, run->trial->size, &found->bytes, err) : rc;
+}
+
 int mc_recipe_try(struct mc_recipe *recipe, const struct mc_context *context, const struct mc_trial *trial,
-                  struct mc_metrics *metrics, bool *failed, struct mc_error *err)
+                  struct mc_trial_found *found, struct mc_error *err)
 {
     struct mc_run run = {.recipe = recipe, .trial = trial};
-    *failed = false;
+    *found = (struct mc_trial_found){0};
     int rc = mc_run_prepare(&run, context, err);
     if (rc == MC_OK && !run.data)
         rc = mc_error_set(err, MC_ERR_USAGE, "'data' is missing, by which trials are compared");
@@ -737,8 +754,8 @@ int mc_recipe_try(struct mc_recipe *recipe, const struct mc_context *context, co
         rc = mc_error_set(err, MC_ERR_USAGE, "there are no validation samples: set validation= in 'data', or folds");
     if (rc == MC_OK) rc = mc_record_create(&run.record, err);
     if (rc == MC_OK) {
-        rc = try_steps(&run, metrics, err);
-        *failed = rc == MC_ERR_INPUT; /* the loss became infinite, say: nothing is wrong with the other trials */
+        rc = try_steps(&run, found, err);
+        found->failed = rc == MC_ERR_INPUT; /* the loss became infinite, say: nothing is wrong with the other trials */
         mc_record_destroy(run.record);
     }
     mc_run_finish(&run);

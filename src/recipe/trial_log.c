@@ -16,7 +16,7 @@
 #include "base/file.h"
 
 enum { HEAD_ROOM = 64 };
-#define NAMES "round\ttrial\tfold\tvalue\tloss\tseconds\n"
+#define NAMES "round\ttrial\tfold\tvalue\tloss\tseconds\tbytes\n"
 
 /* --- reading --- */
 
@@ -44,7 +44,8 @@ static bool read_real(const char **at, char behind, double *number)
 static bool read_line(const char *line, struct mc_trial_result *r)
 {
     return read_index(&line, &r->round) && read_index(&line, &r->trial) && read_index(&line, &r->fold) &&
-           read_real(&line, '\t', &r->value) && read_real(&line, '\t', &r->loss) && read_real(&line, '\0', &r->seconds);
+           read_real(&line, '\t', &r->value) && read_real(&line, '\t', &r->loss) &&
+           read_real(&line, '\t', &r->seconds) && read_real(&line, '\0', &r->bytes);
 }
 
 const struct mc_trial_result *mc_trial_log_find(const struct mc_trial_log *log, int round, int trial, int fold)
@@ -67,7 +68,7 @@ static bool keep(struct mc_trial_log *log, const struct mc_trial_result *result)
 /* The first line up to the key, into `head`. Returns its length. */
 static size_t begin_head(const struct mc_trial_log *log, char head[static HEAD_ROOM])
 {
-    return (size_t)snprintf(head, HEAD_ROOM, "# compress %s 1 ", log->verb);
+    return (size_t)snprintf(head, HEAD_ROOM, "# compress %s 2 ", log->verb);
 }
 
 static int check_head(const struct mc_trial_log *log, const char *line, struct mc_error *err)
@@ -189,8 +190,8 @@ int mc_trial_log_open(struct mc_trial_log *log, const char *verb, const char *pa
 int mc_trial_log_add(struct mc_trial_log *log, const struct mc_trial_result *r, struct mc_error *err)
 {
     char line[256];
-    snprintf(line, sizeof line, "%d\t%d\t%d\t%.17g\t%.17g\t%.3f\n", r->round, r->trial, r->fold,
-             isnan(r->value) ? (double)NAN : r->value, isnan(r->loss) ? (double)NAN : r->loss, r->seconds);
+    snprintf(line, sizeof line, "%d\t%d\t%d\t%.17g\t%.17g\t%.3f\t%.17g\n", r->round, r->trial, r->fold,
+             isnan(r->value) ? (double)NAN : r->value, isnan(r->loss) ? (double)NAN : r->loss, r->seconds, r->bytes);
     if (lock(log, LOCK_EX) < 0) return fail(log, "lock", err);
     const int rc = write_text(log, line, err);
     lock(log, LOCK_UN);

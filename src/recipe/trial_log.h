@@ -1,14 +1,14 @@
 /* trial_log.h - the file of results of many trials, to which a line is added as each comes.
  *
- *     # compress tune 1 9f86d081884c7d65
- *     round<TAB>trial<TAB>fold<TAB>value<TAB>loss<TAB>seconds
- *     0<TAB>0<TAB>0<TAB>0.93333333333333335<TAB>0.21<TAB>1.5
+ *     # compress tune 2 9f86d081884c7d65
+ *     round<TAB>trial<TAB>fold<TAB>value<TAB>loss<TAB>seconds<TAB>bytes
+ *     0<TAB>0<TAB>0<TAB>0.93333333333333335<TAB>0.21<TAB>1.5<TAB>0
  *
  * or "compress sensitivity", where trials are families of groups and folds how many of a family are gone.
  *
  * The first line has a key of everything that the results depend on: a file of another search is not gone on with.
  * Several processes may add to one file; a line that was cut off by whatever killed its writer is taken away by whoever
- * opens the file to write. `value` is nan where the trial failed.
+ * opens the file to write. `value` is nan where the trial failed, `bytes` 0 where nobody asked for them.
  */
 #ifndef MC_RECIPE_TRIAL_LOG_H
 #define MC_RECIPE_TRIAL_LOG_H
@@ -19,7 +19,7 @@ enum { MC_TRIAL_LOG_MAX_BYTES = 64 << 20 };
 
 struct mc_trial_result {
     int round, trial, fold;
-    double value, loss, seconds;
+    double value, loss, seconds, bytes;
 };
 
 struct mc_trial_log {

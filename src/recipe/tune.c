@@ -15,54 +15,25 @@
 #include "base/rng.h"
 #include "recipe/context.h"
 #include "recipe/measure.h"
-#include "recipe/outputs.h"
-#include "recipe/parts.h"
-#include "recipe/space.h"
-#include "recipe/trial.h"
-#include "recipe/trial_log.h"
-#include "recipe/work.h"
+#include "recipe/tune_state.h"
 
 enum { MOST_ROUNDS = 32 };
 
-/* A combination of values, and how it did in the last round that it was in. */
-struct candidate {
-    int trial, round;
-    double mean, spread; /* over the folds; NaN: failed, and of one fold */
-};
-
-struct tune {
-    struct mc_recipe *recipe;
-    const struct mc_context *context;
-    struct mc_share share;
-    struct mc_work work;
-    struct mc_space space;
-    struct mc_outputs outputs;
-    struct mc_trial_log log;
-    struct mc_arena arena; /* values that were drawn */
-    enum mc_search search;
-    uint64_t seed;
-    int n_trials, folds, n_rounds, eta;
-    const char *resource;
-    int64_t full; /* what the recipe says of the resource */
-    const char *metric;
-    bool lower; /* is better */
-    struct candidate *candidates;
-};
-
 /* --- what is to be done --- */
 
-static int tries_of(const struct tune *t)
+static int tries_of(const struct mc_tune *t)
 {
     return t->folds ? t->folds : 1;
 }
 
-static struct mc_yaml *value_of(struct tune *t, int axis, int trial)
+static struct mc_yaml *value_of(struct mc_tune *t, int axis, int trial)
 {
-    return t->search == MC_SEARCH_GRID ? mc_space_grid_value(&t->space, axis, trial, &t->arena)
-                                       : mc_space_random_value(&t->space, axis, trial, t->seed, &t->arena);
+    return t->search == MC_SEARCH_GRID || t->search == MC_SEARCH_LADDER
+               ? mc_space_grid_value(&t->space, axis, trial, &t->arena)
+               : mc_space_random_value(&t->space, axis, trial, t->seed, &t->arena);
 }
 
-static int64_t resource_of(const struct tune *t, int round)
+static int64_t resource_of(const struct mc_tune *t, int round)
 {
     double amount = (double)t->full;
     for (int r = round; r < t->n_rounds - 1; r++) amount /= t->eta;
@@ -70,14 +41,14 @@ static int64_t resource_of(const struct tune *t, int round)
 }
 
 /* How many are tried in a round. */
-static int width_of(const struct tune *t, int round)
+static int width_of(const struct mc_tune *t, int round)
 {
     int n = t->n_trials;
     for (int r = 0; r < round; r++) n = (n + t->eta - 1) / t->eta;
     return n;
 }
 
-static int read_resource(struct tune *t, const struct mc_yaml *part, struct mc_error *err)
+static int read_resource(struct mc_tune *t, const struct mc_yaml *part, struct mc_error *err)
 {
     t->resource = mc_settings_text(&t->work.tune, "resource");
     t->eta = (int)mc_settings_integer(&t->work.tune, "eta");
@@ -100,7 +71,20 @@ static int read_resource(struct tune *t, const struct mc_yaml *part, struct mc_e
     return MC_OK;
 }
 
-static int read_part(struct tune *t, const struct mc_yaml *part, struct mc_error *err)
+static int read_objective(struct mc_tune *t, const struct mc_yaml *part, struct mc_error *err)
+{
+    const struct mc_settings *s = &t->work.tune;
+    const bool smallest = strcmp(mc_settings_text(s, "objective"), "smallest") == 0;
+    t->size = smallest ? (enum mc_trial_size)mc_settings_integer(s, "size") : MC_TRIAL_NO_SIZE;
+    t->max_drop = mc_settings_number(s, "max_drop");
+    if (t->search == MC_SEARCH_LADDER && !smallest)
+        return mc_yaml_error(part, MC_ERR_USAGE, err, "'search': a ladder needs 'objective: smallest'");
+    if (t->search == MC_SEARCH_HALVING && smallest)
+        return mc_yaml_error(part, MC_ERR_USAGE, err, "'search': halving has no 'objective: smallest'");
+    return MC_OK;
+}
+
+static int read_part(struct mc_tune *t, const struct mc_yaml *part, struct mc_error *err)
 {
     const struct mc_settings *s = &t->work.tune;
     const struct mc_setting *folds = mc_settings_find(s, "folds");
@@ -113,13 +97,15 @@ static int read_part(struct tune *t, const struct mc_yaml *part, struct mc_error
     const struct mc_yaml *space = mc_yaml_find(part, "space");
     if (!space) return mc_yaml_error(part, MC_ERR_USAGE, err, "'space' is missing: what is to be varied");
     int rc = mc_space_init(&t->space, space, err);
-    if (rc == MC_OK && t->search == MC_SEARCH_GRID) rc = mc_space_grid_size(&t->space, &t->n_trials, err);
+    if (rc == MC_OK && (t->search == MC_SEARCH_GRID || t->search == MC_SEARCH_LADDER))
+        rc = mc_space_grid_size(&t->space, &t->n_trials, err);
+    if (rc == MC_OK) rc = read_objective(t, part, err);
     if (rc == MC_OK && t->search == MC_SEARCH_HALVING) rc = read_resource(t, part, err);
     return rc;
 }
 
 /* Put the values of a trial into the recipe. */
-static int set_values(struct tune *t, int trial, int round, struct mc_error *err)
+static int set_values(struct mc_tune *t, int trial, int round, struct mc_error *err)
 {
     for (int i = 0; i < t->space.n; i++) {
         struct mc_yaml *value = value_of(t, i, trial);
@@ -135,7 +121,7 @@ static int set_values(struct tune *t, int trial, int round, struct mc_error *err
 }
 
 /* Is each combination a recipe? Found before the first is tried. */
-static int check_values(struct tune *t, struct mc_error *err)
+static int check_values(struct mc_tune *t, struct mc_error *err)
 {
     int rc = MC_OK;
     for (int trial = 0; trial < t->n_trials && rc == MC_OK; trial++) {
@@ -149,12 +135,13 @@ static int check_values(struct tune *t, struct mc_error *err)
 }
 
 /* Everything that results depend on: the recipe, how it is searched, the seed; not where results go. */
-static int find_key(struct tune *t, uint64_t *key, struct mc_error *err)
+static int find_key(struct mc_tune *t, uint64_t *key, struct mc_error *err)
 {
     struct mc_buf text;
     mc_buf_init(&text, MC_YAML_MAX_BYTES * 4);
-    mc_buf_printf(&text, "%s\n%llu\n%d %d %d %d %s\n", MC_VERSION, (unsigned long long)t->seed, (int)t->search,
-                  t->n_trials, t->folds, t->eta, t->metric);
+    mc_buf_printf(&text, "%s\n%llu\n%d %d %d %d %s %d\n", MC_VERSION, (unsigned long long)t->seed, (int)t->search,
+                  t->n_trials, t->folds, t->eta, t->metric, (int)t->size);
+    if (t->search == MC_SEARCH_LADDER) mc_buf_printf(&text, "%.17g\n", t->max_drop); /* which decides what is tried */
     const struct mc_yaml *root = t->recipe->root;
     for (int i = 0; i < root->n; i++) {
         const char *name = root->entries[i].key->text;
@@ -182,7 +169,7 @@ static bool suits(const char *metric, bool classification)
 }
 
 /* What is compared, which depends on the data where the recipe does not say. */
-static int find_metric(struct tune *t, struct mc_error *err)
+static int find_metric(struct mc_tune *t, struct mc_error *err)
 {
     const struct mc_setting *data = mc_settings_find(&t->work.top, "data"),
                             *metric = mc_settings_find(&t->work.tune, "metric");
@@ -200,7 +187,7 @@ static int find_metric(struct tune *t, struct mc_error *err)
                          classification ? "classes" : "numbers");
 }
 
-static int prepare(struct tune *t, const char *out_dir, bool overwrite, struct mc_error *err)
+static int prepare(struct mc_tune *t, const char *out_dir, bool overwrite, struct mc_error *err)
 {
     struct mc_runtime runtime;
     const struct mc_yaml *part = mc_yaml_find(t->recipe->root, "tune");
@@ -247,35 +234,36 @@ static double figure_of(const char *name, const struct mc_metrics *m)
     return NAN;
 }
 
-static int try_one(struct tune *t, int round, int trial, int fold, struct mc_error *err)
+static int try_one(struct mc_tune *t, int round, int trial, int fold, struct mc_error *err)
 {
     const int64_t start = mc_clock_ns();
-    struct mc_metrics metrics = {0};
-    bool failed = false;
-    int rc = set_values(t, trial, round, err);
+    const bool untouched = trial == t->n_trials;
+    struct mc_trial_found found;
+    int rc = untouched ? MC_OK : set_values(t, trial, round, err);
     if (rc < 0) return rc;
     struct mc_error why = {0};
-    const struct mc_trial what = {.folds = t->folds, .fold = fold};
-    rc = mc_recipe_try(t->recipe, t->context, &what, &metrics, &failed, &why);
-    if (rc < 0 && !failed) {
+    const struct mc_trial what = {.folds = t->folds, .fold = fold, .untouched = untouched, .size = t->size};
+    rc = mc_recipe_try(t->recipe, t->context, &what, &found, &why);
+    if (rc < 0 && !found.failed) {
         if (err) *err = why;
         return mc_error_wrap(err, rc, "trial %d", trial);
     }
     const struct mc_trial_result result = {.round = round,
                                            .trial = trial,
                                            .fold = fold,
-                                           .value = failed ? NAN : figure_of(t->metric, &metrics),
-                                           .loss = failed ? NAN : metrics.loss,
+                                           .value = found.failed ? NAN : figure_of(t->metric, &found.metrics),
+                                           .loss = found.failed ? NAN : found.metrics.loss,
+                                           .bytes = (double)found.bytes,
                                            .seconds = (double)(mc_clock_ns() - start) * 1e-9};
     return mc_trial_log_add(&t->log, &result, err);
 }
 
-static int report(struct tune *t, int done, int total, struct mc_error *err)
+static int report(struct mc_tune *t, int done, int total, struct mc_error *err)
 {
     return mc_context_report(t->context, "trials", done, total, err);
 }
 
-static int count_done(const struct tune *t, int round, int n)
+static int count_done(const struct mc_tune *t, int round, int n)
 {
     int done = 0;
     for (int i = 0; i < n; i++)
@@ -285,7 +273,7 @@ static int count_done(const struct tune *t, int round, int n)
 }
 
 /* Until the other processes have added what is theirs. */
-static int wait_for_others(struct tune *t, int round, int n, struct mc_error *err)
+static int wait_for_others(struct mc_tune *t, int round, int n, struct mc_error *err)
 {
     const struct timespec pause = {.tv_nsec = 100000000};
     const int total = n * tries_of(t);
@@ -299,7 +287,7 @@ static int wait_for_others(struct tune *t, int round, int n, struct mc_error *er
     return rc;
 }
 
-static int try_round(struct tune *t, int round, int n, struct mc_error *err)
+static int try_round(struct mc_tune *t, int round, int n, struct mc_error *err)
 {
     const int tries = tries_of(t);
     int rc = MC_OK;
@@ -312,15 +300,48 @@ static int try_round(struct tune *t, int round, int n, struct mc_error *err)
     return rc < 0 ? rc : wait_for_others(t, round, n, err);
 }
 
+int mc_tune_try(struct mc_tune *t, int trial, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (int fold = 0; fold < tries_of(t) && rc == MC_OK; fold++)
+        if (!mc_trial_log_find(&t->log, 0, trial, fold)) rc = try_one(t, 0, trial, fold, err);
+    return rc == MC_OK ? report(t, (int)t->log.n, 0, err) : rc;
+}
+
+static bool is_there(const struct mc_tune *t, int trial)
+{
+    for (int fold = 0; fold < tries_of(t); fold++)
+        if (!mc_trial_log_find(&t->log, 0, trial, fold)) return false;
+    return true;
+}
+
+int mc_tune_wait(struct mc_tune *t, int trial, struct mc_error *err)
+{
+    const struct timespec pause = {.tv_nsec = 100000000};
+    int rc = MC_OK;
+    while (rc == MC_OK && !is_there(t, trial)) {
+        nanosleep(&pause, NULL);
+        rc = mc_trial_log_read(&t->log, err);
+        if (rc == MC_OK) rc = report(t, 0, 0, err);
+    }
+    return rc;
+}
+
 /* --- comparing --- */
 
-static void summarize(const struct tune *t, struct candidate *c, int round)
+void mc_tune_summarize(const struct mc_tune *t, struct mc_candidate *c, int round)
 {
     const int n = tries_of(t);
-    double sum = 0, squares = 0;
-    for (int fold = 0; fold < n; fold++) sum += mc_trial_log_find(&t->log, round, c->trial, fold)->value;
+    double sum = 0, squares = 0, bytes = 0;
+    for (int fold = 0; fold < n; fold++) {
+        const struct mc_trial_result *r = mc_trial_log_find(&t->log, round, c->trial, fold);
+        sum += r->value;
+        bytes += r->bytes;
+    }
     c->round = round;
     c->mean = sum / n;
+    c->bytes = bytes / n;
+    c->tried = true;
     for (int fold = 0; fold < n; fold++) {
         const double d = mc_trial_log_find(&t->log, round, c->trial, fold)->value - c->mean;
         squares += d * d;
@@ -329,7 +350,7 @@ static void summarize(const struct tune *t, struct candidate *c, int round)
 }
 
 /* A later round first, then the better mean; failed ones last; of equals the earlier. */
-static bool is_better(const struct tune *t, const struct candidate *a, const struct candidate *b)
+static bool is_better(const struct mc_tune *t, const struct mc_candidate *a, const struct mc_candidate *b)
 {
     if (a->round != b->round) return a->round > b->round;
     if (isnan(a->mean) || isnan(b->mean))
@@ -339,34 +360,36 @@ static bool is_better(const struct tune *t, const struct candidate *a, const str
 }
 
 /* Insertion keeps it simple; trials take longer than this. */
-static void sort(const struct tune *t, int n)
+static void sort(const struct mc_tune *t, int n)
 {
     for (int i = 1; i < n; i++) {
-        const struct candidate c = t->candidates[i];
+        const struct mc_candidate c = t->candidates[i];
         int k = i;
         for (; k > 0 && is_better(t, &c, &t->candidates[k - 1]); k--) t->candidates[k] = t->candidates[k - 1];
         t->candidates[k] = c;
     }
 }
 
-static int search(struct tune *t, struct mc_error *err)
+static int search(struct mc_tune *t, struct mc_error *err)
 {
-    t->candidates = MC_NEW_ARRAY(struct candidate, t->n_trials);
+    t->candidates = MC_NEW_ARRAY(struct mc_candidate, t->n_trials);
     if (!t->candidates) return mc_error_memory(err);
     for (int i = 0; i < t->n_trials; i++) t->candidates[i].trial = i;
+    if (t->search == MC_SEARCH_LADDER) return mc_tune_smallest(t, err);
     for (int round = 0; round < t->n_rounds; round++) {
         const int n = width_of(t, round), rc = try_round(t, round, n, err);
         if (rc < 0) return rc;
-        for (int i = 0; i < n; i++) summarize(t, &t->candidates[i], round);
+        for (int i = 0; i < n; i++) mc_tune_summarize(t, &t->candidates[i], round);
         sort(t, n);
     }
+    if (t->size != MC_TRIAL_NO_SIZE) return mc_tune_smallest(t, err);
     if (!isnan(t->candidates[0].mean)) return MC_OK;
     return mc_error_set(err, MC_ERR_INPUT, "all %d trials failed: their losses became infinite", t->n_trials);
 }
 
 /* --- results --- */
 
-static int record_trial(struct tune *t, const struct candidate *c, struct mc_record *into, struct mc_error *err)
+static int record_trial(struct mc_tune *t, const struct mc_candidate *c, struct mc_record *into, struct mc_error *err)
 {
     mc_record_set_int(into, "trial", c->trial);
     if (t->n_rounds > 1) mc_record_set_int(into, "round", c->round);
@@ -383,6 +406,10 @@ static int record_trial(struct tune *t, const struct candidate *c, struct mc_rec
         mc_buf_finish(&text);
     }
     mc_record_set_num(into, "mean", c->mean);
+    if (t->size != MC_TRIAL_NO_SIZE) {
+        mc_record_set_num(into, "bytes", c->bytes);
+        mc_record_set_bool(into, "holds", c->holds);
+    }
     if (t->folds) mc_record_set_num(into, "spread", c->spread);
     struct mc_record *folds = mc_record_array(into, "folds");
     for (int fold = 0; fold < tries_of(t); fold++)
@@ -390,9 +417,9 @@ static int record_trial(struct tune *t, const struct candidate *c, struct mc_rec
     return MC_OK;
 }
 
-static int record_search(struct tune *t, struct mc_record *record, struct mc_error *err)
+static int record_search(struct mc_tune *t, struct mc_record *record, struct mc_error *err)
 {
-    static const char *const names[] = {"grid", "random", "halving"};
+    static const char *const names[] = {"grid", "random", "halving", "ladder"};
     mc_record_begin(record, t->recipe->name ? t->recipe->name : "compress");
     if (t->recipe->name) mc_record_set_text(record, "recipe", t->recipe->name);
 
@@ -402,9 +429,10 @@ static int record_search(struct tune *t, struct mc_record *record, struct mc_err
     mc_record_set_text(tune, "metric", t->metric);
     mc_record_set_text(tune, "goal", t->lower ? "least" : "most");
     mc_record_set_int(tune, "folds", t->folds);
+    if (t->size != MC_TRIAL_NO_SIZE) mc_tune_record_smallest(t, tune);
     struct mc_record *trials = mc_record_array(tune, "trials");
     int rc = MC_OK;
-    for (int i = 0; i < t->n_trials && rc == MC_OK; i++)
+    for (int i = 0; i < t->n_trials && t->candidates[i].tried && rc == MC_OK; i++)
         rc = record_trial(t, &t->candidates[i], mc_record_append_object(trials), err);
     return rc;
 }
@@ -421,7 +449,7 @@ static bool same_folder(const char *dir, const char *other)
 
 /* `before` + where `path`, relative to the file that says so, leads from anywhere + `behind`, at a path of the recipe.
  * Nothing if there is no such file, or the best recipe will stand beside that file. */
-static int put_absolute(struct tune *t, const struct mc_setting *setting, const char *at, const char *before,
+static int put_absolute(struct mc_tune *t, const struct mc_setting *setting, const char *at, const char *before,
                         const char *path, const char *behind, struct mc_error *err)
 {
     struct mc_recipe *r = t->recipe;
@@ -444,7 +472,7 @@ static int put_absolute(struct tune *t, const struct mc_setting *setting, const 
 }
 
 /* "csv:iris.csv,label=class": the path between the colon and the comma. */
-static int put_absolute_data(struct tune *t, const struct mc_setting *data, struct mc_error *err)
+static int put_absolute_data(struct mc_tune *t, const struct mc_setting *data, struct mc_error *err)
 {
     const char *colon = data->given && data->at->kind == MC_YAML_SCALAR ? strchr(data->text, ':') : NULL;
     if (!colon) return MC_OK;
@@ -456,7 +484,7 @@ static int put_absolute_data(struct tune *t, const struct mc_setting *data, stru
 }
 
 /* A recipe that will not stand where it stood: relative paths would lead elsewhere. */
-static int put_absolute_paths(struct tune *t, struct mc_error *err)
+static int put_absolute_paths(struct mc_tune *t, struct mc_error *err)
 {
     struct mc_work work;
     int rc = mc_work_init(&work, t->recipe->root, err);
@@ -476,7 +504,7 @@ static int put_absolute_paths(struct tune *t, struct mc_error *err)
     return rc;
 }
 
-static int write_best(struct tune *t, struct mc_error *err)
+static int write_best(struct mc_tune *t, struct mc_error *err)
 {
     struct mc_buf text;
     const char *path = mc_settings_text(&t->work.tune, "best");
@@ -496,7 +524,7 @@ static int write_best(struct tune *t, struct mc_error *err)
 int mc_recipe_tune(struct mc_recipe *recipe, const struct mc_context *context, const char *out_dir, bool overwrite,
                    const struct mc_share *share, struct mc_record **record, struct mc_error *err)
 {
-    struct tune t = {.recipe = recipe, .context = context, .share = share ? *share : (struct mc_share){0, 1}};
+    struct mc_tune t = {.recipe = recipe, .context = context, .share = share ? *share : (struct mc_share){0, 1}};
     struct mc_record *r = NULL;
     t.log.fd = -1;
     mc_arena_init(&t.arena);

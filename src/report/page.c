@@ -245,8 +245,45 @@ static void put_tradeoff_by(const struct mc_record *record, const char *cost, co
     mc_chart_draw(&chart, record, out);
 }
 
+/* Of a search by bytes: what the model was, and the trials. */
+static void put_trials(const struct mc_record *record, struct mc_buf *out)
+{
+    struct mc_mark marks[MOST_STAGES];
+    const struct mc_record *trials = mc_record_get(record, "tune.trials");
+    const size_t n = mc_record_size(trials);
+    const size_t shown = n < MOST_STAGES - 1 ? n : MOST_STAGES - 1;
+    for (size_t i = 0; i <= shown; i++) {
+        char at[48] = "tune.before";
+        if (i > 0) snprintf(at, sizeof at, "tune.trials.%zu", i - 1);
+        marks[i] = (struct mc_mark){.hollow = false};
+        snprintf(marks[i].x_path, sizeof marks[i].x_path, "%s.bytes", at);
+        snprintf(marks[i].path, sizeof marks[i].path, "%s.mean", at);
+        if (i == 0)
+            snprintf(marks[i].name, sizeof marks[i].name, "original");
+        else
+            snprintf(marks[i].name, sizeof marks[i].name, "trial %lld",
+                     (long long)mc_record_get_int(mc_record_at(trials, i - 1), "trial", 0));
+    }
+    for (size_t i = 0; i <= shown; i++) marks[i].hollow = is_beaten(record, marks, (int)shown + 1, (int)i);
+    const bool packed = strcmp(mc_record_get_text(record, "tune.size", ""), "packed") == 0;
+    const struct mc_quantity *x = quantity_of(packed ? "bytes_packed" : "bytes");
+    const char *metric = mc_record_get_text(record, "tune.metric", "");
+    const struct mc_quantity y = {metric, metric, MC_AS_FINE};
+    char title[96];
+    snprintf(title, sizeof title, "%s against %s", metric, x->label);
+    const struct mc_series series = {"trials", "after", (int)shown + 1, marks, false, false};
+    const struct mc_chart chart = {title, *x, y, 1, &series, true};
+    mc_buf_puts(out, "<div class=\"charts\">\n");
+    mc_chart_draw(&chart, record, out);
+    mc_buf_puts(out, "</div><p class=\"soft\">Full marks are the front: no other is both as small and as good.</p>\n");
+}
+
 static void put_tradeoff(const struct mc_record *record, struct mc_buf *out)
 {
+    if (mc_record_get(record, "tune.objective")) {
+        put_trials(record, out);
+        return;
+    }
     static const char *const costs[] = {"bytes", "bytes_packed", "macs", "latency_ms"};
     const char *of = n_runs(record) ? "runs.0" : "final", *metric = has(record, of, "accuracy") ? "accuracy" : "r2";
     if (!has(record, of, metric)) return;

@@ -2,6 +2,7 @@
 #include "report/sections.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -809,15 +810,17 @@ static void show_trials(struct printing *p)
     if (n == 0) return;
     const struct mc_record *first = mc_record_get(mc_record_at(trials, 0), "values");
     const int n_values = (int)mc_record_size(first);
-    const bool folds = mc_record_get_int(tune, "folds", 0) > 0;
+    const bool folds = mc_record_get_int(tune, "folds", 0) > 0, sized = mc_record_get(tune, "objective") != NULL;
     struct mc_grid grid;
-    mc_grid_init(&grid, p->details ? "Trials" : NULL, 2 + n_values + folds,
+    mc_grid_init(&grid, p->details ? "Trials" : NULL, 2 + n_values + folds + 2 * sized,
                  (MC_GRID_TEXT(n_values + 1) - 1) & ~UINT64_C(1), true);
     mc_grid_add(&grid, "trial");
     for (int k = 0; k < n_values; k++)
         mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(first, (size_t)k), "option", "?"));
     mc_grid_add(&grid, "%s", mc_record_get_text(tune, "metric", ""));
     if (folds) mc_grid_add(&grid, "spread");
+    if (sized) mc_grid_add(&grid, "bytes, %s", mc_record_get_text(tune, "size", ""));
+    if (sized) mc_grid_add(&grid, "%s", "");
     for (size_t i = 0; i < n && (p->details || i < SHOWN); i++) {
         const struct mc_record *trial = mc_record_at(trials, i), *values = mc_record_get(trial, "values");
         const double mean = mc_record_get_num(trial, "mean", NAN), spread = mc_record_get_num(trial, "spread", NAN);
@@ -826,18 +829,57 @@ static void show_trials(struct printing *p)
             mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(values, (size_t)k), "value", ""));
         isnan(mean) ? mc_grid_add(&grid, "failed") : mc_grid_add(&grid, "%.4f", mean);
         if (folds) isnan(spread) ? mc_grid_add(&grid, "%s", "") : mc_grid_add(&grid, "%.4f", spread);
+        char bytes[MC_QUANTITY_TEXT];
+        if (sized) mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(trial, "bytes", 0), bytes));
+        if (sized) mc_grid_add(&grid, "%s", mc_record_get_bool(trial, "holds", false) ? "held" : "not held");
     }
     show(p, &grid);
+}
+
+struct point {
+    double bytes, metric;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    const double x = ((const struct point *)a)->bytes, y = ((const struct point *)b)->bytes;
+    return (x > y) - (x < y);
+}
+
+/* What a search by bytes tried, from the smallest to the largest. */
+static void show_tradeoff(struct printing *p)
+{
+    const struct mc_record *tune = mc_record_get(p->record, "tune"), *trials = mc_record_get(tune, "trials");
+    const size_t n = mc_record_size(trials);
+    if (!mc_record_get(tune, "objective") || n < 2) return;
+    struct point *points = MC_NEW_ARRAY(struct point, n);
+    double *metric = MC_NEW_ARRAY(double, n);
+    if (!points || !metric) p->out->failed = true;
+    for (size_t i = 0; points && metric && i < n; i++)
+        points[i] = (struct point){mc_record_get_num(mc_record_at(trials, i), "bytes", NAN),
+                                   mc_record_get_num(mc_record_at(trials, i), "mean", NAN)};
+    if (points && metric) {
+        char least[MC_QUANTITY_TEXT], most[MC_QUANTITY_TEXT], under[160];
+        qsort(points, n, sizeof *points, by_bytes);
+        for (size_t i = 0; i < n; i++) metric[i] = points[i].metric;
+        snprintf(under, sizeof under, "%s, trials from %s to %s bytes", mc_record_get_text(tune, "metric", ""),
+                 mc_count_text((int64_t)points[0].bytes, least), mc_count_text((int64_t)points[n - 1].bytes, most));
+        const struct mc_curve curve = {'o', "trials", (int)n, metric};
+        show_curves(p, "Trade-off", &curve, 1, false, under);
+    }
+    mc_free(metric);
+    mc_free(points);
 }
 
 typedef void section(struct printing *p);
 
 static section *const sections[] = {
-    show_facts,     show_runs,       show_stages,   show_plan,      show_gates,
-    show_inputs,    show_outputs_of, show_figures,  show_sides,     show_output_differences,
-    show_paired,    show_classes,    show_bench,    show_functions, show_operators,
-    show_abilities, show_unable,     show_families, show_trials,    show_sensitivity,
-    show_training,  show_layers,     show_nodes,    show_parts,     show_outputs,
+    show_facts,       show_runs,       show_stages,   show_plan,      show_gates,
+    show_inputs,      show_outputs_of, show_figures,  show_sides,     show_output_differences,
+    show_paired,      show_classes,    show_bench,    show_functions, show_operators,
+    show_abilities,   show_unable,     show_families, show_trials,    show_tradeoff,
+    show_sensitivity, show_training,   show_layers,   show_nodes,     show_parts,
+    show_outputs,
 };
 
 /* What the page (page.h) does not draw itself. */

@@ -59,7 +59,7 @@ static void test_another_searchs_results_and_other_files_are_left_alone(void **s
     assert_int_equal(mc_trial_log_open(&log, "tune", path, KEY + 1, false, &err), MC_ERR_USAGE);
     mc_trial_log_finish(&log);
     assert_int_equal(mc_file_size(path), size);
-    static const char *const texts[] = {"important", "important\n", "# compress tune 1 12\n", "# compress tune 1 "};
+    static const char *const texts[] = {"important", "important\n", "# compress tune 2 12\n", "# compress tune 2 "};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         path = scratch_file(state, "other", texts[i], strlen(texts[i]));
         const int rc = mc_trial_log_open(&log, "tune", path, KEY, false, &err);

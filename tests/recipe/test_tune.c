@@ -163,6 +163,113 @@ static void test_a_trial_that_fails_comes_last(void **state)
         MC_ERR_INPUT);
 }
 
+/* --- the fewest bytes --- */
+
+#define SPACE                                                                                                          \
+    "metric: accuracy, folds: 2, space: {steps.1.prune.sparsity: [0, 0.3, 0.6, 0.8, 0.95], steps.0.train.rate: "       \
+    "[0.05, "                                                                                                          \
+    "1.0e-7]}}"
+
+static int tune_pruned(void **state, const char *part, const char *out, struct mc_context *context,
+                       const struct mc_share *share, struct mc_record **record, struct mc_error *err)
+{
+    struct mc_recipe *recipe = make(state, part);
+    char dir[512];
+    snprintf(dir, sizeof dir, "%s", scratch_path(state, out));
+    assert_ok(mc_recipe_set(recipe, "steps.1.prune", "{sparsity: 0.5}", NULL, err), *err);
+    *record = NULL;
+    const int rc = mc_recipe_tune(recipe, context, dir, false, share, record, err);
+    mc_recipe_destroy(recipe);
+    return rc;
+}
+
+static double bytes(const struct mc_record *record, size_t i)
+{
+    return mc_record_get_num(mc_record_at(mc_record_get(record, "tune.trials"), i), "bytes", NAN);
+}
+
+static bool holds(const struct mc_record *record, size_t i)
+{
+    return mc_record_get_bool(mc_record_at(mc_record_get(record, "tune.trials"), i), "holds", false);
+}
+
+/* What holds comes first, by bytes, and holds because its mean says so. */
+static void check_order(const struct mc_record *r, double max_drop)
+{
+    const double before = mc_record_get_num(r, "tune.before.mean", NAN);
+    const size_t n = mc_record_size(mc_record_get(r, "tune.trials"));
+    assert_true(before > 0 && before < 1 && mc_record_get_num(r, "tune.before.bytes", 0) > 0);
+    assert_true(holds(r, 0));
+    for (size_t i = 0; i < n; i++) {
+        assert_true(bytes(r, i) > 0 && holds(r, i) == (before - mean(r, i) <= max_drop + 1e-12));
+        if (i == 0) continue;
+        assert_true(holds(r, i - 1) || !holds(r, i));
+        if (holds(r, i)) assert_true(bytes(r, i - 1) <= bytes(r, i));
+    }
+}
+
+static void test_the_smallest_of_a_grid_keeps_the_bound(void **state)
+{
+    for (int size = 0; size < 2; size++) {
+        struct mc_record *r;
+        struct mc_error err = {0};
+        struct mc_recipe *best;
+        char part[512], out[16], path[32];
+        snprintf(part, sizeof part, "{objective: smallest, max_drop: 0, size: %s, " SPACE, size ? "file" : "packed");
+        snprintf(out, sizeof out, "out%d", size);
+        snprintf(path, sizeof path, "out%d/best.yaml", size);
+        assert_ok(tune_pruned(state, part, out, NULL, NULL, &r, &err), err);
+        assert_int_equal(mc_record_size(mc_record_get(r, "tune.trials")), 10);
+        check_order(r, 0);
+        if (!size) assert_true(bytes(r, 0) < mc_record_get_num(r, "tune.before.bytes", 0));
+        mc_record_destroy(r);
+        assert_ok(mc_recipe_load(&best, scratch_path(state, path), &err), err);
+        mc_recipe_destroy(best);
+    }
+}
+
+/* Two ladders of five values, three trials each at most; the same however it is cut or shared out. */
+static void test_a_ladder_is_climbed_by_bisection(void **state)
+{
+    static const char part[] = "{search: ladder, objective: smallest, max_drop: 0.1, " SPACE;
+    struct mc_record *whole, *r;
+    struct mc_error err = {0};
+    struct mc_context context;
+    assert_ok(tune_pruned(state, part, "whole", NULL, NULL, &whole, &err), err);
+    const size_t n = mc_record_size(mc_record_get(whole, "tune.trials"));
+    assert_true(n >= 4 && n <= 6);
+    check_order(whole, 0.1);
+    for (int stops = 1; stops < 6; stops += 2) {
+        int left = stops;
+        mc_context_init(&context);
+        context.progress = stop;
+        context.progress_context = &left;
+        assert_int_equal(tune_pruned(state, part, "cut", &context, NULL, &r, &err), MC_INTERRUPTED);
+    }
+    assert_ok(tune_pruned(state, part, "cut", NULL, NULL, &r, &err), err);
+    for (size_t i = 0; i < n; i++) assert_true(trial(r, i) == trial(whole, i) && mean(r, i) == mean(whole, i));
+    mc_record_destroy(r);
+    /* the second of two waits for the model as it is, which is the first's, and is stopped at that */
+    int left = 2;
+    mc_context_init(&context);
+    context.progress = stop;
+    context.progress_context = &left;
+    assert_int_equal(tune_pruned(state, part, "shared", &context, &(struct mc_share){1, 2}, &r, &err), MC_INTERRUPTED);
+    mc_record_destroy(whole);
+}
+
+static void test_no_trial_within_the_bound_is_an_error(void **state)
+{
+    struct mc_record *r;
+    struct mc_error err = {0};
+    const int rc = tune_pruned(state,
+                               "{objective: smallest, max_drop: 1, metric: loss, space: {steps.0.train.rate: "
+                               "[1.0e+30], steps.0.train.optimizer: [sgd]}}",
+                               "out", NULL, NULL, &r, &err);
+    assert_int_equal(rc, MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "no trial keeps the loss within 1 of "));
+}
+
 static void test_what_cannot_be_searched_is_refused_before_anything_is_tried(void **state)
 {
     static const struct {
@@ -177,6 +284,10 @@ static void test_what_cannot_be_searched_is_refused_before_anything_is_tried(voi
         {"{search: random, space: {seed: [1]}, least: 2}", "'least' has a meaning only with search=halving"},
         {"{search: halving, space: {seed: [1]}}", "'resource' is missing"},
         {"{search: halving, resource: steps.1.train.epochs, space: {seed: [1]}}", "has no whole number at"},
+        {"{search: ladder, space: {seed: [1]}}", "a ladder needs 'objective: smallest'"},
+        {"{search: halving, objective: smallest, resource: steps.0.train.epochs, space: {seed: [1]}}",
+         "halving has no 'objective: smallest'"},
+        {"{max_drop: 0.1, space: {seed: [1]}}", "'max_drop' has a meaning only with objective=smallest"},
         {"{search: grid, space: {seed: {integer: [1, 5]}}}", "a grid needs a number of points"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -200,6 +311,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_halving_gives_the_best_more_and_ends_with_one, scratch_setup,
                                         scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_trial_that_fails_comes_last, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_the_smallest_of_a_grid_keeps_the_bound, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_a_ladder_is_climbed_by_bisection, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_no_trial_within_the_bound_is_an_error, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_searched_is_refused_before_anything_is_tried, scratch_setup,
                                         scratch_teardown),
     };
