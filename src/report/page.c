@@ -143,8 +143,9 @@ static void put_stages(const struct mc_record *record, struct mc_buf *out)
     const size_t n = mc_record_size(steps);
     if (!mc_record_get(record, "original") || !mc_record_get(record, "final")) return;
     put_tiles(record, out);
-    mc_buf_puts(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Before and after\"><table><thead>"
-                     "<tr><th><span class=\"soft\">stage</span></th><th scope=\"col\">original</th>");
+    mc_buf_puts(
+        out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table before and after\"><table><thead>"
+             "<tr><th><span class=\"soft\">stage</span></th><th scope=\"col\">original</th>");
     for (size_t i = 0; i < n; i++) {
         mc_buf_puts(out, "<th scope=\"col\"><code>");
         mc_markup_text(out, mc_record_get_text(mc_record_at(steps, i), "step", "?"));
@@ -169,7 +170,8 @@ static void put_gates(const struct mc_record *record, struct mc_buf *out)
     const struct mc_record *gates = mc_record_get(record, "gates");
     const size_t n = mc_record_size(gates);
     if (n == 0) return;
-    mc_buf_puts(out, "<div class=\"wide\"><table><thead><tr><th scope=\"col\">gate</th><th scope=\"col\">bound</th>"
+    mc_buf_puts(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of "
+                     "gates\"><table><thead><tr><th scope=\"col\">gate</th><th scope=\"col\">bound</th>"
                      "<th scope=\"col\">value</th><th scope=\"col\">margin</th><th></th></tr></thead><tbody>\n");
     for (size_t i = 0; i < n; i++) {
         const struct mc_record *gate = mc_record_at(gates, i);
@@ -360,8 +362,9 @@ static void put_runs(const struct mc_record *record, struct mc_buf *out)
 {
     const size_t n = n_runs(record);
     if (n == 0) return;
-    mc_buf_puts(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Runs\"><table><thead><tr><th "
-                     "scope=\"col\">run</th><th scope=\"col\">gates failed</th>");
+    mc_buf_puts(out,
+                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of runs\"><table><thead><tr><th "
+                "scope=\"col\">run</th><th scope=\"col\">gates failed</th>");
     for (size_t f = 0; f < mc_quantities_count; f++)
         if (has(record, "runs.0", mc_quantities[f].key))
             mc_buf_printf(out, "<th scope=\"col\">%s</th>", mc_quantities[f].label);
@@ -395,7 +398,6 @@ static const struct {
 } sections[] = {
     {"gates", "Gates", put_gates},
     {"figures", "Before and after", put_stages},
-
     {"runs", "Runs", put_runs},
     {"measured", "Measured", put_tables},
     {"trade-off", "Trade-off", put_tradeoff},

@@ -129,9 +129,10 @@ void mc_page_layers(const struct mc_record *record, struct mc_buf *out)
     struct pairs pairs;
     pair_layers(&pairs, record);
     if (pairs.n == 0) return;
-    mc_buf_puts(out, "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Layers\"><table><thead><tr>"
-                     "<th scope=\"col\">layer</th><th scope=\"col\" class=\"text\">operator</th>"
-                     "<th scope=\"col\" class=\"text\">output</th>");
+    mc_buf_puts(out,
+                "<div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of layers\"><table><thead><tr>"
+                "<th scope=\"col\">layer</th><th scope=\"col\" class=\"text\">operator</th>"
+                "<th scope=\"col\" class=\"text\">output</th>");
     for (size_t c = 0; c < MC_COUNT(columns); c++) mc_buf_printf(out, "<th scope=\"col\">%s</th>", columns[c].label);
     mc_buf_puts(out, "</tr></thead><tbody>\n");
     for (int i = 0; i < pairs.n; i++) put_row(&pairs, &pairs.of[i], out);

@@ -216,11 +216,12 @@ void mc_page_sensitivity(const struct mc_record *record, struct mc_buf *out)
     const struct mc_record *points = mc_record_get(mc_record_at(families, 0), "points");
     const bool accuracy = mc_record_get(mc_record_at(points, 0), "accuracy_change") != NULL;
     if (mc_record_size(points) == 0) return;
-    mc_buf_printf(out,
-                  "<p>Change of %s when that share of one layer's channels goes and no other; the least sensitive "
-                  "first.</p><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Sensitivity\"><table "
-                  "class=\"heat\"><thead><tr><th scope=\"col\">channels of</th><th scope=\"col\">width</th>",
-                  accuracy ? "accuracy, in points," : "loss");
+    mc_buf_printf(
+        out,
+        "<p>Change of %s when that share of one layer's channels goes and no other; the least sensitive "
+        "first.</p><div class=\"wide\" tabindex=\"0\" role=\"region\" aria-label=\"Table of sensitivity\"><table "
+        "class=\"heat\"><thead><tr><th scope=\"col\">channels of</th><th scope=\"col\">width</th>",
+        accuracy ? "accuracy, in points," : "loss");
     for (size_t k = 0; k < mc_record_size(points); k++) {
         mc_buf_puts(out, "<th scope=\"col\">");
         mc_markup_figure(out, record, MC_AS_SHARE, "families.0.points.%zu.ratio", k);

@@ -13,7 +13,7 @@ const char *const mc_page_style[] = {
     "--before:#78828d;--after:#1d5fbf;--third:#9a5b00;--good:#1a7037;--bad:#b3261e;--tint:29,95,191;--warm:179,38,30}",
     "@media(prefers-color-scheme:dark){:root{--ground:#101418;--panel:#181d23;--ink:#e3e8ed;--soft:#9ca7b3;",
     "--line:#2f373f;--before:#8b96a1;--after:#76adff;--third:#e0a458;--good:#5cc981;--bad:#ff8a82;",
-    "--tint:118,173,255;--warm:255,138,130}}",
+    "--tint:118,173,255;--warm:230,120,112}}",
 
     /* the page */
     "*{box-sizing:border-box}html{scroll-padding-top:3rem;-webkit-text-size-adjust:100%}",
