@@ -12,7 +12,11 @@
 #ifndef MC_KERNEL_PACKED_H
 #define MC_KERNEL_PACKED_H
 
+#include <stddef.h>
+
 #include "kernel/runtime.h"
+
+struct mc_error;
 
 /* w as it lies: w[k, m] at k row_step + m column_step. With `inner`, the axis of K is two that lie apart: at
  * (k / inner) row_step + (k % inner) inner_step + m column_step. */

@@ -6,7 +6,8 @@
 #ifndef MC_KERNEL_RUNTIME_H
 #define MC_KERNEL_RUNTIME_H
 
-#include "compress/compress.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 /* Instruction sets, each containing the ones before it. */
 enum mc_cpu {
@@ -15,7 +16,10 @@ enum mc_cpu {
     MC_CPU_AVX512 = 2,   /* AVX-512 F, BW, DQ, VL */
 };
 
+/* Not by their headers: what is compiled once per instruction set takes minutes. */
 struct mc_kernels; /* kernel/kernels.h */
+struct mc_peers;   /* compress.h */
+struct mc_memory;  /* compress.h */
 
 struct mc_runtime {
     int n_threads;

@@ -2,6 +2,7 @@
 #ifndef MC_RUN_LIMITS_H
 #define MC_RUN_LIMITS_H
 
+#include "base/error.h"
 #include "kernel/runtime.h"
 
 struct mc_limits {
