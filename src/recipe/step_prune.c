@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "prune/gradual.h"
 #include "prune/predict.h"
@@ -15,6 +16,7 @@
 enum { MOVEMENT = MC_SCORE_SECOND_ORDER + 1 };
 /* Models that are cut and evaluated to find the smallest that is accurate enough: the share is then known to 1/256. */
 enum { MOST_TRIALS = 8 };
+enum { MOST_WIDTHS = 1 << 20 }; /* letters */
 
 static bool trains(const struct mc_settings *settings)
 {
@@ -353,6 +355,87 @@ static int choose_share(const struct mc_job *job, double accuracy_drop, struct m
     return rc;
 }
 
+/* --- a part, training, the next part --- */
+
+/* Bounds that leave each family what it has once `share` of what goes is gone. */
+static int write_widths(const struct mc_record *families, double share, struct mc_buf *widths, struct mc_error *err)
+{
+    for (size_t i = 0; i < mc_record_size(families); i++) {
+        const struct mc_record *f = mc_record_at(families, i);
+        const int64_t width = mc_record_get_int(f, "width", 0), before = mc_record_get_int(f, "groups_before", 1);
+        const int64_t going = before - mc_record_get_int(f, "groups_after", before);
+        const int64_t left = before - llround(share * (double)going);
+        mc_buf_printf(widths, "%s%s=%lld", i > 0 ? "," : "", mc_record_get_text(f, "tensor", ""),
+                      (long long)(left * (width / before)));
+    }
+    return widths->failed ? mc_error_memory(err) : MC_OK;
+}
+
+/* To which widths everything at once would come. */
+static int find_aim(const struct mc_job *job, const struct mc_shrink_options *options, struct mc_record **aim,
+                    struct mc_error *err)
+{
+    struct mc_model *model;
+    int rc = mc_record_create(aim, err);
+    if (rc == MC_OK) rc = mc_model_clone(&model, job->model, true, err);
+    if (rc < 0) return rc;
+    rc = mc_shrink(model, options, *aim, NULL, err);
+    mc_model_destroy(model);
+    return rc;
+}
+
+/* Widths are settled at the start; which channels, by the weights as they are then. */
+static int prune_part(struct mc_job *job, const struct mc_settings *settings, const struct mc_shrink_options *options,
+                      const struct mc_record *families, double share, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_shrink_options part = *options;
+    struct mc_fit_options fit;
+    struct mc_buf widths;
+    mc_buf_init(&widths, MOST_WIDTHS);
+    int rc = write_widths(families, share, &widths, err);
+    part.stays = part.ratio = 0;
+    part.curves = NULL;
+    part.widths = widths.data;
+    if (rc == MC_OK) rc = mc_shrink(job->model, &part, section, NULL, err);
+    mc_buf_finish(&widths);
+    if (rc < 0) return rc;
+    mc_fit_settings(settings, job, &fit);
+    fit.checkpoint = NULL; /* it would be that of another part */
+    fit.resume = false;
+    return mc_fit_job(settings, job, &fit, section, err);
+}
+
+static int prune_in_parts(struct mc_job *job, const struct mc_settings *settings,
+                          const struct mc_shrink_options *options, struct mc_record *section, struct mc_error *err)
+{
+    const int64_t n = mc_settings_integer(settings, "iterations");
+    struct mc_record *aim = NULL, *list = mc_record_array(section, "iterations");
+    int rc = find_aim(job, options, &aim, err);
+    if (rc == MC_OK) {
+        mc_record_set_int(section, "macs_before", mc_record_get_int(aim, "macs_before", 0));
+        mc_record_set_int(section, "macs_after", mc_record_get_int(aim, "macs_after", 0));
+    }
+    for (int64_t i = 1; i <= n && rc == MC_OK; i++)
+        rc = prune_part(job, settings, options, mc_record_get(aim, "families"), (double)i / (double)n,
+                        mc_record_append_object(list), err);
+    mc_record_destroy(aim);
+    return rc;
+}
+
+static int prune_and_fit(struct mc_job *job, const struct mc_settings *settings,
+                         const struct mc_shrink_options *options, struct mc_record *section, struct mc_error *err)
+{
+    struct mc_fit_options fit;
+    if (mc_settings_integer(settings, "iterations") > 1 && !job->rehearsal)
+        return prune_in_parts(job, settings, options, section, err);
+    const bool unknown = job->rehearsal && (mc_settings_present(settings, "accuracy_drop") ||
+                                            mc_settings_present(settings, "latency")); /* how much would go */
+    const int rc = unknown ? MC_OK : mc_shrink(job->model, options, section, job->explain, err);
+    if (rc < 0 || !trains(settings)) return rc;
+    mc_fit_settings(settings, job, &fit);
+    return mc_fit_job(settings, job, &fit, section, err);
+}
+
 static int prune_channel(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,
                          struct mc_error *err)
 {
@@ -365,15 +448,10 @@ static int prune_channel(struct mc_job *job, const struct mc_settings *settings,
     options.scores = scores;
     if (rc == MC_OK && mc_settings_present(settings, "accuracy_drop"))
         rc = choose_share(job, mc_settings_number(settings, "accuracy_drop"), &options, section, err);
-    const bool unknown = job->rehearsal && (mc_settings_present(settings, "accuracy_drop") ||
-                                            mc_settings_present(settings, "latency")); /* how much would go */
-    if (rc == MC_OK && !unknown) rc = mc_shrink(job->model, &options, section, job->explain, err);
+    if (rc == MC_OK) rc = prune_and_fit(job, settings, &options, section, err);
     mc_record_destroy(scores);
     mc_record_destroy(curves);
-    if (rc < 0 || !trains(settings)) return rc;
-    struct mc_fit_options fit;
-    mc_fit_settings(settings, job, &fit);
-    return mc_fit_job(settings, job, &fit, section, err);
+    return rc;
 }
 
 /* --- the step --- */
@@ -425,6 +503,18 @@ static int check_pattern(const struct mc_settings *settings, const char **option
     return MC_OK;
 }
 
+static int check_iterations(const struct mc_settings *settings, const char **option, struct mc_error *err)
+{
+    static const char *const alone[] = {"accuracy_drop", "lossless", "explain", "scores"};
+    *option = "iterations";
+    if (mc_settings_integer(settings, "iterations") == 1) return MC_OK;
+    if (!trains(settings)) return mc_error_set(err, MC_ERR_USAGE, "'iterations' needs 'epochs' to train in between");
+    for (size_t i = 0; i < MC_COUNT(alone); i++)
+        if (mc_settings_present(settings, alone[i]))
+            return mc_error_set(err, MC_ERR_USAGE, "several have no '%s'", alone[i]);
+    return MC_OK;
+}
+
 static int check_widths(const struct mc_settings *settings, const char **option, struct mc_error *err)
 {
     struct mc_widths *widths = NULL;
@@ -449,7 +539,8 @@ static int check(const struct mc_settings *settings, const char **option, struct
                 err, MC_ERR_USAGE,
                 "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'latency', 'accuracy_drop', "
                 "'lossless', or 'widths'");
-        return check_widths(settings, option, err);
+        rc = check_iterations(settings, option, err);
+        return rc < 0 ? rc : check_widths(settings, option, err);
     }
     if (rc == MC_OK) rc = check_pattern(settings, option, err);
     if (rc == MC_OK) rc = check_gradual(settings, option, err);
@@ -538,6 +629,9 @@ static const struct mc_option options[] = {
     {"widths", MC_OPTION_TEXT, "LIST", NULL, NULL, NULL, CHANNEL,
      "bounds of single layers, by names of the tensors that make their channels: conv1*=24, conv*=16..64/8, head=..32; "
      "before round and minimum"},
+    {"iterations", MC_OPTION_INTEGER, "N", "1", "[1, 1000]", NULL, CHANNEL,
+     "with epochs: channels go in N parts, and after each all epochs are trained; then a part that was killed begins "
+     "anew"},
     {"constants", MC_OPTION_CHOICE, "WHAT", "move", NULL, "move|drop", CHANNEL,
      "what a removed channel still produced goes into the next bias, or is lost"},
     {"explain", MC_OPTION_TEXT, "FILE", NULL, NULL, NULL, CHANNEL,
