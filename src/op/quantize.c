@@ -321,6 +321,28 @@ static enum mc_order quantize_order(const struct mc_step *step)
     return mc_tensor_count(step->in[1]) == 1 ? MC_ORDER_SAME : MC_ORDER_FIRST;
 }
 
+/* --- coupling --- */
+
+/* A scale and a zero point for each index go with it, one for all stays; blocks hold the axis that they run along. */
+static int quantize_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
+{
+    const struct mc_value *x = node->inputs[0];
+    const struct mc_shape *shape = &mc_coupling_fact(c, x)->shape;
+    int axis = 0, rc = mc_coupling_first_input(c, node, err);
+    for (int i = 1; i < node->n_inputs && i < 3 && rc == MC_OK; i++) {
+        const struct mc_shape *scales = node->inputs[i] ? &mc_coupling_fact(c, node->inputs[i])->shape : NULL;
+        if (!scales || (scales->rank <= 1 && mc_shape_count(scales) == 1)) continue;
+        rc = mc_need_axis(mc_node_int(node, "axis", 1), shape->rank, &axis, err);
+        for (int k = 0; k < scales->rank && rc == MC_OK; k++) {
+            if (scales->rank > 1 && k == axis)
+                rc = mc_couple_freeze(c, node, x, k, "blocks of one scale run along it", err);
+            else
+                rc = mc_couple_axes(c, node->inputs[i], k, x, scales->rank > 1 ? k : axis, err);
+        }
+    }
+    return rc;
+}
+
 #define QUANTIZE_OP(constant, op_domain, version, name, onnx_type, ...)                                                \
     const struct mc_op mc_op_##constant = {.domain = op_domain,                                                        \
                                            .type = onnx_type,                                                          \
@@ -337,7 +359,7 @@ static enum mc_order quantize_order(const struct mc_step *step)
                                            .straight_through = true,                                                   \
                                            .backward = name##_backward,                                                \
                                            .others = "scales and zero points, which calibration finds",                \
-                                           .coupling = mc_coupling_freeze_all,                                         \
+                                           .coupling = quantize_coupling,                                              \
                                            .cost = mc_cost_elementwise,                                                \
                                            __VA_ARGS__};
 

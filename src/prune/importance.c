@@ -11,6 +11,8 @@
 #include "prune/choose.h"
 #include "prune/evidence.h"
 #include "prune/geometric.h"
+#include "prune/surgery.h"
+#include "run/plan.h"
 
 /* sums[i] += sum of |w| or w*w over all weights at index i of an axis. */
 static void add_slices(const struct mc_tensor *t, int axis, enum mc_criterion criterion, double *sums)
@@ -71,19 +73,35 @@ static bool axis_counts(const struct mc_coupling *c, const struct mc_value *v, i
     return false;
 }
 
-static int score_value(const struct mc_coupling *c, const struct mc_value *v, const bool *produced,
-                       enum mc_criterion criterion, double *importance, struct mc_error *err)
+static int score_value(const struct mc_coupling *c, const struct mc_value *v, const struct mc_tensor *contents,
+                       const bool *produced, enum mc_criterion criterion, double *importance, struct mc_error *err)
 {
     const struct mc_tensor *floats = NULL;
     struct mc_tensor *converted = NULL;
-    const struct mc_fact *fact = mc_coupling_fact(c, v);
     int rc = 0;
-    for (int axis = 0; axis < fact->shape.rank && rc == 0; axis++) {
+    for (int axis = 0; axis < contents->shape.rank && rc == 0; axis++) {
         if (!axis_counts(c, v, axis, produced)) continue;
-        if (!floats) rc = as_float(fact->constant, &floats, &converted, err);
+        if (!floats) rc = as_float(contents, &floats, &converted, err);
         if (rc == 0) rc = score_axis(c, v, axis, floats, criterion, importance, err);
     }
     mc_tensor_destroy(converted);
+    return rc;
+}
+
+/* The same of a weight that a node makes of bytes. */
+static int score_decoded(const struct mc_coupling *c, const struct mc_value *v, const bool *produced,
+                         const struct mc_shrink_options *options, double *importance, struct mc_error *err)
+{
+    const struct mc_node *node = v->producer;
+    const struct mc_fact **in = MC_NEW_ARRAY(const struct mc_fact *, mc_node_room_in(node));
+    struct mc_tensor *contents = NULL;
+    struct mc_runtime runtime = options->runtime;
+    if (!in) return mc_error_memory(err);
+    for (int i = 0; i < node->n_inputs; i++) in[i] = node->inputs[i] ? mc_coupling_fact(c, node->inputs[i]) : NULL;
+    int rc = mc_plan_evaluate_node(&runtime, node, in, mc_coupling_fact(c, v), &contents, err);
+    if (rc == 0) rc = score_value(c, v, contents, produced, options->criterion, importance, err);
+    mc_tensor_destroy(contents);
+    mc_free(in);
     return rc;
 }
 
@@ -105,26 +123,31 @@ static void draw(uint64_t seed, int n, double *importance)
 }
 
 static int add_norms(const struct mc_model *model, const struct mc_coupling *coupling, const bool *produced,
-                     enum mc_criterion criterion, double *importance, struct mc_error *err)
+                     const struct mc_shrink_options *options, double *importance, struct mc_error *err)
 {
     int rc = 0;
     for (int id = 0; id < model->n_values && rc == 0; id++) {
         const struct mc_value *v = model->values[id];
-        if (v && mc_coupling_is_parameter(coupling, v) && mc_dtype_is_float(mc_coupling_fact(coupling, v)->dtype))
-            rc = score_value(coupling, v, produced, criterion, importance, err);
+        const struct mc_fact *fact = v ? mc_coupling_fact(coupling, v) : NULL;
+        if (!fact || !mc_dtype_is_float(fact->dtype)) continue;
+        if (mc_coupling_is_parameter(coupling, v))
+            rc = score_value(coupling, v, fact->constant, produced, options->criterion, importance, err);
+        else if (mc_value_is_decoded(coupling, v))
+            rc = score_decoded(coupling, v, produced, options, importance, err);
     }
-    for (int g = 0; g < mc_coupling_n_groups(coupling) && criterion == MC_CRITERION_L2; g++)
+    for (int g = 0; g < mc_coupling_n_groups(coupling) && options->criterion != MC_CRITERION_L1; g++)
         importance[g] = sqrt(importance[g]);
     return rc;
 }
 
-static int norms(const struct mc_model *model, const struct mc_coupling *coupling, enum mc_criterion criterion,
-                 double *importance, struct mc_error *err)
+/* Of magnitudes for L1, else of squares. */
+static int norms(const struct mc_model *model, const struct mc_coupling *coupling,
+                 const struct mc_shrink_options *options, double *importance, struct mc_error *err)
 {
     bool *produced = MC_NEW_ARRAY(bool, mc_coupling_n_groups(coupling));
     if (!produced) return mc_error_memory(err);
     mark_produced(coupling, produced);
-    const int rc = add_norms(model, coupling, produced, criterion, importance, err);
+    const int rc = add_norms(model, coupling, produced, options, importance, err);
     mc_free(produced);
     return rc;
 }
@@ -262,12 +285,12 @@ int mc_importance(const struct mc_model *model, const struct mc_coupling *coupli
         return 0;
     case MC_CRITERION_L1:
     case MC_CRITERION_L2:
-        return norms(model, coupling, options->criterion, importance, err);
+        return norms(model, coupling, options, importance, err);
     case MC_CRITERION_LAMP:
-        rc = norms(model, coupling, MC_CRITERION_L2, importance, err);
+        rc = norms(model, coupling, options, importance, err);
         return rc < 0 ? rc : take_shares(coupling, importance, err);
     case MC_CRITERION_SCALE:
-        rc = norms(model, coupling, MC_CRITERION_L2, importance, err);
+        rc = norms(model, coupling, options, importance, err);
         if (rc == 0) replace_by_scales(coupling, importance);
         return rc;
     case MC_CRITERION_GEOMETRIC:

@@ -107,13 +107,20 @@ static int silence_axis(struct watch *w, const struct mc_coupling *c, const bool
     return MC_OK;
 }
 
+static int rank_to_silence(const struct mc_coupling *c, const struct mc_value *v)
+{
+    const struct mc_fact *fact = v ? mc_coupling_fact(c, v) : NULL;
+    if (!fact || !mc_dtype_is_float(fact->dtype)) return 0;
+    return mc_coupling_is_parameter(c, v) || mc_value_is_decoded(c, v) ? fact->shape.rank : 0;
+}
+
 static int silence(struct watch *w, const struct mc_model *model, const struct mc_coupling *c, const bool *goes,
                    struct mc_error *err)
 {
     int rc = 0;
     for (int id = 0; id < model->n_values && rc == 0; id++) {
         const struct mc_value *v = model->values[id];
-        const int rank = v && mc_coupling_is_parameter(c, v) ? mc_coupling_fact(c, v)->shape.rank : 0;
+        const int rank = rank_to_silence(c, v);
         for (int axis = 0; axis < rank && rc == 0; axis++)
             if (falls_silent(mc_coupling_role(c, v, axis))) rc = silence_axis(w, c, goes, v, axis, err);
     }
@@ -186,7 +193,7 @@ static int create_watch(struct watch *w, const struct mc_model *model, const str
     int64_t n = n_residues, extent = 0;
     for (int id = 0; id < model->n_values; id++) {
         const struct mc_value *v = model->values[id];
-        const int rank = v && mc_coupling_is_parameter(c, v) ? mc_coupling_fact(c, v)->shape.rank : 0;
+        const int rank = rank_to_silence(c, v);
         n += rank;
         for (int axis = 0; axis < rank; axis++)
             if (mc_coupling_extent(c, v, axis) > extent) extent = mc_coupling_extent(c, v, axis);

@@ -18,6 +18,17 @@ bool mc_index_goes(const struct mc_coupling *coupling, const bool *goes, const s
     return group >= 0 && goes[group];
 }
 
+bool mc_value_is_decoded(const struct mc_coupling *coupling, const struct mc_value *v)
+{
+    const struct mc_fact *fact = mc_coupling_fact(coupling, v);
+    const struct mc_node *node = v->producer;
+    if (!fact || !node || !mc_dtype_is_float(fact->dtype) || !mc_coupling_is_fixed(coupling, v)) return false;
+    if (node->n_outputs != 1 || node->n_inputs == 0 || !node->inputs[0]) return false;
+    for (int i = 0; i < node->n_inputs; i++)
+        if (node->inputs[i] && !mc_coupling_is_parameter(coupling, node->inputs[i])) return false;
+    return !mc_dtype_is_float(mc_coupling_fact(coupling, node->inputs[0])->dtype);
+}
+
 /* What is left of a tensor, and how far the copy has come. */
 struct keeping {
     const int64_t *indices[MC_MAX_RANK]; /* NULL: all */
