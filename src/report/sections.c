@@ -6,30 +6,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "report/changes.h"
 #include "report/curve.h"
 #include "report/quantity.h"
 
 /* --- sections: each fills a grid or leaves it empty --- */
-
-struct printing {
-    const struct mc_record *record;
-    bool details;
-    mc_grid_printer *print;
-    struct mc_buf *out;
-    bool begun;
-};
-
-/* Print a grid that has rows besides its head, and release it. */
-static void show(struct printing *p, struct mc_grid *grid)
-{
-    if (grid->failed) p->out->failed = true;
-    if (!grid->failed && mc_grid_n_rows(grid) > (grid->headed ? 1 : 0)) {
-        if (p->begun) mc_buf_puts(p->out, "\n");
-        p->begun = true;
-        p->print(grid, p->out);
-    }
-    mc_grid_finish(grid);
-}
 
 static void add_fact(struct mc_grid *grid, const struct mc_record *record, const char *label, const char *path)
 {
@@ -42,7 +23,7 @@ static void add_fact(struct mc_grid *grid, const struct mc_record *record, const
 }
 
 /* What was worked on and how. */
-static void show_facts(struct printing *p)
+static void show_facts(struct mc_printing *p)
 {
     struct mc_grid grid;
     mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
@@ -58,7 +39,7 @@ static void show_facts(struct printing *p)
         add_fact(&grid, p->record, "cpu", "cpu");
         add_fact(&grid, p->record, "program", "program");
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 static void add_stage_heads(struct mc_grid *grid, const struct mc_record *steps)
@@ -87,7 +68,7 @@ static void add_stage_times(struct mc_grid *grid, const struct mc_record *record
         mc_grid_end_row(grid);
 }
 
-static void show_stages(struct printing *p)
+static void show_stages(struct mc_printing *p)
 {
     const struct mc_record *original = mc_record_get(p->record, "original"), *steps = mc_record_get(p->record, "steps");
     if (!original || !steps) return;
@@ -108,11 +89,11 @@ static void show_stages(struct printing *p)
         mc_grid_add(&grid, "%s", mc_quantity_change(&mc_quantities[f], original, final, text));
     }
     add_stage_times(&grid, p->record, steps);
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* What a recipe that was only looked at says of each step, and which files it would write. */
-static void show_plan(struct printing *p)
+static void show_plan(struct mc_printing *p)
 {
     const struct mc_record *steps = mc_record_get(p->record, "steps"), *files = mc_record_get(p->record, "would_write");
     struct mc_grid grid;
@@ -127,11 +108,11 @@ static void show_plan(struct printing *p)
         mc_grid_add(&grid, "would write");
         mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(files, i), "", "?"));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* The figures of a record that is itself one measurement: eval, info. */
-static void show_figures(struct printing *p)
+static void show_figures(struct mc_printing *p)
 {
     struct mc_grid grid;
     mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0), false);
@@ -142,12 +123,12 @@ static void show_figures(struct printing *p)
         mc_grid_add(&grid, "%s", mc_quantities[f].label);
         mc_grid_add(&grid, "%s", text);
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* --- two models --- */
 
-static void show_sides(struct printing *p)
+static void show_sides(struct mc_printing *p)
 {
     const struct mc_record *first = mc_record_get(p->record, "first"), *second = mc_record_get(p->record, "second");
     struct mc_grid grid;
@@ -167,11 +148,11 @@ static void show_sides(struct printing *p)
         mc_grid_add(&grid, "%s", right);
         mc_grid_add(&grid, "%s", mc_quantity_change(&mc_quantities[f], first, second, change));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* Runs side by side: a figure a row, a run a column. */
-static void show_runs(struct printing *p)
+static void show_runs(struct mc_printing *p)
 {
     const struct mc_record *runs =
         mc_record_get(mc_record_get(p->record, "runs.0"), "run") ? mc_record_get(p->record, "runs") : NULL;
@@ -195,10 +176,10 @@ static void show_runs(struct printing *p)
         for (size_t i = 0; any && i < n; i++)
             mc_grid_add(&grid, "%s", mc_quantity_text(&mc_quantities[f], mc_record_at(runs, i), text));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_output_differences(struct printing *p)
+static void show_output_differences(struct mc_printing *p)
 {
     const struct mc_record *outputs = mc_record_get(p->record, "output_differences");
     const char *why = mc_record_get_text(p->record, "outputs_why", NULL);
@@ -213,15 +194,15 @@ static void show_output_differences(struct printing *p)
         mc_grid_add(&grid, "%.4g", mc_record_get_num(output, "max_difference", NAN));
         mc_grid_add(&grid, "%.4g", mc_record_get_num(output, "max_output", NAN));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
     if (!why) return;
     mc_grid_init(&grid, NULL, 2, MC_GRID_TEXT(0) | MC_GRID_TEXT(1), false);
     mc_grid_add(&grid, "outputs not compared");
     mc_grid_add(&grid, "%s", why);
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_paired(struct printing *p)
+static void show_paired(struct mc_printing *p)
 {
     static const struct mc_quantity counts[] = {{"agreement", "same answers", MC_AS_SHARE},
                                                 {"both_right", "both right", MC_AS_COUNT},
@@ -243,7 +224,7 @@ static void show_paired(struct printing *p)
         mc_grid_add(&grid, "%s", counts[f].label);
         mc_grid_add(&grid, "%s", text);
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
     mc_grid_init(&grid, p->details ? "Differences" : NULL, 4, MC_GRID_TEXT(0), true);
     static const char *const heads[] = {"metric", "difference", "from", "to"};
     for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
@@ -253,12 +234,12 @@ static void show_paired(struct printing *p)
         for (size_t k = 1; k < MC_COUNT(heads); k++)
             mc_grid_add(&grid, "%+.5f", mc_record_get_num(entry, k == 1 ? "difference" : k == 2 ? "low" : "high", NAN));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* --- classes --- */
 
-static void show_groups(struct printing *p, const struct mc_record *measurement, const char *title)
+static void show_groups(struct mc_printing *p, const struct mc_record *measurement, const char *title)
 {
     static const char *const lists[][2] = {{"per_class", "class"}, {"per_label", "label"}, {"per_target", "target"}};
     static const struct mc_quantity columns[] = {{"samples", "samples", MC_AS_COUNT},
@@ -285,12 +266,12 @@ static void show_groups(struct printing *p, const struct mc_record *measurement,
                 mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], entry, text));
             }
         }
-        show(p, &grid);
+        mc_section_show(p, &grid);
     }
 }
 
 /* Rows are what samples are, columns what they were taken for. */
-static void show_confusion(struct printing *p, const struct mc_record *measurement, const char *title)
+static void show_confusion(struct mc_printing *p, const struct mc_record *measurement, const char *title)
 {
     enum { MOST = 20 };
     const struct mc_record *rows = mc_record_get(measurement, "confusion"),
@@ -310,10 +291,10 @@ static void show_confusion(struct printing *p, const struct mc_record *measureme
             mc_grid_add(&grid, "%lld", (long long)mc_record_get_int(row, path, 0));
         }
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_classes(struct printing *p)
+static void show_classes(struct mc_printing *p)
 {
     const struct mc_record *final = mc_record_get(p->record, "final"), *of = final ? final : p->record;
     show_groups(p, of, final ? "Classes of the result" : "Classes");
@@ -324,7 +305,7 @@ static void show_classes(struct printing *p)
     }
 }
 
-static void show_bench(struct printing *p)
+static void show_bench(struct mc_printing *p)
 {
     static const struct mc_quantity times[] = {
         {"batch", "batch", MC_AS_COUNT},         {"runs", "runs", MC_AS_COUNT},
@@ -349,10 +330,10 @@ static void show_bench(struct printing *p)
         mc_grid_add(&grid, "%s", loading[f].label);
         mc_grid_add(&grid, "%s", text);
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_gates(struct printing *p)
+static void show_gates(struct mc_printing *p)
 {
     const struct mc_record *gates = mc_record_get(p->record, "gates");
     struct mc_grid grid;
@@ -367,10 +348,10 @@ static void show_gates(struct printing *p)
         mc_grid_add(&grid, "%+.6g", mc_record_get_num(gate, "margin", NAN));
         mc_grid_add(&grid, "%s", mc_record_get_bool(gate, "held", false) ? "held" : "NOT HELD");
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_values(struct printing *p, const char *key, const char *label)
+static void show_values(struct mc_printing *p, const char *key, const char *label)
 {
     const struct mc_record *values = mc_record_get(p->record, key);
     struct mc_grid grid;
@@ -384,10 +365,10 @@ static void show_values(struct printing *p, const char *key, const char *label)
         mc_grid_add(&grid, "%s", mc_record_get_text(value, "type", ""));
         mc_grid_add(&grid, "%s", mc_record_get_text(value, "shape", ""));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_functions(struct printing *p)
+static void show_functions(struct mc_printing *p)
 {
     const struct mc_record *functions = mc_record_get(p->record, "functions");
     struct mc_grid grid;
@@ -400,10 +381,10 @@ static void show_functions(struct printing *p)
         mc_grid_add(&grid, "%s", mc_record_get_text(function, "function", "?"));
         mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(function, "nodes", 0), digits));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_operators(struct printing *p)
+static void show_operators(struct mc_printing *p)
 {
     const struct mc_record *operators = mc_record_get(p->record, "operators");
     struct mc_grid grid;
@@ -421,21 +402,21 @@ static void show_operators(struct printing *p)
             mc_grid_add(&grid, "%s", mc_record_get_bool(op, can[k], false) ? "yes" : "no");
         mc_grid_add(&grid, "%s", mc_record_get_text(op, "why", ""));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_inputs(struct printing *p)
+static void show_inputs(struct mc_printing *p)
 {
     show_values(p, "model_inputs", "input");
 }
 
-static void show_outputs_of(struct printing *p)
+static void show_outputs_of(struct mc_printing *p)
 {
     show_values(p, "model_outputs", "output");
 }
 
 /* Verdicts over the whole model. */
-static void show_abilities(struct printing *p)
+static void show_abilities(struct mc_printing *p)
 {
     static const char *const abilities[] = {"run", "train", "prune"};
     struct mc_grid grid;
@@ -447,11 +428,11 @@ static void show_abilities(struct printing *p)
         mc_grid_add(&grid, "%s", mc_record_get_bool(ability, "able", false) ? "yes" : "no");
         mc_grid_add(&grid, "%s", mc_record_get_text(ability, "why", ""));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* Parameters that no gradient leads to. */
-static void show_untrained(struct printing *p, const struct mc_record *of)
+static void show_untrained(struct mc_printing *p, const struct mc_record *of)
 {
     static const char *const keys[] = {"parameter", "node", "operator", "why"};
     const struct mc_record *list = mc_record_get(of, "untrained");
@@ -462,15 +443,15 @@ static void show_untrained(struct printing *p, const struct mc_record *of)
     for (size_t i = 0; i < mc_record_size(list); i++)
         for (size_t k = 0; k < MC_COUNT(keys); k++)
             mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(list, i), keys[k], ""));
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_unable(struct printing *p)
+static void show_unable(struct mc_printing *p)
 {
     show_untrained(p, mc_record_get(p->record, "can.train"));
 }
 
-static void show_layers_of(struct printing *p, const struct mc_record *measurement, const char *title)
+static void show_layers_of(struct mc_printing *p, const struct mc_record *measurement, const char *title)
 {
     const struct mc_record *layers = mc_record_get(measurement, "layers");
     static const struct mc_quantity columns[] = {{"parameters", "parameters", MC_AS_COUNT},
@@ -497,10 +478,10 @@ static void show_layers_of(struct printing *p, const struct mc_record *measureme
             mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], layer, text));
         }
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_layers(struct printing *p)
+static void show_layers(struct mc_printing *p)
 {
     show_layers_of(p, p->record, p->details ? "Layers" : NULL);
     if (!p->details) return;
@@ -515,7 +496,7 @@ static void show_layers(struct printing *p)
 }
 
 /* Nodes as they were timed, in the order in which they ran. */
-static void show_nodes(struct printing *p)
+static void show_nodes(struct mc_printing *p)
 {
     const struct mc_record *nodes = mc_record_get(p->record, "nodes"), *limits = mc_record_get(p->record, "limits");
     static const struct mc_quantity columns[] = {
@@ -540,7 +521,7 @@ static void show_nodes(struct printing *p)
             mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], node, text));
         }
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
     if (!limits) return;
     mc_grid_init(&grid, p->details ? "Limits of this machine" : NULL, 2, MC_GRID_TEXT(0), false);
     for (size_t c = 0; c < MC_COUNT(roofs); c++) {
@@ -548,10 +529,10 @@ static void show_nodes(struct printing *p)
         mc_grid_add(&grid, "limit, %s", roofs[c].label);
         mc_grid_add(&grid, "%s", mc_quantity_text(&roofs[c], limits, text));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_epochs(struct printing *p, const struct mc_record *step, const char *title)
+static void show_epochs(struct mc_printing *p, const struct mc_record *step, const char *title)
 {
     const struct mc_record *epochs = mc_record_get(step, "training.epochs");
     const bool numbers = mc_record_get(step, "training.epochs.0.validation_r2") != NULL;
@@ -572,99 +553,12 @@ static void show_epochs(struct printing *p, const struct mc_record *step, const 
             mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], mc_record_at(epochs, i), text));
         }
     }
-    show(p, &grid);
-}
-
-/* Groups of channels that lie along the same axes: what was cut, then what had to stay and who says so. */
-static void show_families_of(struct printing *p, const struct mc_record *families, const char *title)
-{
-    static const struct mc_quantity columns[] = {
-        {"axis", "axis", MC_AS_COUNT},
-        {"width", "width", MC_AS_COUNT},
-        {"width_after", "after", MC_AS_COUNT},
-        {"groups_before", "groups", MC_AS_COUNT},
-        {"groups_after", "after", MC_AS_COUNT},
-        {"score_least", "least score", MC_AS_FINE},
-        {"score_removed", "removed to", MC_AS_FINE},
-        {"score_most", "largest", MC_AS_FINE},
-    };
-    struct mc_grid grid;
-    mc_grid_init(&grid, title, 2 + (int)MC_COUNT(columns), MC_GRID_TEXT(0) | MC_GRID_TEXT(9), true);
-    mc_grid_add(&grid, "channels of");
-    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
-    mc_grid_add(&grid, "tied to");
-    for (size_t i = 0; i < mc_record_size(families); i++) {
-        const struct mc_record *family = mc_record_at(families, i), *tied = mc_record_get(family, "tensors");
-        char text[MC_QUANTITY_TEXT];
-        mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
-        for (size_t c = 0; c < MC_COUNT(columns); c++)
-            mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], family, text));
-        mc_grid_add(&grid, "%zu tensors", mc_record_size(tied));
-    }
-    show(p, &grid);
-}
-
-static void show_frozen_of(struct printing *p, const struct mc_record *frozen, const char *title)
-{
-    struct mc_grid grid;
-    mc_grid_init(&grid, title, 5, MC_GRID_TEXT(0) | MC_GRID_TEXT(3) | MC_GRID_TEXT(4), true);
-    static const char *const heads[] = {"channels of", "axis", "width", "because", "node"};
-    for (size_t i = 0; i < MC_COUNT(heads); i++) mc_grid_add(&grid, "%s", heads[i]);
-    for (size_t i = 0; i < mc_record_size(frozen); i++) {
-        const struct mc_record *family = mc_record_at(frozen, i);
-        char text[MC_QUANTITY_TEXT];
-        mc_grid_add(&grid, "%s", mc_record_get_text(family, "tensor", "?"));
-        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(family, "axis", 0), text));
-        mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(family, "width", 0), text));
-        mc_grid_add(&grid, "%s", mc_record_get_text(family, "why", ""));
-        mc_grid_add(&grid, "%s", mc_record_get_text(family, "node", ""));
-    }
-    show(p, &grid);
-}
-
-static void show_families(struct printing *p)
-{
-    const struct mc_record *steps = mc_record_get(p->record, "steps");
-    for (size_t i = 0; p->details && i < mc_record_size(steps); i++) {
-        const struct mc_record *step = mc_record_at(steps, i);
-        char title[64];
-        snprintf(title, sizeof title, "Channels in step %zu", i + 1);
-        show_families_of(p, mc_record_get(step, "families"), title);
-        snprintf(title, sizeof title, "Kept whole in step %zu", i + 1);
-        show_frozen_of(p, mc_record_get(step, "frozen"), title);
-    }
-}
-
-/* What each layer's width is worth: a row for each width that was tried. */
-static void show_sensitivity(struct printing *p)
-{
-    const struct mc_record *families =
-        mc_record_get(p->record, "baseline") ? mc_record_get(p->record, "families") : NULL;
-    static const struct mc_quantity columns[] = {
-        {"ratio", "removed", MC_AS_SHARE},          {"width", "width", MC_AS_COUNT},
-        {"macs_share", "MACs left", MC_AS_SHARE},   {"loss", "loss", MC_AS_REAL},
-        {"loss_change", "change", MC_AS_REAL},      {"accuracy", "accuracy", MC_AS_SHARE},
-        {"accuracy_change", "change", MC_AS_SHARE}, {"mse", "MSE", MC_AS_REAL},
-    };
-    struct mc_grid grid;
-    mc_grid_init(&grid, p->details ? "Sensitivity" : NULL, 1 + (int)MC_COUNT(columns), MC_GRID_TEXT(0), true);
-    mc_grid_add(&grid, "channels of");
-    for (size_t c = 0; c < MC_COUNT(columns); c++) mc_grid_add(&grid, "%s", columns[c].label);
-    for (size_t i = 0; i < mc_record_size(families); i++) {
-        const struct mc_record *family = mc_record_at(families, i), *points = mc_record_get(family, "points");
-        for (size_t k = 0; k < mc_record_size(points); k++) {
-            char text[MC_QUANTITY_TEXT];
-            mc_grid_add(&grid, "%s", k == 0 ? mc_record_get_text(family, "tensor", "?") : "");
-            for (size_t c = 0; c < MC_COUNT(columns); c++)
-                mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], mc_record_at(points, k), text));
-        }
-    }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* A drawing keeps its columns only in a block of code. */
-static void show_curves(struct printing *p, const char *title, const struct mc_curve *curves, int n, bool logarithmic,
-                        const char *under)
+static void show_curves(struct mc_printing *p, const char *title, const struct mc_curve *curves, int n,
+                        bool logarithmic, const char *under)
 {
     const bool markdown = p->print == mc_grid_print_markdown;
     if (p->begun) mc_buf_puts(p->out, "\n");
@@ -687,7 +581,7 @@ static double *column_of(const struct mc_record *array, const char *key, bool *a
     return column;
 }
 
-static void show_learning_curves(struct printing *p, const struct mc_record *step, const char *title)
+static void show_learning_curves(struct mc_printing *p, const struct mc_record *step, const char *title)
 {
     const struct mc_record *epochs = mc_record_get(step, "training.epochs");
     const int n = (int)mc_record_size(epochs);
@@ -707,7 +601,7 @@ static void show_learning_curves(struct printing *p, const struct mc_record *ste
 }
 
 /* What the curves say, and what a parameter costs. */
-static void show_verdict(struct printing *p, const struct mc_record *step, const char *title)
+static void show_verdict(struct mc_printing *p, const struct mc_record *step, const char *title)
 {
     const struct mc_record *verdict = mc_record_get(step, "training.verdict");
     struct mc_grid grid;
@@ -721,10 +615,10 @@ static void show_verdict(struct printing *p, const struct mc_record *step, const
                 mc_count_text(mc_record_get_int(verdict, "parameters", 0), parameters),
                 mc_record_get_num(verdict, "parameters_per_sample", NAN), mc_record_get_num(verdict, "epoch_s", NAN),
                 mc_record_get_num(verdict, "samples_per_s", NAN));
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_rates(struct printing *p, const struct mc_record *step, const char *title)
+static void show_rates(struct mc_printing *p, const struct mc_record *step, const char *title)
 {
     const struct mc_record *finder = mc_record_get(step, "rate_finder"), *curve = mc_record_get(finder, "curve");
     const int n = (int)mc_record_size(curve);
@@ -744,7 +638,7 @@ static void show_rates(struct printing *p, const struct mc_record *step, const c
 }
 
 /* What became of the parts of a file that was packed. */
-static void show_parts(struct printing *p)
+static void show_parts(struct mc_printing *p)
 {
     const struct mc_record *parts = mc_record_get(p->record, "parts");
     static const struct mc_quantity columns[] = {{"segments", "segments", MC_AS_COUNT},
@@ -762,10 +656,10 @@ static void show_parts(struct printing *p)
             mc_grid_add(&grid, "%s", mc_quantity_text(&columns[c], part, text));
         }
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
-static void show_training(struct printing *p)
+static void show_training(struct mc_printing *p)
 {
     const struct mc_record *steps = mc_record_get(p->record, "steps");
     for (size_t i = 0; i < mc_record_size(steps); i++) {
@@ -789,7 +683,7 @@ static void show_training(struct printing *p)
     }
 }
 
-static void show_outputs(struct printing *p)
+static void show_outputs(struct mc_printing *p)
 {
     const struct mc_record *outputs = mc_record_get(p->record, "outputs");
     struct mc_grid grid;
@@ -798,11 +692,11 @@ static void show_outputs(struct printing *p)
         mc_grid_add(&grid, "wrote %s", mc_record_get_text(mc_record_at(outputs, i), "kind", "?"));
         mc_grid_add(&grid, "%s", mc_record_get_text(mc_record_at(outputs, i), "path", "?"));
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 /* The trials of a search, best first; without details, the first of them. */
-static void show_trials(struct printing *p)
+static void show_trials(struct mc_printing *p)
 {
     enum { SHOWN = 10 };
     const struct mc_record *tune = mc_record_get(p->record, "tune"), *trials = mc_record_get(tune, "trials");
@@ -833,7 +727,7 @@ static void show_trials(struct printing *p)
         if (sized) mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(trial, "bytes", 0), bytes));
         if (sized) mc_grid_add(&grid, "%s", mc_record_get_bool(trial, "holds", false) ? "held" : "not held");
     }
-    show(p, &grid);
+    mc_section_show(p, &grid);
 }
 
 struct point {
@@ -847,7 +741,7 @@ static int by_bytes(const void *a, const void *b)
 }
 
 /* What a search by bytes tried, from the smallest to the largest. */
-static void show_tradeoff(struct printing *p)
+static void show_tradeoff(struct mc_printing *p)
 {
     const struct mc_record *tune = mc_record_get(p->record, "tune"), *trials = mc_record_get(tune, "trials");
     const size_t n = mc_record_size(trials);
@@ -871,32 +765,53 @@ static void show_tradeoff(struct printing *p)
     mc_free(points);
 }
 
-typedef void section(struct printing *p);
+typedef void section(struct mc_printing *p);
 
 static section *const sections[] = {
-    show_facts,       show_runs,       show_stages,   show_plan,      show_gates,
-    show_inputs,      show_outputs_of, show_figures,  show_sides,     show_output_differences,
-    show_paired,      show_classes,    show_bench,    show_functions, show_operators,
-    show_abilities,   show_unable,     show_families, show_trials,    show_tradeoff,
-    show_sensitivity, show_training,   show_layers,   show_nodes,     show_parts,
+    show_facts,
+    show_runs,
+    show_stages,
+    show_plan,
+    show_gates,
+    show_inputs,
+    show_outputs_of,
+    show_figures,
+    show_sides,
+    show_output_differences,
+    show_paired,
+    show_classes,
+    show_bench,
+    show_functions,
+    show_operators,
+    show_abilities,
+    show_unable,
+    mc_changes_show_channels,
+    mc_changes_show_ranks,
+    show_trials,
+    show_tradeoff,
+    mc_changes_show_sensitivity,
+    show_training,
+    show_layers,
+    show_nodes,
+    show_parts,
     show_outputs,
 };
 
 /* What the page (page.h) does not draw itself. */
 static section *const tables[] = {
-    show_inputs, show_outputs_of, show_figures,   show_sides,     show_output_differences,
-    show_paired, show_bench,      show_functions, show_operators, show_abilities,
-    show_unable, show_trials,     show_nodes,     show_parts,
+    show_inputs,    show_outputs_of, show_figures,   show_sides,  show_output_differences, show_paired, show_bench,
+    show_functions, show_operators,  show_abilities, show_unable, mc_changes_show_ranks,   show_trials, show_nodes,
+    show_parts,
 };
 
 void mc_report_sections(const struct mc_record *record, bool details, mc_grid_printer *print, struct mc_buf *out)
 {
-    struct printing p = {.record = record, .details = details, .print = print, .out = out};
+    struct mc_printing p = {.record = record, .details = details, .print = print, .out = out};
     for (size_t i = 0; i < MC_COUNT(sections); i++) sections[i](&p);
 }
 
 void mc_report_tables(const struct mc_record *record, mc_grid_printer *print, struct mc_buf *out)
 {
-    struct printing p = {.record = record, .details = true, .print = print, .out = out};
+    struct mc_printing p = {.record = record, .details = true, .print = print, .out = out};
     for (size_t i = 0; i < MC_COUNT(tables); i++) tables[i](&p);
 }

@@ -142,10 +142,40 @@ static void test_parameters_that_were_not_trained_are_listed_once(void **state)
     mc_record_destroy(r);
 }
 
+static void test_ranks_and_what_was_left_whole_are_details(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_record *r;
+    assert_ok(mc_record_create(&r, &err), err);
+    struct mc_record *layers = mc_record_array(mc_record_append_object(mc_record_array(r, "steps")), "layers");
+    struct mc_record *cut = mc_record_append_object(layers), *left = mc_record_append_object(layers);
+    mc_record_set_text(cut, "tensor", "a");
+    mc_record_set_int(cut, "outputs", 24);
+    mc_record_set_int(cut, "inputs", 784);
+    mc_record_set_int(cut, "rank", 20);
+    mc_record_set_num(cut, "energy", 0.875);
+    mc_record_set_int(cut, "macs_before", 18816);
+    mc_record_set_int(cut, "macs_after", 16160);
+    mc_record_set_text(left, "tensor", "b");
+    mc_record_set_text(left, "why", "it is too large");
+    struct mc_buf text;
+    assert_ok(mc_report_render(r, MC_FORMAT_DETAILS, &text, &err), err);
+    assert_non_null(strstr(text.data, "Ranks in step 1\n"
+                                      "weight  outputs  inputs  rank     kept    MACs   after  left because\n"
+                                      "a            24     784    20  87.50 %  18,816  16,160\n"
+                                      "b                                                       it is too large\n"));
+    mc_buf_finish(&text);
+    assert_ok(mc_report_render(r, MC_FORMAT_TABLE, &text, &err), err);
+    assert_int_equal(text.length, 0);
+    mc_buf_finish(&text);
+    mc_record_destroy(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters_that_were_not_trained_are_listed_once),
+        cmocka_unit_test(test_ranks_and_what_was_left_whole_are_details),
         ON_RECORD(test_table_shows_before_after_change_and_gates),
         ON_RECORD(test_details_add_layers_and_no_control_character_gets_through),
         ON_RECORD(test_markdown_escapes_what_it_would_read_as_its_own),

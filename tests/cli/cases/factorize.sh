@@ -4,6 +4,7 @@ compress factorize "$FIXTURES/mlp.onnx" --macs 0.5 -o low.onnx -q && compress in
 compress factorize "$FIXTURES/mlp.onnx" --energy 0.8 --round 4 -o low.onnx -f -q --json - | grep '"rank"\|"why"\|"checked"'
 compress factorize "$FIXTURES/mlp.onnx" --parameters 0.6 --by outputs --data $DATA --epochs 1 -o low.onnx -f -q --json - |
     grep -c '"energy"\|"train_loss"'
+compress factorize "$FIXTURES/mlp.onnx" --energy 0.8 --round 4 -o low.onnx -f -v 2>/dev/null | sed -n '/^Ranks/,/^$/p'
 cat >recipe.yaml <<END
 model: $FIXTURES/mlp.onnx
 steps: [{factorize: {energy: 0.9, exclude: "fc1*"}}]
