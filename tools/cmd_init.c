@@ -38,7 +38,7 @@ static const struct mc_option options[] = {
 static const char *const init_examples[] = {
     "compress init model.onnx --data glyphs,train=400,test=100 -o begin.yaml",
     "compress init model.onnx -o small.yaml -f",
-    "compress init model.onnx --data glyphs,train=400,test=100 --objective smallest -o search.yaml",
+    "compress init model.onnx --data glyphs,train=400,test=100 --objective smallest -o smallest.yaml",
     NULL,
 };
 
