@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -198,6 +199,13 @@ struct mc_value *mc_value_create_fresh(struct mc_graph *graph, const char *stem)
     return value;
 }
 
+struct mc_value *mc_value_create_part(struct mc_graph *graph, const char *of, const char *part)
+{
+    char stem[320];
+    snprintf(stem, sizeof stem, "%.256s_%.48s", of, part);
+    return mc_value_create_fresh(graph, stem);
+}
+
 /* Make a new value (NULL: there was no memory for it) an initializer; takes over `data`. */
 static struct mc_value *initialize(struct mc_graph *graph, struct mc_value *value, struct mc_tensor *data)
 {
@@ -219,6 +227,12 @@ struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *na
 struct mc_value *mc_graph_add_initializer_fresh(struct mc_graph *graph, const char *stem, struct mc_tensor *data)
 {
     return initialize(graph, mc_value_create_fresh(graph, stem), data);
+}
+
+struct mc_value *mc_graph_add_initializer_part(struct mc_graph *graph, const char *of, const char *part,
+                                               struct mc_tensor *data)
+{
+    return initialize(graph, mc_value_create_part(graph, of, part), data);
 }
 
 void mc_value_set_data(struct mc_value *value, struct mc_tensor *data)
@@ -360,6 +374,16 @@ int mc_node_reads(const struct mc_node *node, const struct mc_value *v)
     int n = 0;
     for (int i = 0; i < node->n_inputs; i++) n += node->inputs[i] == v;
     return n;
+}
+
+struct mc_value *mc_node_input(const struct mc_node *node, int i)
+{
+    return i >= 0 && i < node->n_inputs ? node->inputs[i] : NULL;
+}
+
+struct mc_value *mc_node_output(const struct mc_node *node, int i)
+{
+    return i >= 0 && i < node->n_outputs ? node->outputs[i] : NULL;
 }
 
 int mc_node_position(const struct mc_node *node)

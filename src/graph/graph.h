@@ -158,10 +158,14 @@ struct mc_graph *mc_graph_create(struct mc_model *model, struct mc_graph *parent
 struct mc_value *mc_value_create(struct mc_graph *graph, const char *name);
 /* As above, under `stem` or the first free of stem_1, stem_2, … */
 struct mc_value *mc_value_create_fresh(struct mc_graph *graph, const char *stem);
+/* As above, with the stem "OF_PART". */
+struct mc_value *mc_value_create_part(struct mc_graph *graph, const char *of, const char *part);
 /* New initializer; takes over `data` (also on failure). */
 struct mc_value *mc_graph_add_initializer(struct mc_graph *graph, const char *name, struct mc_tensor *data);
 /* As above, under `stem` or the first free of stem_1, stem_2, … */
 struct mc_value *mc_graph_add_initializer_fresh(struct mc_graph *graph, const char *stem, struct mc_tensor *data);
+struct mc_value *mc_graph_add_initializer_part(struct mc_graph *graph, const char *of, const char *part,
+                                               struct mc_tensor *data);
 int mc_graph_add_input(struct mc_graph *graph, struct mc_value *value, struct mc_error *err);
 int mc_graph_add_output(struct mc_graph *graph, struct mc_value *value, struct mc_error *err);
 
@@ -174,6 +178,9 @@ struct mc_node *mc_node_create(struct mc_graph *graph, int at, const char *domai
 void mc_node_remove(struct mc_node *node);
 /* The same for many: those of the first n nodes for which gone[i]. */
 void mc_graph_remove_nodes(struct mc_graph *graph, int n, const bool *gone);
+/* Input and output i; NULL: left out, or the node has not so many. */
+struct mc_value *mc_node_input(const struct mc_node *node, int i);
+struct mc_value *mc_node_output(const struct mc_node *node, int i);
 int mc_node_position(const struct mc_node *node);                        /* index in graph->nodes */
 int mc_node_reads(const struct mc_node *node, const struct mc_value *v); /* how many of its inputs v is */
 /* Graphs among the attributes (the branches of an If), counted through. */

@@ -649,7 +649,7 @@ static int couple_unpacked(struct mc_coupling *c, const struct mc_node *node, co
                            struct mc_error *err)
 {
     const struct mc_value *q = node->inputs[Q], *k = node->inputs[K], *v = node->inputs[V], *y = node->outputs[0];
-    const struct mc_value *mask = node->n_inputs > MASK ? node->inputs[MASK] : NULL;
+    const struct mc_value *mask = mc_node_input(node, MASK);
     const bool headed = mask && mc_coupling_fact(c, mask)->shape.rank == 4 && mc_coupling_extent(c, mask, 1) > 1;
     int rc = mc_couple_axes(c, q, 3, k, 3, err);
     if (rc == MC_OK) rc = mc_couple_axes(c, v, 3, y, 3, err);

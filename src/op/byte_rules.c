@@ -45,18 +45,13 @@ static bool are_zeros(const struct mc_merge *m, const struct mc_value *v, int64_
     return !v || (t && (mc_tensor_count(t) == 1 || mc_tensor_count(t) == extent));
 }
 
-static const struct mc_value *input(const struct mc_node *node, int i)
-{
-    return i < node->n_inputs ? node->inputs[i] : NULL;
-}
-
 /* What makes v of bytes; on one scale, or where `axis` >= 0 on one for each index of it. */
 static const struct mc_node *dequantizer(const struct mc_merge *m, const struct mc_value *v, int axis,
                                          struct numbers *numbers)
 {
     const struct mc_node *node = v ? v->producer : NULL;
     if (!node || !node->op || node->op->means != MC_MEANS_DEQUANTIZE || fact_of(m, v)->dtype != MC_FLOAT) return NULL;
-    *numbers = (struct numbers){.x = node->inputs[0], .scale = node->inputs[1], .zero = input(node, 2)};
+    *numbers = (struct numbers){.x = node->inputs[0], .scale = node->inputs[1], .zero = mc_node_input(node, 2)};
     const struct mc_fact *x = fact_of(m, numbers->x);
     if (!is_byte(x->dtype)) return NULL;
     int64_t along = mc_node_int(node, "axis", 1), extent = 1;
@@ -84,7 +79,7 @@ static bool take_weights(const struct mc_merge *m, const struct mc_value *v, int
 
 static bool take_quantizer(const struct mc_merge *m, const struct mc_node *quantize, struct numbers *numbers)
 {
-    *numbers = (struct numbers){.scale = quantize->inputs[1], .zero = input(quantize, 2)};
+    *numbers = (struct numbers){.scale = quantize->inputs[1], .zero = mc_node_input(quantize, 2)};
     numbers->dtype = fact_of(m, quantize->outputs[0])->dtype;
     return is_byte(numbers->dtype) && are_scales(m, numbers->scale, 1) && are_zeros(m, numbers->zero, 1);
 }
@@ -145,7 +140,7 @@ bool mc_bytes_conv(const struct mc_node *node, const struct mc_node *quantize, s
 {
     const struct mc_shape *x = &fact_of(m, node->inputs[0])->shape;
     return x->rank >= 3 && x->rank <= 5 &&
-           give_product(m, node->inputs[0], node->inputs[1], 0, input(node, 2), quantize) &&
+           give_product(m, node->inputs[0], node->inputs[1], 0, mc_node_input(node, 2), quantize) &&
            found(m, &mc_op_byte_conv, node);
 }
 
@@ -154,7 +149,7 @@ bool mc_bytes_gemm(const struct mc_node *node, const struct mc_node *quantize, s
     const bool turned = mc_node_int(node, "transB", 0) != 0;
     if (mc_node_int(node, "transA", 0) || mc_node_float(node, "alpha", 1) != 1 || mc_node_float(node, "beta", 1) != 1)
         return false;
-    return give_product(m, node->inputs[0], node->inputs[1], turned ? 0 : 1, input(node, 2), quantize) &&
+    return give_product(m, node->inputs[0], node->inputs[1], turned ? 0 : 1, mc_node_input(node, 2), quantize) &&
            found(m, &mc_op_byte_gemm, node);
 }
 
@@ -254,7 +249,7 @@ bool mc_bytes_clip(const struct mc_node *node, const struct mc_node *quantize, s
         bound[1] = (double)mc_node_float(node, "max", INFINITY);
     }
     for (int i = 0; i < 2; i++) {
-        const struct mc_value *v = input(node, i + 1);
+        const struct mc_value *v = mc_node_input(node, i + 1);
         const struct mc_tensor *t = v ? m->constant(m, v) : NULL;
         if (v && !t) return false;
         if (t) bound[i] = mc_tensor_get_f64(t, 0);

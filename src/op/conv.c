@@ -200,7 +200,7 @@ static int record_contraction(struct mc_coupling *c, const struct mc_node *node,
 static int conv_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
-    const struct mc_value *b = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    const struct mc_value *b = mc_node_input(node, 2);
     const struct division d = divide(node, &mc_coupling_fact(c, w)->shape);
     int rc = mc_couple_axes(c, x, 0, y, 0, err);
     for (int axis = 2; axis < mc_coupling_fact(c, x)->shape.rank && rc == MC_OK; axis++) {

@@ -96,7 +96,7 @@ static bool match_conv(struct mc_merge *m, const struct mc_value *v)
     m->n_inputs = 3;
     m->inputs[0] = conv->inputs[0];
     m->inputs[1] = conv->inputs[1];
-    m->inputs[2] = conv->n_inputs > 2 ? conv->inputs[2] : NULL;
+    m->inputs[2] = mc_node_input(conv, 2);
     m->like = conv;
     m->op = &mc_op_fused_conv;
     m->opset = INT_MAX;

@@ -157,7 +157,7 @@ static int gemm_backward(struct mc_step *step, struct mc_error *err)
 static int gemm_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const struct mc_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
-    const struct mc_value *addend = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    const struct mc_value *addend = mc_node_input(node, 2);
     const int ta = mc_node_int(node, "transA", 0) != 0, tb = mc_node_int(node, "transB", 0) != 0;
     int rc = mc_couple_axes(c, a, !ta, b, tb, err);
     if (rc == MC_OK) rc = mc_couple_axes(c, a, ta, y, 0, err);

@@ -6,16 +6,6 @@
 #include "graph/resize.h"
 #include "op/ops.h"
 
-static const struct mc_value *input(const struct mc_node *node, int i)
-{
-    return i < node->n_inputs ? node->inputs[i] : NULL;
-}
-
-static const struct mc_value *output(const struct mc_node *node, int i)
-{
-    return i < node->n_outputs ? node->outputs[i] : NULL;
-}
-
 static int rank_of(const struct mc_coupling *c, const struct mc_value *v)
 {
     return v ? mc_coupling_fact(c, v)->shape.rank : 0;
@@ -33,7 +23,7 @@ static int couple_vector(struct mc_coupling *c, const struct mc_value *v, const 
 int mc_microsoft_bias_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     const int rc = mc_coupling_elementwise(c, node, err);
-    return rc < 0 || !input(node, 1) ? rc : mc_couple_role(c, input(node, 1), 0, MC_ROLE_SHIFT, err);
+    return rc < 0 || !mc_node_input(node, 1) ? rc : mc_couple_role(c, mc_node_input(node, 1), 0, MC_ROLE_SHIFT, err);
 }
 
 /* --- normalizations --- */
@@ -55,16 +45,16 @@ int mc_microsoft_skip_norm_coupling(struct mc_coupling *c, const struct mc_node 
 int mc_microsoft_embed_norm_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     enum { TABLES = 2, SCALE = 5, SHIFT = 6, SUM = 2 };
-    const struct mc_value *y = node->outputs[0], *sum = output(node, SUM);
+    const struct mc_value *y = node->outputs[0], *sum = mc_node_output(node, SUM);
     int rc = mc_couple_statistic(c, node, y, 2, err);
     for (int i = TABLES; i < SCALE && rc == 0; i++) {
-        if (!input(node, i)) continue;
+        if (!mc_node_input(node, i)) continue;
         rc = mc_couple_axes(c, node->inputs[i], 1, y, 2, err);
         if (rc == 0) rc = mc_couple_role(c, node->inputs[i], 1, MC_ROLE_PRODUCES, err);
     }
     for (int axis = 0; axis < 3 && sum && rc == 0; axis++) rc = mc_couple_axes(c, y, axis, sum, axis, err);
-    if (rc == 0) rc = couple_vector(c, input(node, SCALE), y, MC_ROLE_SCALE, err);
-    return rc < 0 ? rc : couple_vector(c, input(node, SHIFT), y, MC_ROLE_SHIFT, err);
+    if (rc == 0) rc = couple_vector(c, mc_node_input(node, SCALE), y, MC_ROLE_SCALE, err);
+    return rc < 0 ? rc : couple_vector(c, mc_node_input(node, SHIFT), y, MC_ROLE_SHIFT, err);
 }
 
 /* --- attention --- */
@@ -107,7 +97,7 @@ static bool is_plain(const struct mc_coupling *c, const struct mc_node *node, in
 int mc_microsoft_attention_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     enum { X, WEIGHT, BIAS, PAST = 4 };
-    const struct mc_value *x = node->inputs[X], *w = node->inputs[WEIGHT], *b = input(node, BIAS);
+    const struct mc_value *x = node->inputs[X], *w = node->inputs[WEIGHT], *b = mc_node_input(node, BIAS);
     const struct mc_value *y = node->outputs[0];
     if (!is_plain(c, node, PAST) || rank_of(c, w) != 2) return mc_coupling_freeze_all(c, node, err);
     const int64_t first = mc_coupling_extent(c, w, 1) - mc_coupling_extent(c, y, 2);
@@ -161,7 +151,8 @@ void mc_microsoft_attention_cost(const struct mc_node *node, const struct mc_fac
 int mc_microsoft_multi_head_coupling(struct mc_coupling *c, const struct mc_node *node, struct mc_error *err)
 {
     enum { Q, K, V, BIAS, PAST = 6 };
-    const struct mc_value *q = node->inputs[Q], *k = input(node, K), *v = input(node, V), *b = input(node, BIAS);
+    const struct mc_value *q = node->inputs[Q], *k = mc_node_input(node, K), *v = mc_node_input(node, V),
+                          *b = mc_node_input(node, BIAS);
     const struct mc_value *y = node->outputs[0];
     if (!is_plain(c, node, PAST) || rank_of(c, q) != 3 || rank_of(c, k) != 3 || rank_of(c, v) != 3)
         return mc_coupling_freeze_all(c, node, err);

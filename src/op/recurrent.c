@@ -995,8 +995,8 @@ static int couple_blocks(struct mc_coupling *c, const struct mc_value *y, int a,
 static int couple_units(struct mc_coupling *c, const struct mc_node *node, const struct extents *e,
                         struct mc_error *err)
 {
-    const struct mc_value *r = node->inputs[R], *b = node->n_inputs > B ? node->inputs[B] : NULL;
-    const struct mc_value *peepholes = node->n_inputs > P ? node->inputs[P] : NULL;
+    const struct mc_value *r = node->inputs[R], *b = mc_node_input(node, B);
+    const struct mc_value *peepholes = mc_node_input(node, P);
     int rc = couple_blocks(c, r, 2, r, 1, e->G, e->H, err);
     if (rc == MC_OK) rc = couple_blocks(c, r, 2, node->inputs[W], 1, e->G, e->H, err);
     if (rc == MC_OK && b) rc = couple_blocks(c, r, 2, b, 1, 2 * e->G, e->H, err);

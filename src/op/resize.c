@@ -585,7 +585,7 @@ static int resize_mend(struct mc_resize *resize, struct mc_node *node, struct mc
 /* What version 10 always did are choices of 11, which has a region between the data and the scales. */
 static int resize_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
 {
-    struct mc_value *scales = node->n_inputs > 1 ? node->inputs[1] : NULL;
+    struct mc_value *scales = mc_node_input(node, 1);
     int rc = mc_node_set_input(node, 2, scales, err);
     if (rc == MC_OK) rc = mc_node_set_input(node, 1, NULL, err);
     if (rc == MC_OK) rc = mc_node_set_string(node, "coordinate_transformation_mode", "asymmetric", err);

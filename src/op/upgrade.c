@@ -1,7 +1,6 @@
 /* upgrade.c - nodes of one version into nodes of the next; see upgrade.h. */
 #include "op/upgrade.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -19,9 +18,7 @@ int mc_upgrade_axes(struct mc_node *node, const struct mc_fact *x, const char **
 /* An initializer "<output>_<attr>" in the place of the attribute; takes over the tensor. */
 static int move(struct mc_node *node, const char *attr, int input, struct mc_tensor *t, struct mc_error *err)
 {
-    char name[256];
-    snprintf(name, sizeof name, "%.200s_%s", node->outputs[0]->name, attr);
-    struct mc_value *v = mc_graph_add_initializer_fresh(node->graph, name, t);
+    struct mc_value *v = mc_graph_add_initializer_part(node->graph, node->outputs[0]->name, attr, t);
     if (!v) return mc_error_memory(err);
     mc_node_remove_attr(node, attr);
     return mc_node_set_input(node, input, v, err);

@@ -14,11 +14,6 @@
 #include "op/ops.h"
 #include "prune/surgery.h"
 
-static const struct mc_value *input_of(const struct mc_node *node, int i)
-{
-    return i >= 0 && i < node->n_inputs ? node->inputs[i] : NULL;
-}
-
 /* One number for all, or one per index of the axis that lies `from_right` places before the last. */
 static bool is_vector(const struct mc_shape *shape, int64_t n, int from_right)
 {
@@ -29,7 +24,7 @@ static bool is_vector(const struct mc_shape *shape, int64_t n, int from_right)
 
 bool mc_bias_can_shift(const struct mc_coupling *c, const struct mc_contraction *k)
 {
-    const struct mc_value *bias = input_of(k->node, k->bias_input);
+    const struct mc_value *bias = mc_node_input(k->node, k->bias_input);
     if (!bias) return true;
     return bias->data &&
            is_vector(&mc_coupling_fact(c, bias)->shape, mc_coupling_extent(c, k->node->outputs[0], k->out_axis), 0);

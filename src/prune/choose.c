@@ -323,11 +323,19 @@ static int by_class(const void *p, const void *q)
     return by_score(p, q);
 }
 
-static void mark_going(struct mc_choice *choice, int n_groups)
+void mc_choice_mark(struct mc_choice *choice, int n_groups)
 {
     memset(choice->goes, 0, (size_t)n_groups * sizeof(*choice->goes));
     for (int f = 0; f < choice->n_families; f++)
         for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
+}
+
+int mc_list_going(const bool *goes, int n_groups, int *groups)
+{
+    int n = 0;
+    for (int g = 0; g < n_groups; g++)
+        if (goes[g]) groups[n++] = g;
+    return n;
 }
 
 /* What the budget counts in the model without the groups that `goes` marks. */
@@ -340,7 +348,7 @@ static int find_cost(const struct chooser *k, const bool *goes, int64_t *cost)
 
 static int count_cost(struct chooser *k, int64_t *cost)
 {
-    mark_going(k->choice, mc_coupling_n_groups(k->coupling));
+    mc_choice_mark(k->choice, mc_coupling_n_groups(k->coupling));
     return find_cost(k, k->choice->goes, cost);
 }
 
@@ -411,21 +419,27 @@ static uint64_t class_of(const struct chooser *k, int f)
     return h;
 }
 
+/* The groups [from, to) of a family, which free so much of the budget; without a score. */
+static struct block block_of(const struct chooser *k, int f, int from, int to, double freed)
+{
+    const struct mc_family *family = &k->choice->families[f];
+    return (struct block){.class = class_of(k, f),
+                          .family = f,
+                          .freed = freed,
+                          .n = to - from,
+                          .n_free = from == family->least ? family->n_free : 0,
+                          .n_after = to};
+}
+
 /* Append blocks of a family's good widths, without scores; groups free `freed` of the budget each. Returns the end of
  * the list. */
 static int cut_into_blocks(const struct chooser *k, int f, double freed, struct block *blocks, int n)
 {
     const struct mc_family *family = &k->choice->families[f];
-    const uint64_t class = class_of(k, f);
     for (int from = family->least, to; from < family->most; from = to) {
         const int surplus = (family->n_groups - from) % family->unit;
         to = from + (surplus > 0 ? surplus : family->unit);
-        blocks[n++] = (struct block){.class = class,
-                                     .family = f,
-                                     .freed = freed * (to - from),
-                                     .n = to - from,
-                                     .n_free = from == family->least ? family->n_free : 0,
-                                     .n_after = to};
+        blocks[n++] = block_of(k, f, from, to, freed * (to - from));
     }
     return n;
 }
@@ -445,12 +459,7 @@ static int time_blocks(struct chooser *k, int f, struct block *blocks, int *n)
         rc = count_cost(k, &ns);
         family->n_removed = 0;
         if (rc < 0 || (double)ns > (double)least_ns - PAYS * (double)k->choice->cost_before) continue;
-        blocks[(*n)++] = (struct block){.class = class_of(k, f),
-                                        .family = f,
-                                        .freed = (double)(least_ns - ns),
-                                        .n = to - from,
-                                        .n_free = from == family->least ? family->n_free : 0,
-                                        .n_after = to};
+        blocks[(*n)++] = block_of(k, f, from, to, (double)(least_ns - ns));
         from = to;
         least_ns = ns;
     }
@@ -703,10 +712,9 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
     if (rc == 0 && options->stays > 0) rc = choose_by_budget(&k);
     if (rc == 0 && options->stays == 0 && ranking_of(options) == MC_RANKING_LAYER) choose_by_ratio(&k);
     if (rc == 0 && options->stays == 0 && ranking_of(options) != MC_RANKING_LAYER) rc = choose_by_share(&k);
-    if (rc == 0) mark_going(choice, mc_coupling_n_groups(coupling));
+    if (rc == 0) mc_choice_mark(choice, mc_coupling_n_groups(coupling));
     if (rc == 0) rc = mc_choice_cost(&choice->macs_after, MC_BUDGET_MACS, model, facts, coupling, choice->goes, err);
-    for (int g = 0; rc == 0 && g < mc_coupling_n_groups(coupling); g++)
-        if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
+    if (rc == 0) choice->n_groups = mc_list_going(choice->goes, mc_coupling_n_groups(coupling), choice->groups);
     if (rc < 0) mc_choice_finish(choice);
     return rc;
 }

@@ -38,6 +38,11 @@ int mc_choose(struct mc_choice *choice, const struct mc_model *model, const stru
               struct mc_error *err);
 void mc_choice_finish(struct mc_choice *choice);
 
+/* Set `goes` of n_groups groups by what is removed of the families. */
+void mc_choice_mark(struct mc_choice *choice, int n_groups);
+/* Those for which `goes` says so, ascending; returns how many. */
+int mc_list_going(const bool *goes, int n_groups, int *groups);
+
 /* Indices of an axis that go with the chosen groups. */
 int64_t mc_choice_count(const struct mc_choice *choice, const struct mc_coupling *coupling, const struct mc_value *v,
                         int axis);

@@ -2,7 +2,6 @@
 #include "prune/cut.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -140,14 +139,9 @@ int mc_cut_init(struct mc_cut *s, const struct mc_model *model, const struct mc_
 
 void mc_cut_take(struct mc_cut *s)
 {
-    struct mc_choice *choice = &s->choice;
     const int n_groups = mc_coupling_n_groups(s->coupling);
-    memset(choice->goes, 0, (size_t)n_groups * sizeof(*choice->goes));
-    for (int f = 0; f < choice->n_families; f++)
-        for (int i = 0; i < choice->families[f].n_removed; i++) choice->goes[choice->families[f].free[i]] = true;
-    choice->n_groups = 0;
-    for (int g = 0; g < n_groups; g++)
-        if (choice->goes[g]) choice->groups[choice->n_groups++] = g;
+    mc_choice_mark(&s->choice, n_groups);
+    s->choice.n_groups = mc_list_going(s->choice.goes, n_groups, s->choice.groups);
 }
 
 void mc_cut_choose(struct mc_cut *s, int family, int n)

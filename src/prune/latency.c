@@ -8,15 +8,17 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "prune/choose.h"
 #include "run/bench.h"
 
 static int cut(struct mc_model *model, const struct mc_coupling *coupling, const bool *goes, struct mc_error *err)
 {
-    int n = 0, *groups = MC_NEW_ARRAY(int, mc_coupling_n_groups(coupling));
+    const int n_groups = mc_coupling_n_groups(coupling);
+    if (!goes) return MC_OK;
+    int *groups = MC_NEW_ARRAY(int, n_groups);
     if (!groups) return mc_error_memory(err);
-    for (int g = 0; goes && g < mc_coupling_n_groups(coupling); g++)
-        if (goes[g]) groups[n++] = g;
-    const int rc = n > 0 ? mc_surgery(model, coupling, groups, n, err) : MC_OK;
+    const int n = mc_list_going(goes, n_groups, groups),
+              rc = n > 0 ? mc_surgery(model, coupling, groups, n, err) : MC_OK;
     mc_free(groups);
     return rc;
 }

@@ -95,7 +95,7 @@ static int put_number(struct mc_model *model, const char *stem, const char *word
     const int rc = mc_tensor_create(&t, dtype, &scalar, err);
     if (rc < 0) return rc;
     mc_tensor_set_f64(t, 0, number);
-    *v = mc_fresh_initializer(model, stem, word, t);
+    *v = mc_graph_add_initializer_part(model->graph, stem, word, t);
     return *v ? MC_OK : mc_error_memory(err);
 }
 
@@ -200,9 +200,10 @@ static int put_bias(struct rounding *r, struct mc_node *node, struct mc_tensor *
     struct mc_value *bias = node->inputs[2];
     const bool own = r->nodes.uses.n[bias->id] == 1 && !bias->is_output;
     const bool each = scales->shape.rank == 1;
-    struct mc_value *scale = mc_fresh_initializer(r->model, bias->name, "scale", scales);
+    struct mc_value *scale = mc_graph_add_initializer_part(r->model->graph, bias->name, "scale", scales);
     struct mc_value *floats = mc_fresh_floats(r->model, bias->name, "dequantized");
-    struct mc_value *stored = own ? bias : mc_fresh_initializer(r->model, bias->name, "quantized", codes);
+    struct mc_value *stored =
+        own ? bias : mc_graph_add_initializer_part(r->model->graph, bias->name, "quantized", codes);
     if (own) mc_value_set_data(bias, codes);
     if (!scale || !floats || !stored) return mc_error_memory(err);
     struct mc_node *made = mc_node_create(r->model->graph, 0, "", "DequantizeLinear", floats->name, 2,

@@ -7,11 +7,6 @@
 #include "prune/exclude.h"
 #include "run/plan.h"
 
-static const struct mc_value *input(const struct mc_node *node, int i)
-{
-    return i < node->n_inputs ? node->inputs[i] : NULL;
-}
-
 static const struct mc_fact *fact_of(const struct mc_byte_nodes *b, const struct mc_value *v)
 {
     return &b->facts.of[v->id];
@@ -32,7 +27,7 @@ static bool is_made(const struct mc_byte_nodes *b, const struct mc_value *v)
 
 const struct mc_stored *mc_byte_weight(const struct mc_byte_nodes *b, const struct mc_node *node)
 {
-    const struct mc_value *w = input(node, 1);
+    const struct mc_value *w = mc_node_input(node, 1);
     return w && w->id < b->uses.n_values ? b->values[w->id].weight : NULL; /* later ones are no weights */
 }
 
@@ -46,7 +41,7 @@ static bool has_weight(const struct mc_byte_nodes *b, const struct mc_node *node
 /* None, or a number for each output, stored. */
 static bool has_plain_bias(const struct mc_node *node, int axis)
 {
-    const struct mc_value *bias = input(node, 2);
+    const struct mc_value *bias = mc_node_input(node, 2);
     const struct mc_value *w = node->inputs[1]->producer->inputs[0];
     return !bias || (bias->data && bias->data->dtype == MC_FLOAT && bias->data->shape.rank == 1 &&
                      bias->data->shape.dim[0] == w->data->shape.dim[axis]);

@@ -129,7 +129,7 @@ static struct mc_node *put(struct mc_model *model, int *at, const char *type, in
 static int put_product(struct mc_model *model, const struct product *p, struct mc_error *err)
 {
     struct mc_node *node = p->node;
-    struct mc_value *y = node->outputs[0], *bias = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    struct mc_value *y = node->outputs[0], *bias = mc_node_input(node, 2);
     struct mc_value *codes = p->weight->codes, *scales = p->weight->scales;
     int at = mc_node_position(node);
     if (output_axis(node) == 0) {

@@ -2,7 +2,6 @@
 #include "quantize/store.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -90,19 +89,9 @@ int mc_store_opset(const struct mc_quantize_options *options)
 
 struct mc_value *mc_fresh_floats(struct mc_model *model, const char *stem, const char *word)
 {
-    char name[320];
-    snprintf(name, sizeof name, "%.256s_%s", stem, word);
-    struct mc_value *v = mc_value_create_fresh(model->graph, name);
+    struct mc_value *v = mc_value_create_part(model->graph, stem, word);
     if (v) v->type.dtype = MC_FLOAT;
     return v;
-}
-
-struct mc_value *mc_fresh_initializer(struct mc_model *model, const char *stem, const char *word,
-                                      struct mc_tensor *data)
-{
-    char name[320];
-    snprintf(name, sizeof name, "%.256s_%s", stem, word);
-    return mc_graph_add_initializer_fresh(model->graph, name, data);
 }
 
 /* Codes take the place and name of the floats, and whoever read those reads what is made of them. Takes over both
@@ -112,7 +101,7 @@ static int put_codes(struct mc_stored *stored, struct mc_model *model, struct mc
 {
     struct mc_value *v = stored->codes;
     stored->floats = mc_fresh_floats(model, v->name, scales ? "dequantized" : "widened");
-    stored->scales = scales ? mc_fresh_initializer(model, v->name, "scale", scales) : NULL;
+    stored->scales = scales ? mc_graph_add_initializer_part(model->graph, v->name, "scale", scales) : NULL;
     int rc =
         stored->floats && (stored->scales || !scales) ? mc_value_replace(v, stored->floats, err) : mc_error_memory(err);
     if (rc < 0) {

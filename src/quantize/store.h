@@ -34,8 +34,5 @@ void mc_store_finish(struct mc_store *store);
 
 /* A new float32 value "<stem>_<word>" of the model's graph, for a node to make; NULL without memory. */
 struct mc_value *mc_fresh_floats(struct mc_model *model, const char *stem, const char *word);
-/* A new initializer of that name; takes over the tensor, also on failure. */
-struct mc_value *mc_fresh_initializer(struct mc_model *model, const char *stem, const char *word,
-                                      struct mc_tensor *data);
 
 #endif

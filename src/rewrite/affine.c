@@ -173,7 +173,7 @@ static int scale_weights(const struct target *t, const struct affine *a, struct 
 static int move_bias(const struct target *t, const struct affine *a, struct mc_error *err)
 {
     struct mc_node *node = t->node;
-    struct mc_value *old = node->n_inputs > 2 ? node->inputs[2] : NULL;
+    struct mc_value *old = mc_node_input(node, 2);
     const double beta = mc_meaning_of(node) == MC_MEANS_GEMM ? (double)mc_node_float(node, "beta", 1) : 1;
     const struct mc_shape shape = mc_shape_of(1, &a->n);
     struct mc_tensor *b;

@@ -33,15 +33,10 @@ void mc_factorize_options_init(struct mc_factorize_options *options)
 
 /* --- which layers there are --- */
 
-static const struct mc_value *input_of(const struct mc_node *node, int i)
-{
-    return i < node->n_inputs ? node->inputs[i] : NULL;
-}
-
 /* The axis of the weight that counts outputs, and of the output; false: the node is no such layer. */
 static bool find_axes(const struct mc_node *node, int *weight_axis, int *out_axis)
 {
-    const struct mc_value *w = input_of(node, 1);
+    const struct mc_value *w = mc_node_input(node, 1);
     const enum mc_meaning means = mc_meaning_of(node);
     if (!w || !w->data) return false;
     const int rank = w->data->shape.rank;
@@ -60,7 +55,7 @@ static bool is_stored_bias(const struct mc_layer *layer, const struct mc_value *
 
 static const char *objection(const struct factorizing *f, const struct mc_layer *layer, const struct mc_uses *uses)
 {
-    const struct mc_value *w = layer->node->inputs[1], *bias = input_of(layer->node, 2);
+    const struct mc_value *w = layer->node->inputs[1], *bias = mc_node_input(layer->node, 2);
     const bool moves_bias = f->options->by == MC_FACTORIZE_OUTPUTS && bias;
     if (mc_excluded(f->options->exclude, w->name)) return "excluded";
     if (!mc_dtype_is_float(w->data->dtype)) return "its weight is of another type than floats";
@@ -256,7 +251,7 @@ static int store(struct mc_tensor **tensor, const struct mc_layer *layer, int64_
 static int move_bias(const struct mc_layer *layer, struct mc_tensor **moved, struct mc_error *err)
 {
     const int64_t M = layer->rows.M;
-    const struct mc_value *bias = input_of(layer->node, 2);
+    const struct mc_value *bias = mc_node_input(layer->node, 2);
     const double beta = mc_meaning_of(layer->node) == MC_MEANS_GEMM ? (double)mc_node_float(layer->node, "beta", 1) : 1;
     const struct mc_shape shape = mc_shape_of(1, &M);
     double *off = MC_NEW_ARRAY(double, M), *sum = MC_NEW_ARRAY(double, M);
@@ -286,9 +281,7 @@ static int move_bias(const struct mc_layer *layer, struct mc_tensor **moved, str
 static int add_constant(struct mc_graph *graph, const char *stem, const char *part, struct mc_tensor **tensor,
                         struct mc_value **value, struct mc_error *err)
 {
-    char name[256];
-    snprintf(name, sizeof name, "%.200s_%s", stem, part);
-    *value = mc_graph_add_initializer_fresh(graph, name, *tensor);
+    *value = mc_graph_add_initializer_part(graph, stem, part, *tensor);
     *tensor = NULL;
     return *value ? MC_OK : mc_error_memory(err);
 }
@@ -337,14 +330,13 @@ static int split(const struct mc_layer *layer, struct parts *p, struct mc_error 
 {
     struct mc_node *first = layer->node;
     struct mc_graph *graph = first->graph;
-    struct mc_value *w = first->inputs[1], *old = first->n_inputs > 2 ? first->inputs[2] : NULL, *y = first->outputs[0];
+    struct mc_value *w = first->inputs[1], *old = mc_node_input(first, 2), *y = first->outputs[0];
     struct mc_value *v_value = NULL, *in[3] = {NULL, NULL, old};
     char name[256];
     const struct mc_tensor *u = p->second;
     const enum mc_dtype dtype = u->dtype;
     const bool bias_moved = p->bias != NULL;
-    snprintf(name, sizeof name, "%.200s_v", y->name);
-    in[0] = mc_value_create_fresh(graph, name);
+    in[0] = mc_value_create_part(graph, y->name, "v");
     int rc = in[0] ? add_constant(graph, w->name, "v", &p->first, &v_value, err) : mc_error_memory(err);
     if (rc == MC_OK) rc = add_constant(graph, w->name, "u", &p->second, &in[1], err);
     if (rc == MC_OK && p->bias) rc = add_constant(graph, w->name, "bias", &p->bias, &in[2], err);

@@ -28,7 +28,7 @@ static const struct mc_op *next_version(const struct mc_op *op, int most)
 
 static struct mc_fact fact_of(const struct raise *r, const struct mc_node *node)
 {
-    const struct mc_value *x = node->n_inputs > 0 ? node->inputs[0] : NULL;
+    const struct mc_value *x = mc_node_input(node, 0);
     return x && x->id < r->facts->n_values ? r->facts->of[x->id] : (struct mc_fact){0};
 }
 
