@@ -210,6 +210,14 @@ static void set_geometry(struct mc_byte_convolver *s)
     s->room = s->gathered + s->widened + s->products + s->rows8 + s->pointers;
 }
 
+/* n numbers that are read to whole vectors; what becomes of those beyond is thrown away, but they are defined. */
+static void *create_lanes(size_t n, size_t size)
+{
+    char *const lanes = mc_alloc_aligned(n + BEYOND, size);
+    if (lanes) memset(lanes + n * size, 0, BEYOND * size);
+    return lanes;
+}
+
 int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct mc_byte_convolution *convolution,
                              const struct mc_runtime *runtime, struct mc_error *err)
 {
@@ -228,9 +236,9 @@ int mc_byte_convolver_create(struct mc_byte_convolver **convolver, const struct 
         s->quads = mc_block_create(runtime->memory, s->loops->quads_bytes(s->conv.M, s->taps), 1);
     s->sums = mc_alloc_aligned(M + 1, sizeof *s->sums);
     s->zeros = mc_alloc_aligned(M + 1, sizeof *s->zeros);
-    s->add = mc_alloc_aligned(M + BEYOND, sizeof *s->add);
-    s->factor = mc_alloc_aligned(M + BEYOND, sizeof *s->factor);
-    s->offset = mc_alloc_aligned(M + BEYOND, sizeof *s->offset);
+    s->add = create_lanes(M, sizeof *s->add);
+    s->factor = create_lanes(M, sizeof *s->factor);
+    s->offset = create_lanes(M, sizeof *s->offset);
     if (!s->ordered || !s->packed || !s->wide || !s->sums || !s->zeros || !s->add || !s->factor || !s->offset) {
         mc_byte_convolver_destroy(s);
         return mc_error_memory(err);
