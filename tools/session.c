@@ -129,6 +129,7 @@ int session_join(struct mc_context *context, struct mc_error *err)
 {
     const int rc = launcher_join(err);
     context->peers = launcher_peers();
+    if (context->peers && !launcher_leads()) context->log = NULL; /* they all do the same: one tells of it */
     return rc;
 }
 

@@ -238,7 +238,7 @@ static int parse(struct mc_record *record, const char *name, const void *bytes, 
 
 int mc_record_parse(struct mc_record **record, const char *name, const void *bytes, size_t length, struct mc_error *err)
 {
-    struct mc_record *r;
+    struct mc_record *r = NULL;
     int rc = mc_record_create(&r, err);
     if (rc < 0) return rc;
     rc = parse(r, name, bytes, length, err);

@@ -36,6 +36,7 @@ expect "the command runs" "$prefix/bin/compress" info "$source/models/lenet-300-
 export PKG_CONFIG_PATH="$libdir/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$scratch/root"
 version=$(sed -n 's/^#define MC_VERSION "\(.*\)"/\1/p' "$source/include/compress/compress.h")
 expect "versions agree" test "$(pkg-config --modversion compress)" = "$version"
+expect "nothing is asked for that is opened as the program runs" sh -c '! grep -i -E "mpi|dnnl" "$1"' sh "$pc"
 flags=
 [ "$sanitizers" = none ] || flags=-fsanitize=$sanitizers
 # shellcheck disable=SC2046,SC2086 # lists of words

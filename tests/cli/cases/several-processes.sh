@@ -35,3 +35,7 @@ words
 together train mlp:784-4-10 --data $data --rate -1 -q -o none.onnx || echo "status $?"
 words
 ls *.onnx
+
+# What they do is told by one of them.
+together train mlp:784-4-10 --data $data --epochs 2 --seed 3 -v -f -o together.onnx >told.txt
+grep -c 'epoch 2 of 2' err.txt
