@@ -156,6 +156,33 @@ static int parse_option(struct parser *p, struct mc_error *err)
     return rc;
 }
 
+/* Does "name=one|two", or "name" for one that has a value, hold of the option `name` of the same verb? */
+static bool condition_holds(const struct arguments *args, const char *only)
+{
+    char name[WORD];
+    const size_t length = strcspn(only, "=");
+    snprintf(name, sizeof name, "%.*s", (int)length, only);
+    const char *text = argument_text(args, name);
+    if (!text || !only[length]) return text != NULL;
+    for (const char *word = only + length; *word; word += 1 + strcspn(word + 1, "|"))
+        if (strcspn(word + 1, "|") == strlen(text) && strncmp(word + 1, text, strlen(text)) == 0) return true;
+    return false;
+}
+
+/* The verb's own options; those of steps and gates are checked with the recipe. */
+static int check_conditions(struct parser *p, struct mc_error *err)
+{
+    size_t n;
+    const struct mc_option *own = verb_options(p->args->verb, 0, &n);
+    for (int i = 0; i < p->args->n_given; i++) {
+        const struct given *given = &p->args->given[i];
+        if (given->option < own || given->option >= own + n) continue;
+        if (!given->option->only || condition_holds(p->args, given->option->only)) continue;
+        return fail_usage(err, p->args->verb->name, "%s: has a meaning only with --%s", given->as, given->option->only);
+    }
+    return MC_OK;
+}
+
 static int check_operands(struct parser *p, struct mc_error *err)
 {
     const struct verb *verb = p->args->verb;
@@ -191,7 +218,8 @@ int arguments_parse(struct arguments *args, const struct verb *verb, int n_words
             args->operands[args->n_operands++] = words[p.at++];
         }
     }
-    return check_operands(&p, err);
+    const int rc = check_operands(&p, err);
+    return rc == MC_OK && !argument_flag(args, "help") ? check_conditions(&p, err) : rc;
 }
 
 void arguments_finish(struct arguments *args)

@@ -55,16 +55,16 @@ static int compare(const struct arguments *args, struct mc_error *err)
 
 static const struct mc_option options[] = {
     SESSION_DATA_OPTION,
-    {"role", MC_OPTION_CHOICE, "R", "test", NULL, "train|validation|test|calibration", NULL, "which samples"},
-    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, NULL,
+    {"role", MC_OPTION_CHOICE, "R", "test", NULL, "train|validation|test|calibration", "data", "which samples"},
+    {"head", MC_OPTION_TEXT, "NAME", NULL, NULL, NULL, "data",
      "output that has the scores; default: the first of float32"},
-    {"batch", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, NULL, "samples per run; 0: a good number"},
+    {"batch", MC_OPTION_INTEGER, "N", "0", "[0, inf)", NULL, "data", "samples per run; 0: a good number"},
     {"input", MC_OPTION_TEXT, "F...", NULL, NULL, NULL, NULL,
      "inputs for both, in the order of the graph, .pb or .npy; default: random ones"},
     {"samples", MC_OPTION_INTEGER, "N", "8", "[1, inf)", NULL, NULL,
      "how many random samples, where the models leave that open"},
-    {"confidence", MC_OPTION_NUMBER, "X", "0.95", "(0, 1)", NULL, NULL, "of the intervals of differences"},
-    {"draws", MC_OPTION_INTEGER, "N", "1000", "[1, 1000000]", NULL, NULL, "samples of the bootstrap"},
+    {"confidence", MC_OPTION_NUMBER, "X", "0.95", "(0, 1)", NULL, "data", "of the intervals of differences"},
+    {"draws", MC_OPTION_INTEGER, "N", "1000", "[1, 1000000]", NULL, "data", "samples of the bootstrap"},
     SESSION_DIMS_OPTION,
     {0},
 };

@@ -12,8 +12,6 @@ static int init(const struct arguments *args, struct mc_error *err)
     const char *model = args->operands[0], *data = argument_text(args, "data"), *path = argument_text(args, "output");
     const bool smallest = strcmp(argument_text(args, "objective"), "smallest") == 0,
                force = argument_flag(args, "force");
-    if (!smallest && argument_given(args, "max-accuracy-drop"))
-        return fail_usage(err, "init", "--max-accuracy-drop: has a meaning only with --objective smallest");
     session_context(args, &context);
     int rc = smallest ? mc_recipe_draft_smallest(model, data, argument_number(args, "max-accuracy-drop"), path, force,
                                                  &context, &record, err)

@@ -40,7 +40,7 @@ static const struct mc_option options[] = {
      "shares of each layer's channels that are tried: X, twice X, … below 1"},
     {"criterion", MC_OPTION_CHOICE, "NAME", "l2", NULL, "l1|l2|random|scale|lamp|fpgm|taylor|obd|activation|apoz", NULL,
      "by what the channels of a layer are ranked"},
-    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, NULL,
+    {"samples", MC_OPTION_INTEGER, "N", "512", "[1, 1e9]", NULL, "criterion=taylor|obd|activation|apoz",
      "samples of the calibration role that a criterion looks at, at most"},
     {"exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,
      "names of tensors whose channels are left alone, with * and ?, separated by commas"},

@@ -400,7 +400,7 @@ struct mc_option {
     const char *fallback; /* default as one would write it; NULL: none */
     const char *range;    /* numbers: "[0, 1)", "(0, inf)"; NULL: any */
     const char *choices;  /* "magnitude|channel" */
-    const char *only;     /* "method=channel", "optimizer=adam|adamw": it has a meaning only then; NULL: always */
+    const char *only;     /* "method=channel", "optimizer=adam|adamw", "data": it has a meaning only then; NULL: always */
     const char *help;     /* one line, lower case, no full stop */
 };
 

@@ -15,18 +15,6 @@ bool mc_fit_needs_original(const struct mc_settings *settings)
     return teacher && strcmp(teacher, "original") == 0;
 }
 
-int mc_fit_check(const struct mc_settings *settings, const char **option, struct mc_error *err)
-{
-    static const char *const of_teacher[] = {"alpha", "temperature", "last_temperature", "teacher_cache"};
-    if (mc_settings_present(settings, "teacher")) return MC_OK;
-    for (size_t i = 0; i < MC_COUNT(of_teacher); i++) {
-        *option = of_teacher[i];
-        if (mc_settings_find(settings, of_teacher[i])->given)
-            return mc_error_set(err, MC_ERR_USAGE, "'%s' has a meaning only with 'teacher'", of_teacher[i]);
-    }
-    return MC_OK;
-}
-
 static void set_teacher(const struct mc_settings *settings, const struct mc_job *job, struct mc_fit_options *fit)
 {
     fit->teacher = mc_fit_needs_original(settings) ? job->original : mc_settings_model(settings, "teacher");

@@ -189,25 +189,23 @@
          "0.5",                                                                                                        \
          "[0, 1]",                                                                                                     \
          NULL,                                                                                                         \
-         NULL,                                                                                                         \
+         "teacher",                                                                                                    \
          "weight of the teacher: (1 - alpha) H(y, p) + alpha T^2 KL(teacher || student); 1: labels are not looked "    \
          "at"},                                                                                                        \
-        {"temperature", MC_OPTION_NUMBER, "T", "2", "(0, inf)", NULL, NULL, "T, which softens the scores of both"},    \
+        {"temperature", MC_OPTION_NUMBER, "T", "2", "(0, inf)", NULL, "teacher", "T, which softens the scores"},       \
         {"last_temperature",                                                                                           \
          MC_OPTION_NUMBER,                                                                                             \
          "T",                                                                                                          \
          "0",                                                                                                          \
          "[0, inf)",                                                                                                   \
          NULL,                                                                                                         \
-         NULL,                                                                                                         \
+         "teacher",                                                                                                    \
          "where T goes, evenly over all steps; 0: it stays"},                                                          \
     {                                                                                                                  \
-        "teacher_cache", MC_OPTION_TEXT, "PREFIX", NULL, NULL, NULL, NULL,                                             \
+        "teacher_cache", MC_OPTION_TEXT, "PREFIX", NULL, NULL, NULL, "teacher",                                        \
             "keep the teachers' scores in files PREFIX.KEY.scores; the key is of model, data and samples"              \
     }
 
-/* What the table cannot say of them: MC_ERR_USAGE, and *option is the one that is meant. */
-int mc_fit_check(const struct mc_settings *settings, const char **option, struct mc_error *err);
 /* Is the model as it was before the first step to teach? */
 bool mc_fit_needs_original(const struct mc_settings *settings);
 

@@ -377,9 +377,10 @@ bool mc_settings_condition(const struct mc_settings *settings, const char *only)
     if (!only) return true;
     char name[WORD];
     const size_t length = strcspn(only, "=");
-    assert(length < sizeof name && only[length] == '=');
+    assert(length < sizeof name);
     memcpy(name, only, length);
     name[length] = '\0';
+    if (only[length] == '\0') return mc_settings_present(settings, name);
     const char *text = mc_settings_text(settings, name);
     return text && find_choice(only + length + 1, text, strlen(text)) >= 0;
 }

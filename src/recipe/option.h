@@ -57,7 +57,7 @@ const struct mc_model *mc_settings_model(const struct mc_settings *settings, con
 /* Was it given, or is there a fallback? */
 bool mc_settings_present(const struct mc_settings *settings, const char *name);
 
-/* Does a condition "method=channel" or "optimizer=adam|adamw" hold? NULL does. */
+/* Does a condition "method=channel", "optimizer=adam|adamw" or "teacher", that there is one, hold? NULL does. */
 bool mc_settings_condition(const struct mc_settings *settings, const char *only);
 
 #endif

@@ -24,7 +24,7 @@ static int check(const struct mc_settings *settings, const char **option, struct
     const int n = mc_settings_present(settings, "k") + mc_settings_present(settings, "bits") +
                   mc_settings_present(settings, "max_drop");
     if (n != 1) return mc_error_set(err, MC_ERR_USAGE, "needs one of 'bits', 'k' and 'max_drop'");
-    return mc_fit_check(settings, option, err);
+    return MC_OK;
 }
 
 static void read_settings(const struct mc_settings *settings, struct mc_cluster_options *options)

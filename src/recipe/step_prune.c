@@ -529,8 +529,7 @@ static int check_widths(const struct mc_settings *settings, const char **option,
 
 static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
 {
-    int rc = mc_fit_check(settings, option, err);
-    if (rc == MC_OK && is_channel(settings)) {
+    if (is_channel(settings)) {
         *option = "ratio";
         int n = 0;
         for (size_t i = 0; i < MC_COUNT(amounts); i++) n += mc_settings_present(settings, amounts[i]);
@@ -539,10 +538,10 @@ static int check(const struct mc_settings *settings, const char **option, struct
                 err, MC_ERR_USAGE,
                 "method channel needs one of 'ratio', 'macs', 'parameters', 'bytes', 'latency', 'accuracy_drop', "
                 "'lossless', or 'widths'");
-        rc = check_iterations(settings, option, err);
+        const int rc = check_iterations(settings, option, err);
         return rc < 0 ? rc : check_widths(settings, option, err);
     }
-    if (rc == MC_OK) rc = check_pattern(settings, option, err);
+    int rc = check_pattern(settings, option, err);
     if (rc == MC_OK) rc = check_gradual(settings, option, err);
     return rc == MC_OK ? check_regrowth(settings, option, err) : rc;
 }

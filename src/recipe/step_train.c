@@ -52,17 +52,6 @@ static int run(struct mc_job *job, const struct mc_settings *settings, struct mc
     return mc_fit_job(settings, job, &fit, section, err);
 }
 
-static int check(const struct mc_settings *settings, const char **option, struct mc_error *err)
-{
-    static const char *const of_penalty[] = {"groups.strength", "groups.ratio", "groups.exclude"};
-    for (size_t i = 0; i < MC_COUNT(of_penalty) && !penalizes_groups(settings); i++) {
-        *option = of_penalty[i];
-        if (mc_settings_find(settings, of_penalty[i])->given)
-            return mc_error_set(err, MC_ERR_USAGE, "'%s' has a meaning only with 'groups.penalty'", of_penalty[i]);
-    }
-    return mc_fit_check(settings, option, err);
-}
-
 #define GROUP_OPTIONS                                                                                                  \
     {"groups.penalty",                                                                                                 \
      MC_OPTION_CHOICE,                                                                                                 \
@@ -80,7 +69,7 @@ static int check(const struct mc_settings *settings, const char **option, struct
          "0.001",                                                                                                      \
          "[0, inf)",                                                                                                   \
          NULL,                                                                                                         \
-         NULL,                                                                                                         \
+         "groups.penalty=lasso|growing",                                                                               \
          "how strong: a step of rate r takes r X sqrt(p) off the norm of a group of p weights; growing: the share r "  \
          "X "                                                                                                          \
          "of it at the end, less before"},                                                                             \
@@ -90,10 +79,10 @@ static int check(const struct mc_settings *settings, const char **option, struct
          "0.5",                                                                                                        \
          "[0, 1)",                                                                                                     \
          NULL,                                                                                                         \
-         NULL,                                                                                                         \
+         "groups.penalty=growing",                                                                                     \
          "growing: share of each layer's channels that is made small"},                                                \
     {                                                                                                                  \
-        "groups.exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, NULL,                                             \
+        "groups.exclude", MC_OPTION_TEXT, "NAMES", NULL, NULL, NULL, "groups.penalty=lasso|growing",                   \
             "names of tensors whose channels are left alone, with * and ?, separated by commas"                        \
     }
 
@@ -107,7 +96,6 @@ const struct mc_step_kind mc_step_train = {
     .n_options = MC_COUNT(train_options),
     .needs_data = needs_data,
     .needs_original = mc_fit_needs_original,
-    .check = check,
     .run = run,
 };
 
@@ -118,6 +106,5 @@ const struct mc_step_kind mc_step_finetune = {
     .n_options = MC_COUNT(finetune_options),
     .needs_data = needs_data,
     .needs_original = mc_fit_needs_original,
-    .check = check,
     .run = run,
 };

@@ -374,6 +374,7 @@ int mc_work_init(struct mc_work *work, const struct mc_yaml *tree, struct mc_err
     if (rc == MC_OK) rc = read_mapping(work, &work->output, "", mc_yaml_find(root, "output"), NULL, err);
     if (rc == MC_OK) rc = mc_settings_init(&work->tune, mc_tune_options, mc_tune_options_count, err);
     if (rc == MC_OK) rc = read_mapping(work, &work->tune, "", mc_yaml_find(root, "tune"), tune_parts, err);
+    if (rc == MC_OK) rc = check_conditions(&work->gates, err);
     if (rc == MC_OK) rc = check_conditions(&work->tune, err);
     if (rc == MC_OK) rc = check_gates(work, err);
     if (rc == MC_OK) rc = check_needs(work, root, err);

@@ -130,15 +130,18 @@ static void test_numbers_are_a_list_or_a_word(void **state)
         assert_int_equal(parse(MC_OPTION_NUMBERS, NULL, "balanced", bad[i], &s), MC_ERR_USAGE);
 }
 
-/* A condition names one word or several. */
+/* A condition names one word or several, or asks for any value. */
 static void test_a_condition_may_allow_several_words(void **state)
 {
     (void)state;
-    static const struct mc_option options[] = {{"x", MC_OPTION_CHOICE, "X", "b", NULL, "a|b|c", NULL, ""}};
+    static const struct mc_option options[] = {{"x", MC_OPTION_CHOICE, "X", "b", NULL, "a|b|c", NULL, ""},
+                                               {"y", MC_OPTION_TEXT, "Y", NULL, NULL, NULL, NULL, ""}};
     struct mc_settings settings;
-    assert_int_equal(mc_settings_init(&settings, options, 1, NULL), MC_OK);
+    assert_int_equal(mc_settings_init(&settings, options, 2, NULL), MC_OK);
     assert_true(mc_settings_condition(&settings, "x=a|b") && mc_settings_condition(&settings, "x=b"));
     assert_false(mc_settings_condition(&settings, "x=a|c"));
+    assert_true(mc_settings_condition(&settings, "x"));
+    assert_false(mc_settings_condition(&settings, "y"));
     mc_settings_finish(&settings);
 }
 
