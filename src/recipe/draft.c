@@ -24,6 +24,7 @@ enum { SAMPLES_SEEN = 600000, FEWEST_EPOCHS = 2, MOST_EPOCHS = 15 };
 struct proposal {
     char step[STEP_TEXT];
     const char *comment;
+    bool varied; /* with the others that are: a search tries each in the same place */
     bool taken;
     char why[WHY]; /* it is not */
 };
@@ -33,6 +34,7 @@ struct draft {
     const struct mc_context *context;
     struct mc_dataset *dataset; /* NULL: none */
     bool architecture, trains;
+    bool teaches;    /* the model can, while others train */
     bool smallest;   /* it is a search for the fewest bytes, */
     double max_drop; /* within so much of the metric */
     int n;
@@ -87,18 +89,31 @@ static void propose_without_training(struct draft *d)
     }
 }
 
+/* Ways to say what weights are in fewer bits, from gentle to harsh. */
+static void propose_codes(struct draft *d, int epochs, const char *teacher)
+{
+    static const char *const quantized[] = {"int8", "int4"};
+    const int first = d->n;
+    for (size_t i = 0; i < MC_COUNT(quantized); i++)
+        propose(d, "weights are integers with scales", "quantize: {weights: %s}", quantized[i]);
+    for (int bits = 4; bits >= 3; bits--)
+        propose(d, "weights share a few values", "cluster: {bits: %d, vectors: true, epochs: %d%s}", bits, epochs,
+                teacher);
+    for (int i = first; i < d->n; i++) d->proposed[i].varied = true;
+}
+
 /* What a search for the fewest bytes varies. */
 static void propose_search(struct draft *d)
 {
     const int epochs = d->trains ? epochs_for(d) : 0;
+    const char *teacher = d->teaches ? ", teacher: original" : "";
     if (d->trains)
         propose(d, "weights become zero little by little, while the others learn",
-                "prune: {name: weights, method: magnitude, sparsity: 0.9, epochs: %d}", epochs);
+                "prune: {name: weights, method: magnitude, sparsity: 0.9, epochs: %d%s}", epochs, teacher);
     else
         propose(d, "weights become zero, and the others make up for them",
                 "prune: {name: weights, method: magnitude, sparsity: 0.5, score: second-order}");
-    propose(d, "those that are left share a few values", "cluster: {name: values, bits: 4, vectors: true, epochs: %d}",
-            (epochs + 2) / 3);
+    propose_codes(d, (epochs + 2) / 3, teacher);
 }
 
 /* --- the text --- */
@@ -109,6 +124,14 @@ static void put_text(const char *text, struct mc_buf *out)
     mc_yaml_print_flow(&scalar, out);
 }
 
+/* Of those that a search tries in one place the last stands there: so each does while it is asked about. */
+static bool stands(const struct draft *d, int i)
+{
+    bool last = d->proposed[i].taken;
+    for (int k = i + 1; k < d->n && d->proposed[i].varied; k++) last = last && !d->proposed[k].taken;
+    return last;
+}
+
 static void put_steps(const struct draft *d, struct mc_buf *out)
 {
     int n = 0;
@@ -116,7 +139,7 @@ static void put_steps(const struct draft *d, struct mc_buf *out)
     mc_buf_puts(out, n > 0 ? "steps:\n" : "steps: []\n");
     for (int i = 0; i < d->n; i++) {
         const struct proposal *p = &d->proposed[i];
-        if (p->taken) mc_buf_printf(out, "  # %s\n  - %s\n", p->comment, p->step);
+        if (stands(d, i)) mc_buf_printf(out, "  # %s\n  - %s\n", p->comment, p->step);
         if (*p->why) mc_buf_printf(out, "  # not for this model: %s\n  # - %s\n", p->why, p->step);
     }
 }
@@ -153,16 +176,23 @@ static void put_gates(const struct draft *d, const struct mc_record *expected, s
 /* Values from gentle to harsh, by the places that the steps have. */
 static void put_search(const struct draft *d, struct mc_buf *out)
 {
-    static const char *const axes[] = {
-        "prune.sparsity: [0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]",
-        "cluster.bits: [5, 4, 3]"};
-    int step = 0;
+    const bool prunes = d->proposed[0].taken;
+    bool codes = false;
     mc_buf_printf(out,
                   "tune:                                # 'compress tune' finds the smallest within the bound\n"
                   "  search: ladder\n  objective: smallest\n  max_drop: %g\n  space:\n",
                   d->max_drop);
-    for (size_t i = 0; i < MC_COUNT(axes) && i < (size_t)d->n; i++)
-        if (d->proposed[i].taken) mc_buf_printf(out, "    steps.%d.%s\n", step++, axes[i]);
+    if (prunes)
+        mc_buf_puts(out, "    steps.0.prune.sparsity: "
+                         "[0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99]\n");
+    if (prunes && d->teaches)
+        mc_buf_puts(out, "    steps.0.prune.alpha: [0.5, 0]      # taught by the original, or by the labels alone\n");
+    for (int i = 0; i < d->n; i++) {
+        if (!d->proposed[i].varied || !d->proposed[i].taken) continue;
+        if (!codes) mc_buf_printf(out, "    steps.%d:\n", prunes);
+        mc_buf_printf(out, "      - %s\n", d->proposed[i].step);
+        codes = true;
+    }
 }
 
 static void put_recipe(const struct draft *d, const struct mc_record *expected, struct mc_buf *out)
@@ -228,15 +258,24 @@ static int try_step(struct draft *d, struct proposal *p, struct mc_error *err)
     return rc;
 }
 
-/* Can it be trained on these data? Asked by a recipe of one step. */
+/* Is a recipe of this one step possible? */
+static int find_whether(struct draft *d, const char *step, bool *possible, struct mc_error *err)
+{
+    propose(d, "", "%s", step);
+    const int rc = try_step(d, &d->proposed[0], err);
+    *possible = d->proposed[0].taken;
+    d->n = 0;
+    d->proposed[0] = (struct proposal){0};
+    return rc;
+}
+
+/* Can it be trained on these data, and teach? */
 static int find_whether_it_trains(struct draft *d, struct mc_error *err)
 {
     if (!d->dataset || d->dataset->n[MC_DATA_TRAIN] == 0) return MC_OK;
-    propose(d, "", "finetune: {epochs: 1}");
-    const int rc = try_step(d, &d->proposed[0], err);
-    d->trains = d->proposed[0].taken;
-    d->n = 0;
-    d->proposed[0] = (struct proposal){0};
+    int rc = find_whether(d, "finetune: {epochs: 1}", &d->trains, err);
+    if (rc == MC_OK && d->trains && d->smallest)
+        rc = find_whether(d, "finetune: {epochs: 1, teacher: original}", &d->teaches, err);
     return rc;
 }
 

@@ -724,7 +724,7 @@ static void show_trials(struct mc_printing *p)
         isnan(mean) ? mc_grid_add(&grid, "failed") : mc_grid_add(&grid, "%.4f", mean);
         if (folds) isnan(spread) ? mc_grid_add(&grid, "%s", "") : mc_grid_add(&grid, "%.4f", spread);
         char bytes[MC_QUANTITY_TEXT];
-        if (sized) mc_grid_add(&grid, "%s", mc_count_text(mc_record_get_int(trial, "bytes", 0), bytes));
+        if (sized) mc_grid_add(&grid, "%s", mc_count_text(llround(mc_record_get_num(trial, "bytes", 0)), bytes));
         if (sized) mc_grid_add(&grid, "%s", mc_record_get_bool(trial, "holds", false) ? "held" : "not held");
     }
     mc_section_show(p, &grid);

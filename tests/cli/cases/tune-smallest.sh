@@ -6,6 +6,8 @@ sed -i 's/epochs: [0-9]*/epochs: 1/' search.yaml
 sed -n '/^tune/,/^output/p' search.yaml
 compress tune search.yaml --out found --json tune.json --report page.html -q
 "$CHECK_SCHEMA" "$SOURCE/docs/record.schema.json" tune.json
+for what in 'quantize: {weights: int8}' 'bits: 3, .*teacher: original' 'prune.alpha'; do grep -q "$what" tune.json && echo "$what"; done
+compress report tune.json | grep -q '[0-9],[0-9]*  held' && echo with bytes
 grep -c '"holds": true' tune.json | grep -q '[1-9]' && echo some hold
 grep -q 'id="trade-off"' page.html && grep -q '"tune.trials.0.bytes"' page.html && echo drawn
 compress report tune.json --report table.md -q
