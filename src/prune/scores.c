@@ -304,12 +304,24 @@ static int operate_on_all(struct second_order *s, int *n_by_magnitude, struct mc
     return rc;
 }
 
+/* Which tensor gets how many zeros. Where tensors compete, they do by what each input adds to their outputs. */
+static int share_zeros(struct mc_masks *masks, const struct mc_model *model, const struct mc_sparsify_options *options,
+                       const struct mc_score_options *measuring, struct mc_error *err)
+{
+    struct mc_score_options by_inputs = *measuring;
+    int n_by_magnitude, rc = MC_OK;
+    by_inputs.score = MC_SCORE_WANDA;
+    if (options->scope == MC_SCOPE_LAMP && options->pattern_m == 0)
+        rc = mc_scores_measure(masks, model, &by_inputs, &n_by_magnitude, err);
+    return rc == MC_OK ? mc_masks_update(masks, options, options->sparsity, err) : rc;
+}
+
 int mc_second_order(struct mc_masks *masks, struct mc_model *model, const struct mc_sparsify_options *options,
                     const struct mc_score_options *measuring, int *n_by_magnitude, struct mc_error *err)
 {
     struct second_order s = {.masks = masks, .model = model, .options = options, .measuring = measuring};
+    int rc = share_zeros(masks, model, options, measuring, err);
     *n_by_magnitude = masks->n;
-    int rc = mc_masks_update(masks, options, options->sparsity, err); /* the shares of the tensors */
     if (rc == MC_OK) rc = mc_masks_own(masks, model, err);
     if (rc < 0) return rc;
     rc = find_contractions(&s.contractions, model, err);

@@ -145,11 +145,10 @@ static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings
 
 static void sparsify_settings(const struct mc_settings *settings, struct mc_sparsify_options *options)
 {
-    /* scores of inputs are comparable within an output, Hessians within a layer */
-    const enum mc_score score = score_of(settings);
-    const enum mc_scope usual = score == MC_SCORE_WANDA          ? MC_SCOPE_ROW
-                                : score == MC_SCORE_SECOND_ORDER ? MC_SCOPE_LAYER
-                                                                 : MC_SCOPE_GLOBAL;
+    /* what comes of inputs has another scale in each tensor */
+    const enum mc_scope usual = score_of(settings) == MC_SCORE_WANDA || score_of(settings) == MC_SCORE_SECOND_ORDER
+                                    ? MC_SCOPE_LAMP
+                                    : MC_SCOPE_GLOBAL;
     *options = (struct mc_sparsify_options){
         .sparsity = mc_settings_number(settings, "sparsity"),
         .scope = mc_settings_present(settings, "scope") ? (enum mc_scope)mc_settings_integer(settings, "scope") : usual,
@@ -573,7 +572,7 @@ static const struct mc_option options[] = {
      "moves it from zero"},
     {"scope", MC_OPTION_CHOICE, "NAME", NULL, NULL, "global|layer|row|erdos-renyi|lamp", MAGNITUDE,
      "what weights are compared with: all; their tensor; their output; their tensor, denser where its extents are "
-     "small; all, by their share in their tensor (global; row for wanda, layer for second-order)"},
+     "small; all, by their share in their tensor (global; lamp for wanda and second-order)"},
     {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|linear|exponential|one-shot", MAGNITUDE,
      "with epochs: how the sparsity rises while training; cubic: s + (s0 - s)(1 - t)^3; exponential: by the same share "
      "of what is left; one-shot: it is there from the start"},

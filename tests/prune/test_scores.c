@@ -183,6 +183,47 @@ static void test_second_order_beats_inputs_beat_magnitude(void **state)
     assert_true(magnitude < random);
 }
 
+/* Zeros of each tensor after one of the ways in which tensors compete for their share. */
+static void count_zeros(struct fixture *f, enum mc_score score, int64_t zeros[3])
+{
+    struct mc_error err = {0};
+    struct mc_model *clone;
+    struct mc_masks masks;
+    int n_by_magnitude;
+    const struct mc_score_options scoring = options_of(f, score);
+    const struct mc_sparsify_options options = {.sparsity = 0.7, .scope = MC_SCOPE_LAMP};
+    assert_ok(mc_model_clone(&clone, f->net.model, false, &err), err);
+    mc_ops_bind(clone);
+    assert_ok(mc_masks_create(&masks, clone, NULL, &err), err);
+    if (score == MC_SCORE_SECOND_ORDER) {
+        assert_ok(mc_second_order(&masks, clone, &options, &scoring, &n_by_magnitude, &err), err);
+    } else {
+        assert_ok(mc_scores_measure(&masks, clone, &scoring, &n_by_magnitude, &err), err);
+        assert_ok(mc_masks_update(&masks, &options, options.sparsity, &err), err);
+    }
+    for (int i = 0; i < 3; i++) {
+        zeros[i] = 0;
+        for (int64_t k = 0; k < mc_tensor_count(masks.values[i]->data); k++) zeros[i] += !masks.keep[i][k];
+    }
+    mc_masks_finish(&masks);
+    mc_model_destroy(clone);
+}
+
+static void test_second_order_shares_zeros_by_inputs(void **state)
+{
+    struct fixture *f = *state;
+    int64_t by_weights[3], by_inputs[3], by_surgery[3];
+    count_zeros(f, MC_SCORE_MAGNITUDE, by_weights);
+    count_zeros(f, MC_SCORE_WANDA, by_inputs);
+    count_zeros(f, MC_SCORE_SECOND_ORDER, by_surgery);
+    bool differs = false;
+    for (int i = 0; i < 3; i++) {
+        differs = differs || by_weights[i] != by_inputs[i];
+        assert_in_range(by_surgery[i], by_inputs[i] - 1, by_inputs[i] + 1); /* each group of outputs rounds */
+    }
+    assert_true(differs);
+}
+
 static void test_a_weight_of_two_nodes_is_judged_by_itself(void **state)
 {
     struct fixture *f = *state;
@@ -211,6 +252,7 @@ int main(void)
         WITH_FIXTURE(test_inputs_of_a_convolution_are_its_patches),
         WITH_FIXTURE(test_snip_is_the_change_of_the_loss_in_first_order),
         WITH_FIXTURE(test_second_order_beats_inputs_beat_magnitude),
+        WITH_FIXTURE(test_second_order_shares_zeros_by_inputs),
         WITH_FIXTURE(test_a_weight_of_two_nodes_is_judged_by_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

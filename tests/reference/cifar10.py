@@ -108,7 +108,7 @@ def halve(net):
     whole, _ = torch_pruning.utils.count_ops_and_params(net, example)
     steps = 100
     pruner = torch_pruning.pruner.GroupNormPruner(
-        net, example, importance=torch_pruning.importance.GroupNormImportance(p=2), global_pruning=False,
+        net, example, importance=torch_pruning.importance.GroupMagnitudeImportance(p=2), global_pruning=False,
         pruning_ratio=1.0, iterative_steps=steps, ignored_layers=[m for m in net.modules() if isinstance(m, nn.Linear)])
     left = whole
     for _ in range(steps):
