@@ -9,9 +9,9 @@
 
 #if MC_HAVE_MPI
 
-#include <dlfcn.h>
 #include <mpi.h>
-#include <string.h>
+
+#include "base/library.h"
 
 #define SONAME "libmpi.so.40" /* of Open MPI 2 to 5 */
 
@@ -20,7 +20,6 @@ static const size_t most_elements = (size_t)1 << 28;
 
 struct mpi {
     struct mc_peers peers; /* first: what the caller has is this */
-    void *library;
     __typeof__(&MPI_Initialized) initialized;
     __typeof__(&MPI_Init_thread) init_thread;
     __typeof__(&MPI_Finalize) finalize;
@@ -34,20 +33,9 @@ struct mpi {
     bool ours; /* it was initialized here, and is to be finalized */
 };
 
-/* A function as in kernel/onednn_library.c, or one of the objects that MPI_COMM_WORLD and the like point to. */
-static bool find(const struct mpi *mpi, const char *name, void *place)
+static int open_library(struct mpi *mpi, struct mc_error *err)
 {
-    void *const symbol = dlsym(mpi->library, name);
-    memcpy(place, &symbol, sizeof symbol);
-    return symbol != NULL;
-}
-
-static int find_all(struct mpi *mpi, struct mc_error *err)
-{
-    const struct {
-        const char *name;
-        void *place;
-    } symbols[] = {
+    const struct mc_library_symbol symbols[] = {
         {"MPI_Initialized", &mpi->initialized},
         {"MPI_Init_thread", &mpi->init_thread},
         {"MPI_Finalize", &mpi->finalize},
@@ -55,16 +43,16 @@ static int find_all(struct mpi *mpi, struct mc_error *err)
         {"MPI_Comm_size", &mpi->comm_size},
         {"MPI_Allreduce", &mpi->allreduce},
         {"MPI_Bcast", &mpi->bcast},
+        /* what MPI_COMM_WORLD and the like point to: no other MPI has them */
         {"ompi_mpi_comm_world", &mpi->world},
         {"ompi_mpi_float", &mpi->float32},
         {"ompi_mpi_double", &mpi->float64},
         {"ompi_mpi_byte", &mpi->byte},
         {"ompi_mpi_op_sum", &mpi->sum},
     };
-    for (size_t i = 0; i < MC_COUNT(symbols); i++)
-        if (!find(mpi, symbols[i].name, symbols[i].place))
-            return mc_error_set(err, MC_ERR_SYSTEM, "'" SONAME "' is not Open MPI's: it has no '%s'", symbols[i].name);
-    return MC_OK;
+    /* global: its plug-ins look for it there */
+    const int rc = mc_library_open(SONAME, true, symbols, MC_COUNT(symbols), err);
+    return rc < 0 ? mc_error_wrap(err, rc, "Open MPI") : rc;
 }
 
 static int sum(const struct mpi *mpi, void *values, size_t n, MPI_Datatype type, size_t size)
@@ -120,9 +108,7 @@ int mc_peers_open_mpi(struct mc_peers **peers, struct mc_error *err)
 {
     struct mpi *mpi = MC_NEW(struct mpi);
     if (!mpi) return mc_error_memory(err);
-    mpi->library = dlopen(SONAME, RTLD_NOW | RTLD_GLOBAL); /* its plug-ins look for it among the global ones */
-    int rc = mpi->library ? find_all(mpi, err)
-                          : mc_error_set(err, MC_ERR_SYSTEM, "Open MPI cannot be opened: %s", dlerror());
+    int rc = open_library(mpi, err);
     if (rc == MC_OK) rc = join(mpi, err);
     if (rc < 0)
         mc_peers_close(&mpi->peers);
