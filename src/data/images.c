@@ -1,4 +1,4 @@
-/* images.c - PNG and JPEG files as samples, a folder a class.
+/* images.c - image files as samples, a folder a class.
  *
  * DIR/CLASS/…: the classes are the folders in the order of their names, their files may lie in folders of their own.
  * Where DIR has a folder `train`, it is the training samples, and `val`, `validation` or `valid` and `test` beside it
@@ -11,15 +11,14 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "data/geometry.h"
-#include "data/picture.h"
 #include "data/source.h"
+#include "image/picture.h"
 
 enum { MAX_CLASSES = 65536, MAX_FILES = 1 << 26, MAX_DEPTH = 4 };
 static const size_t max_file_bytes = (size_t)1 << 28, max_kept_bytes = (size_t)1 << 30;
@@ -61,15 +60,6 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static bool is_image(const char *name)
-{
-    static const char *const endings[] = {".png", ".jpg", ".jpeg"};
-    const char *ending = strrchr(name, '.');
-    for (size_t i = 0; ending && i < MC_COUNT(endings); i++)
-        if (strcasecmp(ending, endings[i]) == 0) return true;
-    return false;
-}
-
 static int list(const char *folder, struct dirent ***entries, int *n, struct mc_error *err)
 {
     *n = scandir(folder, entries, keep_visible, compare_bytes);
@@ -107,7 +97,7 @@ static int add_folder(struct image_source *s, const char *folder, int64_t class,
         } else if (is_folder(path)) {
             if (depth < MAX_DEPTH) rc = add_folder(s, path, class, depth + 1, err);
             mc_free(path);
-        } else if (is_image(path)) {
+        } else if (mc_picture_is_name(path)) {
             rc = add_file(s, path, class, err);
         } else {
             mc_free(path);
@@ -154,7 +144,7 @@ static int read_classes(struct image_source *s, const struct image_source *like,
     if (rc == MC_OK && (n_classes < 2 || n_classes > MAX_CLASSES))
         rc = mc_error_set(err, MC_ERR_INPUT, "needs 2 to %d folders, one a class, has %lld", MAX_CLASSES,
                           (long long)n_classes);
-    if (rc == MC_OK && s->base.n_samples == 0) rc = mc_error_set(err, MC_ERR_INPUT, "has no PNG or JPEG files");
+    if (rc == MC_OK && s->base.n_samples == 0) rc = mc_error_set(err, MC_ERR_INPUT, "has no image files");
     return rc < 0 ? mc_error_wrap(err, rc, "'%s'", folder) : rc;
 }
 
@@ -162,7 +152,7 @@ static int read_classes(struct image_source *s, const struct image_source *like,
 static int read_pool(struct image_source *s, const char *folder, struct mc_error *err)
 {
     int rc = add_folder(s, folder, 0, 0, err);
-    if (rc == MC_OK && s->base.n_samples == 0) rc = mc_error_set(err, MC_ERR_INPUT, "has no PNG or JPEG files");
+    if (rc == MC_OK && s->base.n_samples == 0) rc = mc_error_set(err, MC_ERR_INPUT, "has no image files");
     return rc < 0 ? mc_error_wrap(err, rc, "'%s'", folder) : rc;
 }
 

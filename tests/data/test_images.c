@@ -1,103 +1,21 @@
-/* test_images.c - PNG and JPEG files that Pillow wrote, against what Pillow reads (expected.h), and folders of them. */
+/* test_images.c - folders of the files of tests/image. */
 #include "scratch.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/alloc.h"
+#include "../image/expected.h"
 #include "base/file.h"
 #include "config.h"
 #include "data/data.h"
-#include "data/picture.h"
-#include "expected.h"
-
-static int decode(const char *name, int channels, struct mc_picture *p, struct mc_error *err)
-{
-    char path[600];
-    struct mc_file_view file;
-    snprintf(path, sizeof path, "%s/%s", MC_DATA_FILES, name);
-    assert_ok(mc_file_open(&file, path, 1 << 20, err), *err);
-    const int rc = mc_picture_decode(p, file.data, file.length, channels, err);
-    mc_file_close(&file);
-    return rc;
-}
-
-static void assert_pixels(const char *name, int channels, const unsigned char *wanted, size_t n, int tolerance)
-{
-    struct mc_error err = {0};
-    struct mc_picture p;
-    if (decode(name, channels, &p, &err) < 0) fail_msg("%s: %s", name, err.text);
-    assert_int_equal((size_t)(p.height * p.width * channels), n);
-    for (size_t i = 0; i < n; i++)
-        if (abs(p.pixels[i] - wanted[i]) > tolerance)
-            fail_msg("%s: byte %zu is %d, not %d", name, i, p.pixels[i], wanted[i]);
-    mc_free(p.pixels);
-}
-
-#define ASSERT_BOTH(file, name, tolerance)                                                                             \
-    do {                                                                                                               \
-        assert_pixels(file, 3, pixels_##name, sizeof pixels_##name, tolerance);                                        \
-        assert_pixels(file, 1, grey_##name, sizeof grey_##name, tolerance);                                            \
-    } while (0)
-
-/* libpng rounds the weights of grey another way than Pillow. */
-static void test_png_of_every_kind_is_what_pillow_reads(void **state)
-{
-    if (!MC_HAVE_PNG) skip();
-    ASSERT_BOTH("rgb.png", rgb_png, 1);
-    ASSERT_BOTH("rgba.png", rgba_png, 1);
-    ASSERT_BOTH("palette.png", palette_png, 1);
-    ASSERT_BOTH("bits.png", bits_png, 0);
-    ASSERT_BOTH("grey.png", grey_png, 0);
-    assert_pixels("rgb.png", 3, pixels_rgb_png, sizeof pixels_rgb_png, 0);
-    assert_pixels("deep.png", 1, grey_grey_png, sizeof grey_grey_png, 0);
-}
-
-/* The grey of a coloured JPEG is its luma here, of the converted colours there. */
-static void test_jpeg_is_what_pillow_reads(void **state)
-{
-    if (!MC_HAVE_JPEG) skip();
-    ASSERT_BOTH("photo.jpg", photo_jpg, 2);
-    ASSERT_BOTH("grey.jpg", grey_jpg, 1);
-}
-
-static void assert_refused(const char *name, int status, const char *words)
-{
-    struct mc_error err = {0};
-    struct mc_picture p;
-    assert_int_equal(decode(name, 3, &p, &err), status);
-    if (!strstr(err.text, words)) fail_msg("'%s' lacks '%s'", err.text, words);
-    assert_null(p.pixels);
-}
-
-static void test_broken_pictures_are_refused(void **state)
-{
-    assert_refused("table.csv", MC_ERR_INPUT, "is neither a PNG nor a JPEG file");
-    if (MC_HAVE_PNG) assert_refused("cut.png", MC_ERR_INPUT, "is a broken PNG file: ends early");
-    if (MC_HAVE_JPEG) assert_refused("cut.jpg", MC_ERR_INPUT, "is a broken JPEG file");
-    if (MC_HAVE_JPEG) assert_refused("cmyk.jpg", MC_ERR_UNSUPPORTED, "CMYK");
-}
-
-/* A header of 20,000 x 20,000 pixels before the end of the file: over the limit, and not allocated. */
-static void test_extents_meet_their_limit_before_memory(void **state)
-{
-    if (!MC_HAVE_PNG) skip();
-    struct mc_error err = {0};
-    struct mc_picture p;
-    unsigned char head[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x4e\x20\0\0\x4e\x20\x08\x02\0\0\0\x4d\x91\xd4\x13";
-    assert_int_equal(mc_picture_decode(&p, head, sizeof head - 1, 3, &err), MC_ERR_INPUT);
-    assert_null(p.pixels);
-}
-
-/* --- folders --- */
 
 static void copy_file(void **state, const char *from, const char *to)
 {
     struct mc_error err = {0};
     struct mc_file_view file;
     char path[600];
-    snprintf(path, sizeof path, "%s/%s", MC_DATA_FILES, from);
+    snprintf(path, sizeof path, "%s/%s", MC_IMAGE_FILES, from);
     assert_ok(mc_file_open(&file, path, 1 << 20, &err), err);
     scratch_file(state, to, file.data, file.length);
     mc_file_close(&file);
@@ -127,7 +45,7 @@ static void test_folders_are_classes_in_order_of_names(void **state)
     copy_file(state, "rgb.png", "zebra/1.png");
     copy_file(state, "rgba.png", "ant/deeper/2.PNG");
     copy_file(state, "grey.png", "ant/3.png");
-    copy_file(state, "table.csv", "ant/notes.txt");
+    copy_file(state, "text.ppm", "ant/notes.txt");
     assert_ok(open_images(state, &d, "", ",split=0,validation=0", &err), err);
     assert_int_equal(d->sources[0]->n_samples, 3);
     assert_string_equal(d->class_names[0], "ant");
@@ -205,10 +123,6 @@ static void test_an_image_of_another_size_or_broken_is_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_png_of_every_kind_is_what_pillow_reads),
-        cmocka_unit_test(test_jpeg_is_what_pillow_reads),
-        cmocka_unit_test(test_broken_pictures_are_refused),
-        cmocka_unit_test(test_extents_meet_their_limit_before_memory),
         IN_SCRATCH(test_folders_are_classes_in_order_of_names),
         IN_SCRATCH(test_roles_have_folders),
         IN_SCRATCH(test_an_image_of_another_size_or_broken_is_named),

@@ -1,8 +1,8 @@
-/* fuzz_picture.c - bytes of a PNG or JPEG file: decoded, every pixel is there to be read. */
+/* fuzz_picture.c - bytes of an image file: decoded, every pixel is there to be read. */
 #include <stdlib.h>
 
 #include "base/alloc.h"
-#include "data/picture.h"
+#include "image/picture.h"
 #include "fuzz.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

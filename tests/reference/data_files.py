@@ -3,7 +3,7 @@
 
     data_files.py tests/data
 
-writes tests/data/files/* and tests/data/expected.h. Needs numpy 2.4.6, Pillow 13.0.0, torch 2.15, scikit-learn 1.9.1
+writes tests/data/files/* and tests/data/expected.h. Needs numpy 2.4.6, torch 2.15, scikit-learn 1.9.1
 (what was used for the committed files).
 """
 
@@ -11,9 +11,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import PIL.features
 import torch
-from PIL import Image
+from pictures import pattern
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
@@ -24,43 +23,9 @@ HEAD = """/* expected.h - what other programs make of the files beside it; writt
 """
 
 
-def pattern(height, width, channels):
-    """Smooth with a few edges, every byte another."""
-    i = np.arange(height * width * channels).reshape(height, width, channels)
-    wave = 127 + 120 * np.sin(i * 0.37) * np.cos(i * 0.011)
-    wave[height // 3 :, width // 2 :] = 255 - wave[height // 3 :, width // 2 :]
-    return wave.astype(np.uint8)
-
-
-def write_bytes(out, name, values):
-    text = ", ".join(str(int(v)) for v in np.asarray(values).ravel())
-    out.append(f"static const unsigned char {name}[] = {{{text}}};")
-
-
 def write_floats(out, name, values):
     text = ", ".join(float.hex(float(v)) + "F" for v in np.asarray(values, dtype=np.float32).ravel())
     out.append(f"static const float {name}[] = {{{text}}};")
-
-
-def pictures(folder, out):
-    rgb, grey = pattern(5, 4, 3), pattern(5, 4, 1)[..., 0]
-    colour = Image.fromarray(rgb)
-    colour.save(folder / "rgb.png")
-    Image.fromarray(np.dstack([rgb, grey])).save(folder / "rgba.png")
-    Image.fromarray(grey).save(folder / "grey.png")
-    colour.quantize(5).save(folder / "palette.png")
-    Image.fromarray(grey > 127).save(folder / "bits.png")
-    Image.fromarray(grey.astype(np.uint16) * 257).save(folder / "deep.png")
-    photo = Image.fromarray(pattern(17, 11, 3))
-    photo.save(folder / "photo.jpg", quality=90, subsampling=0)
-    photo.convert("L").save(folder / "grey.jpg", quality=80, progressive=True)
-    photo.convert("CMYK").save(folder / "cmyk.jpg")
-    (folder / "cut.jpg").write_bytes((folder / "photo.jpg").read_bytes()[:400])
-    (folder / "cut.png").write_bytes((folder / "rgb.png").read_bytes()[:70])
-    for name in ["rgb.png", "rgba.png", "palette.png", "bits.png", "grey.png", "photo.jpg", "grey.jpg"]:
-        with Image.open(folder / name) as image:
-            write_bytes(out, "pixels_" + name.replace(".", "_"), np.asarray(image.convert("RGB")))
-            write_bytes(out, "grey_" + name.replace(".", "_"), np.asarray(image.convert("L")))
 
 
 def resizing(out):
@@ -116,8 +81,7 @@ def main():
     base = Path(sys.argv[1])
     folder = base / "files"
     folder.mkdir(exist_ok=True)
-    out = [HEAD % f"Pillow {Image.__version__}, libjpeg-turbo {PIL.features.version('libjpeg_turbo')}, torch {torch.__version__.split('+')[0]}, scikit-learn 1.9.1"]
-    pictures(folder, out)
+    out = [HEAD % f"torch {torch.__version__.split('+')[0]}, scikit-learn 1.9.1"]
     resizing(out)
     archives(folder)
     table(folder, out)

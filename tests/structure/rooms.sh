@@ -3,7 +3,7 @@
 set -eu
 cd "$1"
 
-order='base tensor graph onnx kernel op run data metric report train prune code rewrite quantize recipe'
+order='base image tensor graph onnx kernel op run data metric report train prune code rewrite quantize recipe'
 
 passed=0 failed=0
 rank() { i=0; for room in $order; do i=$((i + 1)); [ "$room" = "$1" ] && { echo $i; return; }; done; echo 0; }
