@@ -92,8 +92,8 @@ static const struct {
 #include "versions.h"
 };
 
-/* Deliberately: decoding pictures is not this room's business, and derivatives are the trainer's. */
-static const char *const missing[] = {"Gradient", "ImageDecoder"};
+/* Deliberately: derivatives are the trainer's. */
+static const char *const missing[] = {"Gradient"};
 
 static bool is_missing(const char *type)
 {

@@ -107,6 +107,8 @@ CASES = [
     ("one_hot", "OneHot", 11, {"axis": 0}, [ints(0, 2, -1), one(4), np.array([0.5, 2], dtype=np.float32)], 1),
     ("reverse_sequence", "ReverseSequence", 10, {"batch_axis": 1, "time_axis": 0}, [draw(4, 3), ints(2, 4, 1)], 1),
     ("non_zero", "NonZero", 13, {}, [np.array([[1, 0, 2], [0, 3, 0]], dtype=np.float32)], 1),
+    *[(f"image_decoder_{order.lower()}", "ImageDecoder", 20, {"pixel_format": order},
+       [np.frombuffer(b"P6\n3 2\n255\n" + bytes8(18).tobytes(), dtype=np.uint8)], 1) for order in ("RGB", "BGR", "Grayscale")],
     ("compress", "Compress", 11, {"axis": 1}, [draw(2, 3), np.array([True, False, True])], 1),
     ("unique", "Unique", 11, {"sorted": 1}, [np.array([2, 1, 1, 3, 2], dtype=np.float32)], 4),
     ("gather_elements", "GatherElements", 13, {"axis": 1}, [draw(2, 3), np.array([[2, 0], [-1, 1]])], 1),
