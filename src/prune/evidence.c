@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "prune/samples.h"
 
-enum { GRADIENT_BATCH = 16 }; /* small: what is summed before |.| cancels out */
+enum { GRADIENT_BATCH = 1 }; /* what is summed before |.| cancels out */
 
 /* --- gradients --- */
 

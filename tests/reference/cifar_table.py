@@ -9,7 +9,8 @@
     sparsity    50 to 98 % zeros, tuned with and without the original as a teacher; packed bytes
     distil      a resnet-20 of half the widths, alone and by each way of teaching, three seeds
 
-What lies in OUT already is not made again. Accuracy is that of batch 5, which nothing looks at.
+--epochs N tunes and teaches for N epochs instead of the recipes'; --ways and --seeds choose rows of distil. What lies in
+OUT already is not made again. Accuracy is that of batch 5, which nothing looks at.
 """
 import argparse
 import json
@@ -44,6 +45,9 @@ class Runner:
         words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
         return self.run(out, "apply", str(RECIPES / recipe), "--set", f"vars.folder={self.args.data}", *words)
 
+    def epochs(self, verb):
+        return {f"steps.0.{verb}.epochs": self.args.epochs} if self.args.epochs else {}
+
     def prune(self, out, *options):
         model = str(self.args.out / out / "model.onnx")
         return self.run(out, "prune", str(self.args.model), "-o", model, "--data", self.data, "--epochs", "0", *options)
@@ -74,17 +78,17 @@ def sparsity(runner):
     for share in ("0.5", "0.7", "0.8", "0.9", "0.95", "0.98"):
         cells = []
         for name, teach in (("alone", {}), ("taught", {"steps.0.prune.teacher": "original"})):
-            settings = {"model": runner.args.model, "vars.sparsity": share, **teach}
+            settings = {"model": runner.args.model, "vars.sparsity": share, **runner.epochs("prune"), **teach}
             final = runner.apply(f"sparse.{share}.{name}", "resnet-20.sparse.yaml", settings)["final"]
             cells += [f"{100 * final['accuracy']:.2f}", f"{final['packed_bytes']:,}"]
         print(f"| {share} | " + " | ".join(cells) + " |")
 
 
-def student(runner):
+def student(runner, seed):
     """A resnet-20 of half the widths, as weights are drawn."""
-    whole, path = runner.args.out / "drawn.onnx", runner.args.out / "student.onnx"
+    whole, path = runner.args.out / f"drawn.{seed}.onnx", runner.args.out / f"student.{seed}.onnx"
     if not path.exists():
-        common = ["--threads", "1", "-q", "-f", "-o"]
+        common = ["--seed", str(seed), "--threads", "1", "-q", "-f", "-o"]
         subprocess.run([runner.args.binary, "train", "resnet-20", "--data", runner.data, "--epochs", "0", *common,
                         str(whole)], check=True)
         subprocess.run([runner.args.binary, "prune", str(whole), "--method", "channel", "--ratio", "0.5", "--criterion",
@@ -93,17 +97,20 @@ def student(runner):
 
 
 def distil(runner):
-    print("| taught by | accuracy, mean ± deviation (seeds 1 to 3) |\n| --- | --- |")
-    for name, way in WAYS.items():
-        recipe = "resnet-20.taught.yaml" if way is not None else "resnet-20.student.yaml"
-        settings = {"model": student(runner), **{f"steps.0.distill.{key}": value for key, value in (way or {}).items()}}
+    print("| taught by | accuracy, mean ± deviation (each seed) |\n| --- | --- |")
+    for name in runner.args.ways:
+        way = WAYS[name]
+        recipe, verb = ("resnet-20.student.yaml", "train") if way is None else ("resnet-20.taught.yaml", "distill")
+        settings = runner.epochs(verb)
         if way is not None:
-            settings["vars.teacher"] = runner.args.model
-        results = [runner.apply(f"student.{name.replace(' ', '-')}.{seed}", recipe, {**settings, "seed": seed})["final"]
-                   for seed in (1, 2, 3)]
-        numbers = [100 * r["accuracy"] for r in results]
+            settings |= {"vars.teacher": runner.args.model} | {f"steps.0.distill.{k}": v for k, v in way.items()}
+        finals = [runner.apply(f"student.{name.replace(' ', '-')}.{seed}", recipe,
+                               {"model": student(runner, seed), "seed": seed, **settings})["final"]
+                  for seed in runner.args.seeds]
+        numbers = [100 * f["accuracy"] for f in finals]
+        spread = f" ± {statistics.stdev(numbers):.2f}" if len(numbers) > 1 else ""
         each = ", ".join(f"{x:.2f}" for x in numbers)
-        print(f"| {name} | {statistics.mean(numbers):.2f} ± {statistics.stdev(numbers):.2f} ({each}) |")
+        print(f"| {name} | {statistics.mean(numbers):.2f}{spread} ({each}) |", flush=True)
 
 
 def main():
@@ -113,6 +120,9 @@ def main():
     parser.add_argument("--model", required=True, type=pathlib.Path)
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     args = parser.parse_args()
     args.data, args.out, args.model = args.data.resolve(), args.out.resolve(), args.model.resolve()
