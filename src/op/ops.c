@@ -65,3 +65,17 @@ void mc_ops_bind(struct mc_model *model)
 {
     bind_graph(model->graph);
 }
+
+int mc_weight_output_axis(const struct mc_node *node)
+{
+    switch (node->op ? node->op->means : MC_MEANS_OTHER) {
+    case MC_MEANS_CONV:
+        return 0;
+    case MC_MEANS_GEMM:
+        return mc_node_int(node, "transB", 0) ? 0 : 1;
+    case MC_MEANS_MATMUL:
+        return 1;
+    default:
+        return -1;
+    }
+}

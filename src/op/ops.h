@@ -39,6 +39,12 @@ int mc_need_axis(int64_t axis, int rank, int *normal, struct mc_error *err);
 int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, int64_t *values, int max, int *n,
                  struct mc_error *err);
 
+/* --- for those who change weights --- */
+
+/* The axis of the weight in[1] that counts the outputs of a Conv, Gemm or MatMul; -1 for other nodes. A MatMul's weight
+ * has to be a matrix. */
+int mc_weight_output_axis(const struct mc_node *node);
+
 /* --- for order rules --- */
 
 /* MC_ORDER_SAME where nothing but single numbers is broadcast to out[0]'s shape, else MC_ORDER_FIRST. */

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "op/byte_rules.h"
+#include "op/ops.h"
 #include "prune/exclude.h"
 #include "run/plan.h"
 
@@ -32,40 +33,41 @@ const struct mc_stored *mc_byte_weight(const struct mc_byte_nodes *b, const stru
 }
 
 /* One scale for all, or for each index of the axis that counts outputs. */
-static bool has_weight(const struct mc_byte_nodes *b, const struct mc_node *node, int axis)
+static bool has_weight(const struct mc_byte_nodes *b, const struct mc_node *node)
 {
     const struct mc_stored *w = mc_byte_weight(b, node);
+    const int axis = mc_weight_output_axis(node);
     return w && w->codes->data->dtype == MC_INT8 && w->grain.block == 0 && (w->grain.axis < 0 || w->grain.axis == axis);
 }
 
 /* None, or a number for each output, stored. */
-static bool has_plain_bias(const struct mc_node *node, int axis)
+static bool has_plain_bias(const struct mc_node *node)
 {
     const struct mc_value *bias = mc_node_input(node, 2);
     const struct mc_value *w = node->inputs[1]->producer->inputs[0];
+    const int axis = mc_weight_output_axis(node);
     return !bias || (bias->data && bias->data->dtype == MC_FLOAT && bias->data->shape.rank == 1 &&
                      bias->data->shape.dim[0] == w->data->shape.dim[axis]);
 }
 
 static bool is_gemm(const struct mc_byte_nodes *b, const struct mc_node *node)
 {
-    const int axis = mc_node_int(node, "transB", 0) ? 0 : 1;
     if (mc_node_int(node, "transA", 0) || mc_node_float(node, "alpha", 1) != 1 || mc_node_float(node, "beta", 1) != 1)
         return false;
-    return has_weight(b, node, axis) && has_plain_bias(node, axis);
+    return has_weight(b, node) && has_plain_bias(node);
 }
 
 static bool is_matmul(const struct mc_byte_nodes *b, const struct mc_node *node)
 {
     if (is_activation(b, node->inputs[1]))
         return fact_of(b, node->inputs[0])->shape.rank >= 2 && fact_of(b, node->inputs[1])->shape.rank >= 2;
-    return has_weight(b, node, 1) && mc_byte_weight(b, node)->codes->data->shape.rank == 2;
+    return has_weight(b, node) && mc_byte_weight(b, node)->codes->data->shape.rank == 2;
 }
 
 static bool is_product(const struct mc_byte_nodes *b, const struct mc_node *node)
 {
     if (!is_activation(b, node->inputs[0]) || node->n_inputs < 2 || !node->inputs[1]) return false;
-    if (node->op->on_bytes == mc_bytes_conv) return has_weight(b, node, 0) && has_plain_bias(node, 0);
+    if (node->op->on_bytes == mc_bytes_conv) return has_weight(b, node) && has_plain_bias(node);
     if (node->op->on_bytes == mc_bytes_gemm) return is_gemm(b, node);
     return node->op->on_bytes == mc_bytes_matmul && is_matmul(b, node);
 }

@@ -24,22 +24,19 @@ static bool is_plain(const struct mc_node *node)
            mc_node_float(node, "beta", 1) == 1;
 }
 
-/* The axis of the weight that counts outputs; -1: the node is no such product. */
-static int output_axis(const struct mc_node *node)
+static bool is_product(const struct mc_node *node)
 {
-    if (node->op && node->op->means == MC_MEANS_MATMUL) return 1;
-    if (node->op && node->op->means == MC_MEANS_GEMM && is_plain(node)) return mc_node_int(node, "transB", 0) ? 0 : 1;
-    return -1;
+    const enum mc_meaning means = node->op ? node->op->means : MC_MEANS_OTHER;
+    return means == MC_MEANS_MATMUL || (means == MC_MEANS_GEMM && is_plain(node));
 }
 
 static bool fits(const struct mc_stored *w, const struct mc_node *node, const struct mc_facts *facts)
 {
-    const int axis = output_axis(node);
     const struct mc_fact *x = node->n_inputs > 1 && node->inputs[0] ? &facts->of[node->inputs[0]->id] : NULL;
-    return axis >= 0 && x && node->inputs[1] == w->floats && node->graph == w->floats->graph &&
+    return is_product(node) && x && node->inputs[1] == w->floats && node->graph == w->floats->graph &&
            w->codes->data->dtype == MC_INT8 && w->codes->data->shape.rank == 2 &&
-           (w->grain.axis < 0 || w->grain.axis == axis) && x->dtype == MC_FLOAT && !x->open && !x->constant &&
-           x->shape.rank >= 2;
+           (w->grain.axis < 0 || w->grain.axis == mc_weight_output_axis(node)) && x->dtype == MC_FLOAT && !x->open &&
+           !x->constant && x->shape.rank >= 2;
 }
 
 /* Products in the order of the graph; *n of them. */
@@ -132,7 +129,7 @@ static int put_product(struct mc_model *model, const struct product *p, struct m
     struct mc_value *y = node->outputs[0], *bias = mc_node_input(node, 2);
     struct mc_value *codes = p->weight->codes, *scales = p->weight->scales;
     int at = mc_node_position(node);
-    if (output_axis(node) == 0) {
+    if (mc_weight_output_axis(node) == 0) {
         const int rc = turn(codes, err);
         if (rc < 0) return rc;
     }

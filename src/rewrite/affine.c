@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "op/ops.h"
 #include "rewrite/pass.h"
 
 /* What follows: scale[c] y + shift[c] for each of n channels, axis `from_right` places before the last of the output.
@@ -47,17 +48,15 @@ static bool find_target(const struct mc_rewrite *r, struct mc_node *node, struct
     t->rank = s->rank;
     t->from_right = means == MC_MEANS_CONV || means == MC_MEANS_CONV_TRANSPOSE ? s->rank - 2 : 0;
     switch (means) {
-    case MC_MEANS_CONV:
-        t->n = s->dim[0];
-        break;
     case MC_MEANS_CONV_TRANSPOSE:
         t->n = s->dim[1] * mc_node_int(node, "group", 1);
         break;
+    case MC_MEANS_CONV:
     case MC_MEANS_GEMM:
-        t->n = s->dim[mc_node_int(node, "transB", 0) ? 0 : 1];
+        t->n = s->dim[mc_weight_output_axis(node)];
         break;
     case MC_MEANS_MATMUL:
-        t->n = s->dim[1];
+        t->n = s->dim[mc_weight_output_axis(node)];
         t->bias_input = -1;
         t->rank = 1;
         return s->rank == 2;
@@ -147,16 +146,9 @@ static int64_t channel_of(const struct target *t, int64_t i)
 {
     const struct mc_shape *s = &t->w->shape;
     const int64_t inner = mc_shape_span(s, 2, s->rank), first = i / (s->dim[1] * inner), second = i / inner % s->dim[1];
-    switch (mc_meaning_of(t->node)) {
-    case MC_MEANS_CONV:
-        return first;
-    case MC_MEANS_CONV_TRANSPOSE:
+    if (mc_meaning_of(t->node) == MC_MEANS_CONV_TRANSPOSE)
         return first / (s->dim[0] / mc_node_int(t->node, "group", 1)) * s->dim[1] + second;
-    case MC_MEANS_GEMM:
-        return mc_node_int(t->node, "transB", 0) ? first : second;
-    default:
-        return second;
-    }
+    return mc_weight_output_axis(t->node) == 0 ? first : second;
 }
 
 static int scale_weights(const struct target *t, const struct affine *a, struct mc_error *err)

@@ -33,17 +33,12 @@ void mc_factorize_options_init(struct mc_factorize_options *options)
 
 /* --- which layers there are --- */
 
-/* The axis of the weight that counts outputs, and of the output; false: the node is no such layer. */
-static bool find_axes(const struct mc_node *node, int *weight_axis, int *out_axis)
+static bool is_layer(const struct mc_node *node)
 {
     const struct mc_value *w = mc_node_input(node, 1);
-    const enum mc_meaning means = mc_meaning_of(node);
     if (!w || !w->data) return false;
     const int rank = w->data->shape.rank;
-    *weight_axis = means == MC_MEANS_CONV ? 0 : means == MC_MEANS_GEMM ? !mc_node_int(node, "transB", 0) : 1;
-    *out_axis = means == MC_MEANS_CONV || means == MC_MEANS_GEMM ? 1 : -1; /* -1: the last */
-    if (means == MC_MEANS_CONV) return rank >= 3;
-    return rank == 2 && (means == MC_MEANS_GEMM || means == MC_MEANS_MATMUL);
+    return mc_meaning_of(node) == MC_MEANS_CONV ? rank >= 3 : rank == 2 && mc_weight_output_axis(node) >= 0;
 }
 
 /* A vector of one number for each output that is stored. */
@@ -72,13 +67,11 @@ static void add_layer(struct factorizing *f, int position, const struct mc_uses 
 {
     struct mc_node *node = f->small->graph->nodes[position];
     struct mc_layer *layer = &f->layers[f->n];
-    int weight_axis, out_axis;
-    if (!find_axes(node, &weight_axis, &out_axis)) return;
-    const struct mc_contraction contraction = {.weight_out_axis = weight_axis, .groups = 1};
+    if (!is_layer(node)) return;
+    const struct mc_contraction contraction = {.weight_out_axis = mc_weight_output_axis(node), .groups = 1};
     *layer = (struct mc_layer){.node = node,
                                .position = position,
                                .rows = mc_rows_of(&contraction, &node->inputs[1]->data->shape),
-                               .out_axis = out_axis,
                                .macs = (double)f->cost.nodes[position].cost.macs};
     const double M = (double)layer->rows.M, K = (double)layer->rows.K;
     if (M * K <= 0) return;
@@ -101,7 +94,7 @@ static int find_layers(struct factorizing *f, struct mc_error *err)
     for (int i = 0; i < f->small->graph->n_nodes && rc == MC_OK; i++) add_layer(f, i, &uses);
     for (int i = 0; i < f->n && rc == MC_OK; i++) {
         const struct mc_fact *y = &facts.of[f->layers[i].node->outputs[0]->id];
-        if (f->layers[i].out_axis < 0) f->layers[i].out_axis = y->shape.rank - 1;
+        f->layers[i].out_axis = mc_meaning_of(f->layers[i].node) == MC_MEANS_MATMUL ? y->shape.rank - 1 : 1;
     }
     mc_uses_finish(&uses);
     mc_facts_finish(&facts);
