@@ -84,14 +84,14 @@ static int compare_outputs(struct mc_twin *twin, const struct mc_model *original
         const struct mc_tensor *a = masked[i], *b = small[i];
         const char *name = original->graph->outputs[i]->name;
         if (a->dtype != b->dtype || !mc_shape_equal(&a->shape, &b->shape))
-            return mc_error_set(err, MC_ERR_INTERNAL, "output '%s' of the pruned model has another shape", name);
+            return mc_error_set(err, MC_ERR_INTERNAL, "output '%s' of the new model has another shape", name);
         if (!mc_dtype_is_float(a->dtype)) continue; /* an index of a maximum may tip either way */
         double difference = 0, largest = 0;
         compare(a, b, &difference, &largest);
         if (difference > tolerance_of(a->dtype, rounds) * largest)
             return mc_error_set(
                 err, MC_ERR_INTERNAL,
-                "output '%s' of the pruned model differs from the masked one by %g, the largest being %g", name,
+                "output '%s' of the new model differs from what it should be by %g, the largest being %g", name,
                 difference, largest);
         if (difference > twin->max_difference) twin->max_difference = difference;
         if (largest > twin->max_output) twin->max_output = largest;
@@ -119,7 +119,7 @@ int mc_twin_check(struct mc_twin *twin, const struct mc_model *original, const s
         rc = mc_error_set(err, rc, "%s", problem.text);
     } else {
         rc = run(&cut, small, NULL, options, err);
-        if (rc < 0 && rc != MC_ERR_SYSTEM) rc = mc_error_wrap(err, MC_ERR_INTERNAL, "the pruned model cannot be run");
+        if (rc < 0 && rc != MC_ERR_SYSTEM) rc = mc_error_wrap(err, MC_ERR_INTERNAL, "the new model cannot be run");
         if (rc == 0) rc = compare_outputs(twin, original, masked, cut, options, err);
     }
     mc_probe_release(cut, small->graph->n_outputs);
