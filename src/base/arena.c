@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 
-enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 20 };
+enum { MIN_BLOCK = 4096, MAX_BLOCK = 1 << 16 }; /* what is left of the last is lost */
 
 struct mc_arena_block {
     struct mc_arena_block *previous;
@@ -47,24 +47,29 @@ static struct mc_arena_block *add_block(struct mc_arena *arena, size_t bytes)
     return block;
 }
 
+static void *take(struct mc_arena *arena, size_t bytes, size_t alignment)
+{
+    struct mc_arena_block *block = arena->last;
+    size_t from = block ? (block->used + alignment - 1) / alignment * alignment : 0;
+    if (!block || from > block->capacity || block->capacity - from < bytes) {
+        block = add_block(arena, bytes);
+        from = 0;
+    }
+    if (!block) return NULL;
+    block->used = from + bytes;
+    return (char *)block->bytes + from;
+}
+
 void *mc_arena_alloc(struct mc_arena *arena, size_t n, size_t size)
 {
-    const size_t alignment = alignof(max_align_t);
     size_t bytes;
-    if (!mc_mul_size(n, size, &bytes) || bytes > SIZE_MAX - alignment) return NULL;
-    bytes = (bytes + alignment - 1) / alignment * alignment;
-    struct mc_arena_block *block = arena->last;
-    if (!block || block->capacity - block->used < bytes) block = add_block(arena, bytes);
-    if (!block) return NULL;
-    void *result = (char *)block->bytes + block->used;
-    block->used += bytes;
-    return result;
+    return mc_mul_size(n, size, &bytes) ? take(arena, bytes, alignof(max_align_t)) : NULL;
 }
 
 char *mc_arena_strndup(struct mc_arena *arena, const char *s, size_t length)
 {
     if (length == SIZE_MAX) return NULL;
-    char *copy = mc_arena_alloc(arena, length + 1, 1);
+    char *copy = take(arena, length + 1, 1);
     if (copy && length) memcpy(copy, s, length);
     return copy;
 }

@@ -1,6 +1,11 @@
 /* block.c - blocks with a head that says where they came from; see block.h. */
 #include "base/block.h"
 
+#include <stdlib.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/alloc.h"
 
 /* In front of a block, as long as MC_ALIGNMENT. */
@@ -30,4 +35,11 @@ void mc_block_destroy(void *block)
         memory.give(memory.context, head);
     else
         mc_free(head);
+}
+
+void mc_block_trim(void)
+{
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

@@ -12,4 +12,8 @@
 void *mc_block_create(const struct mc_memory *memory, size_t n, size_t size);
 void mc_block_destroy(void *block);
 
+/* Give the system back what was freed in this process and lies idle, where the C library says how: after much was
+ * freed, and before as much is wanted in pieces of other sizes. */
+void mc_block_trim(void);
+
 #endif

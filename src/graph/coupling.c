@@ -163,6 +163,7 @@ int mc_couple_freeze_index(struct mc_coupling *c, const struct mc_node *node, co
 bool mc_couple_is_frozen(const struct mc_coupling *c, const struct mc_value *v, int axis)
 {
     const int entry = mc_coupling_axis(c, v, axis);
+    assert(c->node);
     if (entry < 0 || c->axes[entry].frozen >= 0) return true;
     const struct mc_axis *a = &c->axes[entry];
     if (a->first_label < 0) return false;
@@ -523,6 +524,14 @@ static int walk(struct mc_coupling *c, struct mc_error *err)
     return rc;
 }
 
+/* What only the walks need: groups know their own. */
+static void forget_labels(struct mc_coupling *c)
+{
+    mc_free(c->labels);
+    c->labels = NULL;
+    c->n_labels = c->cap_labels = 0;
+}
+
 int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *model, const struct mc_facts *facts,
                        bool whole_heads, struct mc_error *err)
 {
@@ -539,6 +548,7 @@ int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *mod
     }
     if (rc == 0) hand_roles_back(c);
     if (rc == 0) rc = mc_coupling_build_groups(c, err);
+    forget_labels(c);
     if (rc < 0) {
         mc_coupling_destroy(c);
         return rc;
@@ -550,6 +560,7 @@ int mc_coupling_create(struct mc_coupling **coupling, const struct mc_model *mod
 void mc_coupling_destroy(struct mc_coupling *c)
 {
     if (!c) return;
+    forget_labels(c);
     mc_free(c->indices);
     mc_free(c->slices);
     mc_free(c->groups);
@@ -559,7 +570,6 @@ void mc_coupling_destroy(struct mc_coupling *c)
     mc_free(c->statistics);
     mc_free(c->contractions);
     mc_free(c->reasons);
-    mc_free(c->labels);
     mc_free(c->axes);
     mc_free(c->fixed);
     mc_free(c->first_axis);

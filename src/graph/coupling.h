@@ -109,9 +109,8 @@ int mc_coupling_freeze_all(struct mc_coupling *c, const struct mc_node *node, st
 /* One set of indices that go together. */
 struct mc_slice {
     const struct mc_value *value;
-    int axis;
-    int64_t n;
-    int64_t *indices; /* ascending */
+    int32_t *indices; /* ascending */
+    int32_t n, axis;  /* there is one of these for each channel of each tensor: short numbers keep that small */
 };
 
 struct mc_group {

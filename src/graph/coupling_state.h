@@ -66,7 +66,7 @@ struct mc_coupling {
     int32_t *group_of_label;
     struct mc_group *groups;
     struct mc_slice *slices; /* of all groups, group by group */
-    int64_t *indices;        /* of all slices */
+    int32_t *indices;        /* of all slices */
 };
 
 /* Entry of (v, axis) in `axes`, or -1 when its shape is unknown. */

@@ -71,10 +71,10 @@ static int place_slices(struct mc_coupling *c, const struct build *b, struct mc_
         n_indices += b->n_indices[g];
     }
     c->slices = MC_NEW_ARRAY(struct mc_slice, n_slices);
-    c->indices = MC_NEW_ARRAY(int64_t, n_indices);
+    c->indices = MC_NEW_ARRAY(int32_t, n_indices);
     if (!c->slices || !c->indices) return mc_error_memory(err);
     struct mc_slice *slice = c->slices;
-    int64_t *next = c->indices;
+    int32_t *next = c->indices;
     for (int g = 0; g < c->n_groups; g++) {
         c->groups[g].slices = slice;
         slice += c->groups[g].n_slices;
@@ -90,7 +90,7 @@ static void fill_slices(struct mc_coupling *c, struct build *b)
     for (int g = 0; g < c->n_groups; g++) b->last_axis[g] = -1;
     for (int e = 0; e < c->n_axes; e++) {
         const struct mc_axis *axis = &c->axes[e];
-        for (int64_t i = 0; axis->first_label >= 0 && i < axis->extent; i++) {
+        for (int32_t i = 0; axis->first_label >= 0 && i < axis->extent; i++) {
             const int32_t g = c->group_of_label[axis->first_label + i];
             struct mc_group *group = &c->groups[g];
             if (b->last_axis[g] != e) {

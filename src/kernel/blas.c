@@ -93,7 +93,7 @@ static bool columns_collide(const struct mc_gemm *g, int ldb)
 static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
 {
 #if MC_HAVE_ONEDNN
-    if (g->dtype != MC_FLOAT || g->m * g->n < LARGE_MACS / g->k || columns_collide(g, ldb)) return false;
+    if (g->dtype != MC_FLOAT || g->plain || g->m * g->n < LARGE_MACS / g->k || columns_collide(g, ldb)) return false;
     const struct mc_onednn_library *dnnl = mc_onednn_library();
     return dnnl && dnnl->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a,
                                lda, b, ldb, (float)g->beta, c, ldc) == dnnl_success;

@@ -16,6 +16,7 @@ struct mc_gemm {
     int64_t m, n, k;
     double alpha, beta;
     int64_t lda, ldb, ldc;
+    bool plain; /* on OpenBLAS whatever its size */
 };
 
 /* Densely stored operands, alpha = 1, beta = 0. */

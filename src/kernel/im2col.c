@@ -35,6 +35,7 @@ struct im2col {
     int64_t n_rows, strip; /* rows of outputs (all axes but the last), and how many make a strip */
     int64_t n_strips;
     bool direct; /* the image is the columns */
+    bool plain;  /* products on OpenBLAS alone */
     int n_threads;
     int n_partials; /* threads that share out images in backward_weights */
     size_t strip_bytes, filter_bytes;
@@ -156,6 +157,7 @@ static int im2col_create(void **state, const struct mc_convolution *conv, const 
     s->in = mc_window_inputs(&s->w);
     s->out = mc_window_outputs(&s->w);
     s->direct = mc_window_is_identity(&s->w);
+    s->plain = !runtime->use_onednn;
     s->n_threads = runtime->n_threads;
     cut_strips(s);
     s->filter_bytes = mc_align((size_t)(conv->M * s->C * s->taps) * s->size);
@@ -220,6 +222,7 @@ static void forward_strip(const struct call *c, const struct strip *t, char *roo
     int64_t row_length;
     const char *columns = columns_of(c, t, room, &row_length);
     struct mc_gemm g = mc_gemm_dense(s->conv.dtype, false, false, s->M, n, s->C * s->taps);
+    g.plain = s->plain;
     g.ldb = row_length;
     g.ldc = s->out;
     mc_gemm(&g, c->w + t->w, columns, c->y + t->y);
@@ -232,6 +235,7 @@ static void backward_data_strip(const struct call *c, const struct strip *t, cha
     const struct im2col *s = c->s;
     const int64_t n = t->n_rows * s->w.out[2];
     struct mc_gemm g = mc_gemm_dense(s->conv.dtype, true, false, s->C * s->taps, n, s->M);
+    g.plain = s->plain;
     g.ldb = s->out;
     if (s->direct) g.ldc = s->in;
     char *to = s->direct ? c->dx + t->x + (size_t)(t->first * s->w.out[2]) * s->size : room;
@@ -246,6 +250,7 @@ static void backward_weights_strip(const struct call *c, const struct strip *t, 
     int64_t row_length;
     const char *columns = columns_of(c, t, room, &row_length);
     struct mc_gemm g = mc_gemm_dense(s->conv.dtype, false, true, s->M, s->C * s->taps, n);
+    g.plain = s->plain;
     g.lda = s->out;
     g.ldb = row_length;
     g.beta = first ? 0 : 1;

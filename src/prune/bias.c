@@ -95,11 +95,14 @@ static int shift_of(double **shift, int64_t *n, const struct mc_coupling *c, con
     double *constant = MC_NEW_ARRAY(double, n_in);
     *shift = MC_NEW_ARRAY(double, n_out);
     *n = 0;
-    int rc = constant && *shift ? mc_tensor_create(&floats, MC_FLOAT, &weight->shape, err) : mc_error_memory(err);
-    if (rc == 0) rc = mc_tensor_convert(floats, weight, err);
+    int rc = constant && *shift ? MC_OK : mc_error_memory(err);
+    if (rc == 0 && weight->dtype != MC_FLOAT) {
+        rc = mc_tensor_create(&floats, MC_FLOAT, &weight->shape, err);
+        if (rc == 0) rc = mc_tensor_convert(floats, weight, err);
+    }
     if (rc == 0) {
         for (int64_t i = 0; i < residue->n; i++) constant[residue->indices[i]] = residue->constant[i];
-        sum_constants(k, floats, constant, n_in, *shift, n_out);
+        sum_constants(k, floats ? floats : weight, constant, n_in, *shift, n_out);
         for (int64_t o = 0; o < n_out; o++)
             if (!mc_index_goes(c, goes, y, k->out_axis, o)) (*shift)[(*n)++] = (*shift)[o];
     }

@@ -4,19 +4,27 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "prune/importance.h"
 #include "run/plan.h"
 #include "train/binding.h"
 
-void mc_cut_finish(struct mc_cut *s)
+void mc_cut_forget(struct mc_cut *s)
 {
-    mc_residues_finish(&s->residues);
     mc_choice_finish(&s->choice);
     mc_free(s->importance);
+    s->importance = NULL;
     mc_coupling_destroy(s->coupling);
+    s->coupling = NULL;
     mc_facts_finish(&s->facts);
+}
+
+void mc_cut_finish(struct mc_cut *s)
+{
+    mc_cut_forget(s);
+    mc_residues_finish(&s->residues);
     mc_unshared_finish(&s->unshared);
     mc_model_destroy(s->small);
     mc_model_destroy(s->work);
@@ -120,6 +128,7 @@ int mc_cut_run(struct mc_cut *s, struct mc_error *err)
     mc_residues_finish(&s->residues);
     s->unmeasured[0] = '\0';
     int rc = find_constants(s, err);
+    mc_block_trim();
     const int64_t started = mc_clock_ns();
     if (rc == 0) rc = mc_model_clone(&s->small, s->work, true, err);
     if (rc == 0) rc = mc_surgery(s->small, s->coupling, s->choice.groups, s->choice.n_groups, err);

@@ -32,6 +32,8 @@ struct mc_cut {
 int mc_cut_init(struct mc_cut *cut, const struct mc_model *model, const struct mc_shrink_options *options,
                 struct mc_error *err);
 void mc_cut_finish(struct mc_cut *cut);
+/* Let go of what it was analysed and chosen by; the models and what was left behind in them stay. */
+void mc_cut_forget(struct mc_cut *cut);
 
 /* Choose the n least important groups of one family, and none of the others. */
 void mc_cut_choose(struct mc_cut *cut, int family, int n);

@@ -80,7 +80,7 @@ static void record_latency(const struct mc_cut *a, struct mc_record *section)
     mc_buf_finish(&widths);
 }
 
-void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, struct mc_record *section)
+void mc_explain_section(const struct mc_cut *a, struct mc_record *section)
 {
     mc_record_set_num(section, "surgery_s", (double)a->surgery_ns * 1e-9);
     mc_record_set_int(section, "groups_removed", a->choice.n_groups);
@@ -96,7 +96,6 @@ void mc_explain_section(const struct mc_cut *a, const struct mc_twin *twin, stru
             mc_explain_family(a, f, mc_record_append_object(family->n_free > 0 ? families : frozen));
     }
     record_statistics(a, section);
-    mc_twin_record(twin, mc_record_object(section, "twin"));
 }
 
 /* --- the explanation: one object a group --- */

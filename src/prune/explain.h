@@ -3,10 +3,9 @@
 #define MC_PRUNE_EXPLAIN_H
 
 #include "prune/cut.h"
-#include "prune/twin.h"
 
-/* The keys that mc_shrink documents for its section. */
-void mc_explain_section(const struct mc_cut *cut, const struct mc_twin *twin, struct mc_record *section);
+/* The keys that mc_shrink documents for its section, up to the twin. */
+void mc_explain_section(const struct mc_cut *cut, struct mc_record *section);
 /* One object for a family: tensor, axis, width; groups, scores and what is tied, or why all of it stays. */
 void mc_explain_family(const struct mc_cut *cut, int family, struct mc_record *object);
 /* The keys of mc_shrink's explanation. */

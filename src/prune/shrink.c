@@ -9,6 +9,7 @@
 #include "prune/lossless.h"
 #include "prune/narrow.h"
 #include "prune/reconstruct.h"
+#include "prune/twin.h"
 #include "train/binding.h"
 
 void mc_shrink_options_init(struct mc_shrink_options *options)
@@ -40,19 +41,22 @@ static int mend(struct mc_cut *s, struct mc_record *section, struct mc_error *er
     return rc;
 }
 
-static void record(const struct mc_cut *s, const struct mc_twin *twin, struct mc_record *section,
-                   struct mc_record *explain)
+static void record(const struct mc_cut *s, struct mc_record *section, struct mc_record *explain)
 {
-    if (section) mc_explain_section(s, twin, section);
+    if (section) mc_explain_section(s, section);
     if (explain) mc_explain_groups(s, explain);
 }
 
-/* Compare with the original, its statistics taken over what stays. */
-static int check_twin(struct mc_cut *s, struct mc_twin *twin, struct mc_error *err)
+/* Compare with the original, its statistics taken over what stays. Of what led to the cut only mending needs anything
+ * after that: it makes room for the two models. */
+static int check_twin(struct mc_cut *s, struct mc_record *section, struct mc_error *err)
 {
     struct mc_model *narrow = NULL;
+    struct mc_twin twin = {0};
     int rc = mc_narrow(&narrow, s->work, s->coupling, s->choice.goes, err);
-    if (rc == 0) rc = mc_twin_check(twin, narrow ? narrow : s->work, s->small, &s->residues, &s->checks, err);
+    if (!s->options->reconstruct && !s->options->reestimate) mc_cut_forget(s);
+    if (rc == 0) rc = mc_twin_check(&twin, narrow ? narrow : s->work, s->small, &s->residues, &s->checks, err);
+    if (rc == 0 && section) mc_twin_record(&twin, mc_record_object(section, "twin"));
     mc_model_destroy(narrow);
     return rc;
 }
@@ -110,7 +114,8 @@ static int shrink_without_loss(struct mc_model *model, const struct mc_shrink_op
         rc = try_without_loss(&s, model, &options, attempts[i], &twin, section, &same, err);
     }
     if (rc == 0 && !same) rc = mc_error_set(err, MC_ERR_INTERNAL, "channels that nobody reads changed the outputs");
-    if (rc == 0) record(&s, &twin, section, explain);
+    if (rc == 0) record(&s, section, explain);
+    if (rc == 0 && section) mc_twin_record(&twin, mc_record_object(section, "twin"));
     if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
     if (rc == 0 && section) rc = mc_record_check(section, err);
     if (rc == 0) {
@@ -126,13 +131,12 @@ int mc_shrink(struct mc_model *model, const struct mc_shrink_options *options, s
 {
     if (options->lossless) return shrink_without_loss(model, options, section, explain, err);
     struct mc_cut s;
-    struct mc_twin twin = {0};
     const int64_t started = mc_clock_ns();
     int rc = mc_cut_init(&s, model, options, err);
     if (section) mc_record_set_num(section, "analysis_s", (double)(mc_clock_ns() - started) * 1e-9);
     if (rc == 0) rc = mc_cut_run(&s, err);
-    if (rc == 0) rc = check_twin(&s, &twin, err);
-    if (rc == 0) record(&s, &twin, section, explain);
+    if (rc == 0) record(&s, section, explain);
+    if (rc == 0) rc = check_twin(&s, section, err);
     if (rc == 0) rc = mend(&s, section, err);
     if (rc == 0) rc = mc_reshare(&s.unshared, s.small, err);
     if (rc == 0 && section) rc = mc_record_check(section, err);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "prune/probe.h"
 
@@ -30,6 +31,7 @@ static int run(struct mc_tensor ***outputs, const struct mc_model *model, const 
     }
     const struct mc_plan_options plan_options = {
         .dims = options->dims, .runtime = &options->runtime, .n_clamps = n, .clamps = clamps, .lean = true};
+    mc_block_trim(); /* of what made the model, or of the run before */
     const int rc = mc_probe_outputs(outputs, model, &plan_options, options->seed ^ TWIN_STREAM, err);
     mc_free(clamps);
     return rc;
