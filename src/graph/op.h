@@ -13,8 +13,9 @@
 struct mc_coupling; /* graph/coupling.h */
 struct mc_resize;   /* graph/coupling.h */
 struct mc_outline;  /* graph/outlines.h */
-struct mc_symbols;  /* graph/symbol.h */
-struct mc_runtime;  /* kernel/runtime.h */
+struct mc_outline_turns;
+struct mc_symbols; /* graph/symbol.h */
+struct mc_runtime; /* kernel/runtime.h */
 struct mc_rng;
 
 /* What is known of a value for given input shapes. */
@@ -226,6 +227,10 @@ struct mc_op {
      * The node has its required inputs. NULL: nothing can. */
     void (*outline)(struct mc_symbols *symbols, const struct mc_node *node, const struct mc_outline *const *in,
                     struct mc_outline *out);
+    /* Instead of it, of an operator that runs the one graph among its attributes turn by turn. False: nothing can be
+     * said. */
+    bool (*outline_turns)(struct mc_symbols *symbols, const struct mc_node *node, const struct mc_outline *const *in,
+                          struct mc_outline_turns *turns);
 
     /* What orders it takes; asked before prepare, when shapes and runtime are known. NULL: MC_ORDER_FIRST. */
     enum mc_order (*order)(const struct mc_step *step);

@@ -25,9 +25,23 @@ struct mc_outline {
 
 struct mc_outlines {
     int n_values;
-    struct mc_outline *of; /* by value id, of the main graph's values */
+    struct mc_outline *of; /* by value id, of the main graph's values; those of graphs within are unknown */
     struct mc_symbols *symbols;
     struct mc_facts facts; /* of what depends on no open dimension */
+};
+
+/* How a node runs a graph turn by turn, said by its operator's rule `outline_turns`: before the first turn, and once
+ * more when it is known what all turns make. */
+struct mc_outline_turns {
+    const struct mc_graph *body;
+    struct mc_outline *fed;        /* what each input of the body is given that is no initializer; comes in unknown */
+    const struct mc_outline *made; /* each output of the body; NULL: not known yet */
+    /* Output first_made + i of a turn is input first_fed + i of the next, and after the last one output i of the node;
+     * what the body makes behind those is put side by side along a new axis, axes[0] and so on, 0 beyond the list. */
+    int n_carried, first_fed, first_made;
+    const int64_t *axes;
+    int64_t n_axes;
+    mc_symbol n_turns;
 };
 
 /* Never fails for the model's sake. An open dimension without a name is called as --dims calls it: x.2 for the third of

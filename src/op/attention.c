@@ -16,8 +16,7 @@
 #include "kernel/kernels.h"
 #include "kernel/loops.h"
 #include "kernel/parallel.h"
-#include "op/move.h"
-#include "op/ops.h"
+#include "op/outline.h"
 #include "tensor/half.h"
 
 enum { BLOCK = 64 }; /* queries whose scores are there at a time */
@@ -152,6 +151,27 @@ static int attention_shape(const struct mc_node *node, const struct mc_fact *con
     out[2].shape = (struct mc_shape){.rank = 4, .dim = {e.N, e.kv_heads, e.S, e.d_v}};
     out[3].shape = (struct mc_shape){.rank = 4, .dim = {e.N, e.heads, e.L, e.S}};
     return MC_OK;
+}
+
+/* As attention_shape, with open dimensions. */
+static void attention_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                              struct mc_outline *out)
+{
+    const mc_symbol *const q = in[Q]->dim, *const k = in[K]->dim, *const v = in[V]->dim;
+    const bool packed = in[Q]->rank == 3;
+    if (in[Q]->rank < 3 || in[K]->rank != in[Q]->rank || in[V]->rank != in[Q]->rank || in[Q]->rank > 4) return;
+    const mc_symbol heads = packed ? mc_symbol_number(s, mc_node_int(node, "q_num_heads", 0)) : q[1];
+    const mc_symbol kv_heads = packed ? mc_symbol_number(s, mc_node_int(node, "kv_num_heads", 0)) : k[1];
+    const mc_symbol L = packed ? q[1] : q[2], d = packed ? mc_symbol_divide(s, k[2], kv_heads) : k[3];
+    const mc_symbol d_v = packed ? mc_symbol_divide(s, v[2], kv_heads) : v[3];
+    mc_symbol S = packed ? k[1] : k[2];
+    if (in[PAST_KEY]) S = in[PAST_KEY]->rank == 4 ? mc_symbol_add(s, S, in[PAST_KEY]->dim[2]) : MC_SYMBOL_UNKNOWN;
+    out[0] = packed ? (struct mc_outline){.rank = 3, .dim = {q[0], L, mc_symbol_multiply(s, heads, d_v)}}
+                    : (struct mc_outline){.rank = 4, .dim = {q[0], heads, L, d_v}};
+    out[1] = (struct mc_outline){.rank = 4, .dim = {q[0], kv_heads, S, d}};
+    out[2] = (struct mc_outline){.rank = 4, .dim = {q[0], kv_heads, S, d_v}};
+    out[3] = (struct mc_outline){.rank = 4, .dim = {q[0], heads, L, S}};
+    for (int i = 0; i < 4; i++) out[i].n_items = -1;
 }
 
 /* --- running --- */
@@ -721,6 +741,7 @@ const struct mc_op mc_op_attention_23 = {
     .grad_inputs = 1u << Q | 1u << K | 1u << V | 1u << MASK | 1u << PAST_KEY | 1u << PAST_VALUE,
     .keep = MC_KEEP_IN,
     .shape = attention_shape,
+    .outline = attention_outline,
     .prepare = attention_prepare,
     .forward = attention_forward,
     .backward = attention_backward,

@@ -8,7 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
-#include "op/move.h"
+#include "op/outline.h"
 
 /* --- shared: see control.h --- */
 
@@ -300,6 +300,61 @@ static int loop_evaluate(struct mc_call *call, struct mc_error *err)
     return rc;
 }
 
+static bool is_true(const struct mc_tensor *t)
+{
+    return t && t->dtype == MC_BOOL && mc_tensor_count(t) == 1 && *(const bool *)t->data;
+}
+
+static const struct mc_value *behind_identity(const struct mc_value *v)
+{
+    const struct mc_node *const node = v->producer;
+    return node && node->op && node->op->means == MC_MEANS_IDENTITY ? mc_node_input(node, 0) : NULL;
+}
+
+/* Does each turn hand its own condition on? */
+static bool keeps_condition(const struct mc_graph *body)
+{
+    const struct mc_value *v = body->outputs[0], *before;
+    while ((before = behind_identity(v))) v = before;
+    return v == mc_graph_fed(body, 1);
+}
+
+/* All turns that are asked for, if none can be the last before. */
+static mc_symbol turns_of(struct mc_symbols *s, const struct mc_outline *const *in,
+                          const struct mc_outline_turns *turns, int n_in)
+{
+    const struct mc_outline *const most = n_in > 0 ? in[0] : NULL, *const first = n_in > 1 ? in[1] : NULL;
+    const bool goes_on = is_true(turns->made[0].constant) || keeps_condition(turns->body);
+    if (!most || most->n_items != 1 || (first && !is_true(first->constant)) || !goes_on) return MC_SYMBOL_UNKNOWN;
+    return mc_symbol_greatest(s, most->item[0], mc_symbol_number(s, 0));
+}
+
+/* The number of the turn and the condition: a scalar, or [1]. */
+static struct mc_outline outline_of_one(struct mc_symbols *s, const struct mc_value *v)
+{
+    struct mc_outline one = mc_outline_of_rank(v->type.rank == 1);
+    one.dim[0] = mc_symbol_number(s, 1);
+    return one;
+}
+
+static bool loop_turns(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                       struct mc_outline_turns *turns)
+{
+    const struct mc_graph *const body = turns->body;
+    turns->n_carried = node->n_inputs > 2 ? node->n_inputs - 2 : 0;
+    turns->first_fed = 2;
+    turns->first_made = 1;
+    if (mc_graph_n_fed(body) != 2 + turns->n_carried || body->n_outputs < 1) return false;
+    if (turns->made) {
+        turns->n_turns = turns_of(s, in, turns, node->n_inputs);
+        return true;
+    }
+    for (int i = 0; i < 2; i++) turns->fed[i] = outline_of_one(s, mc_graph_fed(body, i));
+    for (int i = 2; i < node->n_inputs; i++)
+        if (in[i]) turns->fed[i] = *in[i];
+    return true;
+}
+
 const struct mc_op mc_op_loop_1 = {
     .domain = "",
     .type = "Loop",
@@ -307,6 +362,7 @@ const struct mc_op mc_op_loop_1 = {
     .min_inputs = 0,
     .max_inputs = -1,
     .n_outputs = -1,
+    .outline_turns = loop_turns,
     .evaluate = loop_evaluate,
     .backward = NULL,
     .no_backward = "it is run by itself, without a tape",

@@ -10,8 +10,7 @@
 #include "base/error.h"
 #include "kernel/blas.h"
 #include "kernel/parallel.h"
-#include "op/move.h"
-#include "op/ops.h"
+#include "op/outline.h"
 
 enum { MAX_OPERANDS = 16, MAX_LABELS = 2 * MC_MAX_RANK + 52, ELLIPSIS = 52 };
 
@@ -148,6 +147,31 @@ static int einsum_shape(const struct mc_node *node, const struct mc_fact *const 
     out[0] = (struct mc_fact){.dtype = in[0]->dtype, .shape = {.rank = e.out.rank}};
     for (int k = 0; k < e.out.rank; k++) out[0].shape.dim[k] = e.extent[e.out.label[k]];
     return MC_OK;
+}
+
+static void einsum_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    struct mc_shape ones[MAX_OPERANDS];
+    const struct mc_shape *shapes[MAX_OPERANDS];
+    mc_symbol extent[MAX_LABELS];
+    struct equation e;
+    if (node->n_inputs > MAX_OPERANDS) return;
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (!in[i] || in[i]->rank < 0) return;
+        ones[i] = (struct mc_shape){.rank = in[i]->rank};
+        for (int k = 0; k < ones[i].rank; k++) ones[i].dim[k] = 1; /* fits whatever the others are */
+        shapes[i] = &ones[i];
+    }
+    if (read_equation(node, shapes, node->n_inputs, &e, NULL) < 0) return;
+    for (int label = 0; label < MAX_LABELS; label++) extent[label] = mc_symbol_number(s, 1);
+    for (int i = 0; i < e.n; i++)
+        for (int k = 0; k < e.in[i].rank; k++) {
+            mc_symbol *const of_label = &extent[e.in[i].label[k]];
+            *of_label = mc_outline_wider(s, *of_label, in[i]->dim[k]);
+        }
+    out[0] = mc_outline_of_rank(e.out.rank);
+    for (int k = 0; k < e.out.rank; k++) out[0].dim[k] = extent[e.out.label[k]];
 }
 
 /* --- as a batch of products --- */
@@ -544,6 +568,7 @@ const struct mc_op mc_op_einsum_12 = {
     .n_outputs = 1,
     .widens = true,
     .shape = einsum_shape,
+    .outline = einsum_outline,
     .prepare = einsum_prepare,
     .release = einsum_release,
     .grad_inputs = UINT32_MAX,

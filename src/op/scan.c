@@ -8,7 +8,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "op/control.h"
-#include "op/move.h"
+#include "op/outline.h"
 
 /* One scan, over inputs that have no batch. */
 struct scan {
@@ -261,6 +261,35 @@ static int scan_8_evaluate(struct mc_call *call, struct mc_error *err)
     return rc;
 }
 
+/* --- shapes with open dimensions, of opset 9 and later --- */
+
+/* A slice of an outline: one axis goes. *n: what is there of it. */
+static struct mc_outline slice_outline(const struct mc_outline *whole, int64_t axis, mc_symbol *n)
+{
+    struct mc_outline part = mc_outline_of_rank(-1);
+    int at;
+    if (whole->rank < 1 || mc_need_axis(axis, whole->rank, &at, NULL) < 0) return part;
+    part.rank = whole->rank - 1;
+    for (int k = 0; k < part.rank; k++) part.dim[k] = whole->dim[k + (k >= at)];
+    *n = whole->dim[at];
+    return part;
+}
+
+static bool scan_turns(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                       struct mc_outline_turns *turns)
+{
+    const int64_t n_scanned = mc_node_int(node, "num_scan_inputs", 0);
+    if (n_scanned < 1 || n_scanned > node->n_inputs || mc_graph_n_fed(turns->body) != node->n_inputs) return false;
+    turns->n_carried = node->n_inputs - (int)n_scanned;
+    turns->axes = mc_node_ints(node, "scan_output_axes", &turns->n_axes);
+    for (int i = 0; i < node->n_inputs && !turns->made; i++) {
+        const int k = i - turns->n_carried;
+        if (!in[i]) return false;
+        turns->fed[i] = k < 0 ? *in[i] : slice_outline(in[i], list_entry(node, "scan_input_axes", k), &turns->n_turns);
+    }
+    return true;
+}
+
 const struct mc_op mc_op_scan_8 = {
     .domain = "",
     .type = "Scan",
@@ -282,6 +311,7 @@ const struct mc_op mc_op_scan_9 = {
     .min_inputs = 1,
     .max_inputs = -1,
     .n_outputs = -1,
+    .outline_turns = scan_turns,
     .evaluate = scan_9_evaluate,
     .backward = NULL,
     .no_backward = "it is run by itself, without a tape",

@@ -435,6 +435,18 @@ GRAPHS = [
             s = Identity (w)
         }> (n, c, a)
     }""", [one(3), draw(3)]),
+    ("if_agrees", 17, """g (bool[1] c, float[3, 2] a) => (float[n, m] y) {
+        y = If <then_branch = t () => (float[n, m] p) { b = Concat <axis = 0> (a, a) p = Neg (b) },
+                else_branch = e () => (float[n, m] q) { q = Concat <axis = 0> (a, a) }> (c)
+    }""", [np.array([False]), draw(3, 2)]),
+    ("loop_grows", 17, """g (float[3, 2] a) => (float[r, 2] y, float[k, 3, 2] all) {
+        n = Constant <value = int64 {4}> ()
+        y, all = Loop <body = b (int64 i, bool c0, float[q, 2] v) => (bool c1, float[s, 2] w, float[3, 2] t) {
+            c1 = Constant <value = bool {1}> ()
+            w = Concat <axis = 0> (v, a)
+            t = Neg (a)
+        }> (n, , a)
+    }""", [draw(3, 2)]),
     ("scan", 17, """g (float[2] first, float[3, 2] rows) => (float[2] last, float[3, 2] sums) {
         last, sums = Scan <num_scan_inputs = 1, body = b (float[2] v, float[2] row) => (float[2] w, float[2] s) {
             w = Add (v, row)
