@@ -7,8 +7,7 @@
 
 #include "base/error.h"
 #include "kernel/parallel.h"
-#include "op/move.h"
-#include "op/ops.h"
+#include "op/outline.h"
 
 /* --- RotaryEmbedding: x [B, heads, T, d] or [B, T, heads d], cosines and sines [positions, r / 2] or [B, T, r / 2] ---
  */
@@ -140,6 +139,7 @@ const struct mc_op mc_op_rotary_embedding_23 = {
     .keep = MC_KEEP_IN,
     .widens = true,
     .shape = rotary_shape,
+    .outline = mc_outline_same,
     .forward = rotary_forward,
     .backward = rotary_backward,
     .others = "tables of angles and positions",

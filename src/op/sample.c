@@ -10,8 +10,7 @@
 #include "base/error.h"
 #include "kernel/parallel.h"
 #include "op/cubic.h"
-#include "op/move.h"
-#include "op/ops.h"
+#include "op/outline.h"
 
 enum { SPATIAL = MC_MAX_RANK - 2 };
 enum mode { NEAREST, LINEAR, CUBIC };
@@ -66,6 +65,14 @@ static int sample_shape(const struct mc_node *node, const struct mc_fact *const 
             return mc_error_set(err, MC_ERR_INPUT, "input 0 '%s': has nothing to sample", node->inputs[0]->name);
     }
     return MC_OK;
+}
+
+static void sample_outline(struct mc_symbols *s, const struct mc_node *node, const struct mc_outline *const *in,
+                           struct mc_outline *out)
+{
+    mc_outline_same(s, node, in, out);
+    if (in[1]->rank != in[0]->rank) out[0] = mc_outline_of_rank(in[0]->rank);
+    for (int k = 2; k < in[0]->rank && in[1]->rank == in[0]->rank; k++) out[0].dim[k] = in[1]->dim[k - 1];
 }
 
 /* Mirrored at both ends until it lies in [low, high]. */
@@ -283,6 +290,7 @@ const struct mc_op mc_op_grid_sample_16 = {
     .grad_inputs = 3,
     .keep = MC_KEEP_IN,
     .shape = sample_shape,
+    .outline = sample_outline,
     .forward = sample_forward,
     .backward = sample_backward,
     .coupling = mc_coupling_freeze_all,
