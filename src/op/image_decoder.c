@@ -55,7 +55,7 @@ static int image_decoder_evaluate(struct mc_call *call, struct mc_error *err)
     if (rc < 0) return rc;
     const int order = order_of(call->node);
     rc = mc_picture_decode(&p, x->data, mc_tensor_bytes(x), order == GRAYSCALE ? 1 : 3, err);
-    if (rc < 0) return mc_error_wrap(err, rc, "input 0: the image");
+    if (rc < 0) return mc_error_wrap(err, rc, "input 0");
     if (order == BGR) reverse_colours(&p);
     rc = mc_tensor_create(&y, MC_UINT8, &(struct mc_shape){.rank = 3, .dim = {p.height, p.width, p.channels}}, err);
     if (rc == MC_OK) memcpy(y->data, p.pixels, mc_tensor_bytes(y));
