@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc_fail.h"
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
@@ -285,6 +286,29 @@ static void test_outlines_hold(void **state)
     assert_true(outlines_checked > 2000);
 }
 
+/* Memory that is out is said, or less is said of extents. */
+static void outlines_without_memory(const char *name, struct mc_model *model)
+{
+    struct mc_shape shapes[MAX_ENDS];
+    bool happened = true;
+    if (!strstr(name, "if_") && !strstr(name, "loop") && !strstr(name, "scan")) return;
+    open_inputs(model, shapes);
+    for (long i = 1; happened; i++) {
+        struct mc_outlines outlines;
+        alloc_fail_at(i);
+        const int rc = mc_model_outlines(&outlines, model, NULL);
+        happened = alloc_fail_happened();
+        alloc_fail_at(0);
+        assert_true(rc == MC_OK || (happened && rc == MC_ERR_SYSTEM));
+        if (rc == MC_OK) mc_outlines_finish(&outlines);
+    }
+}
+
+static void test_outlines_survive_failing_allocations(void **state)
+{
+    assert_true(for_each_model(outlines_without_memory) > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_vectors_on_this_machine),
         cmocka_unit_test(test_other_inputs_are_answered),
         cmocka_unit_test(test_outlines_hold),
+        cmocka_unit_test(test_outlines_survive_failing_allocations),
     };
     return cmocka_run_group_tests_name("vectors", tests, NULL, NULL);
 }
