@@ -41,7 +41,7 @@ static void run(const struct mc_sparse_rows *rows, int64_t from, int64_t to, con
 /* Contracted where the vectors are: left to itself, the compiler may multiply in vectors and add one by one. */
 static inline float add_product(float sum, float w, float x)
 {
-#if defined(__FMA__)
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return __builtin_fmaf(w, x, sum);
 #else
     return sum + w * x;
