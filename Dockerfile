@@ -3,10 +3,11 @@
 #   docker build -t compress .
 #   docker run --rm -v "$PWD:/work" compress apply recipe.yaml --out out
 FROM debian:12 AS build
-COPY . /source
 WORKDIR /source
-RUN tools/packages && \
-    meson setup /build --buildtype=release -Dtests=false --prefix=/usr && \
+COPY tools/packages tools/
+RUN tools/packages
+COPY . .
+RUN meson setup /build --buildtype=release -Dtests=false --prefix=/usr && \
     ninja -C /build && \
     DESTDIR=/install meson install -C /build --no-rebuild --tags runtime,man
 
