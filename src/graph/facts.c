@@ -304,51 +304,45 @@ static bool gather_inputs(struct driver *d, const struct mc_node *node, bool *op
     return true;
 }
 
-/* Facts about one of the node's graphs, for what it sees of this one, as far as they go. */
-static int infer_branch(struct driver *d, const struct mc_graph *branch, struct mc_facts *facts)
+/* --- graphs within nodes --- */
+
+static struct mc_fact settled(const struct mc_fact *fact)
 {
+    return is_known(fact) ? *fact : (struct mc_fact){.open = true};
+}
+
+struct inference {
+    struct mc_inference base;
+    struct driver *driver;
+};
+
+/* See mc_inference.graph. */
+static int infer_graph(struct mc_inference *inference, const struct mc_graph *graph, int n_in, const struct mc_fact *in,
+                       struct mc_facts *facts, struct mc_error *err)
+{
+    struct driver *d = ((struct inference *)inference)->driver;
     const struct mc_value **captured = NULL;
-    int n = 0, rc = mc_graph_captures(branch, &captured, &n, d->err);
+    int n = 0, rc = mc_graph_captures(graph, &captured, &n, err);
     if (rc < 0) return rc;
-    struct mc_given *given = MC_NEW_ARRAY(struct mc_given, n + 1);
-    for (int i = 0; i < n && given; i++) {
-        const struct mc_fact *fact = &d->facts->of[captured[i]->id];
-        given[i] =
-            (struct mc_given){.value = captured[i], .fact = is_known(fact) ? *fact : (struct mc_fact){.open = true}};
-    }
-    const struct mc_dims dims = {.graph = branch, .n_given = n, .given = given};
-    rc = given ? mc_facts_create_partial(facts, d->model, &dims, d->evaluate, d->context, d->err)
-               : mc_error_memory(d->err);
+    struct mc_given *given = MC_NEW_ARRAY(struct mc_given, n_in + n + 1);
+    for (int i = 0; i < n_in && given; i++)
+        given[i] = (struct mc_given){.value = mc_graph_fed(graph, i), .fact = settled(&in[i])};
+    for (int i = 0; i < n && given; i++)
+        given[n_in + i] = (struct mc_given){.value = captured[i], .fact = settled(&d->facts->of[captured[i]->id])};
+    const struct mc_dims dims = {.graph = graph, .n_given = n_in + n, .given = given};
+    rc = given ? mc_facts_create_partial(facts, d->model, &dims, d->evaluate, d->context, err) : mc_error_memory(err);
     mc_free(given);
     mc_free(captured);
     return rc;
 }
 
-/* What all graphs agree on; contents are those of the one that will be run. */
-static int infer_branches(struct driver *d, const struct mc_node *node)
-{
-    int rc = MC_OK;
-    for (int k = 0; k < mc_node_n_subgraphs(node) && rc == MC_OK; k++) {
-        const struct mc_graph *branch = mc_node_subgraph(node, k);
-        struct mc_facts facts = {0};
-        rc = infer_branch(d, branch, &facts);
-        for (int i = 0; i < node->n_outputs && rc == MC_OK; i++) {
-            struct mc_fact made = {.open = true};
-            if (i < branch->n_outputs && is_known(&facts.of[branch->outputs[i]->id]))
-                made = facts.of[branch->outputs[i]->id];
-            made.constant = NULL;
-            const bool same = made.dtype == d->out[i].dtype && mc_shape_equal(&made.shape, &d->out[i].shape);
-            d->out[i] = k == 0 || (same && !made.open && !d->out[i].open) ? made : (struct mc_fact){.open = true};
-        }
-        mc_facts_finish(&facts);
-    }
-    return rc;
-}
+/* --- what a node makes --- */
 
 /* What the operator says of its outputs, or that nobody can say yet. */
 static int infer_outputs(struct driver *d, const struct mc_node *node, bool open)
 {
-    if (node->op->branches) return infer_branches(d, node);
+    struct inference inference = {{infer_graph}, d};
+    if (node->op->infer) return node->op->infer(node, d->in, d->out, &inference.base, d->err);
     struct mc_error why = {0};
     const int rc = open ? MC_ERR_OPEN : mc_op_shape(node, d->in, d->out, &why);
     for (int i = 0; i < node->n_outputs && rc == MC_ERR_OPEN; i++) d->out[i] = (struct mc_fact){.open = true};

@@ -11,6 +11,7 @@
 #include "graph/item.h"
 
 struct mc_coupling; /* graph/coupling.h */
+struct mc_facts;    /* graph/facts.h */
 struct mc_resize;   /* graph/coupling.h */
 struct mc_outline;  /* graph/outlines.h */
 struct mc_outline_turns;
@@ -78,6 +79,14 @@ struct mc_call {
     int (*run_graph)(struct mc_call *call, const struct mc_graph *graph, int n_in, struct mc_item *const *in,
                      struct mc_item **out, struct mc_error *err);
     void *context; /* of run_graph */
+};
+
+/* What an operator that runs graphs may ask about them while shapes are inferred. */
+struct mc_inference {
+    /* Facts about a graph among the node's attributes, for what is known of its declared inputs (open: nothing is);
+     * what it sees of the graphs around it is known here. As far as they go; to be finished by the caller. */
+    int (*graph)(struct mc_inference *inference, const struct mc_graph *graph, int n_in, const struct mc_fact *in,
+                 struct mc_facts *facts, struct mc_error *err);
 };
 
 /* Which tensors backward reads; what nobody keeps, the plan may overwrite. */
@@ -210,8 +219,7 @@ struct mc_op {
     bool opaque;           /* looks at no element: its operands of one type, the output's, may all be of another */
     bool first_optional;   /* output 0 may be left out like the others: out[0] is NULL then. Elsewhere it is required */
     bool branches;   /* each run is one of the graphs among its attributes, which take no inputs, and its outputs are
-                      * that graph's: the driver infers them where all graphs agree, and gradients go through the
-                      * one that was run. No rule for shapes then, and none backward */
+                      * that graph's: gradients go through the one that was run. No rule backward then */
     bool shape_only; /* outputs depend on the shapes of the inputs alone: constants once those
                       * are known; forward looks at no contents, in[i]->data may be NULL */
 
@@ -221,6 +229,11 @@ struct mc_op {
      * specification, MC_ERR_UNSUPPORTED for an attribute value or type that is missing here. */
     int (*shape)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
                  struct mc_error *err);
+
+    /* Instead, of an operator that runs graphs: what is known of its outputs before it ran, the rest being open. Inputs
+     * may be open here; outputs are constants only where that is all they can be. */
+    int (*infer)(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                 struct mc_inference *inference, struct mc_error *err);
 
     /* The same where dimensions of the model are open (graph/outlines.h): shapes as expressions, and the contents of
      * small integers. Both lists are as above; `out` comes in unknown, and stays so where nothing certain can be said.

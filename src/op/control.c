@@ -5,6 +5,7 @@
 #include "op/control.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/error.h"
@@ -147,6 +148,56 @@ int mc_item_truth(const struct mc_item *item, const char *name, bool *truth, str
     return MC_OK;
 }
 
+struct mc_fact mc_made_fact(const struct mc_facts *facts, const struct mc_graph *graph, int i)
+{
+    const struct mc_fact *fact = i < graph->n_outputs ? &facts->of[graph->outputs[i]->id] : NULL;
+    if (!fact || fact->dtype == MC_UNDEFINED) return (struct mc_fact){.open = true};
+    return (struct mc_fact){.dtype = fact->dtype, .shape = fact->shape};
+}
+
+bool mc_agree(struct mc_fact *fact, const struct mc_fact *other)
+{
+    if (fact->open) return true;
+    if (!other->open && fact->dtype == other->dtype && mc_shape_equal(&fact->shape, &other->shape)) return true;
+    *fact = (struct mc_fact){.open = true};
+    return false;
+}
+
+/* Loops in loops are gone through again for each round of the one around them: rounds, and depths at which there are
+ * any, have to have an end. Beyond it what is carried is open. */
+enum { MOST_ROUNDS = 4, MOST_DEPTH = 4 };
+
+int mc_infer_turns(struct mc_inference *inference, const struct mc_graph *body, int n_in, struct mc_fact *in,
+                   int n_carried, int first_in, int first_out, struct mc_facts *facts, struct mc_error *err)
+{
+    int depth = 0;
+    for (const struct mc_graph *around = body->parent; around; around = around->parent) depth++;
+    for (int round = 1;; round++) {
+        const bool last = depth > MOST_DEPTH || round == MOST_ROUNDS;
+        for (int i = 0; i < n_carried && last; i++) in[first_in + i] = (struct mc_fact){.open = true};
+        const int rc = inference->graph(inference, body, n_in, in, facts, err);
+        if (rc < 0) return rc;
+        bool agree = true;
+        for (int i = 0; i < n_carried; i++) {
+            const struct mc_fact made = mc_made_fact(facts, body, first_out + i);
+            agree = mc_agree(&in[first_in + i], &made) && agree;
+        }
+        if (agree) return MC_OK; /* else there is one more that is open */
+        mc_facts_finish(facts);
+    }
+}
+
+struct mc_fact mc_stacked_fact(const struct mc_fact *turn, int64_t axis, int64_t n)
+{
+    struct mc_fact stacked = {.dtype = turn->dtype, .shape = {.rank = turn->shape.rank + 1}};
+    int at;
+    if (turn->open || n < 1 || turn->shape.rank == MC_MAX_RANK ||
+        mc_need_axis(axis, turn->shape.rank + 1, &at, NULL) < 0)
+        return (struct mc_fact){.open = true};
+    for (int k = 0; k < stacked.shape.rank; k++) stacked.shape.dim[k] = k == at ? n : turn->shape.dim[k - (k > at)];
+    return stacked;
+}
+
 /* --- If --- */
 
 /* The first `n` outputs of a graph are handed on, more are dropped. */
@@ -178,6 +229,39 @@ static int if_evaluate(struct mc_call *call, struct mc_error *err)
     return rc == MC_OK ? run_and_take(call, graph, err) : rc;
 }
 
+/* The branch that a condition which is known takes, or both: NULL. */
+static const char *taken(const struct mc_fact *condition)
+{
+    if (!condition->constant || condition->dtype != MC_BOOL || mc_tensor_count(condition->constant) != 1) return NULL;
+    return *(const bool *)condition->constant->data ? "then_branch" : "else_branch";
+}
+
+static int if_infer(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                    struct mc_inference *inference, struct mc_error *err)
+{
+    static const char *const branches[] = {"then_branch", "else_branch"};
+    const char *only = taken(in[0]);
+    bool first = true;
+    for (size_t k = 0; k < MC_COUNT(branches); k++) {
+        const struct mc_graph *branch = NULL;
+        struct mc_facts facts;
+        if (only && strcmp(branches[k], only) != 0) continue;
+        int rc = mc_need_graph(node, branches[k], &branch, err);
+        if (rc == MC_OK) rc = inference->graph(inference, branch, 0, NULL, &facts, err);
+        if (rc < 0) return rc;
+        for (int i = 0; i < node->n_outputs; i++) {
+            const struct mc_fact made = mc_made_fact(&facts, branch, i);
+            if (first)
+                out[i] = made;
+            else
+                mc_agree(&out[i], &made);
+        }
+        first = false;
+        mc_facts_finish(&facts);
+    }
+    return MC_OK;
+}
+
 const struct mc_op mc_op_if_1 = {
     .domain = "",
     .type = "If",
@@ -186,6 +270,7 @@ const struct mc_op mc_op_if_1 = {
     .max_inputs = 1,
     .n_outputs = -1,
     .branches = true,
+    .infer = if_infer,
     .evaluate = if_evaluate,
     .coupling = mc_coupling_freeze_all,
     .cost = mc_cost_free,
@@ -355,6 +440,66 @@ static bool loop_turns(struct mc_symbols *s, const struct mc_node *node, const s
     return true;
 }
 
+/* What every turn is given: the number of the turn, the condition, which held or there were no turn, what is carried.
+ */
+static void enter_turn(const struct mc_node *node, const struct mc_graph *body, const struct mc_fact *const *in,
+                       const struct mc_tensor *holds, struct mc_fact *entry)
+{
+    const struct mc_shape one[] = {{.rank = mc_graph_fed(body, 0)->type.rank == 1, .dim = {1}},
+                                   {.rank = mc_graph_fed(body, 1)->type.rank == 1, .dim = {1}}};
+    entry[0] = (struct mc_fact){.dtype = MC_INT64, .shape = one[0]};
+    entry[1] = (struct mc_fact){.dtype = MC_BOOL, .shape = one[1], .constant = holds};
+    for (int i = 2; i < node->n_inputs; i++)
+        entry[i] = in[i] ? (struct mc_fact){.dtype = in[i]->dtype, .shape = in[i]->shape, .open = in[i]->open}
+                         : (struct mc_fact){.open = true};
+}
+
+/* The number of turns, if that is known: nothing ends the loop but the count. -1: it is not. */
+static int64_t known_turns(const struct mc_node *node, const struct mc_fact *const *in, const struct mc_fact *goes_on)
+{
+    const struct mc_fact *count = node->n_inputs > 0 ? in[0] : NULL, *first = node->n_inputs > 1 ? in[1] : NULL;
+    if (!count || !count->constant || count->dtype != MC_INT64 || mc_tensor_count(count->constant) != 1) return -1;
+    return (!first || is_true(first->constant)) && is_true(goes_on->constant) ? mc_tensor_get_i64(count->constant, 0)
+                                                                              : -1;
+}
+
+static int infer_body(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_inference *inference, const struct mc_graph *body, struct mc_fact *entry,
+                      struct mc_error *err)
+{
+    const int n_carried = node->n_inputs - 2;
+    struct mc_facts facts;
+    const int rc = mc_infer_turns(inference, body, node->n_inputs, entry, n_carried, 2, 1, &facts, err);
+    if (rc < 0) return rc;
+    const int64_t n = known_turns(node, in, &facts.of[body->outputs[0]->id]);
+    for (int i = 0; i < node->n_outputs; i++) {
+        const struct mc_fact turn = mc_made_fact(&facts, body, 1 + i);
+        out[i] = i < n_carried ? entry[2 + i] : mc_stacked_fact(&turn, 0, n);
+    }
+    mc_facts_finish(&facts);
+    return MC_OK;
+}
+
+static int loop_infer(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                      struct mc_inference *inference, struct mc_error *err)
+{
+    const struct mc_graph *body = NULL;
+    bool yes = true;
+    struct mc_tensor holds = {.dtype = MC_BOOL, .data = &yes};
+    int rc = mc_need_graph(node, "body", &body, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < node->n_outputs; i++) out[i] = (struct mc_fact){.open = true};
+    if (node->n_inputs < 2 || mc_graph_n_fed(body) != node->n_inputs || body->n_outputs < node->n_inputs - 1)
+        return MC_OK; /* evaluate says what is wrong */
+    struct mc_fact *entry = MC_NEW_ARRAY(struct mc_fact, node->n_inputs);
+    if (!entry) return mc_error_memory(err);
+    enter_turn(node, body, in, &holds, entry);
+    holds.shape = entry[1].shape;
+    rc = infer_body(node, in, out, inference, body, entry, err);
+    mc_free(entry);
+    return rc;
+}
+
 const struct mc_op mc_op_loop_1 = {
     .domain = "",
     .type = "Loop",
@@ -363,6 +508,7 @@ const struct mc_op mc_op_loop_1 = {
     .max_inputs = -1,
     .n_outputs = -1,
     .outline_turns = loop_turns,
+    .infer = loop_infer,
     .evaluate = loop_evaluate,
     .backward = NULL,
     .no_backward = "it is run by itself, without a tape",

@@ -22,6 +22,18 @@ int mc_turns_stack(const struct mc_turns *turns, const struct mc_value *value, i
 /* Index i of the axis, which goes. */
 int mc_item_slice(struct mc_item **slice, const struct mc_tensor *of, int axis, int64_t i, struct mc_error *err);
 
+/* What is known of output i of a graph, contents left out; open if nothing is. */
+struct mc_fact mc_made_fact(const struct mc_facts *facts, const struct mc_graph *graph, int i);
+/* Is nothing known of *fact that is not true of *other? Else *fact becomes open. */
+bool mc_agree(struct mc_fact *fact, const struct mc_fact *other);
+/* What every turn of `body` is given, where outputs first_out … first_out + n_carried - 1 of one are inputs from
+ * first_in on of the next: in[n_in] is what the first is given, and becomes that. *facts: of the body then; to be
+ * finished by the caller. */
+int mc_infer_turns(struct mc_inference *inference, const struct mc_graph *body, int n_in, struct mc_fact *in,
+                   int n_carried, int first_in, int first_out, struct mc_facts *facts, struct mc_error *err);
+/* Of n turns that are stacked (mc_turns_stack); open if that cannot be known. */
+struct mc_fact mc_stacked_fact(const struct mc_fact *turn, int64_t axis, int64_t n);
+
 /* The graph of attribute `name`; MC_ERR_INPUT without one. */
 int mc_need_graph(const struct mc_node *node, const char *name, const struct mc_graph **graph, struct mc_error *err);
 

@@ -164,6 +164,61 @@ static int scan_9_evaluate(struct mc_call *call, struct mc_error *err)
     return rc;
 }
 
+/* A slice of what is scanned. *n: the turns, which have to be the same for all; -1: they are not known. */
+static struct mc_fact slice_fact(const struct mc_node *node, const struct mc_fact *scanned, int i, int64_t *n)
+{
+    struct mc_fact slice = {.dtype = scanned->dtype, .shape = {.rank = scanned->shape.rank - 1}};
+    int axis;
+    if (scanned->open || mc_need_axis(list_entry(node, "scan_input_axes", i), scanned->shape.rank, &axis, NULL) < 0) {
+        *n = -1;
+        return (struct mc_fact){.open = true};
+    }
+    for (int k = 0; k < slice.shape.rank; k++) slice.shape.dim[k] = scanned->shape.dim[k + (k >= axis)];
+    const int64_t extent = scanned->shape.dim[axis];
+    *n = i == 0 || *n == extent ? extent : -1;
+    return slice;
+}
+
+static int scan_infer_body(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                           struct mc_inference *inference, const struct mc_graph *body, struct mc_fact *entry,
+                           struct mc_error *err)
+{
+    const int n_states = node->n_inputs - (int)mc_node_int(node, "num_scan_inputs", 0);
+    struct mc_facts facts;
+    int64_t n = -1;
+    for (int i = 0; i < node->n_inputs; i++) {
+        if (!in[i]) return MC_OK;
+        entry[i] = i < n_states ? (struct mc_fact){.dtype = in[i]->dtype, .shape = in[i]->shape, .open = in[i]->open}
+                                : slice_fact(node, in[i], i - n_states, &n);
+    }
+    const int rc = mc_infer_turns(inference, body, node->n_inputs, entry, n_states, 0, 0, &facts, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < node->n_outputs; i++) {
+        const struct mc_fact turn = mc_made_fact(&facts, body, i);
+        out[i] =
+            i < n_states ? entry[i] : mc_stacked_fact(&turn, list_entry(node, "scan_output_axes", i - n_states), n);
+    }
+    mc_facts_finish(&facts);
+    return MC_OK;
+}
+
+static int scan_9_infer(const struct mc_node *node, const struct mc_fact *const *in, struct mc_fact *out,
+                        struct mc_inference *inference, struct mc_error *err)
+{
+    const struct mc_graph *body = NULL;
+    const int64_t n_scanned = mc_node_int(node, "num_scan_inputs", 0);
+    int rc = mc_need_graph(node, "body", &body, err);
+    if (rc < 0) return rc;
+    for (int i = 0; i < node->n_outputs; i++) out[i] = (struct mc_fact){.open = true};
+    if (n_scanned < 1 || n_scanned > node->n_inputs || mc_graph_n_fed(body) != node->n_inputs)
+        return MC_OK; /* evaluate says what is wrong */
+    struct mc_fact *entry = MC_NEW_ARRAY(struct mc_fact, node->n_inputs);
+    if (!entry) return mc_error_memory(err);
+    rc = scan_infer_body(node, in, out, inference, body, entry, err);
+    mc_free(entry);
+    return rc;
+}
+
 /* --- opset 8 --- */
 
 /* The length of sample b; all of the axis where none is given. */
@@ -312,6 +367,7 @@ const struct mc_op mc_op_scan_9 = {
     .max_inputs = -1,
     .n_outputs = -1,
     .outline_turns = scan_turns,
+    .infer = scan_9_infer,
     .evaluate = scan_9_evaluate,
     .backward = NULL,
     .no_backward = "it is run by itself, without a tape",

@@ -412,6 +412,27 @@ static void test_training_a_branch_may_run_out_of_memory(void **state)
     mc_model_destroy(model);
 }
 
+/* Input i of the node becomes one number that is stored. */
+static void fix_input(struct mc_node *node, int i, enum mc_dtype dtype, int64_t number)
+{
+    struct mc_error err = {0};
+    struct mc_tensor *t;
+    const struct mc_shape scalar = {.rank = 0};
+    assert_ok(mc_tensor_create(&t, dtype, &scalar, &err), err);
+    mc_tensor_set_f64(t, 0, (double)number);
+    struct mc_value *v = mc_graph_add_initializer_fresh(node->graph, "fixed", t);
+    assert_non_null(v);
+    assert_ok(mc_node_set_input(node, i, v, &err), err);
+}
+
+static void check_output(const struct mc_facts *facts, const struct mc_node *node, int i, struct mc_shape shape)
+{
+    const struct mc_fact *fact = &facts->of[node->outputs[i]->id];
+    assert_false(fact->open);
+    assert_int_equal(fact->dtype, MC_FLOAT);
+    assert_true(mc_shape_equal(&fact->shape, &shape));
+}
+
 /* Where branches agree on a shape, what follows is planned; where they do not, it is known when it has run. */
 static void test_shapes_of_branches_are_known_where_they_agree(void **state)
 {
@@ -433,6 +454,56 @@ static void test_shapes_of_branches_are_known_where_they_agree(void **state)
     assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
     assert_true(facts.of[model->graph->nodes[0]->outputs[0]->id].open);
     mc_facts_finish(&facts);
+    fix_input(model->graph->nodes[0], 0, MC_BOOL, 1); /* the branch that will be run is known */
+    assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+    check_output(&facts, model->graph->nodes[0], 0, (struct mc_shape){.rank = 1, .dim = {5}});
+    mc_facts_finish(&facts);
+    mc_model_destroy(model);
+}
+
+static void test_shapes_of_turns_are_known_where_they_stay(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = loop_model();
+    struct mc_node *loop = model->graph->nodes[0];
+    struct mc_facts facts;
+    const struct mc_shape two = {.rank = 1, .dim = {2}};
+    assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
+    check_output(&facts, loop, 0, two);
+    assert_true(facts.of[loop->outputs[1]->id].open); /* nobody knows how many turns there will be */
+    mc_facts_finish(&facts);
+    fix_input(loop, 0, MC_INT64, 3);
+    assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
+    check_output(&facts, loop, 0, two);
+    check_output(&facts, loop, 1, (struct mc_shape){.rank = 2, .dim = {3, 2}});
+    mc_facts_finish(&facts);
+    struct mc_graph *body = mc_node_attr(loop, "body")->g;
+    struct mc_value *longer = node(body, "Concat", body->outputs[1], body->outputs[1]);
+    assert_ok(mc_node_set_int(longer->producer, "axis", 0, &err), err);
+    body->outputs[1] = longer;
+    mc_ops_bind(model);
+    assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
+    assert_true(facts.of[loop->outputs[0]->id].open); /* every turn makes it longer */
+    mc_facts_finish(&facts);
+    mc_model_destroy(model);
+}
+
+static void test_shapes_of_what_is_scanned_are_known(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_model *model = scan_model();
+    struct mc_node *scan = model->graph->nodes[0];
+    struct mc_facts facts;
+    const struct mc_shape two = {.rank = 1, .dim = {2}}, shapes[] = {two, {.rank = 2, .dim = {4, 2}}};
+    const struct mc_dims dims = {.n_inputs = 2, .shape = shapes};
+    assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+    check_output(&facts, scan, 0, two);
+    check_output(&facts, scan, 1, (struct mc_shape){.rank = 2, .dim = {4, 2}});
+    mc_facts_finish(&facts);
+    assert_ok(mc_node_set_ints(scan, "scan_output_axes", (const int64_t[]){-1}, 1, &err), err);
+    assert_ok(mc_model_facts(&facts, model, &dims, false, &err), err);
+    check_output(&facts, scan, 1, (struct mc_shape){.rank = 2, .dim = {2, 4}});
+    mc_facts_finish(&facts);
     mc_model_destroy(model);
 }
 
@@ -447,6 +518,8 @@ int main(void)
         cmocka_unit_test(test_gradients_go_through_the_branch_that_was_taken),
         cmocka_unit_test(test_training_a_branch_may_run_out_of_memory),
         cmocka_unit_test(test_shapes_of_branches_are_known_where_they_agree),
+        cmocka_unit_test(test_shapes_of_turns_are_known_where_they_stay),
+        cmocka_unit_test(test_shapes_of_what_is_scanned_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
