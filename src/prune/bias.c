@@ -1,12 +1,14 @@
 /* bias.c - the arithmetic of moving a constant through a weight, and the place it is put.
  *
  * A contraction computes y[o] = sum over c of w[o, c] x[c] (and over a window). Channels c that are the constant k[c]
- * contribute k[c] times the sum of w[o, c], the same at every position. That goes into the node's own bias; a node
- * that has no such input gets an Add behind it, or the Add that is there already takes it. This file makes that Add,
- * and so is the one place of this room that names an operator.
+ * contribute k[c] times the sum of w[o, c], the same at every position. That goes into the node's own bias, rounded
+ * where that is integers and their scale; a node that has no such input gets an Add behind it, or the Add that is there
+ * already takes it. This file makes that Add and knows DequantizeLinear, and so is the one place of this room that
+ * names operators.
  */
 #include "prune/bias.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,19 +24,41 @@ static bool is_vector(const struct mc_shape *shape, int64_t n, int from_right)
     return count == 1 || (count == n && axis >= 0 && shape->dim[axis] == n);
 }
 
+static int count_uses(const struct mc_model *model, const struct mc_value *v)
+{
+    int n = v->is_output;
+    for (int i = 0; i < model->graph->n_nodes; i++) n += mc_node_reads(model->graph->nodes[i], v);
+    return n;
+}
+
+/* The integers of a bias of n numbers that a DequantizeLinear makes of 32 bits, and that nobody else reads. NULL: it is
+ * none. */
+static struct mc_value *codes_of(const struct mc_value *bias, int64_t n)
+{
+    const struct mc_node *node = bias->producer;
+    if (!node || !node->op || node->op->means != MC_MEANS_DEQUANTIZE || node->n_inputs < 2) return NULL;
+    struct mc_value *codes = node->inputs[0];
+    const struct mc_tensor *t = codes->data, *scale = node->inputs[1]->data;
+    if (!t || t->dtype != MC_INT32 || t->shape.rank != 1 || t->shape.dim[0] != n || !scale) return NULL;
+    if (mc_tensor_count(scale) != 1 && mc_tensor_count(scale) != n) return NULL;
+    const struct mc_model *model = node->graph->model;
+    return count_uses(model, bias) == 1 && count_uses(model, codes) == 1 ? codes : NULL;
+}
+
 bool mc_bias_can_shift(const struct mc_coupling *c, const struct mc_contraction *k)
 {
     const struct mc_value *bias = mc_node_input(k->node, k->bias_input);
+    const int64_t n = mc_coupling_extent(c, k->node->outputs[0], k->out_axis);
     if (!bias) return true;
-    return bias->data &&
-           is_vector(&mc_coupling_fact(c, bias)->shape, mc_coupling_extent(c, k->node->outputs[0], k->out_axis), 0);
+    return bias->data ? is_vector(&mc_coupling_fact(c, bias)->shape, n, 0) : codes_of(bias, n) != NULL;
 }
 
 bool mc_bias_can_take(const struct mc_coupling *c, const struct mc_contraction *k)
 {
     const struct mc_fact *weight = mc_coupling_fact(c, k->weight);
-    if (!k->movable || !weight || !weight->constant || !mc_coupling_is_fixed(c, k->weight)) return false;
-    if (!mc_dtype_is_float(weight->dtype)) return false;
+    if (!k->movable || !weight || !mc_dtype_is_float(weight->dtype) || !mc_coupling_is_fixed(c, k->weight))
+        return false;
+    if (!weight->constant && !mc_value_is_decoded(c, k->weight)) return false;
     const int64_t n_in = weight->shape.dim[k->weight_axis], n_out = weight->shape.dim[k->weight_out_axis];
     const bool in_split = n_in * k->groups == mc_coupling_extent(c, k->data, k->data_axis);
     const bool out_split = n_out * k->groups == mc_coupling_extent(c, k->node->outputs[0], k->out_axis);
@@ -91,11 +115,13 @@ static int shift_of(double **shift, int64_t *n, const struct mc_coupling *c, con
     const struct mc_value *y = k->node->outputs[0];
     const int64_t n_in = mc_coupling_extent(c, k->data, k->data_axis), n_out = mc_coupling_extent(c, y, k->out_axis);
     const struct mc_tensor *weight = mc_coupling_fact(c, k->weight)->constant;
-    struct mc_tensor *floats = NULL;
+    struct mc_tensor *decoded = NULL, *floats = NULL;
     double *constant = MC_NEW_ARRAY(double, n_in);
     *shift = MC_NEW_ARRAY(double, n_out);
     *n = 0;
     int rc = constant && *shift ? MC_OK : mc_error_memory(err);
+    if (rc == 0 && !weight) rc = mc_value_decode(c, k->weight, &decoded, err);
+    if (decoded) weight = decoded;
     if (rc == 0 && weight->dtype != MC_FLOAT) {
         rc = mc_tensor_create(&floats, MC_FLOAT, &weight->shape, err);
         if (rc == 0) rc = mc_tensor_convert(floats, weight, err);
@@ -107,6 +133,7 @@ static int shift_of(double **shift, int64_t *n, const struct mc_coupling *c, con
             if (!mc_index_goes(c, goes, y, k->out_axis, o)) (*shift)[(*n)++] = (*shift)[o];
     }
     mc_tensor_destroy(floats);
+    mc_tensor_destroy(decoded);
     mc_free(constant);
     return rc;
 }
@@ -123,11 +150,20 @@ static int add_shift(struct mc_tensor **sum, const struct mc_tensor *old, enum m
     return 0;
 }
 
-static int count_uses(const struct mc_model *model, const struct mc_value *v)
+/* The same in integers: as near as their scale comes. */
+static int shift_codes(struct mc_value *codes, const struct mc_tensor *scale, const double *shift, int64_t n,
+                       struct mc_error *err)
 {
-    int n = v->is_output;
-    for (int i = 0; i < model->graph->n_nodes; i++) n += mc_node_reads(model->graph->nodes[i], v);
-    return n;
+    struct mc_tensor *sum = NULL;
+    const int rc = mc_tensor_create(&sum, MC_INT32, &codes->data->shape, err);
+    if (rc < 0) return rc;
+    for (int64_t i = 0; i < n; i++) {
+        const double step = mc_tensor_get_f64(scale, mc_tensor_count(scale) == 1 ? 0 : i);
+        const double whole = mc_tensor_get_f64(codes->data, i) + (step > 0 ? nearbyint(shift[i] / step) : 0);
+        ((int32_t *)sum->data)[i] = (int32_t)fmin(fmax(whole, INT32_MIN), INT32_MAX);
+    }
+    mc_value_set_data(codes, sum);
+    return 0;
 }
 
 /* Add a shift to the vector that input i of the node holds (NULL: none yet), which lies along the axis `from_right`
@@ -135,7 +171,8 @@ static int count_uses(const struct mc_model *model, const struct mc_value *v)
 static int shift_input(struct mc_model *model, struct mc_node *node, int i, int from_right, enum mc_dtype dtype,
                        const double *shift, int64_t n, struct mc_error *err)
 {
-    struct mc_value *bias = i < node->n_inputs ? node->inputs[i] : NULL;
+    struct mc_value *bias = mc_node_input(node, i), *codes = bias ? codes_of(bias, n) : NULL;
+    if (codes) return shift_codes(codes, bias->producer->inputs[1]->data, shift, n, err);
     const struct mc_tensor *old = bias ? bias->data : NULL;
     struct mc_shape shape = {.rank = 1 + from_right, .dim = {n}};
     for (int a = 1; a < shape.rank; a++) shape.dim[a] = 1;

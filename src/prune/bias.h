@@ -4,15 +4,16 @@
 
 #include "prune/residue.h"
 
-/* Can the contraction take a constant on its data into a bias? Its rule says so, its weight is known, and its bias, if
- * it has one, is a vector that is stored. */
+/* Can the contraction take a constant on its data into a bias? Its rule says so, its weight is known, and so is its
+ * bias, if it has one: mc_bias_can_shift. */
 bool mc_bias_can_take(const struct mc_coupling *coupling, const struct mc_contraction *contraction);
 
 /* Add to the bias of the contraction's node in `small` what the removed channels of its data contributed. */
 int mc_bias_add(struct mc_model *small, const struct mc_coupling *coupling, const struct mc_contraction *contraction,
                 const struct mc_residue *residue, const bool *goes, struct mc_error *err);
 
-/* Can a shift of its outputs be added? Its bias, if it has one, is a stored vector. */
+/* Can a shift of its outputs be added? Its bias, if it has one, is a stored vector, or stored integers of 32 bits that
+ * a DequantizeLinear makes floats of, to which the shift is added as near as their scale comes. */
 bool mc_bias_can_shift(const struct mc_coupling *coupling, const struct mc_contraction *contraction);
 /* The output with the bias on: the node's own, or that of the Add behind it that mc_bias_shift adds to. `model`: the
  * analysed one. */

@@ -92,16 +92,10 @@ static int score_value(const struct mc_coupling *c, const struct mc_value *v, co
 static int score_decoded(const struct mc_coupling *c, const struct mc_value *v, const bool *produced,
                          const struct mc_shrink_options *options, double *importance, struct mc_error *err)
 {
-    const struct mc_node *node = v->producer;
-    const struct mc_fact **in = MC_NEW_ARRAY(const struct mc_fact *, mc_node_room_in(node));
     struct mc_tensor *contents = NULL;
-    struct mc_runtime runtime = options->runtime;
-    if (!in) return mc_error_memory(err);
-    for (int i = 0; i < node->n_inputs; i++) in[i] = node->inputs[i] ? mc_coupling_fact(c, node->inputs[i]) : NULL;
-    int rc = mc_plan_evaluate_node(&runtime, node, in, mc_coupling_fact(c, v), &contents, err);
+    int rc = mc_value_decode(c, v, &contents, err);
     if (rc == 0) rc = score_value(c, v, contents, produced, options->criterion, importance, err);
     mc_tensor_destroy(contents);
-    mc_free(in);
     return rc;
 }
 

@@ -29,6 +29,21 @@ bool mc_value_is_decoded(const struct mc_coupling *coupling, const struct mc_val
     return !mc_dtype_is_float(mc_coupling_fact(coupling, node->inputs[0])->dtype);
 }
 
+int mc_value_decode(const struct mc_coupling *coupling, const struct mc_value *v, struct mc_tensor **contents,
+                    struct mc_error *err)
+{
+    const struct mc_node *node = v->producer;
+    const struct mc_fact **in = MC_NEW_ARRAY(const struct mc_fact *, mc_node_room_in(node));
+    struct mc_runtime runtime;
+    if (!in) return mc_error_memory(err);
+    mc_runtime_init(&runtime, 1, MC_CPU_AVX512);
+    for (int i = 0; i < node->n_inputs; i++)
+        in[i] = node->inputs[i] ? mc_coupling_fact(coupling, node->inputs[i]) : NULL;
+    const int rc = mc_plan_evaluate_node(&runtime, node, in, mc_coupling_fact(coupling, v), contents, err);
+    mc_free(in);
+    return rc;
+}
+
 /* What is left of a tensor, and how far the copy has come. */
 struct keeping {
     const int64_t *indices[MC_MAX_RANK]; /* NULL: all */

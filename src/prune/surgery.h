@@ -10,6 +10,9 @@ bool mc_index_goes(const struct mc_coupling *coupling, const bool *goes, const s
 /* Is it a float weight that a node makes of stored parameters of which some are no floats (bytes and their scales)?
  * What it is worth is then judged here, and it is silenced here. */
 bool mc_value_is_decoded(const struct mc_coupling *coupling, const struct mc_value *v);
+/* The numbers that such a weight stands for; *contents is the caller's. */
+int mc_value_decode(const struct mc_coupling *coupling, const struct mc_value *v, struct mc_tensor **contents,
+                    struct mc_error *err);
 
 /* Give a stored parameter (mc_coupling_is_parameter) new contents; takes over `tensor`, also on failure. The output of
  * a node without inputs becomes an initializer, and the node goes. */

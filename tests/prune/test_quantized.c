@@ -1,5 +1,7 @@
 /* test_quantized.c - nets of bytes between DequantizeLinear and QuantizeLinear lose channels, scales and zero points.
  */
+#include <math.h>
+
 #include "nets.h"
 #include "prune/prune.h"
 #include "test.h"
@@ -103,11 +105,55 @@ static void test_blocks_hold_their_axis(void **state)
     net_finish(&net);
 }
 
+/* A matrix as the numbers that its bytes stand for. */
+static double decoded(const struct net *net, const char *w, const char *scale, const char *zero, int64_t k, int64_t m)
+{
+    const struct mc_tensor *t = net_find(net->model, w)->data;
+    return (mc_tensor_get_f64(t, k * t->shape.dim[1] + m) - mc_tensor_get_f64(net_find(net->model, zero)->data, m)) *
+           mc_tensor_get_f64(net_find(net->model, scale)->data, m);
+}
+
+/* Channels that go said 0.5 all along. */
+static void test_constants_go_into_biases_of_integers(void **state)
+{
+    const double step = 0.001;
+    struct net net;
+    struct mc_error err = {0};
+    struct mc_record *section;
+    struct mc_shrink_options options;
+    struct mc_value *scales, *of_head;
+    double moved[OUT] = {0}, before[OUT];
+    net_start(&net, 8);
+    struct mc_value *x = net_node(&net, "MatMul", net_input(&net, IN, 0, 0), weight(&net, IN, HIDDEN, &scales), NULL);
+    x = net_node(&net, "Add", x, net_weight(&net, "b", 0.5, 0, HIDDEN, 0, 0, 0), NULL);
+    struct mc_value *w = weight(&net, HIDDEN, OUT, &of_head), *codes = bytes(&net, "codes", MC_INT32, OUT, 0, -99, 99);
+    struct mc_value *bias = on_axis(net_node(&net, "DequantizeLinear", codes, number(&net, "fine", step), NULL), 0);
+    net_output(&net, net_node(&net, "Gemm", rounded(&net, x), w, bias));
+    for (int i = 0; i < HIDDEN; i += 2) mc_tensor_set_f64(scales->data, i, 1e-6); /* which says what goes */
+    for (int m = 0; m < OUT; m++) {
+        before[m] = mc_tensor_get_f64(codes->data, m);
+        for (int k = 0; k < HIDDEN; k += 2) moved[m] += 0.5 * decoded(&net, "w_1", "scale_1", "zero_1", k, m);
+    }
+    mc_shrink_options_init(&options);
+    mc_runtime_init(&options.runtime, 1, MC_CPU_AVX512);
+    assert_ok(mc_record_create(&section, &err), err);
+    assert_ok(mc_shrink(net.model, &options, section, NULL, &err), err);
+    assert_int_equal(mc_record_get_int(section, "constants_moved", 0), HIDDEN / 2);
+    for (int m = 0; m < OUT; m++) {
+        const double after = mc_tensor_get_f64(net_find(net.model, "codes")->data, m);
+        assert_true(fabs(moved[m]) > 10 * step);
+        assert_true(fabs((after - before[m]) * step - moved[m]) <= step);
+    }
+    mc_record_destroy(section);
+    net_finish(&net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_channels_of_bytes_go),
         cmocka_unit_test(test_blocks_hold_their_axis),
+        cmocka_unit_test(test_constants_go_into_biases_of_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
