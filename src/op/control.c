@@ -195,7 +195,7 @@ struct mc_fact mc_stacked_fact(const struct mc_fact *turn, int64_t axis, int64_t
         mc_need_axis(axis, turn->shape.rank + 1, &at, NULL) < 0)
         return (struct mc_fact){.open = true};
     for (int k = 0; k < stacked.shape.rank; k++) stacked.shape.dim[k] = k == at ? n : turn->shape.dim[k - (k > at)];
-    return stacked;
+    return mc_shape_count(&stacked.shape) < 0 ? (struct mc_fact){.open = true} : stacked;
 }
 
 /* --- If --- */

@@ -477,6 +477,10 @@ static void test_shapes_of_turns_are_known_where_they_stay(void **state)
     check_output(&facts, loop, 0, two);
     check_output(&facts, loop, 1, (struct mc_shape){.rank = 2, .dim = {3, 2}});
     mc_facts_finish(&facts);
+    fix_input(loop, 0, MC_INT64, INT64_C(1) << 62); /* more than can be counted */
+    assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
+    assert_true(facts.of[loop->outputs[1]->id].open);
+    mc_facts_finish(&facts);
     struct mc_graph *body = mc_node_attr(loop, "body")->g;
     struct mc_value *longer = node(body, "Concat", body->outputs[1], body->outputs[1]);
     assert_ok(mc_node_set_int(longer->producer, "axis", 0, &err), err);
