@@ -108,9 +108,16 @@ static bool find_facts(struct counter *c, const struct mc_node *node)
     return true;
 }
 
+/* Nobody counts what the nodes of graphs within do: so often as there are turns, or those of the branch that is taken,
+ * which is little where it has no parameters. */
+static bool works_within(const struct mc_node_cost *sum, const struct mc_node *node)
+{
+    return mc_node_n_subgraphs(node) > 0 && (!node->op->branches || sum->parameters > 0);
+}
+
 static void count_work(struct counter *c, struct mc_node_cost *sum, const struct mc_node *node)
 {
-    if (!c->facts || !node->op || !node->op->cost || !find_facts(c, node)) return;
+    if (!c->facts || !node->op || !node->op->cost || works_within(sum, node) || !find_facts(c, node)) return;
     sum->known = true;
     if (!is_constant(c, node)) node->op->cost(node, c->in, c->out, &sum->cost);
 }

@@ -10,7 +10,8 @@
  * once, with the first node that uses it. */
 struct mc_node_cost {
     const struct mc_node *node;
-    bool known;          /* false: no descriptor, or shapes that are not known; `cost` is then all 0 */
+    bool known;          /* false: no descriptor, shapes that are not known, or the work is done by nodes of graphs
+                          * within; `cost` is then all 0 */
     struct mc_cost cost; /* of one run; 0 for what is computed once and for all from constants */
     int64_t parameters;
     int64_t nonzeros;

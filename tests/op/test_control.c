@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc_fail.h"
+#include "graph/cost.h"
 #include "graph/graph.h"
 #include "op/ops.h"
 #include "run/plan.h"
@@ -466,6 +467,7 @@ static void test_shapes_of_turns_are_known_where_they_stay(void **state)
     struct mc_error err = {0};
     struct mc_model *model = loop_model();
     struct mc_node *loop = model->graph->nodes[0];
+    struct mc_model_cost cost;
     struct mc_facts facts;
     const struct mc_shape two = {.rank = 1, .dim = {2}};
     assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
@@ -476,6 +478,9 @@ static void test_shapes_of_turns_are_known_where_they_stay(void **state)
     assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
     check_output(&facts, loop, 0, two);
     check_output(&facts, loop, 1, (struct mc_shape){.rank = 2, .dim = {3, 2}});
+    assert_ok(mc_model_cost_create(&cost, model, &facts, &err), err);
+    assert_false(cost.nodes[0].known); /* what the turns do is not counted */
+    mc_model_cost_finish(&cost);
     mc_facts_finish(&facts);
     fix_input(loop, 0, MC_INT64, INT64_C(1) << 62); /* more than can be counted */
     assert_ok(mc_model_facts(&facts, model, NULL, false, &err), err);
