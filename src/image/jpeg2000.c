@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "image/codestream.h"
 #include "image/picture_format.h"
 
 #define SONAME "libopenjp2.so.7"
@@ -156,6 +157,7 @@ int mc_picture_jpeg2000(struct mc_picture *picture, const unsigned char *bytes, 
     opj_image_t *image = NULL;
     struct library l;
     int rc = open_library(&l, err);
+    if (rc == MC_OK) rc = mc_codestream_check(bytes, length, err);
     if (rc < 0) return rc;
     opj_codec_t *const codec = l.create(bytes[0] == 0xff ? OPJ_CODEC_J2K : OPJ_CODEC_JP2);
     opj_stream_t *const stream = codec ? open_stream(&l, &r) : NULL;

@@ -165,6 +165,35 @@ static void test_extents_meet_their_limit_before_memory(void **state)
     }
 }
 
+/* A JPEG 2000 file of 4 x 5 pixels that asks for much: its fields as OpenJPEG's encoder lays them out. */
+static void test_greedy_codestreams_are_refused(void **state)
+{
+    static const struct {
+        size_t at, and_at;
+        unsigned char byte;
+        const char *words;
+    } changes[] = {
+        {27, 31, 1, "has more tiles than it has bytes for"},
+        {41, 41, 5, "of 5 components"},
+        {51, 51, 2, "has too many layers"},
+        {55, 56, 0, "its code blocks are too small"},
+    };
+    if (!MC_HAVE_JPEG2000) skip();
+    for (size_t i = 0; i < MC_COUNT(changes); i++) {
+        struct mc_error err = {0};
+        struct mc_file_view file;
+        struct mc_picture p;
+        unsigned char bytes[1024];
+        open_sample(&file, "grey.j2k");
+        assert_true(file.length <= sizeof bytes);
+        memcpy(bytes, file.data, file.length);
+        bytes[changes[i].at] = bytes[changes[i].and_at] = changes[i].byte;
+        if (mc_picture_decode(&p, bytes, file.length, 3, &err) == MC_OK) fail_msg("'%s' is read", changes[i].words);
+        if (!strstr(err.text, changes[i].words)) fail_msg("'%s' lacks '%s'", err.text, changes[i].words);
+        mc_file_close(&file);
+    }
+}
+
 static int decode_and_free(void *context)
 {
     struct mc_picture p;
@@ -188,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_read_is_named),
         cmocka_unit_test(test_files_that_end_early_are_refused),
         cmocka_unit_test(test_extents_meet_their_limit_before_memory),
+        cmocka_unit_test(test_greedy_codestreams_are_refused),
         cmocka_unit_test(test_no_memory_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
