@@ -16,6 +16,9 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+/* Where the contents of an empty file begin. */
+static const unsigned char nothing[1];
+
 /* Pipes and devices have no size: read to the end or to the ceiling. */
 static int read_stream(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
 {
@@ -35,7 +38,7 @@ static int read_stream(struct mc_file_view *view, int fd, const char *path, size
             return mc_error_set(err, MC_ERR_INPUT, "'%s' is longer than %zu bytes", path, max_bytes);
         }
     }
-    *view = (struct mc_file_view){(const unsigned char *)buf.data, buf.length, 0};
+    *view = (struct mc_file_view){buf.data ? (const unsigned char *)buf.data : nothing, buf.length, 0};
     return MC_OK;
 }
 
@@ -49,7 +52,10 @@ static int view_file(struct mc_file_view *view, int fd, const char *path, size_t
     if (info.st_size < 0 || (uintmax_t)info.st_size > max_bytes)
         return mc_error_set(err, MC_ERR_INPUT, "'%s' has %jd bytes, at most %zu are read", path, (intmax_t)info.st_size,
                             max_bytes);
-    if (info.st_size == 0) return MC_OK;
+    if (info.st_size == 0) {
+        *view = (struct mc_file_view){nothing, 0, 0};
+        return MC_OK;
+    }
     void *map = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED) return read_stream(view, fd, path, max_bytes, err);
     *view = (struct mc_file_view){map, (size_t)info.st_size, 1};
@@ -70,7 +76,7 @@ void mc_file_close(struct mc_file_view *view)
 {
     if (view->mapped)
         munmap((void *)(uintptr_t)view->data, view->length);
-    else
+    else if (view->data != nothing)
         mc_free((void *)(uintptr_t)view->data);
     *view = (struct mc_file_view){0};
 }

@@ -11,7 +11,7 @@
 
 /* Contents of a file: mapped where that is possible, read otherwise. Read-only. */
 struct mc_file_view {
-    const unsigned char *data;
+    const unsigned char *data; /* of an empty file, too */
     size_t length;
     int mapped;
 };

@@ -26,6 +26,20 @@ static void test_saved_bytes_come_back(void **state)
     assert_int_equal(info.st_mode & 0777, 0666 & ~mask);
 }
 
+static void test_an_empty_file_has_a_beginning(void **state)
+{
+    struct mc_error err = {0};
+    struct mc_file_view view;
+    const char *const paths[] = {scratch_path(state, "f"), "/dev/null"};
+    assert_ok(mc_file_save(paths[0], "", 0, false, &err), err);
+    for (int i = 0; i < 2; i++) {
+        assert_ok(mc_file_open(&view, paths[i], 5, &err), err);
+        assert_int_equal(view.length, 0);
+        assert_non_null(view.data);
+        mc_file_close(&view);
+    }
+}
+
 static void test_existing_files_are_kept_unless_told(void **state)
 {
     struct mc_error err = {0};
@@ -141,6 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_saved_bytes_come_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_an_empty_file_has_a_beginning, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_existing_files_are_kept_unless_told, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_what_a_killed_writer_left_is_taken_away_and_a_living_one_is_not,
