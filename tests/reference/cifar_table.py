@@ -80,7 +80,7 @@ def sparsity(runner):
         for name, teach in (("alone", {}), ("taught", {"steps.0.prune.teacher": "original"})):
             settings = {"model": runner.args.model, "vars.sparsity": share, **runner.epochs("prune"), **teach}
             final = runner.apply(f"sparse.{share}.{name}", "resnet-20.sparse.yaml", settings)["final"]
-            cells += [f"{100 * final['accuracy']:.2f}", f"{final['packed_bytes']:,}"]
+            cells += [f"{100 * final['accuracy']:.2f}", f"{final['bytes_packed']:,}"]
         print(f"| {share} | " + " | ".join(cells) + " |")
 
 
