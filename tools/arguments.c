@@ -169,16 +169,25 @@ static bool condition_holds(const struct arguments *args, const char *only)
     return false;
 }
 
+static bool was_given(const struct arguments *args, const struct mc_option *option, const char **as)
+{
+    for (int i = 0; i < args->n_given; i++) {
+        if (args->given[i].option != option) continue;
+        *as = args->given[i].as;
+        return true;
+    }
+    return false;
+}
+
 /* The verb's own options; those of steps and gates are checked with the recipe. */
 static int check_conditions(struct parser *p, struct mc_error *err)
 {
     size_t n;
     const struct mc_option *own = verb_options(p->args->verb, 0, &n);
-    for (int i = 0; i < p->args->n_given; i++) {
-        const struct given *given = &p->args->given[i];
-        if (given->option < own || given->option >= own + n) continue;
-        if (!given->option->only || condition_holds(p->args, given->option->only)) continue;
-        return fail_usage(err, p->args->verb->name, "%s: has a meaning only with --%s", given->as, given->option->only);
+    for (size_t i = 0; i < n; i++) {
+        const char *as;
+        if (!own[i].only || condition_holds(p->args, own[i].only) || !was_given(p->args, &own[i], &as)) continue;
+        return fail_usage(err, p->args->verb->name, "%s: has a meaning only with --%s", as, own[i].only);
     }
     return MC_OK;
 }
