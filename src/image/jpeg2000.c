@@ -125,10 +125,7 @@ static void take_pixels(const opj_image_t *image, struct mc_picture *p)
         const int32_t most = (1 << c->prec) - 1, zero = c->sgnd ? 1 << (c->prec - 1) : 0;
         for (size_t i = 0; i < n; i++) {
             const int64_t value = (int64_t)c->data[i] + zero;
-            p->pixels[3 * i + k] = mc_picture_level(value < 0      ? 0
-                                                    : value > most ? (uint32_t)most
-                                                                   : (uint32_t)value,
-                                                    (uint32_t)most);
+            p->pixels[3 * i + k] = mc_picture_level(value < 0 ? 0 : (uint32_t)value, (uint32_t)most);
         }
     }
 }

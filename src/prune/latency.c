@@ -17,8 +17,8 @@ static int cut(struct mc_model *model, const struct mc_coupling *coupling, const
     if (!goes) return MC_OK;
     int *groups = MC_NEW_ARRAY(int, n_groups);
     if (!groups) return mc_error_memory(err);
-    const int n = mc_list_going(goes, n_groups, groups),
-              rc = n > 0 ? mc_surgery(model, coupling, groups, n, err) : MC_OK;
+    const int n = mc_list_going(goes, n_groups, groups);
+    const int rc = n > 0 ? mc_surgery(model, coupling, groups, n, err) : MC_OK;
     mc_free(groups);
     return rc;
 }

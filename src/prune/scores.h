@@ -29,8 +29,8 @@ int mc_scores_measure(struct mc_masks *masks, const struct mc_model *model, cons
 
 /* Zero a share of each tensor of `model`, in running order, and let what stays make up for it; then masks->keep say
  * what stays. `options` as for mc_masks_update, of which scope is looked at for the shares alone (of MC_SCOPE_LAMP with
- * Wanda's scores in the place of magnitudes). Tensors whose inputs
- * cannot be shown, counted by *n_by_magnitude, lose the least weights. */
+ * Wanda's scores in the place of magnitudes). Tensors whose inputs cannot be shown, counted by *n_by_magnitude, lose
+ * the least weights. */
 int mc_second_order(struct mc_masks *masks, struct mc_model *model, const struct mc_sparsify_options *options,
                     const struct mc_score_options *measuring, int *n_by_magnitude, struct mc_error *err);
 
