@@ -523,3 +523,14 @@ void mc_facts_finish(struct mc_facts *facts)
     mc_free(facts->of);
     *facts = (struct mc_facts){0};
 }
+
+void mc_graph_room(const struct mc_graph *graph, int *n_in, int *n_out)
+{
+    *n_in = *n_out = 1;
+    for (int i = 0; i < graph->n_nodes; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        if (!node->op) continue;
+        if (mc_node_room_in(node) > *n_in) *n_in = mc_node_room_in(node);
+        if (mc_node_room_out(node) > *n_out) *n_out = mc_node_room_out(node);
+    }
+}

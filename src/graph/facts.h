@@ -58,4 +58,7 @@ int mc_graph_captures(const struct mc_graph *graph, const struct mc_value ***lis
 int mc_model_n_inputs(const struct mc_model *model);
 struct mc_value *mc_model_input(const struct mc_model *model, int i);
 
+/* The longest lists that a node of the graph takes (mc_node_room_in, mc_node_room_out), at least 1. */
+void mc_graph_room(const struct mc_graph *graph, int *n_in, int *n_out);
+
 #endif

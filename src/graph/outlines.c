@@ -252,13 +252,8 @@ struct lists {
 
 static int lists_init(struct lists *lists, const struct mc_graph *graph, struct mc_error *err)
 {
-    int n_in = 1, n_out = 1;
-    for (int i = 0; i < graph->n_nodes; i++) {
-        const struct mc_node *node = graph->nodes[i];
-        if (!node->op) continue;
-        if (mc_node_room_in(node) > n_in) n_in = mc_node_room_in(node);
-        if (mc_node_room_out(node) > n_out) n_out = mc_node_room_out(node);
-    }
+    int n_in, n_out;
+    mc_graph_room(graph, &n_in, &n_out);
     lists->in = MC_NEW_ARRAY(const struct mc_outline *, n_in);
     lists->out = MC_NEW_ARRAY(struct mc_outline, n_out);
     return lists->in && lists->out ? MC_OK : mc_error_memory(err);

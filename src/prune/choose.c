@@ -37,13 +37,8 @@ struct costing {
 static int start_costing(struct costing *k, const struct mc_model *model, const struct mc_facts *facts,
                          struct mc_error *err)
 {
-    int most_in = 1, most_out = 1;
-    for (int i = 0; i < model->graph->n_nodes; i++) {
-        const struct mc_node *node = model->graph->nodes[i];
-        if (!node->op) continue;
-        if (mc_node_room_in(node) > most_in) most_in = mc_node_room_in(node);
-        if (mc_node_room_out(node) > most_out) most_out = mc_node_room_out(node);
-    }
+    int most_in, most_out;
+    mc_graph_room(model->graph, &most_in, &most_out);
     k->facts = MC_NEW_ARRAY(struct mc_fact, facts->n_values);
     k->in = MC_NEW_ARRAY(const struct mc_fact *, most_in);
     k->out = MC_NEW_ARRAY(struct mc_fact, most_out);
