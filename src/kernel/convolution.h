@@ -5,10 +5,10 @@
  *     y[n, m, o] = b[m] + sum over c, tap of w[m, c, tap] x[n, g C/groups + c, o stride - begin + tap dilation]
  *
  * with g = m / (M / groups) and x = 0 outside (ONNX Conv; a correlation, as everywhere in this field). A convolver is
- * one such convolution made ready by one of these backends, for float32 with constant weights by our own: Winograd's
- * minimal filtering (3x3), sums over the weights that are not zero, implicit GEMM; for the rest and for gradients by
- * oneDNN, which has float32 and SIMD code for many shapes, or by im2col and products of matrices on OpenBLAS, which has
- * everything and is the reference. Running allocates nothing.
+ * one such convolution made ready by one of these backends: for float32 by Winograd's minimal filtering (3x3, gradients
+ * too); with constant weights by sums over those that are not zero or by implicit GEMM; for the rest by oneDNN, which
+ * has float32 and SIMD code for many shapes, or by im2col and products of matrices on OpenBLAS, which has everything
+ * and is the reference. Running allocates nothing.
  */
 #ifndef MC_KERNEL_CONVOLUTION_H
 #define MC_KERNEL_CONVOLUTION_H

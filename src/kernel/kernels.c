@@ -15,6 +15,7 @@
     extern const struct mc_packed_loops mc_packed_loops_##name;                                                        \
     extern const struct mc_sparse_loops mc_sparse_loops_##name;                                                        \
     extern const struct mc_winograd_loops mc_winograd_loops_##name;                                                    \
+    extern const struct mc_winograd_weights_loops mc_winograd_weights_loops_##name;                                    \
     extern const struct mc_updates mc_updates_##name;                                                                  \
     static const struct mc_kernels name##_kernels = ROW(isa, name, name)
 #define ROW(isa, name, byte_name)                                                                                      \
@@ -22,7 +23,8 @@
         .cpu = isa, .bytes = &mc_byte_loops_##byte_name, .loops = &mc_loops_##name, .updates = &mc_updates_##name,     \
         .cells = &mc_cells_##name, .channels = &mc_channels_##name, .poolings = &mc_poolings_##name,                   \
         .silu = mc_silu_##name, .gelu = mc_gelu_##name, .packed = &mc_packed_loops_##name,                             \
-        .sparse = &mc_sparse_loops_##name, .winograd = &mc_winograd_loops_##name                                       \
+        .sparse = &mc_sparse_loops_##name, .winograd = &mc_winograd_loops_##name,                                      \
+        .winograd_weights = &mc_winograd_weights_loops_##name                                                          \
     }
 
 TABLE(MC_CPU_PORTABLE, portable);

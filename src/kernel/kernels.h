@@ -9,14 +9,15 @@
 #include "kernel/loops.h"
 #include "kernel/runtime.h"
 
-struct mc_cells;          /* kernel/cell.h: units of recurrent cells */
-struct mc_channels;       /* kernel/channel.h: one channel of a batch */
-struct mc_loops;          /* kernel/loops.h: element-wise, reductions, softmax */
-struct mc_packed_loops;   /* kernel/packed.h: products with constant matrices */
-struct mc_poolings;       /* kernel/pooling.h: sliding windows */
-struct mc_sparse_loops;   /* kernel/sparse.h: products with sparse matrices */
-struct mc_updates;        /* kernel/update.h: losses, optimizer steps */
-struct mc_winograd_loops; /* kernel/winograd.h: 3x3 filters */
+struct mc_cells;                  /* kernel/cell.h: units of recurrent cells */
+struct mc_channels;               /* kernel/channel.h: one channel of a batch */
+struct mc_loops;                  /* kernel/loops.h: element-wise, reductions, softmax */
+struct mc_packed_loops;           /* kernel/packed.h: products with constant matrices */
+struct mc_poolings;               /* kernel/pooling.h: sliding windows */
+struct mc_sparse_loops;           /* kernel/sparse.h: products with sparse matrices */
+struct mc_updates;                /* kernel/update.h: losses, optimizer steps */
+struct mc_winograd_loops;         /* kernel/winograd.h: 3x3 filters, */
+struct mc_winograd_weights_loops; /* and their derivatives */
 
 struct mc_kernels {
     enum mc_cpu cpu;
@@ -32,6 +33,7 @@ struct mc_kernels {
      * faster */
     mc_unary_fn *silu, *gelu;
     const struct mc_winograd_loops *winograd;
+    const struct mc_winograd_weights_loops *winograd_weights;
 };
 
 /* Table for `cpu` or the best one below it that was built. */

@@ -7,20 +7,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "kernel/panel.h"
-#include "kernel/winograd.h"
+#include "kernel/winograd_points.h"
 
 #ifndef MC_VARIANT
 #define MC_VARIANT(name) name##_portable
 #endif
 extern const struct mc_winograd_loops MC_VARIANT(mc_winograd_loops);
-
-enum { MOST_POINTS = 36 };
-
-static int64_t points(const struct mc_winograd *job)
-{
-    return (job->tile + 2) * (job->tile + 2);
-}
 
 /* Floats from one point to the next, of inputs and of outputs. */
 static int64_t input_step(const struct mc_winograd *job)
@@ -33,51 +25,7 @@ static int64_t output_step(const struct mc_winograd *job)
     return job->block * job->panel + LINE;
 }
 
-/* Which tile: of which image, where in it. */
-struct place {
-    int64_t image, row, column;
-};
-
-static struct place place_of(const struct mc_winograd *job, int64_t tile)
-{
-    return (struct place){tile / (job->tiles[0] * job->tiles[1]), tile / job->tiles[1] % job->tiles[0],
-                          tile % job->tiles[1]};
-}
-
-static void place_step(const struct mc_winograd *job, struct place *tile)
-{
-    if (++tile->column < job->tiles[1]) return;
-    tile->column = 0;
-    if (++tile->row < job->tiles[0]) return;
-    tile->row = 0;
-    tile->image++;
-}
-
-/* --- the transforms along one axis --- */
-
-#define ROOT2 1.41421356237309504880
-#define ROOT2F ((float)ROOT2)
-
-/* B' x: 4 inputs to 4 points, or 6 to 6. */
-INLINE void to_points_2(const vector *x, int step, vector *p, int p_step)
-{
-    p[0 * p_step] = x[0 * step] - x[2 * step];
-    p[1 * p_step] = x[2 * step] + x[1 * step];
-    p[2 * p_step] = x[2 * step] - x[1 * step];
-    p[3 * p_step] = x[3 * step] - x[1 * step];
-}
-
-INLINE void to_points_4(const vector *x, int step, vector *p, int p_step)
-{
-    const vector even_a = x[4 * step] - 2.0f * x[2 * step], odd_a = (x[3 * step] - 2.0f * x[1 * step]) * (ROOT2F / 2);
-    const vector even_b = x[4 * step] - 0.5f * x[2 * step], odd_b = (x[3 * step] - 0.5f * x[1 * step]) * ROOT2F;
-    p[0 * p_step] = x[0 * step] + x[4 * step] - 2.5f * x[2 * step];
-    p[1 * p_step] = even_a + odd_a;
-    p[2 * p_step] = even_a - odd_a;
-    p[3 * p_step] = even_b + odd_b;
-    p[4 * p_step] = even_b - odd_b;
-    p[5 * p_step] = x[1 * step] + x[5 * step] - 2.5f * x[3 * step];
-}
+/* --- outputs and filters along one axis --- */
 
 /* A' p: 4 points to 2 outputs, or 6 to 4. */
 INLINE void from_points_2(const vector *p, int step, vector *y, int y_step)
@@ -96,9 +44,7 @@ INLINE void from_points_4(const vector *p, int step, vector *y, int y_step)
     y[3 * y_step] = 0.5f * odd_a + 2.0f * odd_b + p[5 * step];
 }
 
-/* G w: 3 taps to 4 points, or 6, of as many filters as a vector has lanes. Once and for all, so exactly. */
-typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
-
+/* G w: 3 taps to 4 points, or 6. */
 INLINE void filters_to_points(const int T, const wide *w, int step, wide *p, int p_step)
 {
     const wide even = w[0 * step] + w[2 * step], odd = w[1 * step];
@@ -126,14 +72,15 @@ static size_t packed_floats(const struct mc_winograd *job)
     return (size_t)(points(job) * job->C * round_up(job->M, job->panel));
 }
 
-/* The filters that lead from one input to n consecutive outputs. */
-INLINE void pack_filters(const int T, const float *w, int64_t filter, int64_t n, float *packed, int64_t step)
+/* The filters that lead from one input to n consecutive outputs; w is the first tap of the first. */
+INLINE void pack_filters(const int T, const float *w, int64_t output_step, int tap_step, int64_t n, float *packed,
+                         int64_t step)
 {
     const int points_ = T + 2;
     wide taps[9], half[6 * 3], all[MOST_POINTS];
     memset(taps, 0, sizeof taps);
     for (int64_t lane = 0; lane < n; lane++)
-        UNROLL for (int i = 0; i < 9; i++) taps[i][lane] = (double)w[lane * filter + i];
+        UNROLL for (int i = 0; i < 9; i++) taps[i][lane] = (double)w[lane * output_step + i * tap_step];
     UNROLL for (int j = 0; j < 3; j++) filters_to_points(T, &taps[j], 3, &half[j], 3);
     UNROLL for (int i = 0; i < points_; i++) filters_to_points(T, &half[3 * i], 1, &all[points_ * i], 1);
     UNROLL for (int i = 0; i < points_ * points_; i++)
@@ -141,91 +88,21 @@ INLINE void pack_filters(const int T, const float *w, int64_t filter, int64_t n,
 }
 
 /* Of each panel: at each point [C, panel]. */
-static void pack(const struct mc_winograd *job, const float *w, int64_t panel, float *packed)
+static void pack(const struct mc_winograd *job, const struct mc_winograd_filters *filters, int64_t panel, float *packed)
 {
-    const int64_t step = job->C * job->panel, filter = job->C * 9;
+    const int64_t step = job->C * job->panel;
     float *to = packed + panel * points(job) * step;
     for (int64_t c = 0; c < job->C; c++)
         for (int64_t k = 0; k < job->panel; k += LANES) {
             const int64_t m = panel * job->panel + k, left = job->M - m;
             const int64_t n = left < 0 ? 0 : left < LANES ? left : LANES;
-            const float *from = w + (n ? m * filter + c * 9 : 0);
+            const float *from = filters->w + (n ? m * filters->output_step + c * filters->input_step : 0);
+            float *const at = to + c * job->panel + k;
             if (job->tile == 2)
-                pack_filters(2, from, filter, n, to + c * job->panel + k, step);
+                pack_filters(2, from, filters->output_step, filters->tap_step, n, at, step);
             else
-                pack_filters(4, from, filter, n, to + c * job->panel + k, step);
+                pack_filters(4, from, filters->output_step, filters->tap_step, n, at, step);
         }
-}
-
-/* --- inputs to points --- */
-
-/* Where the inputs of a tile begin; `nowhere` for those outside the image. */
-INLINE void find_inputs(const int T, const struct mc_winograd *job, const float *x, struct place tile,
-                        const float *nowhere, const float *at[MOST_POINTS])
-{
-    const int n = T + 2;
-    const int64_t top = tile.row * T - job->begin[0], left = tile.column * T - job->begin[1];
-    const int64_t origin = ((tile.image * job->in[0] + top) * job->in[1] + left) * job->C; /* may be outside */
-    for (int i = 0; i < n; i++) {
-        const bool inside = top + i >= 0 && top + i < job->in[0];
-        UNROLL for (int j = 0; j < n; j++)
-        {
-            const bool all_inside = inside & (left + j >= 0) & (left + j < job->in[1]);
-            at[n * i + j] = all_inside ? x + (origin + (i * job->in[1] + j) * job->C) : nowhere;
-        }
-    }
-}
-
-/* One vector of channels. */
-INLINE void transform_input(const int T, const float *const *at, int64_t c, float *to, int64_t step)
-{
-    const int n = T + 2;
-    vector x[MOST_POINTS], half[MOST_POINTS];
-    UNROLL for (int i = 0; i < n * n; i++) x[i] = load(at[i] + c);
-    UNROLL for (int j = 0; j < n; j++)
-    {
-        if (T == 2)
-            to_points_2(&x[j], n, &half[j], n);
-        else
-            to_points_4(&x[j], n, &half[j], n);
-    }
-    UNROLL for (int i = 0; i < n; i++)
-    {
-        vector p[6];
-        if (T == 2)
-            to_points_2(&half[n * i], 1, p, 1);
-        else
-            to_points_4(&half[n * i], 1, p, 1);
-        UNROLL for (int j = 0; j < n; j++) store(to + (n * i + j) * step, p[j]);
-    }
-}
-
-/* The last channels, fewer than a vector has. */
-INLINE void transform_rest(const int T, const float *const *at, int64_t c, int64_t rest, float *to, int64_t step)
-{
-    const int n = T + 2;
-    float copies[MOST_POINTS][LANES];
-    const float *copy_at[MOST_POINTS];
-    for (int i = 0; i < n * n; i++) {
-        copy_at[i] = copies[i];
-        memset(copies[i], 0, sizeof copies[i]);
-        memcpy(copies[i], at[i] + c, (size_t)rest * sizeof(float));
-    }
-    transform_input(T, copy_at, 0, to, step);
-}
-
-INLINE void transform_inputs(const int T, const struct mc_winograd *job, const float *x, int64_t first, int64_t n,
-                             const float *nowhere, float *to)
-{
-    const int64_t row = round_up(job->C, LANES), step = input_step(job);
-    struct place tile = place_of(job, first);
-    for (int64_t i = 0; i < n; i++, place_step(job, &tile)) {
-        const float *at[MOST_POINTS];
-        int64_t c = 0;
-        find_inputs(T, job, x, tile, nowhere, at);
-        for (; c + LANES <= job->C; c += LANES) transform_input(T, at, c, to + i * row + c, step);
-        if (c < job->C) transform_rest(T, at, c, job->C - c, to + i * row + c, step);
-    }
 }
 
 /* --- products --- */
@@ -344,9 +221,9 @@ static void run(const struct mc_winograd *job, const float *x, const float *b, c
     float *const inputs = room + zeros, *const outputs = inputs + points(job) * input_step(job);
     memset(room, 0, (size_t)zeros * sizeof *room);
     if (job->tile == 2)
-        transform_inputs(2, job, x, first, n, room, inputs);
+        transform_inputs(2, job, x, first, n, room, inputs, input_step(job));
     else
-        transform_inputs(4, job, x, first, n, room, inputs);
+        transform_inputs(4, job, x, first, n, room, inputs, input_step(job));
     for (int64_t panel = from; panel < to; panel++) {
         multiply_points(job, n, inputs, job->weights + panel * points(job) * job->C * job->panel, outputs);
         if (job->tile == 2)

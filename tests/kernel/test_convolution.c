@@ -380,6 +380,27 @@ static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **st
     check_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), 1, "Winograd");
 }
 
+/* Derivatives too, of weights that change, in batches that are worth packing them. */
+static void test_winograd_agrees_in_every_pass_of_training(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < MC_COUNT(for_winograd); i++) {
+        const struct mc_convolution like = {
+            .dtype = MC_FLOAT, .has_bias = i % 2, .backward = true, .x_last = true, .y_last = true};
+        struct mc_convolution c = convolution_like(&for_winograd[i], &like);
+        struct arrays a;
+        c.N = 9;
+        arrays_init(&a, &c);
+        arrays_compute(&a, &c);
+        for (int k = 0; k < 3 * 3; k++) {
+            struct mc_runtime runtime;
+            mc_runtime_init(&runtime, 1 + k % 3, (enum mc_cpu)(k / 3));
+            run_passes(&for_winograd[i], &c, &a, &runtime, "Winograd");
+        }
+        arrays_finish(&a);
+    }
+}
+
 static void test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set(void **state)
 {
     (void)state;
@@ -444,6 +465,7 @@ int main(void)
         cmocka_unit_test(test_onednn_agrees_with_the_sum_in_every_pass),
 #endif
         cmocka_unit_test(test_winograd_agrees_with_the_sum_on_every_instruction_set),
+        cmocka_unit_test(test_winograd_agrees_in_every_pass_of_training),
         cmocka_unit_test(test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_every_backend_takes_channels_last_on_either_side),
         cmocka_unit_test(test_results_repeat_bit_for_bit),
