@@ -152,7 +152,7 @@ struct mc_picked {
 
 /* Several nodes that one operator does, for a merge rule to find. Whether anybody else reads what the inner ones make
  * is not its business. */
-enum { MC_MERGE_MOST = 12, MC_MERGE_THROUGH = 48, MC_MERGE_INPUTS = 12, MC_MERGE_NUMBERS = 2, MC_MERGE_INTS = 64 };
+enum { MC_MERGE_MOST = 12, MC_MERGE_THROUGH = 48, MC_MERGE_INPUTS = 12, MC_MERGE_NUMBERS = 3, MC_MERGE_INTS = 64 };
 
 struct mc_merge {
     /* Contents of a value that are known; NULL: they are not. */

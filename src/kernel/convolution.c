@@ -41,8 +41,8 @@ static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend
 }
 
 /* The first that has the convolution. */
-static const struct mc_convolver_backend *const backends[] = {&mc_winograd_backend, &mc_sparse_backend,
-                                                              &mc_implicit_backend,
+static const struct mc_convolver_backend *const backends[] = {&mc_winograd_backend, &mc_depthwise_backend,
+                                                              &mc_sparse_backend,   &mc_implicit_backend,
 #if MC_HAVE_ONEDNN
                                                               &mc_onednn_backend,
 #endif

@@ -10,6 +10,7 @@
     extern const struct mc_cells mc_cells_##name;                                                                      \
     extern const struct mc_channels mc_channels_##name;                                                                \
     extern const struct mc_poolings mc_poolings_##name;                                                                \
+    extern const struct mc_depthwise_loops mc_depthwise_loops_##name;                                                  \
     extern const struct mc_loops mc_loops_##name;                                                                      \
     extern mc_unary_fn mc_silu_##name, mc_gelu_##name;                                                                 \
     extern const struct mc_packed_loops mc_packed_loops_##name;                                                        \
@@ -22,7 +23,7 @@
     {                                                                                                                  \
         .cpu = isa, .bytes = &mc_byte_loops_##byte_name, .loops = &mc_loops_##name, .updates = &mc_updates_##name,     \
         .cells = &mc_cells_##name, .channels = &mc_channels_##name, .poolings = &mc_poolings_##name,                   \
-        .silu = mc_silu_##name, .gelu = mc_gelu_##name, .packed = &mc_packed_loops_##name,                             \
+        .depthwise = &mc_depthwise_loops_##name, .silu = mc_silu_##name, .gelu = mc_gelu_##name, .packed = &mc_packed_loops_##name,                             \
         .sparse = &mc_sparse_loops_##name, .winograd = &mc_winograd_loops_##name,                                      \
         .winograd_weights = &mc_winograd_weights_loops_##name                                                          \
     }

@@ -11,6 +11,7 @@
 
 struct mc_cells;                  /* kernel/cell.h: units of recurrent cells */
 struct mc_channels;               /* kernel/channel.h: one channel of a batch */
+struct mc_depthwise_loops;        /* kernel/depthwise.h: a filter for each channel */
 struct mc_loops;                  /* kernel/loops.h: element-wise, reductions, softmax */
 struct mc_packed_loops;           /* kernel/packed.h: products with constant matrices */
 struct mc_poolings;               /* kernel/pooling.h: sliding windows */
@@ -28,6 +29,7 @@ struct mc_kernels {
     const struct mc_channels *channels;
     const struct mc_poolings *poolings;
     const struct mc_packed_loops *packed;
+    const struct mc_depthwise_loops *depthwise;
     const struct mc_sparse_loops *sparse;
     /* x / (1 + e^-x), x (1 + erf(x / sqrt(2))) / 2, float32. Not of the loops, which give the same bits everywhere:
      * faster */

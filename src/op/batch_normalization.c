@@ -17,6 +17,7 @@
 #include "kernel/channel.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "op/fused.h"
 #include "op/ops.h"
 #include "op/outline.h"
 
@@ -527,6 +528,7 @@ static int norm_upgrade(struct mc_node *node, const struct mc_fact *x, const cha
         .grad_inputs = 1 << X | 1 << SCALE | 1 << SHIFT,                                                               \
         .keep = MC_KEEP_IN,                                                                                            \
         .widens = true,                                                                                                \
+        .merge = mc_merge_normalized,                                                                                  \
         .shape = norm_shape,                                                                                           \
         .outline = mc_outline_same,                                                                                    \
         .order = norm_order,                                                                                           \

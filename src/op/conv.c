@@ -5,7 +5,10 @@
  * ONNX Conv since opset 1; later versions say the same more exactly. float32 and float64.
  */
 #include <inttypes.h>
+#include <math.h>
 
+#include "base/alloc.h"
+#include "base/block.h"
 #include "base/error.h"
 #include "kernel/convolution.h"
 #include "op/byte_rules.h"
@@ -79,9 +82,55 @@ static enum mc_order conv_order(const struct mc_step *step)
     return mc_convolver_wants_last(step->in[0]->dtype, step->runtime) ? MC_ORDER_LAST : MC_ORDER_FIRST;
 }
 
+/* The inputs of the fused operator that follow a convolution's. */
+enum { SCALE = MC_FUSED_CONV_NORMALIZED, SHIFT, MEAN, VARIANCE, ADDED = MC_FUSED_CONV_ADDED };
+
+struct conv {
+    struct mc_convolver *convolver;
+    float *w, *b; /* normalized; NULL: the step's own, or packed */
+};
+
+static void conv_release(struct mc_step *step)
+{
+    struct conv *s = step->state;
+    if (!s) return;
+    mc_convolver_destroy(s->convolver);
+    mc_block_destroy(s->w);
+    mc_free(s->b);
+    mc_free(s);
+}
+
+static bool normalizes(const struct mc_step *step)
+{
+    return step->n_in > SCALE && step->in[SCALE];
+}
+
+/* (w x + b - mean) scale / sqrt(variance + epsilon) + shift as weights and a bias. */
+static int normalize(struct conv *s, const struct mc_step *step, struct mc_error *err)
+{
+    const int64_t M = step->in[1]->shape.dim[0], each = mc_tensor_count(step->in[1]) / (M ? M : 1);
+    const float *w = step->in[1]->data, *b = step->in[2] ? step->in[2]->data : NULL, *scale = step->in[SCALE]->data;
+    const float *shift = step->in[SHIFT]->data, *mean = step->in[MEAN]->data, *variance = step->in[VARIANCE]->data;
+    const double epsilon = (double)mc_node_float(step->node, "epsilon", 1e-5f);
+    s->w = mc_block_create(step->runtime->memory, (size_t)(M * each), sizeof *s->w);
+    s->b = mc_alloc((size_t)M, sizeof *s->b);
+    if (!s->w || !s->b) return mc_error_memory(err);
+    for (int64_t m = 0; m < M; m++) {
+        const double factor = (double)scale[m] / sqrt((double)variance[m] + epsilon);
+        const double bias = (b ? (double)b[m] : 0) - (double)mean[m];
+        for (int64_t i = m * each; i < (m + 1) * each; i++) s->w[i] = (float)((double)w[i] * factor);
+        s->b[m] = (float)(bias * factor + (double)shift[m]);
+    }
+    return MC_OK;
+}
+
 static int conv_prepare(struct mc_step *step, struct mc_error *err)
 {
     const struct mc_tensor *x = step->in[0], *w = step->in[1];
+    struct conv *s = step->state = MC_NEW(struct conv);
+    if (!s) return mc_error_memory(err);
+    int rc = normalizes(step) ? normalize(s, step, err) : MC_OK;
+    if (rc < 0) return rc;
     const struct mc_attr *low = mc_node_attr(step->node, "low"), *high = mc_node_attr(step->node, "high");
     struct mc_convolution conv = {
         .dtype = x->dtype,
@@ -89,30 +138,30 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
         .C = x->shape.dim[1],
         .M = w->shape.dim[0],
         .groups = mc_node_int(step->node, "group", 1),
-        .has_bias = step->in[2] != NULL,
+        .has_bias = step->in[2] || s->b,
         .x_last = x->channels_last,
         .y_last = step->out[0]->channels_last,
         .backward = step->training,
-        .weights = step->in_constant[1] && !step->training ? w->data : NULL,
-        .adds = step->n_in > 3 && step->in[3],
+        .weights = s->w                                      ? s->w
+                   : step->in_constant[1] && !step->training ? w->data
+                                                             : NULL,
+        .adds = step->n_in > ADDED && step->in[ADDED],
         .bounded = low && high,
         .low = low ? low->f : 0,
         .high = high ? high->f : 0,
     };
     const struct mc_fact fact = {.dtype = x->dtype, .shape = x->shape};
-    int rc = mc_sliding_window(step->node, &fact, &w->shape.dim[2], false, &conv.window, err);
-    struct mc_convolver *convolver = NULL;
-    if (rc == MC_OK) rc = mc_convolver_create(&convolver, &conv, step->runtime, err);
+    rc = mc_sliding_window(step->node, &fact, &w->shape.dim[2], false, &conv.window, err);
+    if (rc == MC_OK) rc = mc_convolver_create(&s->convolver, &conv, step->runtime, err);
     if (rc < 0) return rc;
-    step->state = convolver;
-    step->workspace_bytes = mc_convolver_workspace_bytes(convolver);
-    step->packed = mc_convolver_has_packed(convolver) ? 1 << 1 : 0;
+    const bool has_packed = mc_convolver_has_packed(s->convolver);
+    step->workspace_bytes = mc_convolver_workspace_bytes(s->convolver);
+    step->packed = has_packed || s->w ? 1 << 1 : 0;
+    if (has_packed) {
+        mc_block_destroy(s->w);
+        s->w = NULL;
+    }
     return MC_OK;
-}
-
-static void conv_release(struct mc_step *step)
-{
-    mc_convolver_destroy(step->state);
 }
 
 static const void *data_of(const struct mc_tensor *tensor)
@@ -122,22 +171,24 @@ static const void *data_of(const struct mc_tensor *tensor)
 
 static int conv_forward(struct mc_step *step, struct mc_error *err)
 {
-    return mc_convolver_forward(step->state, step->in[0]->data, step->in[1]->data, data_of(step->in[2]),
-                                step->n_in > 3 ? data_of(step->in[3]) : NULL, step->out[0]->data, step->workspace, err);
+    const struct conv *s = step->state;
+    return mc_convolver_forward(
+        s->convolver, step->in[0]->data, s->w ? s->w : step->in[1]->data, s->b ? s->b : data_of(step->in[2]),
+        step->n_in > ADDED ? data_of(step->in[ADDED]) : NULL, step->out[0]->data, step->workspace, err);
 }
 
 static int conv_backward(struct mc_step *step, struct mc_error *err)
 {
+    struct mc_convolver *const convolver = ((const struct conv *)step->state)->convolver;
     const void *dy = step->grad_out[0]->data;
     int rc = MC_OK;
     if (step->grad_in[1] || step->grad_in[2]) {
         void *dw = step->grad_in[1] ? step->grad_in[1]->data : NULL;
         void *db = step->grad_in[2] ? step->grad_in[2]->data : NULL;
-        rc = mc_convolver_backward_weights(step->state, step->in[0]->data, dy, dw, db, step->workspace, err);
+        rc = mc_convolver_backward_weights(convolver, step->in[0]->data, dy, dw, db, step->workspace, err);
     }
     if (rc == MC_OK && step->grad_in[0])
-        rc = mc_convolver_backward_data(step->state, dy, step->in[1]->data, step->grad_in[0]->data, step->workspace,
-                                        err);
+        rc = mc_convolver_backward_data(convolver, dy, step->in[1]->data, step->grad_in[0]->data, step->workspace, err);
     return rc;
 }
 
@@ -303,7 +354,7 @@ static int fused_conv_shape(const struct mc_node *node, const struct mc_fact *co
 {
     int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_FLOAT), err);
     if (rc == MC_OK) rc = conv_shape(node, in, out, err);
-    if (rc == MC_OK && in[3] && !mc_shape_equal(&in[3]->shape, &out[0].shape))
+    if (rc == MC_OK && in[ADDED] && !mc_shape_equal(&in[ADDED]->shape, &out[0].shape))
         rc = mc_error_set(err, MC_ERR_INTERNAL, "input 3 '%s': needs the shape of the output", node->inputs[3]->name);
     return rc;
 }
@@ -311,7 +362,7 @@ static int fused_conv_shape(const struct mc_node *node, const struct mc_fact *co
 static enum mc_order fused_conv_order(const struct mc_step *step)
 {
     const enum mc_order order = conv_order(step);
-    if (!step->in[3]) return order;
+    if (step->n_in <= ADDED || !step->in[ADDED]) return order;
     return order == MC_ORDER_LAST ? MC_ORDER_LAST_SUM : MC_ORDER_FIRST;
 }
 
@@ -319,7 +370,7 @@ static void fused_conv_cost(const struct mc_node *node, const struct mc_fact *co
                             struct mc_cost *cost)
 {
     conv_cost(node, in, out, cost);
-    cost->flops += mc_shape_count(&out[0].shape) * ((in[3] != NULL) + (mc_node_attr(node, "low") != NULL));
+    cost->flops += mc_shape_count(&out[0].shape) * ((in[ADDED] != NULL) + (mc_node_attr(node, "low") != NULL));
 }
 
 const struct mc_op mc_op_fused_conv = {
@@ -327,11 +378,11 @@ const struct mc_op mc_op_fused_conv = {
     .type = "Conv",
     .since = 1,
     .min_inputs = 2,
-    .max_inputs = 4,
+    .max_inputs = ADDED + 1,
     .n_outputs = 1,
     .no_backward = "it runs in inference only",
     .inplace = true,
-    .inplace_input = 3,
+    .inplace_input = ADDED,
     .shape = fused_conv_shape,
     .order = fused_conv_order,
     .prepare = conv_prepare,

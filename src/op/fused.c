@@ -86,11 +86,15 @@ bool mc_merge_product(const struct mc_node *last, struct mc_merge *merge)
 
 /* --- convolutions and what follows them --- */
 
-/* With constant weights and all its channels in one group: those for which what follows costs no pass of its own. */
-static bool match_conv(struct mc_merge *m, const struct mc_value *v)
+/* With constant weights and all its channels in one group, or each in its own: those for which what follows costs no
+ * pass of its own. */
+static bool match_plain_conv(struct mc_merge *m, const struct mc_value *v)
 {
     const struct mc_node *conv = mc_merge_maker(v, MC_MEANS_CONV);
-    if (!conv || mc_node_int(conv, "group", 1) != 1 || !m->is_fixed(m, conv->inputs[1])) return false;
+    if (!conv || !m->is_fixed(m, conv->inputs[1])) return false;
+    const struct mc_fact *w = mc_merge_fact(m, conv->inputs[1]);
+    const int64_t groups = mc_node_int(conv, "group", 1);
+    if (groups != 1 && !(w && groups == w->shape.dim[0] && w->shape.dim[1] == 1)) return false;
     m->n_inner = 0;
     mc_merge_take(m, conv);
     m->n_inputs = 3;
@@ -103,6 +107,35 @@ static bool match_conv(struct mc_merge *m, const struct mc_value *v)
     return true;
 }
 
+/* Batch normalization, by statistics that are known, of a convolution whose weights and bias are. */
+static bool match_norm(struct mc_merge *m, const struct mc_node *norm)
+{
+    if (norm->op->since < 7 || norm->n_outputs != 1 || mc_node_int(norm, "training_mode", 0) != 0) return false;
+    if (mc_node_int(norm, "spatial", 1) != 1 || !match_plain_conv(m, norm->inputs[0])) return false;
+    if (m->inputs[2] && !m->is_fixed(m, m->inputs[2])) return false;
+    for (int i = 1; i < 5; i++) {
+        const struct mc_fact *fact = mc_merge_fact(m, norm->inputs[i]);
+        if (!fact || fact->dtype != MC_FLOAT || !m->is_fixed(m, norm->inputs[i])) return false;
+        m->inputs[m->n_inputs++] = norm->inputs[i];
+    }
+    m->numbers[m->n_numbers].name = "epsilon";
+    m->numbers[m->n_numbers++].value = mc_node_float(norm, "epsilon", 1e-5f);
+    return true;
+}
+
+bool mc_merge_normalized(const struct mc_node *last, struct mc_merge *m)
+{
+    return match_norm(m, last);
+}
+
+static bool match_conv(struct mc_merge *m, const struct mc_value *v)
+{
+    const struct mc_node *norm = mc_merge_maker(v, MC_MEANS_BATCH_NORM);
+    m->n_numbers = 0;
+    if (!norm) return match_plain_conv(m, v);
+    return match_norm(m, norm) && mc_merge_take(m, norm);
+}
+
 /* A convolution and something of its shape that is not constant. */
 static bool match_residual(struct mc_merge *m, const struct mc_node *sum)
 {
@@ -111,6 +144,7 @@ static bool match_residual(struct mc_merge *m, const struct mc_node *sum)
     for (int side = 0; side < 2; side++) {
         const struct mc_value *other = sum->inputs[1 - side];
         if (m->constant(m, other) || !match_conv(m, sum->inputs[side])) continue;
+        while (m->n_inputs < MC_FUSED_CONV_ADDED) m->inputs[m->n_inputs++] = NULL;
         m->inputs[m->n_inputs++] = other;
         return true;
     }
@@ -129,11 +163,10 @@ bool mc_merge_bounded(const struct mc_node *last, struct mc_merge *m, float low,
     const struct mc_node *sum = mc_merge_maker(last->inputs[0], MC_MEANS_ADD);
     if (!(low <= high) || (sum ? !match_residual(m, sum) : !match_conv(m, last->inputs[0]))) return false;
     if (sum) mc_merge_take(m, sum);
-    m->numbers[0].name = "low";
-    m->numbers[0].value = low;
-    m->numbers[1].name = "high";
-    m->numbers[1].value = high;
-    m->n_numbers = 2;
+    m->numbers[m->n_numbers].name = "low";
+    m->numbers[m->n_numbers++].value = low;
+    m->numbers[m->n_numbers].name = "high";
+    m->numbers[m->n_numbers++].value = high;
     return true;
 }
 

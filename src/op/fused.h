@@ -6,9 +6,11 @@
 #include "graph/op.h"
 
 extern const struct mc_op mc_op_fused_silu, mc_op_fused_gelu;
-/* Conv, whose input 3 (not required, of the output's shape) is added, and whose attributes `low` and `high` (both or
- * none) bound the sum. In conv.c. */
+/* Conv, of which inputs 3 to 6 (all or none: scale, shift, mean, variance, constants; attribute `epsilon`) normalize
+ * the channels, whose input 7 (not required, of the output's shape) is then added, and whose attributes `low` and
+ * `high` (both or none) bound the sum. In conv.c. */
 extern const struct mc_op mc_op_fused_conv;
+enum { MC_FUSED_CONV_NORMALIZED = 3, MC_FUSED_CONV_ADDED = 7 };
 
 /* Inputs Q, K^T, V and up to two masks; attributes `scale` and `fill`, and the list of what struct mc_attention_form
  * has. In fused_attention.c. */
@@ -44,6 +46,8 @@ bool mc_merge_rms_normalization(const struct mc_node *product, struct mc_merge *
 bool mc_merge_sum(const struct mc_node *last, struct mc_merge *merge);
 /* The merge rule of Mul: x sigmoid(x), x (1 + erf(x / sqrt(2))) / 2 in any order, and RMS normalization. */
 bool mc_merge_product(const struct mc_node *last, struct mc_merge *merge);
+/* The merge rule of BatchNormalization: of a convolution. */
+bool mc_merge_normalized(const struct mc_node *last, struct mc_merge *merge);
 /* The merge rule of an activation that is min(max(x, low), high): a convolution, or such a sum. */
 bool mc_merge_bounded(const struct mc_node *last, struct mc_merge *merge, float low, float high);
 

@@ -329,6 +329,28 @@ static const struct geometry for_winograd[] = {
     {"small tiles, odd channels", 1, 131, 139, 1, {2, {6, 6}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
 };
 
+/* Every kernel and stride that has code of its own, and others; padding on all sides, more than the kernel, none;
+ * channels that are no whole vectors, images that fit one slice and not. */
+static const struct geometry for_depthwise[] = {
+    {"3x3", 2, 32, 32, 32, {2, {9, 15}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"3x3, strided", 3, 32, 32, 32, {2, {10, 15}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}},
+    {"3x3, odd channels", 11, 37, 37, 37, {2, {7, 7}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"5x5", 2, 24, 24, 24, {2, {12, 13}, {0}, {5, 5}, {1, 1}, {1, 1}, {2, 2}, {2, 2}}},
+    {"5x5, strided", 2, 49, 49, 49, {2, {14, 13}, {0}, {5, 5}, {2, 2}, {1, 1}, {1, 2}, {2, 1}}},
+    {"7x7", 1, 48, 48, 48, {2, {14, 11}, {0}, {7, 7}, {1, 1}, {1, 1}, {3, 3}, {3, 3}}},
+    {"7x7, strided", 1, 20, 20, 20, {2, {15, 16}, {0}, {7, 7}, {2, 2}, {1, 1}, {3, 3}, {3, 3}}},
+    {"one position", 9, 40, 40, 40, {2, {1, 1}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+    {"two by two, strided", 9, 33, 33, 33, {2, {2, 2}, {0}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}},
+    {"uneven", 2, 16, 16, 16, {2, {9, 8}, {0}, {2, 3}, {3, 1}, {1, 2}, {0, 2}, {2, 1}}},
+    {"strides of one axis", 2, 17, 17, 17, {2, {9, 8}, {0}, {3, 3}, {1, 3}, {2, 1}, {1, 0}, {1, 0}}},
+    {"pads beyond the kernel", 2, 16, 16, 16, {2, {3, 4}, {0}, {3, 3}, {1, 1}, {1, 1}, {4, 5}, {3, 4}}},
+    {"pads beyond the kernel, strided", 2, 16, 16, 16, {2, {3, 4}, {0}, {3, 3}, {2, 2}, {1, 1}, {4, 5}, {3, 4}}},
+    {"inputs that nothing meets", 2, 16, 16, 16, {2, {8, 9}, {0}, {3, 3}, {4, 4}, {1, 1}, {0, 0}, {0, 0}}},
+    {"one axis", 3, 19, 19, 19, {1, {40}, {0}, {31}, {1}, {1}, {15}, {15}}},
+    {"one axis, strided and dilated", 3, 16, 16, 16, {1, {40}, {0}, {9}, {2}, {3}, {5}, {7}}},
+    {"images of many bytes", 2, 16, 16, 16, {2, {64, 65}, {0}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}},
+};
+
 /* Panels of all widths, the last of which overlap; blocks that are not full, cut across lines and along them; a single
  * position; padding on one side, on both and beyond the kernel; lines too short for the product. */
 static const struct geometry for_implicit[] = {
@@ -380,25 +402,40 @@ static void test_winograd_agrees_with_the_sum_on_every_instruction_set(void **st
     check_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), 1, "Winograd");
 }
 
-/* Derivatives too, of weights that change, in batches that are worth packing them. */
-static void test_winograd_agrees_in_every_pass_of_training(void **state)
+/* Derivatives too, of weights that change, in batches of `images` at least. */
+static void check_training_on_every_instruction_set(const struct geometry *g, size_t n, int64_t images,
+                                                    const char *backend)
 {
-    (void)state;
-    for (size_t i = 0; i < MC_COUNT(for_winograd); i++) {
+    for (size_t i = 0; i < n; i++) {
         const struct mc_convolution like = {
             .dtype = MC_FLOAT, .has_bias = i % 2, .backward = true, .x_last = true, .y_last = true};
-        struct mc_convolution c = convolution_like(&for_winograd[i], &like);
+        struct mc_convolution c = convolution_like(&g[i], &like);
         struct arrays a;
-        c.N = 9;
+        if (c.N < images) c.N = images;
+        if (mc_window_outputs(&c.window) == 1) c.y_last = false; /* which says nothing there */
         arrays_init(&a, &c);
         arrays_compute(&a, &c);
         for (int k = 0; k < 3 * 3; k++) {
             struct mc_runtime runtime;
             mc_runtime_init(&runtime, 1 + k % 3, (enum mc_cpu)(k / 3));
-            run_passes(&for_winograd[i], &c, &a, &runtime, "Winograd");
+            run_passes(&g[i], &c, &a, &runtime, backend);
         }
         arrays_finish(&a);
     }
+}
+
+/* In batches that are worth packing the weights. */
+static void test_winograd_agrees_in_every_pass_of_training(void **state)
+{
+    (void)state;
+    check_training_on_every_instruction_set(for_winograd, MC_COUNT(for_winograd), 9, "Winograd");
+}
+
+static void test_depthwise_agrees_with_the_sum_on_every_instruction_set(void **state)
+{
+    (void)state;
+    check_on_every_instruction_set(for_depthwise, MC_COUNT(for_depthwise), 1, NULL);
+    check_training_on_every_instruction_set(for_depthwise, MC_COUNT(for_depthwise), 1, "depthwise");
 }
 
 static void test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set(void **state)
@@ -466,6 +503,7 @@ int main(void)
 #endif
         cmocka_unit_test(test_winograd_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_winograd_agrees_in_every_pass_of_training),
+        cmocka_unit_test(test_depthwise_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_implicit_gemm_agrees_with_the_sum_on_every_instruction_set),
         cmocka_unit_test(test_every_backend_takes_channels_last_on_either_side),
         cmocka_unit_test(test_results_repeat_bit_for_bit),

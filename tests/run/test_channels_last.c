@@ -194,7 +194,8 @@ static void release(struct results *r)
     for (int i = 0; i < r->n; i++) mc_tensor_destroy(r->of[i]);
 }
 
-static void check(void (*build)(struct mc_model *), int least_last)
+/* At least so many values lie last in inference, where steps are merged, and in training. */
+static void check(void (*build)(struct mc_model *), int in_inference, int in_training)
 {
     for (int kind = 0; kind < 4; kind++) {
         struct mc_runtime last, first;
@@ -206,6 +207,7 @@ static void check(void (*build)(struct mc_model *), int least_last)
         run_net(build, kind / 2 == 1, &last, &a);
         run_net(build, kind / 2 == 1, &first, &b);
         assert_int_equal(b.n_last, 0);
+        const int least_last = kind / 2 == 1 ? in_training : in_inference;
         assert_true(a.n_last >= (MC_HAVE_ONEDNN ? least_last : 0));
         compare(&a, &b);
         release(&a);
@@ -215,17 +217,17 @@ static void check(void (*build)(struct mc_model *), int least_last)
 
 static void test_a_residual_network_computes_the_same_channels_last(void **state)
 {
-    check(build_residual, 13);
+    check(build_residual, 7, 13);
 }
 
 static void test_pools_pass_from_one_order_to_the_other(void **state)
 {
-    check(build_borders, 4);
+    check(build_borders, 4, 4);
 }
 
 static void test_broadcast_operands_follow_the_order(void **state)
 {
-    check(build_gates, 8);
+    check(build_gates, 8, 8);
 }
 
 int main(void)

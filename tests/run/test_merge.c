@@ -160,8 +160,17 @@ static void test_layer_normalization_is_one_step(void **state)
     mc_model_destroy(net);
 }
 
-/* x -> Conv -> + other -> Relu or Clip. */
-enum { NET_GROUPS = 1, NET_SCALAR = 2, NET_SELF = 4, NET_SEEN = 8, NET_CLIP = 16 };
+/* x -> Conv -> BatchNormalization, with NET_NORM -> + other -> Relu or Clip. */
+enum {
+    NET_GROUPS = 1,
+    NET_SCALAR = 2,
+    NET_SELF = 4,
+    NET_SEEN = 8,
+    NET_CLIP = 16,
+    NET_NORM = 32,
+    NET_BATCH = 64,
+    NET_DEPTHWISE = 128
+};
 
 static struct mc_value *floats(struct mc_model *net, const char *name, int rank, const int64_t *dims, double scale)
 {
@@ -173,17 +182,33 @@ static struct mc_value *floats(struct mc_model *net, const char *name, int rank,
     return mc_graph_add_initializer(net->graph, name, t);
 }
 
+/* By statistics that are known, or with NET_BATCH by the batch's. */
+static struct mc_value *normalized(struct mc_model *net, struct mc_value *c, int how)
+{
+    struct mc_error err = {0};
+    struct mc_value *scale = floats(net, "scale", DIMS(18), 1.5), *shift = floats(net, "shift", DIMS(18), 0.5);
+    struct mc_value *mean = floats(net, "mean", DIMS(18), 0.3), *variance = floats(net, "variance", DIMS(18), 0.4);
+    struct mc_value *n = mc_value_create(net->graph, "n");
+    for (int64_t j = 0; j < 18; j++) mc_tensor_set_f64(variance->data, j, 1 + mc_tensor_get_f64(variance->data, j));
+    struct mc_node *node = mc_node_create(net->graph, -1, "", "BatchNormalization", "n", 5,
+                                          (struct mc_value *[]){c, scale, shift, mean, variance}, 1, &n);
+    assert_non_null(node);
+    if (how & NET_BATCH) assert_ok(mc_node_set_int(node, "training_mode", 1, &err), err);
+    return n;
+}
+
 static struct mc_model *residual(int how)
 {
     struct mc_model *net = net_create();
     struct mc_error err = {0};
-    const int64_t groups = how & NET_GROUPS ? 2 : 1, pads[] = {1, 1, 1, 1};
+    const int64_t groups = how & NET_DEPTHWISE ? 18 : how & NET_GROUPS ? 2 : 1, pads[] = {1, 1, 1, 1};
     struct mc_value *x = net_input(net, "x", DIMS(2, 18, 5, 6)), *other;
     x->type.dtype = MC_FLOAT;
     struct mc_value *w = floats(net, "w", DIMS(18, 18 / groups, 3, 3), 0.2);
     struct mc_value *c = net_node(net, "Conv", "c", x, w);
     assert_ok(mc_node_set_ints(c->producer, "pads", pads, 4, &err), err);
     assert_ok(mc_node_set_int(c->producer, "group", groups, &err), err);
+    if (how & NET_NORM) c = normalized(net, c, how);
     if (how & NET_SCALAR)
         other = net_input(net, "other", DIMS(2, 18, 1, 1));
     else
@@ -232,6 +257,23 @@ static void test_a_convolution_takes_no_sum_that_is_seen_broadcast_or_of_itself(
     check_residual(NET_GROUPS, 4);
 }
 
+static void test_a_convolution_takes_batch_normalization_with_what_follows(void **state)
+{
+    check_residual(NET_NORM, 2);
+    check_residual(NET_NORM | NET_CLIP, 2);
+    check_residual(NET_NORM | NET_DEPTHWISE, 2);
+    check_residual(NET_NORM | NET_SEEN, 3);
+    check_residual(NET_NORM | NET_SCALAR, 3); /* the normalization, not the sum */
+    check_residual(NET_NORM | NET_GROUPS, 5);
+    check_residual(NET_NORM | NET_BATCH, 5);
+}
+
+static void test_a_convolution_of_single_channels_takes_what_follows(void **state)
+{
+    check_residual(NET_DEPTHWISE, 2);
+    check_residual(NET_DEPTHWISE | NET_CLIP, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -240,6 +282,8 @@ int main(void)
         cmocka_unit_test(test_what_is_nearly_gelu_is_not),
         cmocka_unit_test(test_layer_normalization_is_one_step),
         cmocka_unit_test(test_a_convolution_takes_the_sum_and_the_activation_after_it),
+        cmocka_unit_test(test_a_convolution_takes_batch_normalization_with_what_follows),
+        cmocka_unit_test(test_a_convolution_of_single_channels_takes_what_follows),
         cmocka_unit_test(test_a_convolution_takes_no_sum_that_is_seen_broadcast_or_of_itself),
         cmocka_unit_test(test_other_products_stay_two),
         cmocka_unit_test(test_plans_that_train_or_do_not_fold_stay_as_the_model_is),
