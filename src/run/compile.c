@@ -464,8 +464,7 @@ int mc_plan_create(struct mc_plan **plan, const struct mc_model *model, const st
         const int before = mc_runtime_enter(&p->runtime);
         rc = find_facts(p, err); /* names the file in its messages */
         if (rc == MC_OK) {
-            rc = create_all(p, err);
-            if (rc < 0 && model->path && p->graph == model->graph) mc_error_wrap(err, rc, "'%s'", model->path);
+            rc = mc_plan_named(p, create_all(p, err), err);
         }
         mc_runtime_leave(before);
     }

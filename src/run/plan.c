@@ -123,6 +123,13 @@ static int run_steps(struct mc_plan *plan, struct mc_error *err)
     return MC_OK;
 }
 
+int mc_plan_named(const struct mc_plan *plan, int rc, struct mc_error *err)
+{
+    const struct mc_model *model = plan->model;
+    const bool outermost = model->path && plan->graph == model->graph;
+    return rc < 0 && outermost ? mc_error_wrap(err, rc, "'%s'", model->path) : rc;
+}
+
 int mc_plan_run(struct mc_plan *plan, struct mc_error *err)
 {
     for (int i = 0; i < plan->n_inputs; i++) take_input(&plan->inputs[i]);
@@ -132,7 +139,7 @@ int mc_plan_run(struct mc_plan *plan, struct mc_error *err)
     const int rc = run_steps(plan, err);
     mc_runtime_leave(before);
     plan->ran = rc == MC_OK && plan->options.training;
-    return rc;
+    return mc_plan_named(plan, rc, err);
 }
 
 /* --- what a plan tells of itself --- */

@@ -144,6 +144,9 @@ struct mc_plan {
     bool ran; /* a run of a training plan is there to go back through */
 };
 
+/* plan.c: rc; in front of a message, where this is a model's own graph, the file that it is of. */
+int mc_plan_named(const struct mc_plan *plan, int rc, struct mc_error *err);
+
 /* tape.c, for steps that go back by themselves: add more to the gradient of a root, or make it the first. */
 void mc_tape_give(const struct mc_plan *plan, const struct mc_plan_route *route, const struct mc_tensor *more);
 

@@ -341,7 +341,7 @@ int mc_plan_backward(struct mc_plan *plan, struct mc_error *err)
             mc_error_wrap(err, rc, "backward of node %s", mc_node_text(plan->steps[k].call.node, text, sizeof text));
     }
     mc_runtime_leave(before);
-    return rc;
+    return mc_plan_named(plan, rc, err);
 }
 
 struct mc_tensor *mc_plan_grad_output(struct mc_plan *plan, int i)

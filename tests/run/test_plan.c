@@ -43,6 +43,21 @@ static void test_run_computes_the_graph(void **state)
     finish(plan, net);
 }
 
+static void test_what_goes_wrong_names_the_file_and_the_node(void **state)
+{
+    struct mc_model *net = net_create();
+    struct mc_error err = {0};
+    struct mc_value *at = net_input(net, "at", DIMS(1));
+    at->type.dtype = MC_INT64;
+    net_output(net, net_node(net, "Gather", "y", net_param(net, "x", DIMS(3), NUMBERS(1, 2, 3)), at));
+    net->path = "net.onnx";
+    struct mc_plan *plan = net_plan(net, &inference);
+    mc_tensor_set_f64(mc_plan_input(plan, 0), 0, 7);
+    assert_int_equal(mc_plan_run(plan, &err), MC_ERR_INPUT);
+    assert_string_equal(err.text, "'net.onnx': node 'y' (Gather): input 1: needs indices from -3 to 2, has 7");
+    finish(plan, net);
+}
+
 static void test_views_are_no_steps(void **state)
 {
     struct mc_model *net = small_net();
@@ -751,6 +766,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run_computes_the_graph),
+        cmocka_unit_test(test_what_goes_wrong_names_the_file_and_the_node),
         cmocka_unit_test(test_views_are_no_steps),
         cmocka_unit_test(test_elementwise_chains_work_in_place),
         cmocka_unit_test(test_without_folding_every_node_is_a_step),
