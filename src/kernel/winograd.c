@@ -33,8 +33,9 @@ struct winograd {
 enum {
     BLOCK_BYTES = 640 * 1024, /* inputs of a block at all points: most of a second-level cache */
     BLOCK_MOST = 48,
-    CHUNK_MOST = 64,      /* tiles of a chunk for each thread */
-    FEWEST_CHANNELS = 12, /* below, transforming costs more than multiplying */
+    CHUNK_TILES = 64,      /* of a chunk, for each thread: over as many, sums stay in registers */
+    CHUNK_BYTES = 8 << 20, /* inputs and outputs of a chunk at all points: what the threads' caches share */
+    FEWEST_CHANNELS = 12,  /* below, transforming costs more than multiplying */
 };
 
 /* Of `fewest` to `most` lanes, whichever pads the outputs least; of equals the widest, which loads the fewest inputs
@@ -179,6 +180,15 @@ static struct mc_winograd job_of_data(const struct mc_winograd *job, int n_threa
     return data;
 }
 
+/* Tiles that go into the sums of dw at a time. */
+static int64_t chunk_of(const struct mc_winograd *job, int n_threads)
+{
+    const int64_t floats = (job->tile + 2) * (job->tile + 2) * (job->C + job->M);
+    const int64_t fit = CHUNK_BYTES / (floats * (int64_t)sizeof(float)), wanted = (int64_t)CHUNK_TILES * n_threads;
+    const int64_t most = wanted < fit ? wanted : fit > CHUNK_TILES ? fit : CHUNK_TILES;
+    return mc_divide_up(job->n_tiles, mc_divide_up(job->n_tiles, most));
+}
+
 /* What derivatives need; returns the floats of workspace. */
 static size_t set_backward(struct winograd *s)
 {
@@ -188,7 +198,7 @@ static size_t set_backward(struct winograd *s)
     set_pass(s, &s->data);
     s->weights = s->forward.job;
     s->weights.panel = choose_panel(s->weights.M, s->loops->lanes, loops->most_lanes);
-    s->weights.block = mc_divide_up(s->weights.n_tiles, mc_divide_up(s->weights.n_tiles, CHUNK_MOST * n_threads));
+    s->weights.block = chunk_of(&s->weights, n_threads);
     const size_t sums = (loops->sum_floats(&s->weights) + 15) / 16 * 16;
     size_t most = sums + loops->room_floats(&s->weights);
     if (most < pass_floats(s, &s->forward)) most = pass_floats(s, &s->forward);
