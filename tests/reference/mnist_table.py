@@ -2,6 +2,7 @@
 """The table of pruned and packed nets on MNIST in docs/benchmarks.md, from the recipes in models/mnist.
 
     mnist_table.py --binary build/tools/compress --data DIR --out OUT [--seeds 1 2 3] [--nets lenet-300-100 lenet-5]
+                   [--recipes 60x packed]
 
 The dense net is made once. From it each seed goes through the recipes of NETS; what lies in OUT already is not made
 again. Errors are those of the 10,000 test images, which no recipe looks at. One thread.
@@ -13,10 +14,10 @@ import statistics
 import subprocess
 
 RECIPES = pathlib.Path(__file__).resolve().parents[2] / "models" / "mnist"
-# the recipes of a net: which result each goes on from, and its first step, which has the teacher
+# the recipes of a net
 NETS = {
-    "lenet-300-100": {"60x": None, "90x": ("60x", "prune"), "packed": None},
-    "lenet-5": {"60x": None},
+    "lenet-300-100": ["60x", "90x", "packed"],
+    "lenet-5": ["60x", "125x", "300x", "packed"],
 }
 
 
@@ -35,13 +36,9 @@ def apply(args, net, name, out, settings):
 
 def run_seed(args, net, dense, seed):
     """The measurements of one seed, by row."""
-    rows, teacher = {}, dense / f"{net}.onnx"
-    for name, follows in NETS[net].items():
-        settings = {"model": teacher, "data": f"mnist:{args.data}", "seed": seed}
-        if follows:
-            before, step = follows
-            settings["model"] = args.out / f"{net}.{before}.{seed}" / f"{net}.{before}.onnx"
-            settings[f"steps.0.{step}.teacher"] = teacher
+    rows = {}
+    for name in [name for name in NETS[net] if not args.recipes or name in args.recipes]:
+        settings = {"model": dense / f"{net}.onnx", "data": f"mnist:{args.data}", "seed": seed}
         record = apply(args, net, name, args.out / f"{net}.{name}.{seed}", settings)
         for i, step in enumerate(record["steps"]):
             if "training" in step:
@@ -66,6 +63,7 @@ def main():
     parser.add_argument("--data", required=True, type=pathlib.Path, help="folder with MNIST's IDX files")
     parser.add_argument("--out", required=True, type=pathlib.Path)
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--recipes", nargs="+", help="of those of a net, as 125x; default: all")
     parser.add_argument("--nets", nargs="+", default=list(NETS), choices=list(NETS))
     args = parser.parse_args()
     args.data, args.out = args.data.resolve(), args.out.resolve()
