@@ -223,26 +223,23 @@ int mc_file_flush(struct mc_file_out *out, struct mc_error *err)
 int mc_file_settle(struct mc_file_out *out, struct mc_error *err)
 {
     int saved = ferror(out->stream) ? EIO : 0;
+    /* what has no temporary is a pipe or a device, which need not know fsync */
     if (fflush(out->stream) != 0 || (out->temporary && fsync(fileno(out->stream)) != 0)) saved = errno;
     return saved ? mc_error_writing(err, saved, "write", out->path) : MC_OK;
 }
 
 int mc_file_commit(struct mc_file_out *out, struct mc_error *err)
 {
-    int saved = 0;
-    if (ferror(out->stream)) saved = EIO;
-    /* what has no temporary is a pipe or a device, which need not know fsync */
-    if (fflush(out->stream) != 0 || (out->temporary && fsync(fileno(out->stream)) != 0)) saved = errno;
-    if (fclose(out->stream) != 0 && !saved) saved = errno;
-    out->stream = NULL;
-    if (!saved && out->temporary && rename(out->temporary, out->path) != 0) saved = errno;
-    int rc = MC_OK;
-    if (saved) {
-        rc = mc_error_writing(err, saved, "write", out->path);
-    } else {
+    int rc = mc_file_settle(out, err);
+    /* while it is open, and so locked: whoever begins to write the same file sweeps away what is not */
+    if (rc == MC_OK && out->temporary && rename(out->temporary, out->path) != 0)
+        rc = mc_error_writing(err, errno, "write", out->path);
+    if (rc == MC_OK) {
         mc_free(out->temporary); /* renamed: nothing left to unlink */
         out->temporary = NULL;
     }
+    if (fclose(out->stream) != 0 && rc == MC_OK) rc = mc_error_writing(err, errno, "write", out->path);
+    out->stream = NULL;
     mc_file_abort(out);
     return rc;
 }

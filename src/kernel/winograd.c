@@ -33,6 +33,7 @@ struct winograd {
 enum {
     BLOCK_BYTES = 640 * 1024, /* inputs of a block at all points: most of a second-level cache */
     BLOCK_MOST = 48,
+    USUAL_BATCH = 32,      /* of training: whatever a batch has, and whoever has the rest of it, all choose alike */
     CHUNK_TILES = 64,      /* of a chunk, for each thread: over as many, sums stay in registers */
     CHUNK_BYTES = 8 << 20, /* inputs and outputs of a chunk at all points: what the threads' caches share */
     FEWEST_CHANNELS = 12,  /* below, transforming costs more than multiplying */
@@ -108,11 +109,14 @@ static bool is_ours(const struct mc_convolution *conv)
 /* Set the better tile. Is it faster than the sum? */
 static bool pays(struct mc_winograd *job, const struct mc_convolution *conv, int n_threads)
 {
-    struct mc_winograd small = *job;
+    struct mc_winograd small = *job, large = *job;
+    small.N = large.N = conv->backward ? USUAL_BATCH : conv->N;
     set_tile(&small, 2, n_threads);
-    set_tile(job, 4, n_threads);
-    if (price(&small, conv->backward) < price(job, conv->backward)) *job = small;
-    return price(job, conv->backward) < 0.9 * price_of_sum(job, conv->backward ? 1 : nonzero_share(conv));
+    set_tile(&large, 4, n_threads);
+    const bool is_small = price(&small, conv->backward) < price(&large, conv->backward);
+    const struct mc_winograd *better = is_small ? &small : &large;
+    set_tile(job, better->tile, n_threads);
+    return price(better, conv->backward) < 0.9 * price_of_sum(better, conv->backward ? 1 : nonzero_share(conv));
 }
 
 /* --- the backend --- */

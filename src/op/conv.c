@@ -131,6 +131,7 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
     if (!s) return mc_error_memory(err);
     int rc = normalizes(step) ? normalize(s, step, err) : MC_OK;
     if (rc < 0) return rc;
+    const void *constant = step->in_constant[1] && !step->training ? w->data : NULL;
     const struct mc_attr *low = mc_node_attr(step->node, "low"), *high = mc_node_attr(step->node, "high");
     struct mc_convolution conv = {
         .dtype = x->dtype,
@@ -142,9 +143,7 @@ static int conv_prepare(struct mc_step *step, struct mc_error *err)
         .x_last = x->channels_last,
         .y_last = step->out[0]->channels_last,
         .backward = step->training,
-        .weights = s->w                                      ? s->w
-                   : step->in_constant[1] && !step->training ? w->data
-                                                             : NULL,
+        .weights = s->w ? s->w : constant,
         .adds = step->n_in > ADDED && step->in[ADDED],
         .bounded = low && high,
         .low = low ? low->f : 0,

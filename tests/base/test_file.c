@@ -2,6 +2,8 @@
 #include "scratch.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -84,6 +86,30 @@ static void test_what_a_killed_writer_left_is_taken_away_and_a_living_one_is_not
     assert_int_equal(scratch_count(state), 3);
 }
 
+/* One begins while another ends, over and over. */
+static void test_writers_of_one_file_do_not_sweep_each_other_away(void **state)
+{
+    enum { WRITERS = 3, TIMES = 60 };
+    const char *path = scratch_path(state, "shared");
+    pid_t writers[WRITERS];
+    for (int k = 0; k < WRITERS; k++) {
+        writers[k] = fork();
+        assert_true(writers[k] >= 0);
+        if (writers[k] > 0) continue;
+        int failed = 0;
+        for (int i = 0; i < TIMES; i++) failed += mc_file_save(path, "x", 1, true, &(struct mc_error){0}) < 0;
+        _exit(failed != 0);
+    }
+    int failed = 0;
+    for (int k = 0; k < WRITERS; k++) {
+        int status = 0;
+        assert_int_equal(waitpid(writers[k], &status, 0), writers[k]);
+        failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    }
+    assert_int_equal(failed, 0);
+    assert_int_equal(mc_file_size(path), 1);
+}
+
 static void test_refusals_have_their_status(void **state)
 {
     struct mc_error err = {0};
@@ -160,6 +186,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_what_a_killed_writer_left_is_taken_away_and_a_living_one_is_not,
                                         scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_writers_of_one_file_do_not_sweep_each_other_away, scratch_setup,
+                                        scratch_teardown),
         cmocka_unit_test_setup_teardown(test_refusals_have_their_status, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_a_full_disk_is_a_system_error, scratch_setup, scratch_teardown),
         cmocka_unit_test(test_a_device_is_written_to_and_not_replaced),
