@@ -33,8 +33,8 @@ struct winograd {
 enum {
     BLOCK_BYTES = 640 * 1024, /* inputs of a block at all points: most of a second-level cache */
     BLOCK_MOST = 48,
-    USUAL_BATCH = 32,      /* of training: whatever a batch has, and whoever has the rest of it, all choose alike */
-    CHUNK_TILES = 64,      /* of a chunk, for each thread: over as many, sums stay in registers */
+    USUAL_BATCH = 32, /* of training, below which nothing is gained: larger ones choose alike, whoever has the rest */
+    CHUNK_TILES = 64, /* of a chunk, for each thread: over as many, sums stay in registers */
     CHUNK_BYTES = 8 << 20, /* inputs and outputs of a chunk at all points: what the threads' caches share */
     FEWEST_CHANNELS = 12,  /* below, transforming costs more than multiplying */
 };
@@ -99,6 +99,7 @@ static bool is_ours(const struct mc_convolution *conv)
     const struct mc_window *w = &conv->window;
     if (conv->dtype != MC_FLOAT || (!conv->backward && !conv->weights) || conv->groups != 1 || w->rank != 2)
         return false;
+    if (conv->backward && conv->N < USUAL_BATCH) return false;
     if (!conv->x_last || !conv->y_last || conv->C < FEWEST_CHANNELS || conv->M < FEWEST_CHANNELS) return false;
     for (int k = 0; k < 2; k++)
         if (w->kernel[k] != 3 || w->stride[k] != 1 || w->dilation[k] != 1 || w->out[k] < 4 || w->in[k] < 4)
