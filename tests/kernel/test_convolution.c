@@ -415,9 +415,9 @@ static void check_training_on_every_instruction_set(const struct geometry *g, si
         if (mc_window_outputs(&c.window) == 1) c.y_last = false; /* which says nothing there */
         arrays_init(&a, &c);
         arrays_compute(&a, &c);
-        for (int k = 0; k < 3 * 3; k++) {
+        for (int k = 0; k < 3; k++) {
             struct mc_runtime runtime;
-            mc_runtime_init(&runtime, 1 + k % 3, (enum mc_cpu)(k / 3));
+            mc_runtime_init(&runtime, 1 + k, (enum mc_cpu)k);
             run_passes(&g[i], &c, &a, &runtime, backend);
         }
         arrays_finish(&a);
