@@ -23,7 +23,7 @@ struct depthwise {
 
 static bool strides(const struct mc_depthwise *job)
 {
-    return job->stride[0] != 1 || job->stride[1] != 1;
+    return job->window.stride[MC_DEPTHWISE_ROWS] != 1 || job->window.stride[MC_DEPTHWISE_COLUMNS] != 1;
 }
 
 static void depthwise_destroy(void *state)
@@ -51,37 +51,14 @@ static bool is_ours(const struct mc_convolution *conv, int64_t lanes)
     return conv->C >= lanes && !(conv->adds && conv->C % lanes != 0);
 }
 
-static struct mc_depthwise job_of(const struct mc_convolution *conv)
-{
-    const struct mc_window *w = &conv->window;
-    struct mc_depthwise job = {.N = conv->N,
-                               .C = conv->C,
-                               .in = {1},
-                               .out = {1},
-                               .kernel = {1},
-                               .stride = {1},
-                               .dilation = {1},
-                               .bounded = conv->bounded,
-                               .bounds = {conv->low, conv->high}};
-    for (int from = 0, to = 2 - w->rank; from < w->rank; from++, to++) {
-        job.in[to] = w->in[from];
-        job.out[to] = w->out[from];
-        job.kernel[to] = w->kernel[from];
-        job.stride[to] = w->stride[from];
-        job.dilation[to] = w->dilation[from];
-        job.begin[to] = w->begin[from];
-    }
-    return job;
-}
-
 /* Without strides: outputs and inputs change places, and what was cut off before now pads. */
 static struct mc_depthwise job_of_data(const struct mc_depthwise *job)
 {
     struct mc_depthwise back = *job;
-    for (int k = 0; k < 2; k++) {
-        back.in[k] = job->out[k];
-        back.out[k] = job->in[k];
-        back.begin[k] = (job->kernel[k] - 1) * job->dilation[k] - job->begin[k];
+    for (int k = 0; k < MC_MAX_SPATIAL; k++) {
+        back.window.in[k] = job->window.out[k];
+        back.window.out[k] = job->window.in[k];
+        back.window.begin[k] = mc_window_reach(&job->window, k) - 1 - job->window.begin[k];
     }
     return back;
 }
@@ -105,14 +82,19 @@ static int depthwise_create(void **state, const struct mc_convolution *conv, con
     if (!is_ours(conv, loops->lanes)) return MC_OK;
     struct depthwise *s = MC_NEW(struct depthwise);
     if (!s) return mc_error_memory(err);
-    s->job = job_of(conv);
+    s->job = (struct mc_depthwise){.N = conv->N,
+                                   .C = conv->C,
+                                   .window = mc_window_as_3d(&conv->window),
+                                   .bounded = conv->bounded,
+                                   .bounds = {conv->low, conv->high}};
     s->back = job_of_data(&s->job);
     s->loops = loops;
     s->runtime = *runtime;
-    s->taps = s->job.kernel[0] * s->job.kernel[1];
+    s->taps = mc_window_taps(&conv->window);
     s->n_slices = conv->N < MOST_SLICES ? conv->N : MOST_SLICES;
     const size_t n = (size_t)((s->taps + 1) * conv->C), sums = (size_t)s->n_slices * loops->sum_floats(&s->job);
-    *workspace_bytes = (conv->backward && sums > n ? sums : n) * sizeof(float);
+    const size_t in_each_call = conv->weights && !conv->backward ? 0 : n;
+    *workspace_bytes = (conv->backward && sums > n ? sums : in_each_call) * sizeof(float);
     if (conv->weights) {
         s->turned = mc_block_create(runtime->memory, n, sizeof *s->turned);
         if (!s->turned) {
@@ -130,8 +112,9 @@ static int depthwise_create(void **state, const struct mc_convolution *conv, con
 struct running {
     const struct depthwise *s;
     const struct mc_depthwise *job;
-    const float *x, *w, *b, *z, *dy;
-    float *y; /* or dx, or sums */
+    const float *x, *w, *b, *z; /* or dy in the place of x */
+    const float *dy;            /* beside x */
+    float *y;                   /* or dx, or sums */
 };
 
 static void run_rows(void *context, int64_t begin, int64_t end)
@@ -143,7 +126,7 @@ static void run_rows(void *context, int64_t begin, int64_t end)
 static void run_back_rows(void *context, int64_t begin, int64_t end)
 {
     const struct running *r = context;
-    r->s->loops->run_back(r->job, r->dy, r->w, r->y, begin, end);
+    r->s->loops->run_back(r->job, r->x, r->w, r->y, begin, end);
 }
 
 /* Rows of `width` positions among the threads. */
@@ -160,7 +143,7 @@ static int depthwise_forward(void *state, const void *x, const void *w, const vo
     const struct depthwise *s = state;
     const float *turned = s->turned ? s->turned : turn(s, w, false, workspace);
     const struct running r = {.s = s, .job = &s->job, .x = x, .w = turned, .b = b, .z = z, .y = y};
-    run(&r, s->job.N * s->job.out[0], s->job.out[1], run_rows);
+    run(&r, s->job.N * s->job.window.out[MC_DEPTHWISE_ROWS], s->job.window.out[MC_DEPTHWISE_COLUMNS], run_rows);
     return MC_OK;
 }
 
@@ -170,8 +153,9 @@ static int depthwise_backward_data(void *state, const void *dy, const void *w, v
     const struct depthwise *s = state;
     const bool strided = strides(&s->job);
     const float *turned = turn(s, w, !strided, workspace);
-    const struct running r = {.s = s, .job = strided ? &s->job : &s->back, .x = dy, .w = turned, .dy = dy, .y = dx};
-    run(&r, s->job.N * s->job.in[0], s->job.in[1], strided ? run_back_rows : run_rows);
+    const struct running r = {.s = s, .job = strided ? &s->job : &s->back, .x = dy, .w = turned, .y = dx};
+    run(&r, s->job.N * s->job.window.in[MC_DEPTHWISE_ROWS], s->job.window.in[MC_DEPTHWISE_COLUMNS],
+        strided ? run_back_rows : run_rows);
     return MC_OK;
 }
 

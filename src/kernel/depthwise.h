@@ -15,12 +15,14 @@
 #include <stdint.h>
 
 #include "kernel/packed.h"
+#include "kernel/window.h"
+
+enum { MC_DEPTHWISE_ROWS = 1, MC_DEPTHWISE_COLUMNS = 2 }; /* axes of the window */
 
 struct mc_depthwise {
-    int64_t N, C;          /* C fills a vector at least */
-    int64_t in[2], out[2]; /* height, width */
-    int64_t kernel[2], stride[2], dilation[2], begin[2];
-    bool bounded; /* outputs, z included */
+    int64_t N, C;            /* C fills a vector at least */
+    struct mc_window window; /* of three axes, the first of which is one position */
+    bool bounded;            /* outputs, z included */
     struct mc_bounds bounds;
 };
 

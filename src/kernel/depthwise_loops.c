@@ -15,6 +15,8 @@
 #endif
 extern const struct mc_depthwise_loops MC_VARIANT(mc_depthwise_loops);
 
+enum { ROWS = MC_DEPTHWISE_ROWS, COLUMNS = MC_DEPTHWISE_COLUMNS };
+
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
@@ -31,22 +33,13 @@ INLINE int64_t vector_at(const struct mc_depthwise *job, int64_t c)
     return c + LANES <= job->C ? c : job->C - LANES;
 }
 
-/* Outputs [*from, *to) along an axis that meet an input at the tap, and not padding. */
-static void outputs_of(const struct mc_depthwise *job, int axis, int64_t tap, int64_t *from, int64_t *to)
-{
-    const int64_t at = tap * job->dilation[axis] - job->begin[axis], stride = job->stride[axis];
-    const int64_t first = at < 0 ? (-at + stride - 1) / stride : 0, left = job->in[axis] - at;
-    *from = least(first, job->out[axis]);
-    *to = most(*from, left > 0 ? least((left + stride - 1) / stride, job->out[axis]) : 0);
-}
-
 /* Taps [*from, *to) along an axis at which an output meets an input, and not padding. */
-static void taps_of(const struct mc_depthwise *job, int axis, int64_t output, int64_t *from, int64_t *to)
+static void taps_of(const struct mc_window *w, int axis, int64_t output, int64_t *from, int64_t *to)
 {
-    const int64_t at = output * job->stride[axis] - job->begin[axis], dilation = job->dilation[axis];
-    const int64_t first = at < 0 ? (-at + dilation - 1) / dilation : 0, left = job->in[axis] - at;
-    *from = least(first, job->kernel[axis]);
-    *to = most(*from, left > 0 ? least((left + dilation - 1) / dilation, job->kernel[axis]) : 0);
+    const int64_t at = mc_window_at(w, axis, output, 0), dilation = w->dilation[axis];
+    const int64_t first = at < 0 ? (-at + dilation - 1) / dilation : 0, left = w->in[axis] - at;
+    *from = least(first, w->kernel[axis]);
+    *to = most(*from, left > 0 ? least((left + dilation - 1) / dilation, w->kernel[axis]) : 0);
 }
 
 /* --- outputs --- */
@@ -85,17 +78,16 @@ static void find_inputs(const struct strip *s, int64_t n, int64_t first, int64_t
     const struct mc_depthwise *job = s->job;
     for (int64_t i = 0; i < s->n_rows; i++)
         for (int64_t j = 0; j < n; j++) {
-            const int64_t input = s->at + (i * job->dilation[0] * job->in[1] + j) * job->C;
+            const int64_t input = s->at + (i * job->window.dilation[ROWS] * job->window.in[COLUMNS] + j) * job->C;
             at[i][j] = j < first || j >= last ? s->zeros : s->x + input;
         }
 }
 
 /* Q outputs that meet K columns of taps, S apart: each input is loaded once for a row of taps. At the edge, inputs are
  * where `edge` says. */
-INLINE void run_known(const int K, const int S, const int Q, const struct strip *s,
-                      const float *(*edge)[MOST_INPUTS])
+INLINE void run_known(const int K, const int S, const int Q, const struct strip *s, const float *(*edge)[MOST_INPUTS])
 {
-    const int64_t C = s->job->C, row = s->job->dilation[0] * s->job->in[1] * C;
+    const int64_t C = s->job->C, row = s->job->window.dilation[ROWS] * s->job->window.in[COLUMNS] * C;
     for (int64_t k = 0; k < C; k += LANES) {
         const int64_t c = vector_at(s->job, k);
         const vector bias = s->b ? load(s->b + c) : (vector){0};
@@ -120,7 +112,7 @@ INLINE void run_known(const int K, const int S, const int Q, const struct strip 
 INLINE void run_any(const int Q, const struct strip *s)
 {
     const struct mc_depthwise *job = s->job;
-    const int64_t C = job->C, row = job->dilation[0] * job->in[1] * C;
+    const int64_t C = job->C, row = job->window.dilation[ROWS] * job->window.in[COLUMNS] * C;
     for (int64_t k = 0; k < C; k += LANES) {
         const int64_t c = vector_at(job, k);
         const vector bias = s->b ? load(s->b + c) : (vector){0};
@@ -128,9 +120,9 @@ INLINE void run_any(const int Q, const struct strip *s)
         UNROLL for (int q = 0; q < Q; q++) sum[q] = bias;
         for (int64_t i = 0; i < s->n_rows; i++)
             for (int64_t j = 0; j < s->n_columns; j++) {
-                const float *x = s->x + (s->at + i * row + j * job->dilation[1] * C + c);
-                const vector weight = load(s->w + (i * job->kernel[1] + j) * C + c);
-                UNROLL for (int q = 0; q < Q; q++) sum[q] += weight * load(x + q * job->stride[1] * C);
+                const float *x = s->x + (s->at + i * row + j * job->window.dilation[COLUMNS] * C + c);
+                const vector weight = load(s->w + (i * job->window.kernel[COLUMNS] + j) * C + c);
+                UNROLL for (int q = 0; q < Q; q++) sum[q] += weight * load(x + q * job->window.stride[COLUMNS] * C);
             }
         finish(s, Q, c, sum);
     }
@@ -139,7 +131,7 @@ INLINE void run_any(const int Q, const struct strip *s)
 /* Q outputs, the first of which meets inputs from column `column` on. */
 INLINE void run_known_strip(const int K, const int S, const int Q, const struct strip *s, int64_t column)
 {
-    const int64_t n = (Q - 1) * S + K, first = column < 0 ? -column : 0, last = s->job->in[1] - column;
+    const int64_t n = (Q - 1) * S + K, first = column < 0 ? -column : 0, last = s->job->window.in[COLUMNS] - column;
     if (first == 0 && last >= n) {
         run_known(K, S, Q, s, NULL);
     } else {
@@ -158,14 +150,14 @@ INLINE void run_known_strip(const int K, const int S, const int Q, const struct 
 INLINE void run_known_row(const int K, const int S, const int most_outputs, const struct mc_depthwise *job,
                           const struct strip *row)
 {
-    const int64_t n_strips = (job->out[1] + most_outputs - 1) / most_outputs;
+    const int64_t n_strips = (job->window.out[COLUMNS] + most_outputs - 1) / most_outputs;
     for (int64_t k = 0; k < n_strips; k++) {
-        const int64_t o = job->out[1] * k / n_strips, column = o * S - job->begin[1];
+        const int64_t o = job->window.out[COLUMNS] * k / n_strips, column = o * S - job->window.begin[COLUMNS];
         struct strip s = *row;
         s.at += column * job->C;
         if (s.z) s.z += o * job->C;
         s.y += o * job->C;
-        switch (job->out[1] * (k + 1) / n_strips - o) {
+        switch (job->window.out[COLUMNS] * (k + 1) / n_strips - o) {
             STRIP(1);
             STRIP(2);
             STRIP(3);
@@ -180,14 +172,14 @@ INLINE void run_known_row(const int K, const int S, const int most_outputs, cons
 static void run_any_row(const struct mc_depthwise *job, const struct strip *row)
 {
     int64_t inner = 0, end = 0, unused;
-    outputs_of(job, 1, 0, &inner, &unused);
-    outputs_of(job, 1, job->kernel[1] - 1, &unused, &end);
-    for (int64_t o = 0, n; o < job->out[1]; o += n) {
+    mc_window_range(&job->window, COLUMNS, 0, &inner, &unused);
+    mc_window_range(&job->window, COLUMNS, job->window.kernel[COLUMNS] - 1, &unused, &end);
+    for (int64_t o = 0, n; o < job->window.out[COLUMNS]; o += n) {
         int64_t first, last;
         struct strip s = *row;
         n = o >= inner && o + 4 <= end ? 4 : 1;
-        taps_of(job, 1, o, &first, &last);
-        s.at += (o * job->stride[1] - job->begin[1] + first * job->dilation[1]) * job->C;
+        taps_of(&job->window, COLUMNS, o, &first, &last);
+        s.at += mc_window_at(&job->window, COLUMNS, o, first) * job->C;
         s.w += first * job->C;
         s.n_columns = last - first;
         if (s.z) s.z += o * job->C;
@@ -202,8 +194,8 @@ static void run_any_row(const struct mc_depthwise *job, const struct strip *row)
 /* Kernels and strides of which there is code of its own, with as many outputs as 16 registers hold the inputs of. */
 static void run_row(const struct mc_depthwise *job, const struct strip *row)
 {
-    const int64_t kernel = job->kernel[1], stride = job->stride[1];
-    const bool known = job->dilation[1] == 1 && job->kernel[0] <= MOST_ROWS;
+    const int64_t kernel = job->window.kernel[COLUMNS], stride = job->window.stride[COLUMNS];
+    const bool known = job->window.dilation[COLUMNS] == 1 && job->window.kernel[ROWS] <= MOST_ROWS;
     if (known && kernel == 3 && stride == 1)
         run_known_row(3, 1, 6, job, row);
     else if (known && kernel == 3 && stride == 2)
@@ -222,15 +214,16 @@ static void run(const struct mc_depthwise *job, const float *x, const float *w, 
                 float *y, int64_t from, int64_t to)
 {
     for (int64_t r = from; r < to; r++) {
-        const int64_t image = r / job->out[0], o = r % job->out[0], at = r * job->out[1] * job->C;
+        const int64_t image = r / job->window.out[ROWS], o = r % job->window.out[ROWS],
+                      at = r * job->window.out[COLUMNS] * job->C;
         int64_t first, last;
-        taps_of(job, 0, o, &first, &last);
-        const int64_t input = o * job->stride[0] - job->begin[0] + first * job->dilation[0];
+        taps_of(&job->window, ROWS, o, &first, &last);
+        const int64_t input = mc_window_at(&job->window, ROWS, o, first);
         run_row(job, &(struct strip){.job = job,
                                      .x = x,
-                                     .at = (image * job->in[0] + input) * job->in[1] * job->C,
-                                     .w = w + first * job->kernel[1] * job->C,
-                                     .zeros = w + job->kernel[0] * job->kernel[1] * job->C,
+                                     .at = (image * job->window.in[ROWS] + input) * job->window.in[COLUMNS] * job->C,
+                                     .w = w + first * job->window.kernel[COLUMNS] * job->C,
+                                     .zeros = w + mc_window_taps(&job->window) * job->C,
                                      .n_rows = last - first,
                                      .b = b,
                                      .z = z ? z + at : NULL,
@@ -243,12 +236,12 @@ static void run(const struct mc_depthwise *job, const float *x, const float *w, 
 /* Every row of taps at which the row of inputs is met, every tap of it: added where the outputs lie. */
 static void add_back(const struct mc_depthwise *job, const float *dy, const float *w, float *dx)
 {
-    for (int64_t tap = 0; tap < job->kernel[1]; tap++, w += job->C) {
+    for (int64_t tap = 0; tap < job->window.kernel[COLUMNS]; tap++, w += job->C) {
         int64_t from, to;
-        outputs_of(job, 1, tap, &from, &to);
+        mc_window_range(&job->window, COLUMNS, tap, &from, &to);
         for (int64_t o = from; o < to; o++) {
             const float *d = dy + o * job->C;
-            float *const at = dx + (o * job->stride[1] - job->begin[1] + tap * job->dilation[1]) * job->C;
+            float *const at = dx + mc_window_at(&job->window, COLUMNS, o, tap) * job->C;
             int64_t c = 0;
             for (; c + LANES <= job->C; c += LANES) store(at + c, load(at + c) + load(d + c) * load(w + c));
             for (; c < job->C; c++) at[c] += d[c] * w[c];
@@ -259,15 +252,16 @@ static void add_back(const struct mc_depthwise *job, const float *dy, const floa
 static void run_back(const struct mc_depthwise *job, const float *dy, const float *w, float *dx, int64_t from,
                      int64_t to)
 {
-    const int64_t row = job->in[1] * job->C;
+    const int64_t row = job->window.in[COLUMNS] * job->C;
     for (int64_t r = from; r < to; r++) {
-        const int64_t image = r / job->in[0], i = r % job->in[0];
+        const int64_t image = r / job->window.in[ROWS], i = r % job->window.in[ROWS];
         memset(dx + r * row, 0, (size_t)row * sizeof *dx);
-        for (int64_t tap = 0; tap < job->kernel[0]; tap++) {
-            const int64_t at = i + job->begin[0] - tap * job->dilation[0], o = at / job->stride[0];
-            if (at < 0 || at % job->stride[0] != 0 || o >= job->out[0]) continue;
-            add_back(job, dy + (image * job->out[0] + o) * job->out[1] * job->C, w + tap * job->kernel[1] * job->C,
-                     dx + r * row);
+        for (int64_t tap = 0; tap < job->window.kernel[ROWS]; tap++) {
+            const int64_t at = i + job->window.begin[ROWS] - tap * job->window.dilation[ROWS],
+                          o = at / job->window.stride[ROWS];
+            if (at < 0 || at % job->window.stride[ROWS] != 0 || o >= job->window.out[ROWS]) continue;
+            add_back(job, dy + (image * job->window.out[ROWS] + o) * job->window.out[COLUMNS] * job->C,
+                     w + tap * job->window.kernel[COLUMNS] * job->C, dx + r * row);
         }
     }
 }
@@ -286,14 +280,9 @@ static int64_t sum_row(const struct mc_depthwise *job)
     return round_up(job->C, LANES);
 }
 
-static int64_t n_taps(const struct mc_depthwise *job)
-{
-    return job->kernel[0] * job->kernel[1];
-}
-
 static size_t sum_floats(const struct mc_depthwise *job)
 {
-    return (size_t)((n_taps(job) + 1) * sum_row(job));
+    return (size_t)((mc_window_taps(&job->window) + 1) * sum_row(job));
 }
 
 static int64_t n_parts(const struct mc_depthwise *job)
@@ -314,14 +303,16 @@ struct region {
 INLINE void add_taps(const int T, const int V, const struct region *g, const int64_t *at)
 {
     const struct mc_depthwise *job = g->job;
-    const int64_t C = job->C, row = sum_row(job), tap = job->dilation[1] * C, step = job->stride[1] * C;
+    const int64_t C = job->C, row = sum_row(job), tap = job->window.dilation[COLUMNS] * C,
+                  step = job->window.stride[COLUMNS] * C;
     vector sum[MOST_TAPS][PART_VECTORS];
     UNROLL for (int t = 0; t < T; t++) UNROLL for (int v = 0; v < V; v++) sum[t][v] =
         load(g->sums + t * row + v * LANES);
     for (int64_t n = 0; n < g->images; n++)
         for (int64_t i = 0; i < g->rows; i++) {
-            const float *dy = g->dy + (g->dy_at + (n * job->out[0] + i) * job->out[1] * C);
-            const float *x = g->x + (g->x_at + (n * job->in[0] + i * job->stride[0]) * job->in[1] * C);
+            const float *dy = g->dy + (g->dy_at + (n * job->window.out[ROWS] + i) * job->window.out[COLUMNS] * C);
+            const float *x = g->x + (g->x_at + (n * job->window.in[ROWS] + i * job->window.stride[ROWS]) *
+                                                   job->window.in[COLUMNS] * C);
             for (int64_t j = 0; j < g->columns; j++, dy += C, x += step) {
                 vector d[PART_VECTORS];
                 UNROLL for (int v = 0; v < V; v++) d[v] = load(dy + at[v]);
@@ -355,17 +346,17 @@ static void add_columns(int64_t first, int64_t last, int V, const struct region 
 {
     const struct mc_depthwise *job = row->job;
     int64_t inner, end, unused;
-    outputs_of(job, 1, first, &inner, &unused);
-    outputs_of(job, 1, last - 1, &unused, &end);
+    mc_window_range(&job->window, COLUMNS, first, &inner, &unused);
+    mc_window_range(&job->window, COLUMNS, last - 1, &unused, &end);
     end = most(inner, end);
     for (int64_t tap = first; tap < last; tap++) {
         int64_t from, to;
-        outputs_of(job, 1, tap, &from, &to);
+        mc_window_range(&job->window, COLUMNS, tap, &from, &to);
         const int64_t runs[3][3] = {
             {inner, end, tap == first ? last - first : 0}, {from, least(to, inner), 1}, {most(from, end), to, 1}};
         for (int k = 0; k < 3; k++) {
             struct region g = *row;
-            const int64_t input = runs[k][0] * job->stride[1] - job->begin[1] + tap * job->dilation[1];
+            const int64_t input = mc_window_at(&job->window, COLUMNS, runs[k][0], tap);
             g.columns = runs[k][1] - runs[k][0];
             g.x_at += input * job->C;
             g.dy_at += runs[k][0] * job->C;
@@ -378,24 +369,24 @@ static void add_columns(int64_t first, int64_t last, int V, const struct region 
 static void add_images(const struct mc_depthwise *job, const float *x, const float *dy, int64_t n, int V,
                        const int64_t *at, float *sums)
 {
-    for (int64_t tap = 0; tap < job->kernel[0]; tap++) {
+    for (int64_t tap = 0; tap < job->window.kernel[ROWS]; tap++) {
         int64_t from, to;
-        outputs_of(job, 0, tap, &from, &to);
-        const int64_t input = from * job->stride[0] - job->begin[0] + tap * job->dilation[0];
+        mc_window_range(&job->window, ROWS, tap, &from, &to);
+        const int64_t input = mc_window_at(&job->window, ROWS, from, tap);
         const struct region row = {.job = job,
                                    .x = x,
                                    .dy = dy,
-                                   .x_at = input * job->in[1] * job->C,
-                                   .dy_at = from * job->out[1] * job->C,
+                                   .x_at = input * job->window.in[COLUMNS] * job->C,
+                                   .dy_at = from * job->window.out[COLUMNS] * job->C,
                                    .images = n,
                                    .rows = to - from,
-                                   .sums = sums + tap * job->kernel[1] * sum_row(job)};
-        const int64_t K = job->kernel[1], groups = (K + MOST_TAPS - 1) / MOST_TAPS;
+                                   .sums = sums + tap * job->window.kernel[COLUMNS] * sum_row(job)};
+        const int64_t K = job->window.kernel[COLUMNS], groups = (K + MOST_TAPS - 1) / MOST_TAPS;
         for (int64_t k = 0; k < groups; k++) add_columns(K * k / groups, K * (k + 1) / groups, V, &row, at);
     }
-    for (int64_t i = 0; i < n * job->out[0] * job->out[1]; i++)
+    for (int64_t i = 0; i < n * mc_window_outputs(&job->window); i++)
         for (int v = 0; v < V; v++) {
-            float *const bias = sums + n_taps(job) * sum_row(job) + v * LANES;
+            float *const bias = sums + mc_window_taps(&job->window) * sum_row(job) + v * LANES;
             store(bias, load(bias) + load(dy + i * job->C + at[v]));
         }
 }
@@ -406,9 +397,9 @@ static void add_up(const struct mc_depthwise *job, const float *x, const float *
     const int64_t first = part * PART_VECTORS * LANES, left = sum_row(job) - first;
     const int V = left < PART_VECTORS * LANES ? 1 : PART_VECTORS;
     const int64_t at[PART_VECTORS] = {vector_at(job, first), V > 1 ? vector_at(job, first + LANES) : 0};
-    const int64_t inputs = job->in[0] * job->in[1], outputs = job->out[0] * job->out[1];
+    const int64_t inputs = mc_window_inputs(&job->window), outputs = mc_window_outputs(&job->window);
     const int64_t images = most(1, IMAGES_BYTES / (V * LANES * (int64_t)sizeof(float) * most(1, inputs + outputs)));
-    for (int64_t row = 0; row <= n_taps(job); row++)
+    for (int64_t row = 0; row <= mc_window_taps(&job->window); row++)
         memset(sums + row * sum_row(job) + first, 0, (size_t)(V * LANES) * sizeof *sums);
     for (int64_t n = from; n < to; n += images)
         add_images(job, x + n * inputs * job->C, dy + n * outputs * job->C, least(images, to - n), V, at, sums + first);
@@ -416,7 +407,7 @@ static void add_up(const struct mc_depthwise *job, const float *x, const float *
 
 static void gather(const struct mc_depthwise *job, int64_t n_slices, const float *sums, float *dw, float *db)
 {
-    const int64_t taps = n_taps(job), row = sum_row(job), whole = job->C / LANES * LANES;
+    const int64_t taps = mc_window_taps(&job->window), row = sum_row(job), whole = job->C / LANES * LANES;
     for (int64_t tap = dw ? 0 : taps; tap < (db ? taps + 1 : taps); tap++)
         for (int64_t c = 0; c < job->C; c++) {
             const int64_t column = c < whole ? c : c + row - job->C; /* of the vector that overlaps */

@@ -152,6 +152,12 @@ static void pack(const struct winograd *s, const struct pass *pass, const float 
     mc_parallel(pass->n_panels, 1, pack_range, &p);
 }
 
+/* What so many floats take of a room where the next thing begins with a cache line. */
+static size_t whole_lines(size_t floats)
+{
+    return mc_align(floats * sizeof(float)) / sizeof(float);
+}
+
 static void set_pass(const struct winograd *s, struct pass *pass)
 {
     struct mc_winograd *job = &pass->job;
@@ -160,8 +166,8 @@ static void set_pass(const struct winograd *s, struct pass *pass)
     pass->n_panels = mc_divide_up(job->M, job->panel);
     pass->n_shares = mc_divide_up(s->runtime.n_threads, pass->n_blocks);
     if (pass->n_shares > pass->n_panels) pass->n_shares = pass->n_panels;
-    pass->room = (s->loops->room_floats(job) + 15) / 16 * 16;
-    pass->packed = (s->loops->packed_floats(job) + 15) / 16 * 16;
+    pass->room = whole_lines(s->loops->room_floats(job));
+    pass->packed = whole_lines(s->loops->packed_floats(job));
 }
 
 /* Floats that a call needs where the filters are packed in each. */
@@ -204,7 +210,7 @@ static size_t set_backward(struct winograd *s)
     s->weights = s->forward.job;
     s->weights.panel = choose_panel(s->weights.M, s->loops->lanes, loops->most_lanes);
     s->weights.block = chunk_of(&s->weights, n_threads);
-    const size_t sums = (loops->sum_floats(&s->weights) + 15) / 16 * 16;
+    const size_t sums = whole_lines(loops->sum_floats(&s->weights));
     size_t most = sums + loops->room_floats(&s->weights);
     if (most < pass_floats(s, &s->forward)) most = pass_floats(s, &s->forward);
     if (most < pass_floats(s, &s->data)) most = pass_floats(s, &s->data);
@@ -356,7 +362,7 @@ static int winograd_backward_weights(void *state, const void *x, const void *dy,
     const struct mc_winograd *job = &s->weights;
     const struct mc_winograd_weights_loops *loops = s->weights_loops;
     struct summing c = {.loops = loops, .job = job, .x = x, .dy = dy, .sums = workspace, .dw = dw};
-    c.room = c.sums + (loops->sum_floats(job) + 15) / 16 * 16;
+    c.room = c.sums + whole_lines(loops->sum_floats(job));
     memset(c.room, 0, mc_align((size_t)job->C * sizeof(float)));
     const int before = mc_runtime_enter(&s->runtime);
     for (; c.first < job->n_tiles; c.first += job->block) {

@@ -44,6 +44,14 @@ INLINE void from_points_4(const vector *p, int step, vector *y, int y_step)
     y[3 * y_step] = 0.5f * odd_a + 2.0f * odd_b + p[5 * step];
 }
 
+INLINE void from_points(const int T, const vector *p, int step, vector *y, int y_step)
+{
+    if (T == 2)
+        from_points_2(p, step, y, y_step);
+    else
+        from_points_4(p, step, y, y_step);
+}
+
 /* G w: 3 taps to 4 points, or 6. */
 INLINE void filters_to_points(const int T, const wide *w, int step, wide *p, int p_step)
 {
@@ -137,19 +145,10 @@ INLINE void transform_output(const int T, const float *from, int64_t step, vecto
     const int n = T + 2;
     vector p[MOST_POINTS], half[4 * 6];
     UNROLL for (int i = 0; i < n * n; i++) p[i] = load(from + i * step);
-    UNROLL for (int j = 0; j < n; j++)
-    {
-        if (T == 2)
-            from_points_2(&p[j], n, &half[j], n);
-        else
-            from_points_4(&p[j], n, &half[j], n);
-    }
+    UNROLL for (int j = 0; j < n; j++) from_points(T, &p[j], n, &half[j], n);
     UNROLL for (int i = 0; i < T; i++)
     {
-        if (T == 2)
-            from_points_2(&half[n * i], 1, &y[T * i], 1);
-        else
-            from_points_4(&half[n * i], 1, &y[T * i], 1);
+        from_points(T, &half[n * i], 1, &y[T * i], 1);
         UNROLL for (int j = 0; j < T; j++) y[T * i + j] += bias;
     }
 }

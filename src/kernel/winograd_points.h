@@ -63,6 +63,14 @@ INLINE void to_points_4(const vector *x, int step, vector *p, int p_step)
     p[5 * p_step] = x[1 * step] + x[5 * step] - 2.5f * x[3 * step];
 }
 
+INLINE void to_points(const int T, const vector *x, int step, vector *p, int p_step)
+{
+    if (T == 2)
+        to_points_2(x, step, p, p_step);
+    else
+        to_points_4(x, step, p, p_step);
+}
+
 /* Of vectors of filters, which are evaluated once and for all, so exactly. */
 typedef double wide __attribute__((vector_size(LANES * sizeof(double))));
 
@@ -91,20 +99,11 @@ INLINE void transform_input(const int T, const float *const *at, int64_t c, floa
     const int n = T + 2;
     vector x[MOST_POINTS], half[MOST_POINTS];
     UNROLL for (int i = 0; i < n * n; i++) x[i] = load(at[i] + c);
-    UNROLL for (int j = 0; j < n; j++)
-    {
-        if (T == 2)
-            to_points_2(&x[j], n, &half[j], n);
-        else
-            to_points_4(&x[j], n, &half[j], n);
-    }
+    UNROLL for (int j = 0; j < n; j++) to_points(T, &x[j], n, &half[j], n);
     UNROLL for (int i = 0; i < n; i++)
     {
         vector p[6];
-        if (T == 2)
-            to_points_2(&half[n * i], 1, p, 1);
-        else
-            to_points_4(&half[n * i], 1, p, 1);
+        to_points(T, &half[n * i], 1, p, 1);
         UNROLL for (int j = 0; j < n; j++) store(to + (n * i + j) * step, p[j]);
     }
 }

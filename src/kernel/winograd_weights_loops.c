@@ -92,6 +92,14 @@ INLINE void outputs_to_points_4(const vector *d, int step, vector *p, int p_step
     p[5 * p_step] = d[3 * step];
 }
 
+INLINE void outputs_to_points(const int T, const vector *d, int step, vector *p, int p_step)
+{
+    if (T == 2)
+        outputs_to_points_2(d, step, p, p_step);
+    else
+        outputs_to_points_4(d, step, p, p_step);
+}
+
 /* G' p: 4 points to 3 taps, or 6. */
 INLINE void points_to_filters(const int T, const wide *p, int step, wide *w, int w_step)
 {
@@ -135,20 +143,11 @@ INLINE void spread_output(const int T, const vector *d, float *to, int64_t step)
 {
     const int n = T + 2;
     vector half[4 * 6], sum = d[0];
-    UNROLL for (int j = 0; j < T; j++)
-    {
-        if (T == 2)
-            outputs_to_points_2(&d[j], T, &half[j], T);
-        else
-            outputs_to_points_4(&d[j], T, &half[j], T);
-    }
+    UNROLL for (int j = 0; j < T; j++) outputs_to_points(T, &d[j], T, &half[j], T);
     UNROLL for (int i = 0; i < n; i++)
     {
         vector p[6];
-        if (T == 2)
-            outputs_to_points_2(&half[T * i], 1, p, 1);
-        else
-            outputs_to_points_4(&half[T * i], 1, p, 1);
+        outputs_to_points(T, &half[T * i], 1, p, 1);
         UNROLL for (int j = 0; j < n; j++) store(to + (n * i + j) * step, p[j]);
     }
     UNROLL for (int i = 1; i < T * T; i++) sum += d[i];

@@ -506,6 +506,14 @@ static enum mc_order norm_order(const struct mc_step *step)
     return is_per_element(step->node) ? MC_ORDER_FIRST : MC_ORDER_SAME;
 }
 
+void mc_norm_affine(const struct mc_node *node, const struct mc_tensor *const *of, int64_t c, double *scale,
+                    double *shift)
+{
+    const double epsilon = (double)mc_node_float(node, "epsilon", 1e-5f);
+    *scale = mc_tensor_get_f64(of[SCALE - 1], c) / sqrt(mc_tensor_get_f64(of[VARIANCE - 1], c) + epsilon);
+    *shift = mc_tensor_get_f64(of[SHIFT - 1], c) - mc_tensor_get_f64(of[MEAN - 1], c) * *scale;
+}
+
 /* Inference alone, on channels: the statistics that older versions give out are others, and 14 has no `spatial`. */
 static int norm_upgrade(struct mc_node *node, const struct mc_fact *x, const char **why, struct mc_error *err)
 {

@@ -5,7 +5,6 @@
  * ONNX Conv since opset 1; later versions say the same more exactly. float32 and float64.
  */
 #include <inttypes.h>
-#include <math.h>
 
 #include "base/alloc.h"
 #include "base/block.h"
@@ -82,8 +81,8 @@ static enum mc_order conv_order(const struct mc_step *step)
     return mc_convolver_wants_last(step->in[0]->dtype, step->runtime) ? MC_ORDER_LAST : MC_ORDER_FIRST;
 }
 
-/* The inputs of the fused operator that follow a convolution's. */
-enum { SCALE = MC_FUSED_CONV_NORMALIZED, SHIFT, MEAN, VARIANCE, ADDED = MC_FUSED_CONV_ADDED };
+/* The inputs of the fused operator that follow a convolution's: batch normalization's four, and what is added. */
+enum { NORMALIZED = MC_FUSED_CONV_NORMALIZED, ADDED = MC_FUSED_CONV_ADDED };
 
 struct conv {
     struct mc_convolver *convolver;
@@ -102,24 +101,22 @@ static void conv_release(struct mc_step *step)
 
 static bool normalizes(const struct mc_step *step)
 {
-    return step->n_in > SCALE && step->in[SCALE];
+    return step->n_in > NORMALIZED && step->in[NORMALIZED];
 }
 
 /* (w x + b - mean) scale / sqrt(variance + epsilon) + shift as weights and a bias. */
 static int normalize(struct conv *s, const struct mc_step *step, struct mc_error *err)
 {
     const int64_t M = step->in[1]->shape.dim[0], each = mc_tensor_count(step->in[1]) / (M ? M : 1);
-    const float *w = step->in[1]->data, *b = step->in[2] ? step->in[2]->data : NULL, *scale = step->in[SCALE]->data;
-    const float *shift = step->in[SHIFT]->data, *mean = step->in[MEAN]->data, *variance = step->in[VARIANCE]->data;
-    const double epsilon = (double)mc_node_float(step->node, "epsilon", 1e-5f);
+    const float *w = step->in[1]->data, *b = step->in[2] ? step->in[2]->data : NULL;
     s->w = mc_block_create(step->runtime->memory, (size_t)(M * each), sizeof *s->w);
     s->b = mc_alloc((size_t)M, sizeof *s->b);
     if (!s->w || !s->b) return mc_error_memory(err);
     for (int64_t m = 0; m < M; m++) {
-        const double factor = (double)scale[m] / sqrt((double)variance[m] + epsilon);
-        const double bias = (b ? (double)b[m] : 0) - (double)mean[m];
-        for (int64_t i = m * each; i < (m + 1) * each; i++) s->w[i] = (float)((double)w[i] * factor);
-        s->b[m] = (float)(bias * factor + (double)shift[m]);
+        double scale, shift;
+        mc_norm_affine(step->node, (const struct mc_tensor *const *)step->in + NORMALIZED, m, &scale, &shift);
+        for (int64_t i = m * each; i < (m + 1) * each; i++) s->w[i] = (float)((double)w[i] * scale);
+        s->b[m] = (float)((b ? (double)b[m] : 0) * scale + shift);
     }
     return MC_OK;
 }
@@ -354,7 +351,8 @@ static int fused_conv_shape(const struct mc_node *node, const struct mc_fact *co
     int rc = mc_need_dtype(node, 0, in[0], MC_TYPE_BIT(MC_FLOAT), err);
     if (rc == MC_OK) rc = conv_shape(node, in, out, err);
     if (rc == MC_OK && in[ADDED] && !mc_shape_equal(&in[ADDED]->shape, &out[0].shape))
-        rc = mc_error_set(err, MC_ERR_INTERNAL, "input 3 '%s': needs the shape of the output", node->inputs[3]->name);
+        rc = mc_error_set(err, MC_ERR_INTERNAL, "input %d '%s': needs the shape of the output", ADDED,
+                          node->inputs[ADDED]->name);
     return rc;
 }
 

@@ -108,7 +108,7 @@ static bool match_plain_conv(struct mc_merge *m, const struct mc_value *v)
 }
 
 /* Batch normalization, by statistics that are known, of a convolution whose weights and bias are. */
-static bool match_norm(struct mc_merge *m, const struct mc_node *norm)
+bool mc_merge_normalized(const struct mc_node *norm, struct mc_merge *m)
 {
     if (norm->op->since < 7 || norm->n_outputs != 1 || mc_node_int(norm, "training_mode", 0) != 0) return false;
     if (mc_node_int(norm, "spatial", 1) != 1 || !match_plain_conv(m, norm->inputs[0])) return false;
@@ -123,17 +123,12 @@ static bool match_norm(struct mc_merge *m, const struct mc_node *norm)
     return true;
 }
 
-bool mc_merge_normalized(const struct mc_node *last, struct mc_merge *m)
-{
-    return match_norm(m, last);
-}
-
 static bool match_conv(struct mc_merge *m, const struct mc_value *v)
 {
     const struct mc_node *norm = mc_merge_maker(v, MC_MEANS_BATCH_NORM);
     m->n_numbers = 0;
     if (!norm) return match_plain_conv(m, v);
-    return match_norm(m, norm) && mc_merge_take(m, norm);
+    return mc_merge_normalized(norm, m) && mc_merge_take(m, norm);
 }
 
 /* A convolution and something of its shape that is not constant. */

@@ -45,6 +45,10 @@ int mc_need_ints(const struct mc_node *node, int i, const struct mc_fact *fact, 
  * has to be a matrix. */
 int mc_weight_output_axis(const struct mc_node *node);
 
+/* BatchNormalization of channel c by statistics that are known, as scale y + shift. of: its inputs 1 to 4. */
+void mc_norm_affine(const struct mc_node *node, const struct mc_tensor *const *of, int64_t c, double *scale,
+                    double *shift);
+
 /* --- for order rules --- */
 
 /* MC_ORDER_SAME where nothing but single numbers is broadcast to out[0]'s shape, else MC_ORDER_FIRST. */

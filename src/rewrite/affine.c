@@ -81,11 +81,7 @@ static bool read_norm(const struct mc_rewrite *r, const struct mc_node *node, co
     for (int i = 1; i < node->n_outputs; i++)
         if (node->outputs[i]) return false;
     if (t->from_right != t->w->shape.rank - 2) return false; /* its channels are axis 1 */
-    const double epsilon = (double)mc_node_float(node, "epsilon", 1e-5f);
-    for (int64_t c = 0; c < a->n; c++) {
-        a->scale[c] = mc_tensor_get_f64(in[1], c) / sqrt(mc_tensor_get_f64(in[4], c) + epsilon);
-        a->shift[c] = mc_tensor_get_f64(in[2], c) - mc_tensor_get_f64(in[3], c) * a->scale[c];
-    }
+    for (int64_t c = 0; c < a->n; c++) mc_norm_affine(node, in + 1, c, &a->scale[c], &a->shift[c]);
     return true;
 }
 
