@@ -137,9 +137,66 @@ static inline void copy_tile(unsigned char *to, const unsigned char *from, struc
         assert(!"element size");                                                                                       \
     }
 
+/* gcc and clang: four floats, loaded from anywhere. */
+typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
+
+static inline void transpose_4x4(float *to, int64_t to_row, const float *from, int64_t from_row)
+{
+    const four a = *(const four *)from, b = *(const four *)(from + from_row), c = *(const four *)(from + 2 * from_row),
+               d = *(const four *)(from + 3 * from_row);
+    const four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    const four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+    *(four *)to = __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5);
+    *(four *)(to + to_row) = __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7);
+    *(four *)(to + 2 * to_row) = __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5);
+    *(four *)(to + 3 * to_row) = __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7);
+}
+
+static void transpose_tile(float *to, int64_t to_row, const float *from, int64_t from_row, int64_t rows,
+                           int64_t columns)
+{
+    const int64_t whole_rows = rows / 4 * 4, whole_columns = columns / 4 * 4;
+    /* first along those lines that lie farther apart, and so compete for places in the cache, until they are used up */
+    if (to_row > from_row) {
+        for (int64_t j = 0; j < whole_columns; j += 4)
+            for (int64_t i = 0; i < whole_rows; i += 4)
+                transpose_4x4(to + j * to_row + i, to_row, from + i * from_row + j, from_row);
+    } else {
+        for (int64_t i = 0; i < whole_rows; i += 4)
+            for (int64_t j = 0; j < whole_columns; j += 4)
+                transpose_4x4(to + j * to_row + i, to_row, from + i * from_row + j, from_row);
+    }
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; j++)
+            to[j * to_row + i] = from[i * from_row + j];
+}
+
+static int64_t tiles_of(int64_t extent)
+{
+    return (extent + TILE - 1) / TILE;
+}
+
+static int64_t tile_length(int64_t extent, int64_t tile)
+{
+    return extent - tile * TILE < TILE ? extent - tile * TILE : TILE;
+}
+
+void mc_transpose_floats(float *to, int64_t to_row, const float *from, int64_t from_row, int64_t rows, int64_t columns)
+{
+    for (int64_t c = 0; c < tiles_of(columns); c++)
+        for (int64_t r = 0; r < tiles_of(rows); r++)
+            transpose_tile(to + c * TILE * to_row + r * TILE, to_row, from + r * TILE * from_row + c * TILE, from_row,
+                           tile_length(rows, r), tile_length(columns, c));
+}
+
 static void copy_one_tile(unsigned char *to, const unsigned char *from, struct axis rows, struct axis columns,
                           size_t size)
 {
+    if (size == sizeof(float)) {
+        transpose_tile((float *)(void *)to, columns.to, (const float *)(const void *)from, rows.from, rows.extent,
+                       columns.extent);
+        return;
+    }
 #define CALL(constant) copy_tile(to, from, rows, columns, constant)
     FOR_SIZE(size, CALL)
 #undef CALL
@@ -184,16 +241,10 @@ static void copy_lines(unsigned char *to, const unsigned char *from, struct mc_b
     }
 }
 
-static int64_t tiles_of(int64_t extent)
-{
-    return (extent + TILE - 1) / TILE;
-}
-
 /* The part of an axis that tile t covers. */
 static struct axis tile_axis(struct axis axis, int64_t t)
 {
-    const int64_t left = axis.extent - t * TILE;
-    return (struct axis){left < TILE ? left : TILE, axis.to, axis.from};
+    return (struct axis){tile_length(axis.extent, t), axis.to, axis.from};
 }
 
 static void copy_transposed(unsigned char *to, const unsigned char *from, struct mc_box box, struct axis rows,
@@ -216,12 +267,12 @@ static void copy_transposed(unsigned char *to, const unsigned char *from, struct
     }
 }
 
-/* An axis along which the source is contiguous, or -1. */
-static int find_source_axis(const struct mc_box *box)
+/* The last axis of stride 1, or -1. */
+static int contiguous_axis(const int64_t *strides, int rank)
 {
-    for (int k = box->rank - 1; k >= 0; k--)
-        if (box->from[k] == 1) return k;
-    return -1;
+    int k = rank - 1;
+    while (k >= 0 && strides[k] != 1) k--;
+    return k;
 }
 
 void mc_copy_box(void *to, const void *from, const struct mc_box *wanted, size_t size)
@@ -238,13 +289,15 @@ void mc_copy_box(void *to, const void *from, const struct mc_box *wanted, size_t
         copy_run(to, from, (size_t)inner.extent * size);
         return;
     }
-    const int columns = inner.to == 1 && inner.from > 1 ? find_source_axis(&box) : -1;
-    if (columns >= 0) {
-        const struct axis outer = take_axis(&box, columns);
+    const int columns = inner.to == 1 && inner.from > 1 ? contiguous_axis(box.from, box.rank) : -1;
+    const int rows = inner.from == 1 && inner.to > 1 ? contiguous_axis(box.to, box.rank) : -1;
+    const struct axis outer = columns >= 0 ? take_axis(&box, columns) : rows >= 0 ? take_axis(&box, rows) : inner;
+    if (columns >= 0)
         copy_transposed(to, from, box, inner, outer, size);
-    } else {
+    else if (rows >= 0)
+        copy_transposed(to, from, box, outer, inner, size);
+    else
         copy_lines(to, from, box, inner, size);
-    }
 }
 
 void mc_fill(void *to, const void *element, int64_t n, size_t size)

@@ -27,6 +27,10 @@ void mc_box_simplify(struct mc_box *box);
  * be met twice and the two must not overlap. Uses the OpenMP pool when there is much to do. */
 void mc_copy_box(void *to, const void *from, const struct mc_box *box, size_t size);
 
+/* to[j, i] = from[i, j] for `rows` rows i of `columns` floats j, on the calling thread; neighbours of a row lie side by
+ * side, rows of `from` and of `to` so many floats apart. */
+void mc_transpose_floats(float *to, int64_t to_row, const float *from, int64_t from_row, int64_t rows, int64_t columns);
+
 /* n copies of one element of `size` bytes. */
 void mc_fill(void *to, const void *element, int64_t n, size_t size);
 

@@ -1,27 +1,18 @@
-/* sparse.c - sparse matrices as products and as a backend of convolution; see sparse.h.
- *
- * A convolution copies an image into planes that have its padding, one for each phase of its stride, so that what a tap
- * sees at consecutive positions lies one after the other, across the ends of lines: positions between the lines are
- * computed too and left out of y.
- */
+/* sparse.c - sparse matrices and products with them; see sparse.h. */
 #include "kernel/sparse.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/block.h"
-#include "base/clock.h"
 #include "base/error.h"
-#include "kernel/convolution.h"
+#include "kernel/copy.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 
 enum {
-    MOST = 64,        /* positions at a time, of any instruction set */
-    ROWS = 32,        /* rows at a time: a tile of them stays in a first-level cache */
-    MOST_PHASES = 16, /* of strides */
-    LEAST_ZEROS = 4,  /* weights for each that is not zero, where it cannot be measured */
-    TRIALS = 5,       /* runs of which the shortest counts */
+    MOST = 64, /* positions side by side, of any instruction set */
+    ROWS = 32, /* rows at a time: a tile of them stays in a first-level cache */
 };
 
 bool mc_sparse_may_pay(const float *w, int64_t n)
@@ -31,34 +22,125 @@ bool mc_sparse_may_pay(const float *w, int64_t n)
     return nonzeros <= n / 2;
 }
 
-static void finish_rows(struct mc_sparse_rows *rows)
+int64_t mc_sparse_width(const struct mc_sparse_loops *loops, int64_t n)
 {
-    mc_free(rows->start);
-    mc_block_destroy(rows->values);
-    mc_block_destroy(rows->offsets);
+    int64_t width = loops->lanes;
+    while (width < n && width < loops->most) width *= 2;
+    return width;
 }
 
-static bool init_rows(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros, const struct mc_memory *memory)
+/* --- rows --- */
+
+int mc_sparse_rows_init(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros, const struct mc_memory *memory,
+                        struct mc_error *err)
 {
     *rows = (struct mc_sparse_rows){.M = M,
                                     .start = MC_NEW_ARRAY(int64_t, M + 1),
                                     .values = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->values),
                                     .offsets = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->offsets)};
-    return rows->start && rows->values && rows->offsets;
+    if (rows->start && rows->values && rows->offsets) return MC_OK;
+    mc_sparse_rows_finish(rows);
+    return mc_error_memory(err);
 }
 
-static void add_nonzero(struct mc_sparse_rows *rows, int64_t *n, float value, int64_t offset)
+void mc_sparse_rows_finish(struct mc_sparse_rows *rows)
+{
+    mc_free(rows->start);
+    mc_block_destroy(rows->values);
+    mc_block_destroy(rows->offsets);
+    *rows = (struct mc_sparse_rows){0};
+}
+
+void mc_sparse_rows_add(struct mc_sparse_rows *rows, int64_t *n, float value, int64_t offset)
 {
     if (value == 0) return;
     rows->values[*n] = value;
     rows->offsets[(*n)++] = (int32_t)offset;
 }
 
+/* --- lanes --- */
+
+static void finish_lanes(struct mc_sparse_lanes *lanes)
+{
+    mc_free(lanes->start);
+    mc_block_destroy(lanes->windows);
+    mc_block_destroy(lanes->values);
+    mc_block_destroy(lanes->places);
+    *lanes = (struct mc_sparse_lanes){0};
+}
+
+/* Where the rows of a group are. */
+struct group {
+    int64_t n, at[MC_SPARSE_LANES], end[MC_SPARSE_LANES];
+};
+
+static struct group group_of(const struct mc_sparse_rows *rows, int64_t group, int64_t lanes)
+{
+    struct group g = {0};
+    for (; g.n < lanes && group * lanes + g.n < rows->M; g.n++) {
+        g.at[g.n] = rows->start[group * lanes + g.n];
+        g.end[g.n] = rows->start[group * lanes + g.n + 1];
+    }
+    return g;
+}
+
+/* The next window, or -1: no row waits for anything. One does not reach beyond the inputs. */
+static int64_t next_window(const struct mc_sparse_rows *rows, const struct group *g, int64_t K, int64_t lanes)
+{
+    int64_t first = K;
+    for (int64_t l = 0; l < g->n; l++)
+        if (g->at[l] < g->end[l] && rows->offsets[g->at[l]] < first) first = rows->offsets[g->at[l]];
+    if (first == K) return -1;
+    return first <= K - lanes ? first : K - lanes;
+}
+
+/* Lay the rows out, or, with nothing in `to` yet, tell how many steps it would take. */
+static int64_t lay_steps(struct mc_sparse_lanes *to, const struct mc_sparse_rows *rows, int64_t K, int64_t lanes)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i * lanes < rows->M; i++) {
+        struct group g = group_of(rows, i, lanes);
+        for (int64_t window; (window = next_window(rows, &g, K, lanes)) >= 0; n++) {
+            if (to->values) {
+                to->windows[n] = (int32_t)window;
+                memset(to->values + n * lanes, 0, (size_t)lanes * sizeof *to->values);
+                memset(to->places + n * lanes, 0, (size_t)lanes);
+            }
+            for (int64_t l = 0; l < g.n; l++) {
+                if (g.at[l] == g.end[l] || rows->offsets[g.at[l]] >= window + lanes) continue;
+                if (to->values) {
+                    to->values[n * lanes + l] = rows->values[g.at[l]];
+                    to->places[n * lanes + l] = (uint8_t)(rows->offsets[g.at[l]] - window);
+                }
+                g.at[l]++;
+            }
+        }
+        if (to->start) to->start[i + 1] = n;
+    }
+    return n;
+}
+
+static int init_lanes(struct mc_sparse_lanes *lanes, const struct mc_sparse_rows *rows, int64_t K, int64_t n_lanes,
+                      int64_t steps, const struct mc_memory *memory, struct mc_error *err)
+{
+    const size_t n = (size_t)steps, each = (size_t)n_lanes;
+    *lanes = (struct mc_sparse_lanes){.M = rows->M,
+                                      .start = MC_NEW_ARRAY(int64_t, mc_divide_up(rows->M, n_lanes) + 1),
+                                      .windows = mc_block_create(memory, n, sizeof *lanes->windows),
+                                      .values = mc_block_create(memory, n, each * sizeof *lanes->values),
+                                      .places = mc_block_create(memory, n, each)};
+    if (!lanes->start || !lanes->windows || !lanes->values || !lanes->places) return mc_error_memory(err);
+    lay_steps(lanes, rows, K, n_lanes);
+    return MC_OK;
+}
+
 /* --- products --- */
 
 struct mc_sparse {
     int64_t K;
-    struct mc_sparse_rows one, many; /* offsets for one position, and for a tile of them */
+    bool one_by_one; /* positions; `rows` is empty then, otherwise `lanes` is */
+    struct mc_sparse_lanes lanes;
+    struct mc_sparse_rows rows;
     const struct mc_sparse_loops *loops;
     struct mc_runtime runtime;
     size_t room; /* floats for each thread */
@@ -70,40 +152,61 @@ static float weight_at(const struct mc_unpacked *w, int64_t k, int64_t m)
     return mc_unpacked_row(w, k)[m * w->column_step];
 }
 
+static int fill_rows(struct mc_sparse *s, const struct mc_unpacked *w, struct mc_error *err)
+{
+    int64_t nonzeros = 0, n = 0;
+    for (int64_t m = 0; m < w->M; m++)
+        for (int64_t k = 0; k < w->K; k++) nonzeros += weight_at(w, k, m) != 0;
+    const int rc = mc_sparse_rows_init(&s->rows, w->M, nonzeros, s->runtime.memory, err);
+    if (rc < 0) return rc;
+    for (int64_t m = 0; m < w->M; m++) {
+        for (int64_t k = 0; k < w->K; k++) mc_sparse_rows_add(&s->rows, &n, weight_at(w, k, m), k);
+        s->rows.start[m + 1] = n;
+    }
+    return MC_OK;
+}
+
+/* Lanes instead of rows where positions are so few that it is less work. A step of lanes takes three loads and one more
+ * to find the window; a non-zero of rows takes two, and one for each vector. */
+static int choose_form(struct mc_sparse *s, int64_t n, struct mc_error *err)
+{
+    const int64_t lanes = s->loops->lanes, nonzeros = s->rows.start[s->rows.M];
+    if (n == 0 || n > lanes || s->K < lanes) return MC_OK;
+    const int64_t steps = lay_steps(&s->lanes, &s->rows, s->K, lanes);
+    if (n * steps * 4 > nonzeros * 3) return MC_OK;
+    s->one_by_one = true;
+    const int rc = init_lanes(&s->lanes, &s->rows, s->K, lanes, steps, s->runtime.memory, err);
+    mc_sparse_rows_finish(&s->rows);
+    return rc;
+}
+
 int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, const struct mc_runtime *runtime,
                      struct mc_error *err)
 {
     struct mc_sparse *s = MC_NEW(struct mc_sparse);
     if (!s) return mc_error_memory(err);
-    int64_t nonzeros = 0, n = 0;
-    for (int64_t m = 0; m < w->M; m++)
-        for (int64_t k = 0; k < w->K; k++) nonzeros += weight_at(w, k, m) != 0;
     s->K = w->K;
     s->runtime = *runtime;
     s->loops = runtime->kernels->sparse;
-    s->room = (size_t)(w->K + ROWS) * MOST;
-    s->rooms = mc_block_create(runtime->memory, s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
-    const bool made = init_rows(&s->one, w->M, nonzeros, runtime->memory),
-               makes = init_rows(&s->many, w->M, nonzeros, runtime->memory);
-    if (!s->rooms || !made || !makes) {
+    int rc = fill_rows(s, w, err);
+    if (rc == MC_OK) rc = choose_form(s, w->rows, err);
+    if (rc == MC_OK && !s->one_by_one) {
+        s->room = (size_t)(w->K + ROWS) * MOST;
+        s->rooms = mc_block_create(runtime->memory, s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
+        if (!s->rooms) rc = mc_error_memory(err);
+    }
+    if (rc < 0)
         mc_sparse_destroy(s);
-        return mc_error_memory(err);
-    }
-    for (int64_t m = 0; m < w->M; m++) {
-        for (int64_t k = 0; k < w->K; k++) add_nonzero(&s->one, &n, weight_at(w, k, m), k);
-        s->one.start[m + 1] = s->many.start[m + 1] = n;
-    }
-    memcpy(s->many.values, s->one.values, (size_t)n * sizeof(float));
-    for (int64_t i = 0; i < n; i++) s->many.offsets[i] = s->one.offsets[i] * MOST;
-    *sparse = s;
-    return MC_OK;
+    else
+        *sparse = s;
+    return rc;
 }
 
 void mc_sparse_destroy(struct mc_sparse *s)
 {
     if (!s) return;
-    finish_rows(&s->one);
-    finish_rows(&s->many);
+    finish_lanes(&s->lanes);
+    mc_sparse_rows_finish(&s->rows);
     mc_block_destroy(s->rooms);
     mc_free(s);
 }
@@ -115,35 +218,23 @@ struct product {
     float *y;
 };
 
-/* Positions [first, first + n) of x [n, K] side by side. */
-static void gather(const struct mc_sparse *s, const float *x, int64_t n, float *to)
-{
-    enum { AT_ONCE = 16 }; /* inputs whose positions stay in a first-level cache */
-    for (int64_t first = 0; first < s->K; first += AT_ONCE) {
-        const int64_t end = s->K - first < AT_ONCE ? s->K : first + AT_ONCE;
-        for (int64_t p = 0; p < n; p++)
-            for (int64_t k = first; k < end; k++) to[k * MOST + p] = x[p * s->K + k];
-    }
-}
-
 static void run_tile(const struct product *r, int64_t first, int64_t n, int64_t from, int64_t to, const float *x,
-                     float *tile)
+                     int64_t step, float *tile)
 {
+    const struct mc_sparse_loops *loops = r->s->loops;
+    const int64_t width = mc_sparse_width(loops, n);
     for (int64_t m = from; m < to; m += ROWS) {
         const int64_t end = to - m < ROWS ? to : m + ROWS;
-        for (int64_t p = 0; p < n; p += r->s->loops->most) {
-            const int64_t now = n - p < r->s->loops->most ? n - p : r->s->loops->most;
-            r->s->loops->run(&r->s->many, m, end, x + p, now, r->b, tile + p, MOST);
-        }
-        for (int64_t p = 0; p < n; p++)
-            for (int64_t i = m; i < end; i++) r->y[(first + p) * r->y_row + i] = tile[(i - m) * MOST + p];
+        for (int64_t p = 0; p < n; p += width)
+            loops->run(&r->s->rows, m, end, x + p, step, width, r->b, tile + p, step);
+        mc_transpose_floats(r->y + first * r->y_row + m, r->y_row, tile, step, end - m, n);
     }
 }
 
-static void run_product(void *context, int64_t begin, int64_t end)
+static void run_blocks(void *context, int64_t begin, int64_t end)
 {
     const struct product *r = context;
-    const int64_t M = r->s->many.M, n_items = r->n_blocks * r->n_shares;
+    const int64_t M = r->s->rows.M, K = r->s->K, n_items = r->n_blocks * r->n_shares;
     for (int64_t part = begin; part < end; part++) {
         float *room = r->s->rooms + part * (int64_t)r->s->room;
         int64_t gathered = -1;
@@ -151,304 +242,41 @@ static void run_product(void *context, int64_t begin, int64_t end)
             const int64_t block = i / r->n_shares, share = i % r->n_shares;
             const int64_t from = M * share / r->n_shares, to = M * (share + 1) / r->n_shares;
             const int64_t first = r->n * block / r->n_blocks, n = r->n * (block + 1) / r->n_blocks - first;
-            if (n == 1) {
-                r->s->loops->run_one(&r->s->one, from, to, r->x + first * r->s->K, r->b,
-                                     r->y + first * r->y_row + from);
-                continue;
-            }
-            if (gathered != block) gather(r->s, r->x + first * r->s->K, n, room);
+            const int64_t width = mc_sparse_width(r->s->loops, n), step = (n + width - 1) / width * width;
+            if (gathered != block) mc_transpose_floats(room, step, r->x + first * K, K, n, K);
             gathered = block;
-            run_tile(r, first, n, from, to, room, room + r->s->K * MOST);
+            run_tile(r, first, n, from, to, room, step, room + K * MOST);
         }
     }
+}
+
+static void run_groups(void *context, int64_t begin, int64_t end)
+{
+    const struct product *r = context;
+    for (int64_t p = 0; p < r->n; p++)
+        r->s->loops->run_lanes(&r->s->lanes, begin, end, r->x + p * r->s->K, r->b, r->y + p * r->y_row);
+}
+
+static void run_one_by_one(struct product *r)
+{
+    const int64_t n_groups = mc_divide_up(r->s->lanes.M, r->s->loops->lanes), steps = r->s->lanes.start[n_groups];
+    if (n_groups > 0) mc_parallel(n_groups, mc_parallel_grain(r->n * steps * 16 / n_groups), run_groups, r);
 }
 
 void mc_sparse_run(const struct mc_sparse *s, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
 {
-    const int64_t threads = s->runtime.n_threads, nonzeros = s->many.start[s->many.M];
+    const int64_t threads = s->runtime.n_threads;
     struct product r = {.s = s, .n = n, .y_row = y_row, .x = x, .b = b, .y = y};
-    r.n_blocks = mc_parallel_blocks(n, MOST, s->runtime.n_threads);
-    if (r.n_blocks == 0) return;
-    r.n_shares = (threads + r.n_blocks - 1) / r.n_blocks;
-    if (r.n_shares > s->many.M) r.n_shares = s->many.M > 0 ? s->many.M : 1;
-    r.n_parts = threads;
     const int before = mc_runtime_enter(&s->runtime);
-    mc_parallel(r.n_parts, mc_parallel_grain((nonzeros + s->K) * n / 8 / threads), run_product, &r);
+    if (s->one_by_one) {
+        run_one_by_one(&r);
+    } else {
+        const int64_t M = s->rows.M, work = (s->rows.start[M] + s->K) * n / 8 / threads;
+        r.n_blocks = mc_parallel_blocks(n, MOST, s->runtime.n_threads);
+        r.n_shares = r.n_blocks > 0 ? (threads + r.n_blocks - 1) / r.n_blocks : 1;
+        if (r.n_shares > M) r.n_shares = M > 0 ? M : 1;
+        r.n_parts = threads;
+        mc_parallel(r.n_parts, mc_parallel_grain(work), run_blocks, &r);
+    }
     mc_runtime_leave(before);
 }
-
-/* --- convolution --- */
-
-struct sparse_convolution {
-    struct mc_convolution conv; /* window of three axes */
-    struct mc_sparse_rows rows;
-    const struct mc_sparse_loops *loops;
-    struct mc_runtime runtime;
-    int64_t phase[3], n_phases, plane; /* extents of a plane; planes of a channel; floats of one */
-    int64_t positions, n_blocks;       /* from the first output to the last, those between lines too */
-    size_t image, tile;                /* floats of the planes, and of each thread's tile */
-};
-
-static int64_t plane_at(const struct sparse_convolution *s, int64_t a, int64_t b, int64_t c)
-{
-    return (a * s->phase[1] + b) * s->phase[2] + c;
-}
-
-/* Where what the tap sees begins. */
-static int64_t offset_of(const struct sparse_convolution *s, int64_t channel, const int64_t *tap)
-{
-    const struct mc_window *w = &s->conv.window;
-    int64_t phase = 0, at[3];
-    for (int k = 0; k < 3; k++) {
-        const int64_t reach = tap[k] * w->dilation[k];
-        phase = phase * w->stride[k] + reach % w->stride[k];
-        at[k] = reach / w->stride[k];
-    }
-    return (channel * s->n_phases + phase) * s->plane + plane_at(s, at[0], at[1], at[2]);
-}
-
-static void fill_rows(struct sparse_convolution *s, const float *weights)
-{
-    const struct mc_convolution *c = &s->conv;
-    const int64_t *kernel = c->window.kernel, taps = mc_window_taps(&c->window);
-    int64_t n = 0;
-    for (int64_t m = 0; m < c->M; m++) {
-        for (int64_t t = 0; t < taps; t++) {
-            const int64_t tap[3] = {t / kernel[2] / kernel[1], t / kernel[2] % kernel[1], t % kernel[2]};
-            for (int64_t i = 0; i < c->C; i++)
-                add_nonzero(&s->rows, &n, weights[(m * c->C + i) * taps + t], offset_of(s, i, tap));
-        }
-        s->rows.start[m + 1] = n;
-    }
-}
-
-static bool is_ours(const struct mc_convolution *c)
-{
-    if (c->dtype != MC_FLOAT || c->backward || !c->weights || c->groups != 1) return false;
-    int64_t phases = 1;
-    for (int k = 0; k < c->window.rank; k++) {
-        if (c->window.stride[k] > MOST_PHASES) return false;
-        phases *= c->window.stride[k];
-    }
-    return phases <= MOST_PHASES && mc_sparse_may_pay(c->weights, c->M * c->C * mc_window_taps(&c->window));
-}
-
-static bool lay_out(struct sparse_convolution *s)
-{
-    const struct mc_window *w = &s->conv.window;
-    s->n_phases = s->plane = 1;
-    for (int k = 0; k < 3; k++) {
-        const int64_t covered = (w->out[k] - 1) * w->stride[k] + mc_window_reach(w, k);
-        s->phase[k] = (covered + w->stride[k] - 1) / w->stride[k];
-        s->n_phases *= w->stride[k];
-        s->plane *= s->phase[k];
-    }
-    s->positions = plane_at(s, w->out[0] - 1, w->out[1] - 1, w->out[2] - 1) + 1;
-    s->n_blocks = (s->positions + MOST - 1) / MOST;
-    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + MOST);
-    s->tile = (size_t)ROWS * MOST;
-    return s->image <= INT32_MAX;
-}
-
-static void sparse_destroy(void *state)
-{
-    struct sparse_convolution *s = state;
-    if (!s) return;
-    finish_rows(&s->rows);
-    mc_free(s);
-}
-
-/* --- running --- */
-
-struct running {
-    const struct sparse_convolution *s;
-    const float *x, *b; /* of one image */
-    float *y, *planes, *tiles;
-    int64_t n_parts, n_shares;
-};
-
-/* Channels [begin, end) into their planes. */
-static void fill_planes(void *context, int64_t begin, int64_t end)
-{
-    const struct running *r = context;
-    const struct sparse_convolution *s = r->s;
-    const struct mc_window *w = &s->conv.window;
-    for (int64_t c = begin; c < end; c++) {
-        float *to = r->planes + c * s->n_phases * s->plane;
-        const float *from = r->x + c * mc_window_inputs(w);
-        memset(to, 0, (size_t)(s->n_phases * s->plane) * sizeof *to);
-        for (int64_t a = 0; a < w->in[0]; a++) {
-            for (int64_t h = 0; h < w->in[1]; h++) {
-                const int64_t pa = a + w->begin[0], ph = h + w->begin[1];
-                if (pa / w->stride[0] >= s->phase[0] || ph / w->stride[1] >= s->phase[1]) continue;
-                const int64_t phase = pa % w->stride[0] * w->stride[1] + ph % w->stride[1];
-                const float *line = from + (a * w->in[1] + h) * w->in[2];
-                for (int64_t p = 0; p < w->stride[2]; p++) {
-                    /* inputs i with (i + begin) % stride == p, from the first that is not before the line */
-                    int64_t i = p - w->begin[2] % w->stride[2];
-                    if (i < 0) i += w->stride[2];
-                    float *row = to + (phase * w->stride[2] + p) * s->plane +
-                                 plane_at(s, pa / w->stride[0], ph / w->stride[1], 0);
-                    for (; i < w->in[2] && (i + w->begin[2]) / w->stride[2] < s->phase[2]; i += w->stride[2])
-                        row[(i + w->begin[2]) / w->stride[2]] = line[i];
-                }
-            }
-        }
-    }
-}
-
-/* Outputs among positions [first, first + n) of a row. */
-static void put_row(const struct sparse_convolution *s, const float *tile, int64_t first, int64_t n, float *y)
-{
-    const struct mc_window *w = &s->conv.window;
-    for (int64_t p = first; p < first + n;) {
-        const int64_t c = p % s->phase[2], b = p / s->phase[2] % s->phase[1], a = p / s->phase[2] / s->phase[1];
-        const int64_t left = first + n - p, line = s->phase[2] - c;
-        int64_t whole = w->out[2] - c < left ? w->out[2] - c : left;
-        if (b < w->out[1] && a < w->out[0] && whole > 0)
-            memcpy(y + (a * w->out[1] + b) * w->out[2] + c, tile + (p - first), (size_t)whole * sizeof *y);
-        p += line < left ? line : left;
-    }
-}
-
-static void run_parts(void *context, int64_t begin, int64_t end)
-{
-    const struct running *r = context;
-    const struct sparse_convolution *s = r->s;
-    const int64_t M = s->conv.M, n_items = s->n_blocks * r->n_shares, outputs = mc_window_outputs(&s->conv.window);
-    for (int64_t part = begin; part < end; part++) {
-        float *tile = r->tiles + part * (int64_t)s->tile;
-        for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
-            const int64_t first = i / r->n_shares * MOST, share = i % r->n_shares;
-            const int64_t n = s->positions - first < MOST ? s->positions - first : MOST;
-            const int64_t last = M * (share + 1) / r->n_shares;
-            for (int64_t m = M * share / r->n_shares; m < last; m += ROWS) {
-                const int64_t to = last - m < ROWS ? last : m + ROWS;
-                for (int64_t p = 0; p < n; p += s->loops->most) {
-                    const int64_t now = n - p < s->loops->most ? n - p : s->loops->most;
-                    s->loops->run(&s->rows, m, to, r->planes + first + p, now, r->b, tile + p, MOST);
-                }
-                for (int64_t row = m; row < to; row++)
-                    put_row(s, tile + (row - m) * MOST, first, n, r->y + row * outputs);
-            }
-        }
-    }
-}
-
-static int sparse_forward(void *state, const void *x, const void *w, const void *b, const void *z, void *y,
-                          void *workspace, struct mc_error *err)
-{
-    (void)w, (void)z, (void)err; /* the convolver adds z */
-    const struct sparse_convolution *s = state;
-    const int64_t threads = s->runtime.n_threads, inputs = s->conv.C * mc_window_inputs(&s->conv.window);
-    struct running r = {.s = s, .b = b, .planes = workspace, .n_parts = threads};
-    r.tiles = r.planes + (s->image + 15) / 16 * 16;
-    r.n_shares = (threads + s->n_blocks - 1) / s->n_blocks;
-    if (r.n_shares > s->conv.M) r.n_shares = s->conv.M;
-    const int before = mc_runtime_enter(&s->runtime);
-    memset(r.planes + s->image - MOST, 0, MOST * sizeof(float));
-    for (int64_t n = 0; n < s->conv.N; n++) {
-        r.x = (const float *)x + n * inputs;
-        r.y = (float *)y + n * s->conv.M * mc_window_outputs(&s->conv.window);
-        mc_parallel(s->conv.C, mc_parallel_grain(inputs / s->conv.C), fill_planes, &r);
-        mc_parallel(r.n_parts, mc_parallel_grain(s->rows.start[s->conv.M] * s->positions / 8 / threads), run_parts, &r);
-    }
-    mc_runtime_leave(before);
-    return MC_OK;
-}
-
-/* --- measuring --- */
-
-/* The shortest of some runs on zeros; INT64_MAX if there was no memory to try. */
-static int64_t time_of(const struct mc_convolver_backend *backend, void *state, const struct mc_convolution *c,
-                       size_t workspace_bytes)
-{
-    const size_t x_floats = (size_t)(c->N * c->C * mc_window_inputs(&c->window));
-    const size_t y_floats = (size_t)(c->N * c->M * mc_window_outputs(&c->window));
-    float *x = mc_alloc_aligned(x_floats, sizeof *x), *y = mc_alloc_aligned(y_floats, sizeof *y);
-    float *b = MC_NEW_ARRAY(float, c->M);
-    void *workspace = mc_alloc_aligned(workspace_bytes, 1);
-    int64_t best = INT64_MAX;
-    if (x) memset(x, 0, x_floats * sizeof *x);
-    if (y) memset(y, 0, y_floats * sizeof *y);
-    for (int trial = 0; x && y && b && workspace && trial < TRIALS; trial++) {
-        const int64_t start = mc_clock_ns();
-        if (backend->forward(state, x, c->weights, b, y, y, workspace, NULL) < 0) break;
-        const int64_t took = mc_clock_ns() - start;
-        if (took < best) best = took;
-    }
-    mc_free(workspace);
-    mc_free(b);
-    mc_free(y);
-    mc_free(x);
-    return best;
-}
-
-/* Is it faster than the dense product, which gives the same bits? Whoever lays channels last pays for turning them. */
-static int is_faster(struct sparse_convolution *s, const struct mc_convolution *c, size_t workspace_bytes, bool *faster,
-                     struct mc_error *err)
-{
-    void *dense = NULL;
-    size_t dense_bytes = 0;
-    *faster = false;
-    const int rc = mc_implicit_backend.create(&dense, c, &s->runtime, &dense_bytes, err);
-    /* others round in another way, and which bits come out is not to depend on the clock */
-    if (rc == MC_OK && !dense) *faster = s->rows.start[c->M] * LEAST_ZEROS <= c->M * c->C * mc_window_taps(&c->window);
-    if (rc < 0 || !dense) return rc;
-    const int64_t turned =
-        (c->x_last ? c->C * mc_window_inputs(&c->window) : 0) + (c->y_last ? c->M * mc_window_outputs(&c->window) : 0);
-    const int64_t turning_ns = turned * c->N / 2; /* half a nanosecond a float */
-    const int64_t own = time_of(&mc_sparse_backend, s, c, workspace_bytes);
-    *faster = own < INT64_MAX && own + turning_ns < time_of(&mc_implicit_backend, dense, c, dense_bytes);
-    mc_implicit_backend.destroy(dense);
-    return MC_OK;
-}
-
-static int sparse_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
-                         size_t *workspace_bytes, struct mc_error *err)
-{
-    *state = NULL;
-    if (!is_ours(conv)) return MC_OK;
-    struct sparse_convolution *s = MC_NEW(struct sparse_convolution);
-    if (!s) return mc_error_memory(err);
-    s->conv = *conv;
-    s->conv.window = mc_window_as_3d(&conv->window);
-    s->runtime = *runtime;
-    s->loops = runtime->kernels->sparse;
-    bool faster = false;
-    int64_t nonzeros = 0;
-    const int64_t n_weights = conv->M * conv->C * mc_window_taps(&conv->window);
-    for (int64_t i = 0; i < n_weights; i++) nonzeros += ((const float *)conv->weights)[i] != 0;
-    int rc = MC_OK;
-    if (!lay_out(s)) goto done;
-    if (!init_rows(&s->rows, conv->M, nonzeros, runtime->memory)) {
-        rc = mc_error_memory(err);
-        goto done;
-    }
-    fill_rows(s, conv->weights);
-    const size_t bytes = ((s->image + 15) / 16 * 16 + s->tile * (size_t)runtime->n_threads) * sizeof(float);
-    rc = is_faster(s, conv, bytes, &faster, err);
-    if (rc == MC_OK && faster) {
-        *workspace_bytes = bytes;
-        *state = s;
-        return MC_OK;
-    }
-done:
-    sparse_destroy(s);
-    return rc;
-}
-
-static bool sparse_has_packed(const void *state)
-{
-    (void)state;
-    return true;
-}
-
-const struct mc_convolver_backend mc_sparse_backend = {
-    .name = "sparse",
-    .channels_first = true,
-    .create = sparse_create,
-    .destroy = sparse_destroy,
-    .has_packed = sparse_has_packed,
-    .forward = sparse_forward,
-};

@@ -2,6 +2,12 @@
  * additions contracted. */
 #include "kernel/sparse.h"
 
+#include <string.h>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "kernel/panel.h"
 
 #ifndef MC_VARIANT
@@ -9,76 +15,123 @@
 #endif
 extern const struct mc_sparse_loops MC_VARIANT(mc_sparse_loops);
 
-enum { VECTORS = 4, TOGETHER = 4 }; /* of positions; rows that one position is given at a time */
+/* Vectors of positions: 64 positions where there are registers. So many sums are made by turns that none has to wait
+ * for itself; groups of rows, for one position. */
+enum { VECTORS = LANES == 16 ? 4 : 8, SUMS = 8, TOGETHER = 2 };
 
-INLINE void run_vectors(const int V, const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x,
-                        const float *b, float *y, int64_t y_row)
+/* --- many positions --- */
+
+INLINE void add_product(const int V, vector *sum, const struct mc_sparse_rows *rows, int64_t i, const float *x,
+                        int64_t step)
 {
-    for (int64_t m = from; m < to; m++, y += y_row) {
-        vector sum[VECTORS];
-        const vector bias = (vector){0} + (b ? b[m] : 0);
-        UNROLL for (int v = 0; v < V; v++) sum[v] = bias;
-        for (int64_t i = rows->start[m]; i < rows->start[m + 1]; i++) {
-            const float *at = x + rows->offsets[i];
-            const float w = rows->values[i];
-            UNROLL for (int v = 0; v < V; v++) sum[v] += w * load(at + v * LANES);
-        }
-        UNROLL for (int v = 0; v < V; v++) store(y + v * LANES, sum[v]);
+    const float *at = x + rows->offsets[i] * step;
+    UNROLL for (int v = 0; v < V; v++) sum[v] += rows->values[i] * load(at + v * LANES);
+}
+
+/* R rows by turns, V vectors of each. */
+INLINE void run_rows(const int R, const int V, const struct mc_sparse_rows *rows, int64_t m, const float *x,
+                     int64_t step, const float *b, float *y, int64_t y_row)
+{
+    vector sum[SUMS];
+    const int64_t *start = rows->start + m;
+    int64_t shared = INT64_MAX;
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        if (start[r + 1] - start[r] < shared) shared = start[r + 1] - start[r];
+        UNROLL for (int v = 0; v < V; v++) sum[r * V + v] = (vector){0} + (b ? b[m + r] : 0);
+    }
+    for (int64_t i = 0; i < shared; i++)
+        UNROLL for (int r = 0; r < R; r++) add_product(V, sum + r * V, rows, start[r] + i, x, step);
+    UNROLL for (int r = 0; r < R; r++)
+    {
+        for (int64_t i = start[r] + shared; i < start[r + 1]; i++) add_product(V, sum + r * V, rows, i, x, step);
+        UNROLL for (int v = 0; v < V; v++) store(y + r * y_row + v * LANES, sum[r * V + v]);
     }
 }
 
-static void run(const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x, int64_t n, const float *b,
-                float *y, int64_t y_row)
+INLINE void run_vectors(const int V, const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x,
+                        int64_t step, const float *b, float *y, int64_t y_row)
 {
-    if (n > 2 * LANES)
-        run_vectors(4, rows, from, to, x, b, y, y_row);
-    else if (n > LANES)
-        run_vectors(2, rows, from, to, x, b, y, y_row);
-    else
-        run_vectors(1, rows, from, to, x, b, y, y_row);
+    const int R = SUMS / V;
+    int64_t m = from;
+    for (; to - m >= R; m += R) run_rows(R, V, rows, m, x, step, b, y + (m - from) * y_row, y_row);
+    for (; m < to; m++) run_rows(1, V, rows, m, x, step, b, y + (m - from) * y_row, y_row);
 }
 
-/* Contracted where the vectors are: left to itself, the compiler may multiply in vectors and add one by one. */
-static inline float add_product(float sum, float w, float x)
+static void run(const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x, int64_t step,
+                int64_t width, const float *b, float *y, int64_t y_row)
 {
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
-    return __builtin_fmaf(w, x, sum);
+    if (width == LANES)
+        run_vectors(1, rows, from, to, x, step, b, y, y_row);
+    else if (width == 2 * LANES)
+        run_vectors(2, rows, from, to, x, step, b, y, y_row);
+    else if (width == 4 * LANES)
+        run_vectors(4, rows, from, to, x, step, b, y, y_row);
+    else
+        run_vectors(VECTORS, rows, from, to, x, step, b, y, y_row);
+}
+
+/* --- one position --- */
+
+/* Of the inputs from x on, those at the places. */
+INLINE vector pick(const float *x, const uint8_t *places)
+{
+#if defined(__AVX512F__)
+    const __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128((const void *)places));
+    return (vector)_mm512_permutexvar_ps(at, (__m512)load(x));
+#elif defined(__AVX2__)
+    const __m256i at = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)places));
+    return (vector)_mm256_permutevar8x32_ps((__m256)load(x), at);
 #else
-    return sum + w * x;
+    vector picked;
+    UNROLL for (int l = 0; l < LANES; l++) picked[l] = x[places[l]];
+    return picked;
 #endif
 }
 
-/* Rows side by side, so that one sum need not wait for itself. */
-static void run_one(const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x, const float *b,
-                    float *y)
+INLINE void add_step(vector *sum, const struct mc_sparse_lanes *s, int64_t i, const float *x)
 {
-    for (int64_t m = from; m < to; m += TOGETHER) {
-        const int n = to - m < TOGETHER ? (int)(to - m) : TOGETHER;
-        float sum[TOGETHER] = {0};
-        int64_t at[TOGETHER] = {0}, left[TOGETHER] = {0}, shared = INT64_MAX;
-        for (int j = 0; j < n; j++) {
-            sum[j] = b ? b[m + j] : 0;
-            at[j] = rows->start[m + j];
-            left[j] = rows->start[m + j + 1] - at[j];
-            if (left[j] < shared) shared = left[j];
+    *sum += load(s->values + i * LANES) * pick(x + s->windows[i], s->places + i * LANES);
+}
+
+static inline int64_t rows_of(const struct mc_sparse_lanes *s, int64_t group)
+{
+    return s->M - group * LANES < LANES ? s->M - group * LANES : LANES;
+}
+
+static inline vector bias_of(const struct mc_sparse_lanes *s, int64_t group, const float *b)
+{
+    if (b && rows_of(s, group) == LANES) return load(b + group * LANES);
+    float some[LANES] = {0};
+    if (b) memcpy(some, b + group * LANES, (size_t)rows_of(s, group) * sizeof *b);
+    return load(some);
+}
+
+static void run_lanes(const struct mc_sparse_lanes *s, int64_t from, int64_t to, const float *x, const float *b,
+                      float *y)
+{
+    for (int64_t group = from; group < to; group += TOGETHER) {
+        const int n = to - group < TOGETHER ? (int)(to - group) : TOGETHER;
+        int64_t at[TOGETHER], shared = n == TOGETHER ? INT64_MAX : 0;
+        vector sum[TOGETHER];
+        for (int g = 0; g < n; g++) {
+            const int64_t steps = s->start[group + g + 1] - s->start[group + g];
+            at[g] = s->start[group + g];
+            sum[g] = bias_of(s, group + g, b);
+            if (steps < shared) shared = steps;
         }
-        if (n == TOGETHER) {
-            for (int64_t i = 0; i < shared; i++)
-                UNROLL for (int j = 0; j < TOGETHER; j++) sum[j] =
-                    add_product(sum[j], rows->values[at[j] + i], x[rows->offsets[at[j] + i]]);
-        } else {
-            shared = 0;
-        }
-        for (int j = 0; j < n; j++) {
-            for (int64_t i = shared; i < left[j]; i++)
-                sum[j] = add_product(sum[j], rows->values[at[j] + i], x[rows->offsets[at[j] + i]]);
-            y[m - from + j] = sum[j];
+        for (int64_t i = 0; i < shared; i++)
+            UNROLL for (int g = 0; g < TOGETHER; g++) add_step(&sum[g], s, at[g] + i, x);
+        for (int g = 0; g < n; g++) {
+            for (int64_t i = at[g] + shared; i < s->start[group + g + 1]; i++) add_step(&sum[g], s, i, x);
+            memcpy(y + (group + g) * LANES, &sum[g], (size_t)rows_of(s, group + g) * sizeof *y);
         }
     }
 }
 
 const struct mc_sparse_loops MC_VARIANT(mc_sparse_loops) = {
+    .lanes = LANES,
     .most = VECTORS * LANES,
     .run = run,
-    .run_one = run_one,
+    .run_lanes = run_lanes,
 };
