@@ -60,7 +60,7 @@ const struct verb verb_pack = {
     .summary = "put an ONNX file into a container that is a fraction of it and loses nothing",
     .about =
         "Zeros, few different values, and the distribution of the rest are coded apart from each other and from the\n"
-        "graph. Whatever takes a model takes its container. External data stay where they are, beside the model.",
+        "graph. Whatever takes a model takes its container. External data go into it with the model.",
     .examples = pack_examples,
     .min_operands = 1,
     .max_operands = 1,
@@ -77,6 +77,7 @@ const struct verb verb_unpack = {
     .name = "unpack",
     .operands = "FILE -o MODEL",
     .summary = "take an ONNX file out of its container, byte for byte as it was",
+    .about = "External data that are in the container are written beside the model, under the names that it has for them.",
     .examples = unpack_examples,
     .min_operands = 1,
     .max_operands = 1,

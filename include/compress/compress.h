@@ -240,8 +240,9 @@ MC_API int mc_model_sensitivity(const struct mc_model *model, const char *data, 
 
 /* --- packed models --- */
 
-/* A packed model is an ONNX file in a container (docs/container.md) that takes a fraction of its bytes and gives every
- * one of them back. Wherever a model's file is asked for its container will do. */
+/* A packed model is an ONNX file, with the files of its external data, in a container (docs/container.md) that takes a
+ * fraction of their bytes and gives every one of them back. Wherever a model's file is asked for its container will
+ * do. */
 
 enum mc_pack_level {
     MC_PACK_AUTO, /* best up to 16 MiB, fast beyond */
@@ -249,13 +250,15 @@ enum mc_pack_level {
     MC_PACK_BEST, /* some percent smaller, a tenth of the speed */
 };
 
-/* Put an ONNX file into a container. It was read again and compared before it gets its name: MC_ERR_INTERNAL if it does
- * not come back. `record` (may be NULL) gets what became of its parts. MC_ERR_INPUT if it is no ONNX file, or a
- * container already; MC_ERR_USAGE if `packed` exists and `overwrite` is false. */
+/* Put an ONNX file and what lies beside it into a container, in memory that does not grow with them. It was read again
+ * and compared before it gets its name: MC_ERR_INTERNAL if they do not come back. `record` (may be NULL) gets what
+ * became of their parts. MC_ERR_INPUT if it is no ONNX file, or a container already, or external data are not there;
+ * MC_ERR_USAGE if `packed` exists and `overwrite` is false. */
 MC_API int mc_pack_file(const char *model, const char *packed, enum mc_pack_level level, bool overwrite,
                         struct mc_record **record, struct mc_error *err);
-/* Take it out, byte for byte as it was. MC_ERR_INPUT, naming the block, if the container is broken; nothing is written
- * then. */
+/* Take them out, byte for byte as they were: external data beside the model, under the names that it has for them, in
+ * folders that are made where they are not there. All files appear, or none. MC_ERR_INPUT, naming the block, if the
+ * container is broken; MC_ERR_USAGE if one of the files exists and `overwrite` is false. */
 MC_API int mc_unpack_file(const char *packed, const char *model, bool overwrite, struct mc_record **record,
                           struct mc_error *err);
 

@@ -42,9 +42,9 @@ static int read_stream(struct mc_file_view *view, int fd, const char *path, size
     return MC_OK;
 }
 
-/* Map, or read, what the descriptor has. */
-static int view_file(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
+int mc_file_view(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err)
 {
+    *view = (struct mc_file_view){0};
     struct stat info;
     if (fstat(fd, &info) != 0) return mc_error_reading(err, errno, "inspect", path);
     if (S_ISDIR(info.st_mode)) return mc_error_set(err, MC_ERR_INPUT, "'%s' is a directory, a file is needed", path);
@@ -67,7 +67,7 @@ int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, 
     *view = (struct mc_file_view){0};
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) return mc_error_reading(err, errno, "open", path);
-    const int rc = view_file(view, fd, path, max_bytes, err);
+    const int rc = mc_file_view(view, fd, path, max_bytes, err);
     close(fd);
     return rc;
 }
@@ -96,7 +96,7 @@ int mc_file_view_scratch(struct mc_file_view *view, struct mc_file_out *out, str
 {
     *view = (struct mc_file_view){0};
     if (fflush(out->stream) != 0) return mc_error_writing(err, errno, "write", "a temporary file");
-    return view_file(view, fileno(out->stream), "a temporary file", SIZE_MAX, err);
+    return mc_file_view(view, fileno(out->stream), "a temporary file", SIZE_MAX, err);
 }
 
 #define SUFFIX ".01234567.tmp"
@@ -293,4 +293,10 @@ char *mc_path_dir(const char *path)
     char *dir = mc_alloc(length + 1, 1);
     if (dir) memcpy(dir, path, length);
     return dir;
+}
+
+const char *mc_path_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
 }

@@ -18,6 +18,8 @@ struct mc_file_view {
 
 /* Errors: MC_ERR_INPUT if it is not there, not a regular file or pipe, or longer than `max_bytes`. */
 int mc_file_open(struct mc_file_view *view, const char *path, size_t max_bytes, struct mc_error *err);
+/* Of what is open; `path` stands in messages. The caller closes the descriptor. */
+int mc_file_view(struct mc_file_view *view, int fd, const char *path, size_t max_bytes, struct mc_error *err);
 void mc_file_close(struct mc_file_view *view);
 /* Give the memory of a mapped file back; what is looked at again is read again. Of one that was read: nothing. */
 void mc_file_forget(const struct mc_file_view *view);
@@ -56,5 +58,7 @@ int64_t mc_file_size(const char *path);
 char *mc_path_join(const char *dir, const char *name);
 /* The folder part of a path ("." if none), in fresh memory. */
 char *mc_path_dir(const char *path);
+/* What is behind its last slash, lent: reports are read elsewhere. */
+const char *mc_path_name(const char *path);
 
 #endif

@@ -23,66 +23,66 @@ bool mc_container_is(const unsigned char *bytes, size_t length)
 }
 
 struct packing {
-    struct mc_buf *out;
+    mc_take_fn *take;
+    void *context;
+    enum mc_code_level level;
+    struct mc_buf out;                    /* what nobody has taken yet */
+    const struct mc_container_file *file; /* the present one */
     const unsigned char *bytes;
     size_t length;
-    enum mc_code_level level;
     const struct mc_payload *payloads;
     size_t n_payloads;
-    uint64_t seed;                      /* of the next block's check */
-    const struct mc_file_view *counted; /* not NULL: nobody wants the blocks of this file, only how long they are */
-    size_t n_counted;
+    uint64_t seed; /* of the next block's check */
     struct mc_workspace workspace;
     struct mc_container_figures figures;
 };
 
-/* --- blocks --- */
-
-/* What was put so far is long enough known. */
-static void drop_counted(struct packing *p)
+/* Hand over what was put; the file's pages will not be needed soon. */
+static int hand_over(struct packing *p, struct mc_error *err)
 {
-    if (!p->counted) return;
-    p->n_counted += p->out->length;
-    p->out->length = 0;
-    mc_file_forget(p->counted);
+    if (p->out.failed) return mc_error_memory(err);
+    const int rc = p->take(p->context, (unsigned char *)p->out.data, p->out.length, err);
+    p->figures.bytes_packed += p->out.length;
+    p->out.length = 0;
+    if (p->file) mc_file_forget(&p->file->bytes);
+    return rc;
 }
+
+static void put_number(struct mc_buf *out, uint64_t number, int n_bytes)
+{
+    for (int i = 0; i < n_bytes; i++) mc_byte_write(out, (int)(number >> 8 * i & 255));
+}
+
+/* --- blocks --- */
 
 /* `decoded` bytes come of the body. */
 static int put_block(struct packing *p, int type, size_t decoded, const struct mc_buf *body, struct mc_error *err)
 {
-    const size_t start = p->out->length;
-    mc_byte_write(p->out, type);
-    mc_varint_write(p->out, decoded);
-    mc_varint_write(p->out, body->length);
-    mc_buf_append(p->out, body->data, body->length);
-    if (body->failed || p->out->failed) return mc_error_memory(err);
-    const uint64_t check = mc_hash_bytes(p->out->data + start, p->out->length - start, p->seed++);
-    for (int i = 0; i < MC_CONTAINER_CHECK_BYTES; i++) mc_byte_write(p->out, (int)(check >> 8 * i & 255));
+    mc_byte_write(&p->out, type);
+    mc_varint_write(&p->out, decoded);
+    mc_varint_write(&p->out, body->length);
+    mc_buf_append(&p->out, body->data, body->length);
+    if (body->failed || p->out.failed) return mc_error_memory(err);
+    put_number(&p->out, mc_hash_bytes(p->out.data, p->out.length, p->seed++), MC_CONTAINER_CHECK_BYTES);
     p->figures.n_blocks++;
-    if (type == MC_BLOCK_STRUCTURE) p->figures.structure_packed += p->out->length - start;
-    if (p->out->failed) return mc_error_memory(err);
-    drop_counted(p);
-    return MC_OK;
-}
-
-static int put_head(struct packing *p, struct mc_error *err)
-{
-    const size_t start = p->out->length;
-    mc_buf_append(p->out, mc_container_magic, MC_CONTAINER_MAGIC_BYTES);
-    mc_varint_write(p->out, p->length);
-    if (p->out->failed) return mc_error_memory(err);
-    p->seed = mc_hash_bytes(p->out->data + start, p->out->length - start, 0);
-    return MC_OK;
+    if (type == MC_BLOCK_STRUCTURE || type == MC_BLOCK_BESIDE) p->figures.structure_packed += p->out.length;
+    return hand_over(p, err);
 }
 
 static int put_end(struct packing *p, struct mc_error *err)
 {
-    struct mc_buf hash;
-    const uint64_t value = p->counted ? 0 : mc_hash_bytes(p->bytes, p->length, 0);
-    mc_buf_init(&hash, 64);
-    for (int i = 0; i < MC_CONTAINER_HASH_BYTES; i++) mc_byte_write(&hash, (int)(value >> 8 * i & 255));
-    const int rc = put_block(p, MC_BLOCK_END, 0, &hash, err);
-    mc_buf_finish(&hash);
+    struct mc_hash hash;
+    struct mc_buf body;
+    mc_hash_init(&hash, 0);
+    for (size_t at = 0, n; at < p->length; at += n) {
+        n = p->length - at < MC_SEGMENT_MOST_BYTES ? p->length - at : MC_SEGMENT_MOST_BYTES;
+        mc_hash_add(&hash, p->bytes + at, n);
+        mc_file_forget(&p->file->bytes);
+    }
+    mc_buf_init(&body, 64);
+    put_number(&body, mc_hash_value(&hash), MC_CONTAINER_HASH_BYTES);
+    const int rc = put_block(p, MC_BLOCK_END, 0, &body, err);
+    mc_buf_finish(&body);
     return rc;
 }
 
@@ -121,6 +121,7 @@ static void write_plain(const struct packing *p, const struct section *s, struct
     mc_varint_write(plain, s->behind - s->first);
     for (size_t i = s->first; i < s->behind; i++) {
         mc_varint_write(plain, p->payloads[i].prefix - at);
+        if (p->file->name) mc_varint_write(plain, p->payloads[i].length);
         at = p->payloads[i].offset + p->payloads[i].length;
     }
     at = s->start;
@@ -157,7 +158,7 @@ static int put_structure(struct packing *p, const struct section *s, struct mc_e
     mc_buf_init(&body, 2 * (size_t)MC_STRUCTURE_MOST_PLAIN);
     write_plain(p, s, &plain);
     int rc = plain.failed ? mc_error_memory(err) : compress_plain(p, &plain, &body, err);
-    if (rc == MC_OK) rc = put_block(p, MC_BLOCK_STRUCTURE, plain.length, &body, err);
+    if (rc == MC_OK) rc = put_block(p, p->file->name ? MC_BLOCK_BESIDE : MC_BLOCK_STRUCTURE, plain.length, &body, err);
     p->figures.structure += s->n_bytes;
     mc_buf_finish(&plain);
     mc_buf_finish(&body);
@@ -259,10 +260,11 @@ static int put_data(struct packing *p, const struct section *s, struct mc_error 
 
 /* --- the whole --- */
 
-static int put_all(struct packing *p, struct mc_error *err)
+/* Blocks of a file, behind its head, whose hash is the seed. */
+static int put_blocks(struct packing *p, struct mc_error *err)
 {
     struct section s = {0};
-    int rc = put_head(p, err);
+    int rc = MC_OK;
     while (rc == MC_OK && s.start < p->length) {
         find_section(p, &s);
         rc = put_structure(p, &s, err);
@@ -273,9 +275,90 @@ static int put_all(struct packing *p, struct mc_error *err)
     return rc == MC_OK ? put_end(p, err) : rc;
 }
 
+/* The end of the head: the file's length. */
+static int put_file(struct packing *p, const struct mc_container_file *file, uint64_t seed, struct mc_error *err)
+{
+    struct mc_payload *found = NULL;
+    p->file = file;
+    p->bytes = file->bytes.data;
+    p->length = file->bytes.length;
+    p->payloads = file->payloads;
+    p->n_payloads = file->n_payloads;
+    p->figures.bytes += p->length;
+    int rc = MC_OK;
+    if (!file->name) {
+        rc = mc_payloads_find(&found, &p->n_payloads, p->bytes, p->length, LEAST_PAYLOAD, err);
+        p->payloads = found;
+    }
+    mc_varint_write(&p->out, p->length);
+    p->seed = p->out.failed ? 0 : mc_hash_bytes(p->out.data, p->out.length, seed);
+    if (rc == MC_OK) rc = hand_over(p, err);
+    if (rc == MC_OK) rc = put_blocks(p, err);
+    mc_free(found);
+    return rc;
+}
+
+/* The head of several files, up to their first; its hash goes into the seeds of each. */
+static int put_names(struct packing *p, const struct mc_container_file *files, size_t n, uint64_t *hash,
+                     struct mc_error *err)
+{
+    struct mc_buf names;
+    mc_buf_init(&names, SIZE_MAX / 2);
+    for (size_t i = 1; i < n; i++) {
+        mc_varint_write(&names, strlen(files[i].name));
+        mc_buf_append(&names, files[i].name, strlen(files[i].name));
+    }
+    mc_buf_append(&p->out, mc_container_magic, MC_CONTAINER_MAGIC_BYTES - 1);
+    mc_byte_write(&p->out, MC_CONTAINER_BESIDE);
+    mc_varint_write(&p->out, n - 1);
+    mc_varint_write(&p->out, names.length);
+    mc_buf_append(&p->out, names.data, names.length);
+    *hash = p->out.failed ? 0 : mc_hash_bytes(p->out.data, p->out.length, 0);
+    put_number(&p->out, *hash, MC_CONTAINER_CHECK_BYTES);
+    const bool failed = names.failed;
+    mc_buf_finish(&names);
+    return failed ? mc_error_memory(err) : hand_over(p, err);
+}
+
+static int check_files(const struct mc_container_file *files, size_t n, struct mc_error *err)
+{
+    if (files[0].bytes.length > MC_CONTAINER_MOST_BYTES)
+        return mc_error_set(err, MC_ERR_INPUT, "%zu bytes are more than a container can have (%zu)",
+                            files[0].bytes.length, MC_CONTAINER_MOST_BYTES);
+    if (n - 1 > MC_CONTAINER_MOST_BESIDE)
+        return mc_error_set(err, MC_ERR_INPUT, "%zu files beside the model are more than a container can have (%d)",
+                            n - 1, MC_CONTAINER_MOST_BESIDE);
+    for (size_t i = 1; i < n; i++)
+        if (strlen(files[i].name) > MC_CONTAINER_MOST_NAME)
+            return mc_error_set(err, MC_ERR_INPUT, "a name of %zu bytes is longer than a container can have (%d)",
+                                strlen(files[i].name), MC_CONTAINER_MOST_NAME);
+    return MC_OK;
+}
+
+int mc_container_pack_files(const struct mc_container_file *files, size_t n, enum mc_code_level level, mc_take_fn *take,
+                            void *context, struct mc_container_figures *figures, struct mc_error *err)
+{
+    struct packing p = {.take = take, .context = context, .level = level};
+    uint64_t hash = 0;
+    mc_buf_init(&p.out, SIZE_MAX / 2);
+    int rc = check_files(files, n, err);
+    if (rc == MC_OK && n > 1)
+        rc = put_names(&p, files, n, &hash, err);
+    else
+        mc_buf_append(&p.out, mc_container_magic, MC_CONTAINER_MAGIC_BYTES);
+    for (size_t i = 0; i < n && rc == MC_OK; i++) rc = put_file(&p, &files[i], hash + i, err);
+    mc_workspace_finish(&p.workspace);
+    mc_buf_finish(&p.out);
+    if (figures) *figures = p.figures;
+    return rc;
+}
+
+/* --- is it right? --- */
+
 struct comparison {
-    const unsigned char *bytes;
-    size_t left;
+    const struct mc_file_view *packed;
+    const struct mc_container_file *files;
+    size_t n, at, done; /* of the files the present one, of that so much */
     bool differs;
 };
 
@@ -283,60 +366,70 @@ static int compare(void *context, const unsigned char *bytes, size_t length, str
 {
     (void)err;
     struct comparison *c = context;
-    if (length > c->left || memcmp(bytes, c->bytes, length) != 0) c->differs = true;
+    const struct mc_file_view *file = &c->files[c->at].bytes;
+    if (length > file->length - c->done || memcmp(bytes, file->data + c->done, length) != 0) c->differs = true;
     if (c->differs) return MC_OK;
-    c->bytes += length;
-    c->left -= length;
+    c->done += length;
+    mc_file_forget(file);
+    mc_file_forget(c->packed);
     return MC_OK;
 }
 
-static int check(const struct packing *p, size_t start, struct mc_error *err)
+static int begin_next(void *context, const char *name, struct mc_error *err)
 {
-    struct comparison c = {p->bytes, p->length, false};
+    (void)err;
+    struct comparison *c = context;
+    const bool is_next = c->at + 1 < c->n && strcmp(c->files[c->at + 1].name, name) == 0;
+    if (!is_next || c->done != c->files[c->at].bytes.length) c->differs = true;
+    c->at += is_next;
+    c->done = 0;
+    return MC_OK;
+}
+
+int mc_container_check(const struct mc_file_view *packed, const struct mc_container_file *files, size_t n,
+                       struct mc_error *err)
+{
+    struct comparison c = {.packed = packed, .files = files, .n = n};
+    const struct mc_container_taker taker = {compare, begin_next, &c};
     struct mc_error why = {0};
-    const int rc =
-        mc_container_unpack((unsigned char *)p->out->data + start, p->out->length - start, compare, &c, &why);
+    const int rc = mc_container_unpack(packed->data, packed->length, &taker, &why);
     if (rc == MC_ERR_SYSTEM) return err ? *err = why, rc : rc;
-    if (rc == MC_OK && !c.differs && c.left == 0) return MC_OK;
+    if (rc == MC_OK && !c.differs && c.at + 1 == n && c.done == files[c.at].bytes.length) return MC_OK;
     return mc_error_set(err, MC_ERR_INTERNAL, "what was packed does not come back: %s",
                         rc < 0 ? why.text : "the bytes differ");
 }
 
-static int pack(struct packing *p, struct mc_error *err)
+/* --- a model alone --- */
+
+static int count(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
 {
-    struct mc_payload *payloads = NULL;
-    if (p->length > MC_CONTAINER_MOST_BYTES)
-        return mc_error_set(err, MC_ERR_INPUT, "%zu bytes are more than a container can have (%zu)", p->length,
-                            MC_CONTAINER_MOST_BYTES);
-    int rc = mc_payloads_find(&payloads, &p->n_payloads, p->bytes, p->length, LEAST_PAYLOAD, err);
-    p->payloads = payloads;
-    if (rc == MC_OK) rc = put_all(p, err);
-    p->payloads = NULL;
-    mc_free(payloads);
-    mc_workspace_finish(&p->workspace);
-    return rc;
+    (void)context, (void)bytes, (void)length, (void)err;
+    return MC_OK;
 }
 
 int mc_container_size(const struct mc_file_view *file, enum mc_code_level level, size_t *length, struct mc_error *err)
 {
-    struct mc_buf block;
-    struct packing p = {.out = &block, .bytes = file->data, .length = file->length, .level = level, .counted = file};
-    mc_buf_init(&block, SIZE_MAX / 2);
-    const int rc = pack(&p, err);
-    *length = p.n_counted;
-    mc_buf_finish(&block);
+    struct mc_container_figures figures;
+    const int rc =
+        mc_container_pack_files(&(struct mc_container_file){.bytes = *file}, 1, level, count, NULL, &figures, err);
+    *length = figures.bytes_packed;
     return rc;
+}
+
+static int append(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
+{
+    struct mc_buf *out = context;
+    mc_buf_append(out, bytes, length);
+    return out->failed ? mc_error_memory(err) : MC_OK;
 }
 
 int mc_container_pack(struct mc_buf *out, const unsigned char *bytes, size_t length, enum mc_code_level level,
                       struct mc_container_figures *figures, struct mc_error *err)
 {
-    struct packing p = {.out = out, .bytes = bytes, .length = length, .level = level};
+    const struct mc_container_file file = {.bytes = {.data = bytes, .length = length}};
     const size_t start = out->length;
-    int rc = pack(&p, err);
-    if (rc == MC_OK) rc = check(&p, start, err);
-    p.figures.bytes = length;
-    p.figures.bytes_packed = out->length - start;
-    if (figures) *figures = p.figures;
-    return rc;
+    int rc = mc_container_pack_files(&file, 1, level, append, out, figures, err);
+    if (rc < 0) return rc;
+    const struct mc_file_view packed = {.data = (unsigned char *)out->data + start, .length = out->length - start};
+    return mc_container_check(&packed, &file, 1, err);
 }

@@ -1,8 +1,13 @@
 /* packed_file.c - models from files that may be packed; see packed_file.h. */
 #include "code/packed_file.h"
 
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
 #include "base/alloc.h"
 #include "base/error.h"
+#include "onnx/external.h"
 #include "onnx/onnx.h"
 
 /* Up to here the strong coder is a matter of seconds. */
@@ -14,37 +19,93 @@ enum mc_code_level mc_packed_level(enum mc_pack_level level, size_t length)
     return level == MC_PACK_BEST ? MC_CODE_BEST : MC_CODE_FAST;
 }
 
-static int take_into_buf(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
+/* --- to load --- */
+
+/* The model in memory, files beside it in files without a name. */
+struct loading {
+    struct mc_buf model;
+    struct mc_file_out *scratch;
+    struct mc_external_file *files;
+    size_t n, capacity, n_files_room;
+};
+
+static int take_to_load(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
 {
-    struct mc_buf *buf = context;
-    mc_buf_append(buf, bytes, length);
-    return buf->failed ? mc_error_memory(err) : MC_OK;
+    struct loading *l = context;
+    if (l->n > 0) return mc_file_write(&l->scratch[l->n - 1], bytes, length, err);
+    mc_buf_append(&l->model, bytes, length);
+    return l->model.failed ? mc_error_memory(err) : MC_OK;
+}
+
+static int begin_to_load(void *context, const char *name, struct mc_error *err)
+{
+    struct loading *l = context;
+    if (!mc_grow((void **)&l->scratch, l->n, &l->capacity, sizeof *l->scratch) ||
+        !mc_grow((void **)&l->files, l->n, &l->n_files_room, sizeof *l->files))
+        return mc_error_memory(err);
+    char *location = mc_strdup(name);
+    if (!location) return mc_error_memory(err);
+    const int rc = mc_file_scratch(&l->scratch[l->n], err);
+    if (rc < 0) {
+        mc_free(location);
+        return rc;
+    }
+    l->files[l->n] = (struct mc_external_file){location, fileno(l->scratch[l->n].stream)};
+    l->n++;
+    return MC_OK;
+}
+
+static int flush_all(struct loading *l, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (size_t i = 0; i < l->n && rc == MC_OK; i++) rc = mc_file_flush(&l->scratch[i], err);
+    return rc;
+}
+
+static void finish_loading(struct loading *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        mc_file_abort(&l->scratch[i]);
+        mc_free((char *)(uintptr_t)l->files[i].location);
+    }
+    mc_free(l->scratch);
+    mc_free(l->files);
+    mc_buf_finish(&l->model);
 }
 
 static int load_packed(struct mc_model **model, const struct mc_file_view *packed, const char *dir, const char *path,
                        struct mc_error *err)
 {
-    struct mc_buf bytes;
-    mc_buf_init(&bytes, MC_CONTAINER_MOST_BYTES);
-    int rc = mc_container_unpack(packed->data, packed->length, take_into_buf, &bytes, err);
-    if (rc < 0)
+    struct loading l = {.n = 0};
+    const struct mc_container_taker taker = {take_to_load, begin_to_load, &l};
+    mc_buf_init(&l.model, MC_CONTAINER_MOST_BYTES);
+    int rc = mc_container_unpack(packed->data, packed->length, &taker, err);
+    if (rc == MC_OK) rc = flush_all(&l, err);
+    if (rc < 0) {
         mc_error_wrap(err, rc, "cannot load '%s'", path);
-    else
-        rc = mc_onnx_load_bytes(model, bytes.data, bytes.length, dir, path, err);
-    mc_buf_finish(&bytes);
+    } else {
+        const struct mc_file_view view = {.data = (unsigned char *)l.model.data, .length = l.model.length};
+        const struct mc_external external = {.dir = dir, .files = l.files, .n_files = l.n};
+        rc = mc_onnx_load_with(model, &view, &external, path, err);
+    }
+    finish_loading(&l);
     return rc;
 }
 
 int mc_packed_load(struct mc_model **model, const char *path, struct mc_error *err)
 {
     struct mc_file_view view;
-    int rc = mc_file_open(&view, path, MC_CONTAINER_MOST_BYTES, err);
+    int rc = mc_file_open(&view, path, SIZE_MAX, err);
     if (rc < 0) return rc;
+    const bool is_packed = mc_container_is(view.data, view.length);
     char *dir = mc_path_dir(path);
     if (!dir)
         rc = mc_error_memory(err);
-    else if (mc_container_is(view.data, view.length))
+    else if (is_packed)
         rc = load_packed(model, &view, dir, path, err);
+    else if (view.length > MC_CONTAINER_MOST_BYTES)
+        rc = mc_error_set(err, MC_ERR_INPUT, "'%s' has %zu bytes, at most %zu are read", path, view.length,
+                          MC_CONTAINER_MOST_BYTES);
     else
         rc = mc_onnx_load_view(model, &view, dir, path, err);
     mc_free(dir);
@@ -52,23 +113,89 @@ int mc_packed_load(struct mc_model **model, const char *path, struct mc_error *e
     return rc;
 }
 
-struct writing {
-    struct mc_file_out *out;
-    size_t length;
+/* --- to disk --- */
+
+struct unpacking {
+    const struct mc_file_view *packed;
+    const char *path;
+    char *dir; /* of the model */
+    bool overwrite;
+    struct mc_file_out *files;
+    size_t n, capacity, bytes;
 };
 
-static int take_into_file(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
+static int take_to_disk(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
 {
-    struct writing *writing = context;
-    writing->length += length;
-    return mc_file_write(writing->out, bytes, length, err);
+    struct unpacking *u = context;
+    u->bytes += length;
+    mc_file_forget(u->packed);
+    return mc_file_write(&u->files[u->n - 1], bytes, length, err);
 }
 
-int mc_packed_unpack_into(const struct mc_file_view *packed, struct mc_file_out *out, size_t *length,
-                          struct mc_error *err)
+static int begin_file(struct unpacking *u, const char *path, struct mc_error *err)
 {
-    struct writing writing = {.out = out};
-    const int rc = mc_container_unpack(packed->data, packed->length, take_into_file, &writing, err);
-    *length = writing.length;
+    if (!mc_grow((void **)&u->files, u->n, &u->capacity, sizeof *u->files)) return mc_error_memory(err);
+    const int rc = mc_file_create(&u->files[u->n], path, u->overwrite, err);
+    if (rc == MC_OK) u->n++;
+    return rc;
+}
+
+/* Folders on the way to a file beside the model; no link leads out of them. */
+static int make_folders(char *path, size_t from, struct mc_error *err)
+{
+    for (char *slash = strchr(path + from, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        struct stat info;
+        const int made = mkdir(path, 0777) == 0 || errno == EEXIST ? lstat(path, &info) : -1;
+        const int problem = made < 0 ? errno : S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+        const int rc = problem ? mc_error_writing(err, problem, "create", path) : MC_OK;
+        *slash = '/';
+        if (rc < 0) return rc;
+    }
+    return MC_OK;
+}
+
+static int begin_to_disk(void *context, const char *name, struct mc_error *err)
+{
+    struct unpacking *u = context;
+    const bool is_model = strcmp(name, mc_path_name(u->path)) == 0;
+    if (is_model || !u->files[0].temporary) {
+        mc_error_set(err, MC_ERR_USAGE,
+                     is_model ? "'%s' is a file that belongs beside the model"
+                              : "the model has data files, which have no place beside '%s'",
+                     u->path);
+        mc_error_hint(err, "give the model the name of another file");
+        return MC_ERR_USAGE;
+    }
+    char *path = mc_path_join(u->dir, name);
+    if (!path) return mc_error_memory(err);
+    int rc = make_folders(path, strlen(path) - strlen(name), err);
+    if (rc == MC_OK) rc = begin_file(u, path, err);
+    mc_free(path);
+    return rc;
+}
+
+/* All are on the disk before the first gets its name. */
+static int commit(struct unpacking *u, struct mc_error *err)
+{
+    int rc = MC_OK;
+    for (size_t i = 0; i < u->n && rc == MC_OK; i++) rc = mc_file_settle(&u->files[i], err);
+    for (size_t i = u->n; i > 0 && rc == MC_OK; i--) rc = mc_file_commit(&u->files[i - 1], err); /* the model last */
+    return rc;
+}
+
+int mc_packed_unpack(const struct mc_file_view *packed, const char *path, bool overwrite, size_t *n_files,
+                     size_t *bytes, struct mc_error *err)
+{
+    struct unpacking u = {.packed = packed, .path = path, .dir = mc_path_dir(path), .overwrite = overwrite};
+    const struct mc_container_taker taker = {take_to_disk, begin_to_disk, &u};
+    int rc = u.dir ? begin_file(&u, path, err) : mc_error_memory(err);
+    if (rc == MC_OK) rc = mc_container_unpack(packed->data, packed->length, &taker, err);
+    if (rc == MC_OK) rc = commit(&u, err);
+    for (size_t i = 0; i < u.n; i++) mc_file_abort(&u.files[i]);
+    *n_files = u.n;
+    *bytes = u.bytes;
+    mc_free(u.files);
+    mc_free(u.dir);
     return rc;
 }

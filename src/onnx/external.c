@@ -73,11 +73,16 @@ static bool has_parent_step(const char *location)
     return false;
 }
 
+bool mc_external_is_inside(const char *location)
+{
+    return *location && location[0] != '/' && !has_parent_step(location);
+}
+
 /* The file that a location names, links resolved, in malloc'd memory; NULL with the error set. */
 static char *resolve(const char *dir, const char *location, int *rc, struct mc_error *err)
 {
     char *joined = NULL, *file = NULL, *folder = NULL;
-    if (!*location || location[0] == '/' || has_parent_step(location)) {
+    if (!mc_external_is_inside(location)) {
         *rc = mc_error_set(err, MC_ERR_INPUT, "external data '%s' lie outside the model's folder", location);
         return NULL;
     }
@@ -173,24 +178,43 @@ static int locate(const struct entry *entry, uint64_t file_bytes, size_t bytes, 
     return MC_OK;
 }
 
-/* Open the file that a location names, after all checks of the path. */
-static int open_location(const char *dir, const char *location, int *fd, uint64_t *file_bytes, struct mc_error *err)
+/* How long the open file is, which is closed if it is none. */
+static int measure(int fd, const char *location, uint64_t *file_bytes, struct mc_error *err)
+{
+    struct stat info;
+    int rc = MC_OK;
+    if (fd < 0 || fstat(fd, &info) != 0)
+        rc = mc_error_reading(err, errno, "open", location);
+    else if (!S_ISREG(info.st_mode))
+        rc = mc_error_set(err, MC_ERR_INPUT, "external data '%s' are not a file", location);
+    else
+        *file_bytes = (uint64_t)info.st_size;
+    if (rc < 0 && fd >= 0) close(fd);
+    return rc;
+}
+
+int mc_external_open(const char *dir, const char *location, int *fd, uint64_t *file_bytes, struct mc_error *err)
 {
     int rc;
     char *path = resolve(dir, location, &rc, err);
     if (!path) return rc;
     /* Not blocking: a pipe of that name would wait for its writer. */
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    struct stat info;
-    if (*fd < 0 || fstat(*fd, &info) != 0)
-        rc = mc_error_reading(err, errno, "open", path);
-    else if (!S_ISREG(info.st_mode))
-        rc = mc_error_set(err, MC_ERR_INPUT, "external data '%s' are not a file", location);
-    else
-        *file_bytes = (uint64_t)info.st_size;
-    if (rc < 0 && *fd >= 0) close(*fd);
+    rc = measure(*fd, location, file_bytes, err);
     free(path);
     return rc;
+}
+
+static int open_location(const struct mc_external *external, const char *location, int *fd, uint64_t *file_bytes,
+                         struct mc_error *err)
+{
+    for (size_t i = 0; i < external->n_files; i++) {
+        if (strcmp(external->files[i].location, location) != 0) continue;
+        *fd = dup(external->files[i].fd);
+        return measure(*fd, location, file_bytes, err);
+    }
+    if (external->dir) return mc_external_open(external->dir, location, fd, file_bytes, err);
+    return mc_error_set(err, MC_ERR_INPUT, "external data are not allowed here");
 }
 
 int mc_external_load(struct mc_tensor **tensor, struct mc_external *external, const Onnx__TensorProto *proto,
@@ -202,10 +226,9 @@ int mc_external_load(struct mc_tensor **tensor, struct mc_external *external, co
     uint64_t file_bytes = 0, offset;
     int rc = read_entry(&entry, proto, err);
     if (rc < 0) return rc;
-    if (!external->dir) return mc_error_set(err, MC_ERR_INPUT, "external data are not allowed here");
     if (!mc_dtype_size(dtype, mc_shape_count(shape), &bytes))
         return mc_error_set(err, MC_ERR_INPUT, "the shape has too many elements");
-    rc = open_location(external->dir, entry.location, &fd, &file_bytes, err);
+    rc = open_location(external, entry.location, &fd, &file_bytes, err);
     if (rc < 0) return rc;
 
     rc = locate(&entry, file_bytes, bytes, &offset, err);

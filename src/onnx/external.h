@@ -9,11 +9,24 @@
 #include "onnx.pb-c.h"
 #include "tensor/tensor.h"
 
+/* A file that stands for the one a location names. */
+struct mc_external_file {
+    const char *location;
+    int fd; /* open for reading; may be closed when all is loaded */
+};
+
 /* Where a model's external data lie, and how much of them was read so far. */
 struct mc_external {
-    const char *dir;     /* the model's folder; NULL: external data are refused */
+    const char *dir;                      /* the model's folder; NULL: what is in no file of the list is refused */
+    const struct mc_external_file *files; /* looked through first */
+    size_t n_files;
     size_t copied_bytes; /* by reading, not by mapping */
 };
+
+/* Can a file inside the model's folder be meant? */
+bool mc_external_is_inside(const char *location);
+/* Open the file inside `dir` that a location names, after all checks of the path. MC_ERR_INPUT, MC_ERR_SYSTEM. */
+int mc_external_open(const char *dir, const char *location, int *fd, uint64_t *file_bytes, struct mc_error *err);
 
 /* Tensor over the part of a file that proto->external_data names. The shape has a valid count and the type a size.
  * Large parts are mapped (mc_tensor.mapped), so that a model may be larger than memory; they must not be cut short by

@@ -59,8 +59,8 @@ static int read_opsets(struct mc_model *model, const Onnx__ModelProto *p, struct
 }
 
 /* Make a model of a message, taking over the caller's use of it (also on failure). */
-static int build(struct mc_model **model, struct mc_message *message, const char *dir, const char *name,
-                 struct mc_error *err)
+static int build(struct mc_model **model, struct mc_message *message, const struct mc_external *external,
+                 const char *name, struct mc_error *err)
 {
     const Onnx__ModelProto *p = (const Onnx__ModelProto *)message->root;
     struct mc_model *m = NULL;
@@ -73,10 +73,10 @@ static int build(struct mc_model **model, struct mc_message *message, const char
     m->origin = &message->origin; /* from here on the model holds it */
     m->path = mc_arena_strdup(&m->arena, name);
     m->graph->name = mc_arena_strdup(&m->arena, p->graph->name ? p->graph->name : "");
-    if (dir) message->dir = mc_strdup(dir);
-    if (!m->path || !m->graph->name || (dir && !message->dir)) rc = mc_error_memory(err);
+    if (external->dir) message->dir = mc_strdup(external->dir);
+    if (!m->path || !m->graph->name || (external->dir && !message->dir)) rc = mc_error_memory(err);
     if (rc == MC_OK) rc = mc_functions_create(&message->functions, p, err);
-    struct mc_reader reader = {.model = m, .external = {.dir = dir}};
+    struct mc_reader reader = {.model = m, .external = *external};
     if (rc == MC_OK) rc = read_opsets(m, p, err);
     if (rc == MC_OK) rc = mc_read_graph(&reader, m->graph, p->graph, NULL, err);
     if (rc < 0)
@@ -86,14 +86,20 @@ static int build(struct mc_model **model, struct mc_message *message, const char
     return rc;
 }
 
-int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
-                      struct mc_error *err)
+int mc_onnx_load_with(struct mc_model **model, const struct mc_file_view *file, const struct mc_external *external,
+                      const char *name, struct mc_error *err)
 {
     struct mc_message *message;
     int rc = file->length > 0 ? MC_OK : mc_error_set(err, MC_ERR_INPUT, "the file is empty");
     if (rc == MC_OK) rc = mc_message_unpack(&message, &onnx__model_proto__descriptor, file, err);
-    if (rc == MC_OK) rc = build(model, message, dir, name, err);
+    if (rc == MC_OK) rc = build(model, message, external, name, err);
     return rc < 0 ? mc_error_wrap(err, rc, "cannot load '%s'", name) : MC_OK;
+}
+
+int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
+                      struct mc_error *err)
+{
+    return mc_onnx_load_with(model, file, &(struct mc_external){.dir = dir}, name, err);
 }
 
 int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length, const char *dir, const char *name,

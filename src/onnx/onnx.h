@@ -24,6 +24,11 @@ int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length
 /* The same from a view of a file; of one that is mapped, the pages are given back while it is read. */
 int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
                       struct mc_error *err);
+/* The same with files in the place of those that external data name (onnx/external.h); constants within functions are
+ * looked up in the folder alone. */
+struct mc_external;
+int mc_onnx_load_with(struct mc_model **model, const struct mc_file_view *file, const struct mc_external *external,
+                      const char *name, struct mc_error *err);
 
 /* Put the bodies of the functions that the model's file brings along in the place of the nodes that call them, in
  * graphs within too, so that what is left are operators. `known` (mc_ops_find) finds an operator that is here: a

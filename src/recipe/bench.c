@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "data/loader.h"
 #include "recipe/context.h"
 #include "recipe/flat.h"

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "metric/paired.h"
 #include "prune/probe.h"
 #include "recipe/context.h"

@@ -50,9 +50,3 @@ void mc_context_record(const struct mc_runtime *runtime, uint64_t seed, struct m
     mc_record_set_text(record, "cpu", mc_cpu_name(runtime->kernels->cpu));
     mc_record_set_int(record, "seed", (int64_t)seed);
 }
-
-const char *mc_path_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}

@@ -15,7 +15,4 @@ int mc_context_report(const struct mc_context *context, const char *what, int64_
 /* program, threads, cpu, seed: how a record came about. */
 void mc_context_record(const struct mc_runtime *runtime, uint64_t seed, struct mc_record *record);
 
-/* The last part of a path: reports are read elsewhere. */
-const char *mc_path_name(const char *path);
-
 #endif

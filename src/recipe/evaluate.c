@@ -1,5 +1,6 @@
 /* evaluate.c - loss and metrics of a model on a data set; see compress.h. */
 #include "base/error.h"
+#include "base/file.h"
 #include "base/peers.h"
 #include "data/data.h"
 #include "recipe/context.h"

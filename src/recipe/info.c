@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "graph/coupling.h"
 #include "graph/op.h"
 #include "onnx/onnx.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "kernel/kernels.h"
 #include "prune/sensitivity.h"
 #include "recipe/context.h"

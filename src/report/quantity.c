@@ -10,6 +10,7 @@ const struct mc_quantity mc_quantities[] = {
     {"parameters", "parameters", MC_AS_COUNT},
     {"nonzeros", "non-zeros", MC_AS_COUNT},
     {"macs", "MACs", MC_AS_COUNT},
+    {"data_files", "data files", MC_AS_COUNT},
     {"bytes", "bytes", MC_AS_COUNT},
     {"bytes_sparse", "bytes, sparse", MC_AS_COUNT},
     {"bytes_zstd", "bytes, zstd", MC_AS_COUNT},

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -72,6 +74,82 @@ static void test_what_was_packed_is_unpacked_as_it_was(void **state)
     assert_int_equal(mc_unpack_file(packed, again, false, NULL, &err), MC_ERR_USAGE);
 }
 
+/* The sample with its larger tensor in "data/w.bin", in a folder of its own. */
+static const char *sample_with_data(void **state, struct mc_arena *a)
+{
+    size_t length;
+    static const unsigned char gap[10] = {1, 2, 3};
+    Onnx__ModelProto *m = proto_sample(a);
+    Onnx__TensorProto *w = m->graph->initializer[0];
+    unsigned char data[10 + 48];
+    assert_int_equal(w->raw_data.len, 48);
+    memcpy(data, gap, 10);
+    memcpy(data + 10, w->raw_data.data, 48);
+    w->has_raw_data = false;
+    proto_external(a, w, "data/w.bin", "10", "48");
+    assert_int_equal(mkdir(scratch_path(state, "model"), 0777), 0);
+    assert_int_equal(mkdir(scratch_path(state, "model/data"), 0777), 0);
+    scratch_file(state, "model/data/w.bin", data, sizeof data);
+    const unsigned char *bytes = proto_pack(a, &m->base, &length);
+    return scratch_file(state, "model/sample.onnx", bytes, length);
+}
+
+static void test_external_data_are_in_the_container(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    const char *plain = sample_with_data(state, a), *packed = scratch_path(state, "alone.packed");
+    struct mc_record *record;
+    struct mc_model *one, *two;
+    assert_ok(mc_pack_file(plain, packed, MC_PACK_AUTO, false, &record, &err), err);
+    assert_int_equal(mc_record_get_int(record, "data_files", 0), 1);
+    assert_int_equal(mc_record_get_int(record, "bytes", 0), mc_file_size(plain) + 58);
+    mc_record_destroy(record);
+    assert_ok(mc_packed_load(&one, plain, &err), err);
+    assert_ok(mc_packed_load(&two, packed, &err), err);
+    for (int i = 0; i < one->graph->n_initializers; i++) {
+        const struct mc_tensor *x = one->graph->initializers[i]->data, *y = two->graph->initializers[i]->data;
+        assert_memory_equal(x->data, y->data, mc_tensor_bytes(x));
+    }
+    mc_model_destroy(one);
+    mc_model_destroy(two);
+    /* out again, into folders that are not there */
+    assert_int_equal(mkdir(scratch_path(state, "again"), 0777), 0);
+    const char *again = scratch_path(state, "again/other.onnx");
+    assert_ok(mc_unpack_file(packed, again, false, &record, &err), err);
+    assert_int_equal(mc_record_get_int(record, "data_files", 0), 1);
+    mc_record_destroy(record);
+    expect_same_file(plain, again);
+    expect_same_file(scratch_path(state, "model/data/w.bin"), scratch_path(state, "again/data/w.bin"));
+    mc_arena_finish(a);
+}
+
+static void test_files_in_the_way_are_kept(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    const char *plain = sample_with_data(state, a), *packed = scratch_path(state, "alone.packed"),
+               *data = scratch_path(state, "model/data/w.bin"), *again = scratch_path(state, "model/again.onnx");
+    assert_ok(mc_pack_file(plain, packed, MC_PACK_AUTO, false, NULL, &err), err);
+    assert_int_equal(mc_unpack_file(packed, again, false, NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "w.bin' exists"));
+    assert_int_equal(mc_file_size(again), -1);
+    assert_ok(mc_unpack_file(packed, again, true, NULL, &err), err);
+    /* a link would lead out of the folder */
+    assert_int_equal(mkdir(scratch_path(state, "linked"), 0777), 0);
+    assert_int_equal(symlink(scratch_path(state, "model"), scratch_path(state, "linked/data")), 0);
+    assert_int_equal(mc_unpack_file(packed, scratch_path(state, "linked/m.onnx"), true, NULL, &err), MC_ERR_SYSTEM);
+    assert_int_equal(mc_file_size(scratch_path(state, "model/w.bin")), -1);
+    assert_int_equal(mc_file_size(scratch_path(state, "linked/m.onnx")), -1);
+    /* neither place nor name for both */
+    assert_int_equal(mc_unpack_file(packed, "/dev/null", true, NULL, &err), MC_ERR_USAGE);
+    assert_non_null(strstr(err.text, "no place beside '/dev/null'"));
+    assert_int_equal(unlink(data), 0);
+    assert_int_equal(mc_pack_file(plain, packed, MC_PACK_AUTO, true, NULL, &err), MC_ERR_INPUT);
+    assert_non_null(strstr(err.text, "data/w.bin"));
+    mc_arena_finish(a);
+}
+
 static void test_mistakes_are_told_and_nothing_is_written(void **state)
 {
     struct mc_error err = {0};
@@ -104,6 +182,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_SCRATCH(test_packed_and_plain_files_give_the_same_model),
         IN_SCRATCH(test_what_was_packed_is_unpacked_as_it_was),
+        IN_SCRATCH(test_external_data_are_in_the_container),
+        IN_SCRATCH(test_files_in_the_way_are_kept),
         IN_SCRATCH(test_mistakes_are_told_and_nothing_is_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

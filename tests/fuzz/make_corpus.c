@@ -236,6 +236,13 @@ static void save_segment(const char *folder, const char *name, const float *w, s
     mc_buf_finish(&code);
 }
 
+static int append(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
+{
+    (void)err;
+    mc_buf_append(context, bytes, length);
+    return MC_OK;
+}
+
 static void make_containers(const char *folder)
 {
     struct mc_arena arena, *a = protos_begin(&arena);
@@ -247,10 +254,20 @@ static void make_containers(const char *folder)
     if (mc_container_pack(&packed, model, length, MC_CODE_BEST, NULL, &err) < 0) abort();
     save_way(folder, "whole", 0, packed.data, packed.length);
     save_way(folder, "file", 3, model, length);
+    packed.length = 0;
+    const struct mc_payload payload = {4, 4, 64, MC_FLOAT, 4, 1};
+    const struct mc_container_file files[2] = {{.bytes = {.data = model, .length = length}},
+                                               {"w", {.data = model, .length = 80}, &payload, 1}};
+    if (mc_container_pack_files(files, 2, MC_CODE_BEST, append, &packed, NULL, &err) < 0) abort();
+    save_way(folder, "beside", 0, packed.data, packed.length);
     save_way(folder, "structure_raw", 2,
              "\x05\0\0\x01\x01"
              "abcd",
              9);
+    save_way(folder, "structure_beside", 4,
+             "\x07\0\0\x01\x01\x04"
+             "abcde",
+             11);
     float w[500];
     for (int i = 0; i < 500; i++) w[i] = (float)((i * 7919 % 1009 - 504) * (i * 31 % 257 + 1)) / 65536;
     save_segment(folder, "dense", w, 500, MC_CODE_FAST);

@@ -55,6 +55,43 @@ static void test_every_form_of_contents_is_found(void **state)
     mc_arena_finish(a);
 }
 
+static void expect_beside(const struct mc_payload_beside *p, const char *location, size_t offset, size_t length,
+                          enum mc_dtype dtype, int64_t columns)
+{
+    assert_int_equal(p->location_length, strlen(location));
+    assert_memory_equal(p->location, location, strlen(location));
+    assert_int_equal(p->payload.offset, offset);
+    assert_int_equal(p->payload.prefix, offset);
+    assert_int_equal(p->payload.length, length);
+    assert_int_equal(p->payload.dtype, dtype);
+    assert_int_equal(p->payload.columns, columns);
+}
+
+static void test_contents_beside_the_model_are_found(void **state)
+{
+    static const int64_t image[4] = {2, 3, 2, 2}, huge[2] = {INT64_MAX, 4};
+    static const float floats[24] = {1};
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    Onnx__ModelProto *m = proto_model(a, 13);
+    Onnx__GraphProto *g = m->graph;
+    proto_initializer(a, g, proto_external(a, proto_tensor(a, "u", MC_FLOAT, 4, image), "w.bin", "4096", "96"));
+    proto_initializer(a, g, proto_external(a, proto_tensor(a, "v", MC_INT4, 4, image), "sub/v", NULL, NULL));
+    proto_initializer(a, g, proto_raw(a, proto_tensor(a, "in", MC_FLOAT, 4, image), floats, sizeof floats));
+    proto_initializer(a, g, proto_external(a, proto_tensor(a, "x", MC_FLOAT, 2, huge), "x", "-1", NULL));
+    proto_initializer(a, g, proto_external(a, proto_tensor(a, "y", MC_FLOAT, 4, image), NULL, "1", "2"));
+    size_t length, n;
+    const unsigned char *bytes = proto_pack(a, &m->base, &length);
+    struct mc_payload_beside *p;
+    assert_ok(mc_payloads_find_beside(&p, &n, bytes, length, &err), err);
+    assert_int_equal(n, 3);
+    expect_beside(&p[0], "w.bin", 4096, 96, MC_FLOAT, 12);
+    expect_beside(&p[1], "sub/v", 0, 12, MC_INT4, 12); /* half a byte each, as the shape says */
+    expect_beside(&p[2], "x", 0, 0, MC_FLOAT, 4);
+    mc_free(p);
+    mc_arena_finish(a);
+}
+
 /* TensorProto {raw_data, data_type, dims} in the other order, inside ModelProto.graph.initializer. */
 static void test_type_and_shape_may_come_later(void **state)
 {
@@ -99,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_form_of_contents_is_found),
+        cmocka_unit_test(test_contents_beside_the_model_are_found),
         cmocka_unit_test(test_type_and_shape_may_come_later),
         cmocka_unit_test(test_what_makes_no_sense_ends_the_search),
     };
