@@ -62,9 +62,9 @@ struct mc_container_taker {
     void *context;
 };
 
-/* MC_ERR_INPUT names the block that is broken; what was given out by then has to be thrown away. A failure of the taker
- * ends it. */
-int mc_container_unpack(const unsigned char *bytes, size_t length, const struct mc_container_taker *taker,
+/* In memory for one block of each kind. MC_ERR_INPUT names the block that is broken; what was given out by then has to
+ * be thrown away. A failure of the taker ends it. */
+int mc_container_unpack(const struct mc_file_view *packed, const struct mc_container_taker *taker,
                         struct mc_error *err);
 
 /* --- for both directions --- */

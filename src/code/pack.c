@@ -356,7 +356,6 @@ int mc_container_pack_files(const struct mc_container_file *files, size_t n, enu
 /* --- is it right? --- */
 
 struct comparison {
-    const struct mc_file_view *packed;
     const struct mc_container_file *files;
     size_t n, at, done; /* of the files the present one, of that so much */
     bool differs;
@@ -371,7 +370,6 @@ static int compare(void *context, const unsigned char *bytes, size_t length, str
     if (c->differs) return MC_OK;
     c->done += length;
     mc_file_forget(file);
-    mc_file_forget(c->packed);
     return MC_OK;
 }
 
@@ -389,10 +387,10 @@ static int begin_next(void *context, const char *name, struct mc_error *err)
 int mc_container_check(const struct mc_file_view *packed, const struct mc_container_file *files, size_t n,
                        struct mc_error *err)
 {
-    struct comparison c = {.packed = packed, .files = files, .n = n};
+    struct comparison c = {.files = files, .n = n};
     const struct mc_container_taker taker = {compare, begin_next, &c};
     struct mc_error why = {0};
-    const int rc = mc_container_unpack(packed->data, packed->length, &taker, &why);
+    const int rc = mc_container_unpack(packed, &taker, &why);
     if (rc == MC_ERR_SYSTEM) return err ? *err = why, rc : rc;
     if (rc == MC_OK && !c.differs && c.at + 1 == n && c.done == files[c.at].bytes.length) return MC_OK;
     return mc_error_set(err, MC_ERR_INTERNAL, "what was packed does not come back: %s",

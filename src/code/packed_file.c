@@ -79,7 +79,7 @@ static int load_packed(struct mc_model **model, const struct mc_file_view *packe
     struct loading l = {.n = 0};
     const struct mc_container_taker taker = {take_to_load, begin_to_load, &l};
     mc_buf_init(&l.model, MC_CONTAINER_MOST_BYTES);
-    int rc = mc_container_unpack(packed->data, packed->length, &taker, err);
+    int rc = mc_container_unpack(packed, &taker, err);
     if (rc == MC_OK) rc = flush_all(&l, err);
     if (rc < 0) {
         mc_error_wrap(err, rc, "cannot load '%s'", path);
@@ -116,7 +116,6 @@ int mc_packed_load(struct mc_model **model, const char *path, struct mc_error *e
 /* --- to disk --- */
 
 struct unpacking {
-    const struct mc_file_view *packed;
     const char *path;
     char *dir; /* of the model */
     bool overwrite;
@@ -128,7 +127,6 @@ static int take_to_disk(void *context, const unsigned char *bytes, size_t length
 {
     struct unpacking *u = context;
     u->bytes += length;
-    mc_file_forget(u->packed);
     return mc_file_write(&u->files[u->n - 1], bytes, length, err);
 }
 
@@ -187,10 +185,10 @@ static int commit(struct unpacking *u, struct mc_error *err)
 int mc_packed_unpack(const struct mc_file_view *packed, const char *path, bool overwrite, size_t *n_files,
                      size_t *bytes, struct mc_error *err)
 {
-    struct unpacking u = {.packed = packed, .path = path, .dir = mc_path_dir(path), .overwrite = overwrite};
+    struct unpacking u = {.path = path, .dir = mc_path_dir(path), .overwrite = overwrite};
     const struct mc_container_taker taker = {take_to_disk, begin_to_disk, &u};
     int rc = u.dir ? begin_file(&u, path, err) : mc_error_memory(err);
-    if (rc == MC_OK) rc = mc_container_unpack(packed->data, packed->length, &taker, err);
+    if (rc == MC_OK) rc = mc_container_unpack(packed, &taker, err);
     if (rc == MC_OK) rc = commit(&u, err);
     for (size_t i = 0; i < u.n; i++) mc_file_abort(&u.files[i]);
     *n_files = u.n;

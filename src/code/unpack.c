@@ -19,6 +19,7 @@ struct block {
 };
 
 struct unpacking {
+    const struct mc_file_view *file;
     struct mc_bytes in;
     const unsigned char *start;
     uint64_t seed;         /* of the next block's check */
@@ -287,8 +288,8 @@ static int do_blocks(struct unpacking *u, size_t *index, bool is_beside, struct 
         if (rc == MC_OK && block.type == (is_beside ? MC_BLOCK_STRUCTURE : MC_BLOCK_BESIDE))
             rc = mc_error_set(err, MC_ERR_INPUT, "its type belongs to another file");
         if (rc < 0) return mc_error_wrap(err, rc, "block %zu at byte %zu", *index, at);
-        if (!u->checked) continue;
-        rc = do_block(u, &block, &structure, &open, err);
+        if (u->checked) rc = do_block(u, &block, &structure, &open, err);
+        mc_file_forget(u->file);
         if (rc < 0)
             return mc_error_wrap(err, rc, "block %zu (%s) at byte %zu, for byte %zu of %s", *index, names[block.type],
                                  at, given, is_beside ? u->name : "the model");
@@ -325,10 +326,10 @@ static int unpack(struct unpacking *u, struct mc_error *err)
     return rc == MC_OK ? do_files(u, err) : rc;
 }
 
-int mc_container_unpack(const unsigned char *bytes, size_t length, const struct mc_container_taker *taker,
-                        struct mc_error *err)
+int mc_container_unpack(const struct mc_file_view *packed, const struct mc_container_taker *taker, struct mc_error *err)
 {
-    struct unpacking u = {.in = {bytes, bytes + length}, .start = bytes, .taker = *taker};
+    struct unpacking u = {
+        .file = packed, .in = {packed->data, packed->data + packed->length}, .start = packed->data, .taker = *taker};
     const int rc = unpack(&u, err);
     mc_workspace_finish(&u.workspace);
     mc_free(u.name);

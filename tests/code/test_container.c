@@ -31,7 +31,8 @@ static int begin_beside(void *context, const char *name, struct mc_error *err)
 static int unpack(const void *packed, size_t length, struct mc_buf *out, struct mc_error *err)
 {
     mc_buf_init(out, (size_t)1 << 30);
-    return mc_container_unpack(packed, length, &(struct mc_container_taker){take, begin_beside, out}, err);
+    const struct mc_file_view view = {.data = packed, .length = length};
+    return mc_container_unpack(&view, &(struct mc_container_taker){take, begin_beside, out}, err);
 }
 
 /* What the container would take, told from a mapped file. */

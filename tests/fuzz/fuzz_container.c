@@ -31,7 +31,8 @@ static void try_container(const void *bytes, size_t length)
     struct mc_buf out;
     mc_buf_init(&out, MOST_BYTES);
     const struct mc_container_taker taker = {take, begin_beside, &out};
-    if (mc_container_unpack(bytes, length, &taker, &err) < 0 && !err.text[0]) abort();
+    if (mc_container_unpack(&(struct mc_file_view){.data = bytes, .length = length}, &taker, &err) < 0 && !err.text[0])
+        abort();
     mc_buf_finish(&out);
 }
 
@@ -101,7 +102,8 @@ static void try_file(const uint8_t *data, size_t size)
     mc_buf_init(&again, MOST_BYTES);
     if (mc_container_pack(&packed, data, size, size % 2 ? MC_CODE_BEST : MC_CODE_FAST, NULL, NULL) < 0) abort();
     const struct mc_container_taker taker = {take, begin_beside, &again};
-    if (mc_container_unpack((unsigned char *)packed.data, packed.length, &taker, NULL) < 0) abort();
+    const struct mc_file_view view = {.data = (unsigned char *)packed.data, .length = packed.length};
+    if (mc_container_unpack(&view, &taker, NULL) < 0) abort();
     if (again.length != size || (size > 0 && memcmp(again.data, data, size) != 0)) abort();
     mc_buf_finish(&again);
     mc_buf_finish(&packed);
