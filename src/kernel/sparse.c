@@ -10,11 +10,6 @@
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 
-enum {
-    MOST = 64, /* positions side by side, of any instruction set */
-    ROWS = 32, /* rows at a time: a tile of them stays in a first-level cache */
-};
-
 bool mc_sparse_may_pay(const float *w, int64_t n)
 {
     int64_t nonzeros = 0;
@@ -191,7 +186,7 @@ int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, con
     int rc = fill_rows(s, w, err);
     if (rc == MC_OK) rc = choose_form(s, w->rows, err);
     if (rc == MC_OK && !s->one_by_one) {
-        s->room = (size_t)(w->K + ROWS) * MOST;
+        s->room = (size_t)(w->K + MC_SPARSE_ROWS) * MC_SPARSE_POSITIONS;
         s->rooms = mc_block_create(runtime->memory, s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
         if (!s->rooms) rc = mc_error_memory(err);
     }
@@ -223,8 +218,8 @@ static void run_tile(const struct product *r, int64_t first, int64_t n, int64_t 
 {
     const struct mc_sparse_loops *loops = r->s->loops;
     const int64_t width = mc_sparse_width(loops, n);
-    for (int64_t m = from; m < to; m += ROWS) {
-        const int64_t end = to - m < ROWS ? to : m + ROWS;
+    for (int64_t m = from; m < to; m += MC_SPARSE_ROWS) {
+        const int64_t end = to - m < MC_SPARSE_ROWS ? to : m + MC_SPARSE_ROWS;
         for (int64_t p = 0; p < n; p += width)
             loops->run(&r->s->rows, m, end, x + p, step, width, r->b, tile + p, step);
         mc_transpose_floats(r->y + first * r->y_row + m, r->y_row, tile, step, end - m, n);
@@ -245,7 +240,7 @@ static void run_blocks(void *context, int64_t begin, int64_t end)
             const int64_t width = mc_sparse_width(r->s->loops, n), step = (n + width - 1) / width * width;
             if (gathered != block) mc_transpose_floats(room, step, r->x + first * K, K, n, K);
             gathered = block;
-            run_tile(r, first, n, from, to, room, step, room + K * MOST);
+            run_tile(r, first, n, from, to, room, step, room + K * MC_SPARSE_POSITIONS);
         }
     }
 }
@@ -272,7 +267,7 @@ void mc_sparse_run(const struct mc_sparse *s, int64_t n, const float *x, const f
         run_one_by_one(&r);
     } else {
         const int64_t M = s->rows.M, work = (s->rows.start[M] + s->K) * n / 8 / threads;
-        r.n_blocks = mc_parallel_blocks(n, MOST, s->runtime.n_threads);
+        r.n_blocks = mc_parallel_blocks(n, MC_SPARSE_POSITIONS, s->runtime.n_threads);
         r.n_shares = r.n_blocks > 0 ? (threads + r.n_blocks - 1) / r.n_blocks : 1;
         if (r.n_shares > M) r.n_shares = M > 0 ? M : 1;
         r.n_parts = threads;

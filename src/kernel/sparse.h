@@ -56,7 +56,9 @@ void mc_sparse_run(const struct mc_sparse *sparse, int64_t n, const float *x, co
 
 /* --- one instruction set's --- */
 
-enum { MC_SPARSE_LANES = 16 }; /* at most */
+/* Of any instruction set: lanes at most; positions at a time at most; rows at a time, a tile of which with these
+ * positions stays in a first-level cache. */
+enum { MC_SPARSE_LANES = 16, MC_SPARSE_POSITIONS = 64, MC_SPARSE_ROWS = 32 };
 
 struct mc_sparse_loops {
     int64_t lanes;

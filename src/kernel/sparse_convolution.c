@@ -16,8 +16,6 @@
 #include "kernel/sparse.h"
 
 enum {
-    MOST = 64,        /* positions at a time, of any instruction set */
-    ROWS = 32,        /* rows at a time: a tile of them stays in a first-level cache */
     MOST_PHASES = 16, /* of strides */
     LEAST_ZEROS = 4,  /* weights for each that is not zero, where it cannot be measured */
     TRIALS = 5,       /* runs of which the shortest counts */
@@ -88,9 +86,9 @@ static bool lay_out(struct sparse_convolution *s)
         s->plane *= s->phase[k];
     }
     s->positions = plane_at(s, w->out[0] - 1, w->out[1] - 1, w->out[2] - 1) + 1;
-    s->n_blocks = (s->positions + MOST - 1) / MOST;
-    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + MOST);
-    s->tile = (size_t)ROWS * MOST;
+    s->n_blocks = (s->positions + MC_SPARSE_POSITIONS - 1) / MC_SPARSE_POSITIONS;
+    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + MC_SPARSE_POSITIONS);
+    s->tile = (size_t)MC_SPARSE_ROWS * MC_SPARSE_POSITIONS;
     return s->image <= INT32_MAX;
 }
 
@@ -176,11 +174,11 @@ static void put_outputs(const struct running *r, int64_t m, int64_t to, int64_t 
     const struct mc_convolution *c = &r->s->conv;
     const int64_t outputs = mc_window_outputs(&c->window);
     if (c->y_last) {
-        mc_transpose_floats(r->y + at * c->M + m, c->M, tile, MOST, to - m, n);
+        mc_transpose_floats(r->y + at * c->M + m, c->M, tile, MC_SPARSE_POSITIONS, to - m, n);
         return;
     }
     for (int64_t row = m; row < to; row++)
-        memcpy(r->y + row * outputs + at, tile + (row - m) * MOST, (size_t)n * sizeof *tile);
+        memcpy(r->y + row * outputs + at, tile + (row - m) * MC_SPARSE_POSITIONS, (size_t)n * sizeof *tile);
 }
 
 /* Outputs among positions [first, first + n) of the rows [m, to). */
@@ -206,13 +204,14 @@ static void run_parts(void *context, int64_t begin, int64_t end)
     for (int64_t part = begin; part < end; part++) {
         float *tile = r->tiles + part * (int64_t)s->tile;
         for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
-            const int64_t first = i / r->n_shares * MOST, share = i % r->n_shares;
-            const int64_t n = s->positions - first < MOST ? s->positions - first : MOST;
+            const int64_t first = i / r->n_shares * MC_SPARSE_POSITIONS, share = i % r->n_shares;
+            const int64_t n = s->positions - first < MC_SPARSE_POSITIONS ? s->positions - first : MC_SPARSE_POSITIONS;
             const int64_t width = mc_sparse_width(s->loops, n), last = M * (share + 1) / r->n_shares;
-            for (int64_t m = M * share / r->n_shares; m < last; m += ROWS) {
-                const int64_t to = last - m < ROWS ? last : m + ROWS;
+            for (int64_t m = M * share / r->n_shares; m < last; m += MC_SPARSE_ROWS) {
+                const int64_t to = last - m < MC_SPARSE_ROWS ? last : m + MC_SPARSE_ROWS;
                 for (int64_t p = 0; p < n; p += width)
-                    s->loops->run(&s->rows, m, to, r->planes + first + p, 1, width, r->b, tile + p, MOST);
+                    s->loops->run(&s->rows, m, to, r->planes + first + p, 1, width, r->b, tile + p,
+                                  MC_SPARSE_POSITIONS);
                 put_tile(r, m, to, first, n, tile);
             }
         }
@@ -230,7 +229,7 @@ static int sparse_forward(void *state, const void *x, const void *w, const void 
     r.n_shares = (threads + s->n_blocks - 1) / s->n_blocks;
     if (r.n_shares > s->conv.M) r.n_shares = s->conv.M;
     const int before = mc_runtime_enter(&s->runtime);
-    memset(r.planes + s->image - MOST, 0, MOST * sizeof(float));
+    memset(r.planes + s->image - MC_SPARSE_POSITIONS, 0, MC_SPARSE_POSITIONS * sizeof(float));
     for (int64_t n = 0; n < s->conv.N; n++) {
         r.x = (const float *)x + n * inputs;
         r.y = (float *)y + n * s->conv.M * mc_window_outputs(&s->conv.window);
