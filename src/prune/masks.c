@@ -1,6 +1,5 @@
 /* masks.c - magnitude pruning: which weights are held at zero. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -8,6 +7,7 @@
 #include "graph/pieces.h"
 #include "prune/blocks.h"
 #include "prune/exclude.h"
+#include "prune/lamp.h"
 #include "prune/prune.h"
 #include "prune/select.h"
 #include "run/plan.h"
@@ -236,53 +236,12 @@ static int update_by_rows(const struct mc_masks *masks, const struct mc_candidat
     return rc;
 }
 
-/* --- LAMP --- */
-
-struct ranked {
-    float magnitude;
-    int64_t at;
-};
-
-static int by_magnitude(const void *p, const void *q)
-{
-    const struct ranked *a = p, *b = q;
-    if (a->magnitude != b->magnitude) return a->magnitude < b->magnitude ? -1 : 1;
-    return (a->at > b->at) - (a->at < b->at);
-}
-
-/* The square of each score over the sum of those that are no smaller. */
-static int lamp_of(const struct mc_tensor *of, struct mc_tensor **lamp, struct mc_error *err)
-{
-    const int64_t n = mc_tensor_count(of);
-    struct ranked *ranked = MC_NEW_ARRAY(struct ranked, n);
-    int rc = ranked ? mc_tensor_create(lamp, MC_FLOAT, &of->shape, err) : mc_error_memory(err);
-    if (rc == 0) rc = mc_tensor_convert(*lamp, of, err);
-    float *score = rc == 0 ? (*lamp)->data : NULL;
-    for (int64_t k = 0; score && k < n; k++) ranked[k] = (struct ranked){fabsf(score[k]), k};
-    if (score) qsort(ranked, (size_t)n, sizeof *ranked, by_magnitude);
-    double sum = 0;
-    for (int64_t k = n - 1; score && k >= 0; k--) {
-        const double square = (double)ranked[k].magnitude * ranked[k].magnitude;
-        sum += square;
-        score[ranked[k].at] = sum > 0 ? (float)(square / sum) : 0;
-    }
-    mc_free(ranked);
-    return rc;
-}
-
 static int update_by_lamp(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_error *err)
 {
-    struct mc_candidates *own = MC_NEW_ARRAY(struct mc_candidates, n);
-    struct mc_tensor **lamps = MC_NEW_ARRAY(struct mc_tensor *, n);
-    int rc = own && lamps ? 0 : mc_error_memory(err);
-    for (int i = 0; i < n && rc == 0; i++) {
-        rc = lamp_of(candidates[i].tensor, &lamps[i], err);
-        own[i] = (struct mc_candidates){lamps[i], candidates[i].keep};
-    }
-    if (rc == 0) rc = mc_select_smallest(own, n, n_zero, err);
-    for (int i = 0; lamps && i < n; i++) mc_tensor_destroy(lamps[i]);
-    mc_free(lamps);
-    mc_free(own);
+    struct mc_magnitude_cut *cuts = MC_NEW_ARRAY(struct mc_magnitude_cut, n);
+    int rc = cuts ? mc_lamp_cuts(candidates, n, n_zero, cuts, err) : mc_error_memory(err);
+    for (int i = 0; i < n && rc == 0; i++) rc = mc_select_by_cut(&candidates[i], &cuts[i], err);
+    mc_free(cuts);
     return rc;
 }
 
@@ -445,9 +404,9 @@ int mc_masks_apply(const struct mc_masks *masks, struct mc_model *model, struct 
 struct zeroing {
     struct mc_edit edit;
     enum mc_dtype dtype;
-    struct mc_cut cut, left; /* as chosen; what is left of its ties */
-    int64_t extent, inner;   /* of a pattern */
-    int n_keep, block;       /* block 0: a cut */
+    struct mc_magnitude_cut cut, left; /* as chosen; what is left of its ties */
+    int64_t extent, inner;             /* of a pattern */
+    int n_keep, block;                 /* block 0: a cut */
 };
 
 static int zero_pattern(const struct zeroing *z, int64_t n, void *elements, struct mc_error *err)
@@ -467,7 +426,7 @@ static int apply_zeroing(const struct mc_edit *edit, int64_t first, int64_t n, v
     struct zeroing *z = edit->context;
     if (z->block > 0) return zero_pattern(z, n, elements, err);
     if (first == 0) z->left = z->cut;
-    mc_cut_zero(&z->left, z->dtype, elements, n);
+    mc_magnitude_cut_zero(&z->left, z->dtype, elements, n);
     return 0;
 }
 
@@ -509,21 +468,41 @@ static int zero_patterns(struct mc_model *model, const struct mc_masks *weights,
     return rc;
 }
 
+static int zero_by_cut(struct mc_model *model, struct mc_value *v, const struct mc_magnitude_cut *cut, bool defer,
+                       struct mc_error *err)
+{
+    struct zeroing *z = new_zeroing(model, v);
+    if (!z) return mc_error_memory(err);
+    z->cut = *cut;
+    return settle(v, z, defer, err);
+}
+
+static int zero_by_lamp(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
+                        double sparsity, bool defer, struct mc_error *err)
+{
+    int64_t total = 0;
+    for (int i = 0; i < weights->n; i++) total += mc_tensor_count(candidates[i].tensor);
+    struct mc_magnitude_cut *cuts = MC_NEW_ARRAY(struct mc_magnitude_cut, weights->n);
+    int rc = cuts ? mc_lamp_cuts(candidates, weights->n, share_of(sparsity, total), cuts, err) : mc_error_memory(err);
+    for (int i = 0; i < weights->n && rc == 0; i++)
+        rc = zero_by_cut(model, model->values[weights->values[i]->id], &cuts[i], defer, err);
+    mc_free(cuts);
+    return rc;
+}
+
 /* Tensors [from, to) share a cut: the ties that it takes are those of the first of them. */
 static int zero_smallest(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
                          int from, int to, double sparsity, bool defer, struct mc_error *err)
 {
     int64_t total = 0;
-    struct mc_cut cut;
+    struct mc_magnitude_cut cut;
     for (int i = from; i < to; i++) total += mc_tensor_count(candidates[i].tensor);
     int rc = mc_select_cut(candidates + from, to - from, share_of(sparsity, total), &cut, err);
     for (int i = from; i < to && rc == 0; i++) {
         struct mc_value *v = model->values[weights->values[i]->id];
-        struct zeroing *z = new_zeroing(model, v);
-        if (!z) return mc_error_memory(err);
-        z->cut = cut;
+        const struct mc_magnitude_cut own = cut;
         if (cut.splits) cut.n_ties -= mc_select_ties(v->data, cut.threshold); /* below 0: none left */
-        rc = settle(v, z, defer, err);
+        rc = zero_by_cut(model, v, &own, defer, err);
     }
     return rc;
 }
@@ -538,6 +517,11 @@ int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const st
     if (!candidates) return mc_error_memory(err);
     for (int i = 0; i < weights->n; i++) candidates[i].tensor = model->values[weights->values[i]->id]->data;
     const int step = options->scope == MC_SCOPE_LAYER ? 1 : weights->n;
+    if (options->scope == MC_SCOPE_LAMP) {
+        rc = zero_by_lamp(model, weights, candidates, options->sparsity, defer, err);
+        mc_free(candidates);
+        return rc;
+    }
     for (int i = 0; i < weights->n && rc == 0; i += step)
         rc = zero_smallest(model, weights, candidates, i, i + step, options->sparsity, defer, err);
     mc_free(candidates);

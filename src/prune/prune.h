@@ -16,7 +16,7 @@ enum mc_scope {
     MC_SCOPE_ROW,         /* those that make one output (of a tensor whose outputs are not known: the tensor) */
     MC_SCOPE_ERDOS_RENYI, /* those of a tensor, whose density is in proportion to the sum of its extents over their
                            * product (Evci et al. 2020) */
-    MC_SCOPE_LAMP, /* all, by their share in the squares of what is left of the tensor (Lee et al. 2021, eq. 1) */
+    MC_SCOPE_LAMP, /* all, by their share in the squares of what is left of the tensor (lamp.h) */
 };
 
 struct mc_sparsify_options {

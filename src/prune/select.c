@@ -15,10 +15,8 @@
 
 #define HIGH_BITS 16
 #define LOW_BITS 15
-#define CHUNK 4096 /* weights turned into keys at a time: stays in the first-level cache */
 
-/* Keys of elements begin … begin + n - 1. */
-static void load_keys(const struct mc_tensor *t, int64_t begin, int64_t n, uint32_t *keys)
+void mc_select_keys(const struct mc_tensor *t, int64_t begin, int64_t n, uint32_t *keys)
 {
     const uint32_t magnitude = 0x7fffffffu;
     switch (t->dtype) {
@@ -38,13 +36,19 @@ static void load_keys(const struct mc_tensor *t, int64_t begin, int64_t n, uint3
     }
 }
 
+void mc_select_forget(const struct mc_tensor *t, int64_t begin, int64_t n)
+{
+    const size_t size = (size_t)mc_dtype_bits(t->dtype) / 8;
+    mc_tensor_forget(t, (size_t)begin * size, (size_t)n * size);
+}
+
 /* A stretch of one tensor, the unit of parallel work. */
 struct stretch {
     int tensor;
     int64_t begin, n;
 };
 
-#define STRETCH (64 * CHUNK)
+#define STRETCH (64 * MC_SELECT_CHUNK)
 
 static int list_stretches(const struct mc_candidates *c, int n, struct stretch **list, int *n_list,
                           struct mc_error *err)
@@ -79,17 +83,16 @@ static void count_within(const uint32_t *keys, int64_t n, uint32_t bin, int64_t 
 /* Add the keys of a stretch to a histogram: of the upper bits (bin < 0), or of the lower bits within one bin. */
 static void count_keys(const struct mc_candidates *c, const struct stretch *s, int64_t bin, int64_t *histogram)
 {
-    uint32_t keys[CHUNK];
-    for (int64_t done = 0; done < s->n; done += CHUNK) {
-        const int64_t n = s->n - done < CHUNK ? s->n - done : CHUNK;
-        load_keys(c[s->tensor].tensor, s->begin + done, n, keys);
+    uint32_t keys[MC_SELECT_CHUNK];
+    for (int64_t done = 0; done < s->n; done += MC_SELECT_CHUNK) {
+        const int64_t n = s->n - done < MC_SELECT_CHUNK ? s->n - done : MC_SELECT_CHUNK;
+        mc_select_keys(c[s->tensor].tensor, s->begin + done, n, keys);
         if (bin >= 0)
             count_within(keys, n, (uint32_t)bin, histogram);
         else
             for (int64_t i = 0; i < n; i++) histogram[keys[i] >> LOW_BITS]++;
     }
-    const size_t size = (size_t)mc_dtype_bits(c[s->tensor].tensor->dtype) / 8;
-    mc_tensor_forget(c[s->tensor].tensor, (size_t)s->begin * size, (size_t)s->n * size);
+    mc_select_forget(c[s->tensor].tensor, s->begin, s->n);
 }
 
 static int histogram_of(const struct mc_candidates *c, const struct stretch *list, int n_list, int64_t bin, int n_bins,
@@ -124,10 +127,10 @@ static int64_t find_bin(const int64_t *histogram, int n_bins, int64_t *rank)
 /* keep = key > threshold. */
 static void write_stretch(const struct mc_candidates *c, const struct stretch *s, uint32_t threshold)
 {
-    uint32_t keys[CHUNK];
-    for (int64_t done = 0; done < s->n; done += CHUNK) {
-        const int64_t n = s->n - done < CHUNK ? s->n - done : CHUNK;
-        load_keys(c[s->tensor].tensor, s->begin + done, n, keys);
+    uint32_t keys[MC_SELECT_CHUNK];
+    for (int64_t done = 0; done < s->n; done += MC_SELECT_CHUNK) {
+        const int64_t n = s->n - done < MC_SELECT_CHUNK ? s->n - done : MC_SELECT_CHUNK;
+        mc_select_keys(c[s->tensor].tensor, s->begin + done, n, keys);
         unsigned char *keep = c[s->tensor].keep + s->begin + done;
         for (int64_t i = 0; i < n; i++) keep[i] = keys[i] > threshold;
     }
@@ -137,11 +140,11 @@ static void write_stretch(const struct mc_candidates *c, const struct stretch *s
 static void keep_late_ties(const struct mc_candidates *c, const struct stretch *list, int n_list, uint32_t threshold,
                            int64_t n_zero)
 {
-    uint32_t keys[CHUNK];
+    uint32_t keys[MC_SELECT_CHUNK];
     for (int s = 0; s < n_list; s++) {
-        for (int64_t done = 0; done < list[s].n; done += CHUNK) {
-            const int64_t n = list[s].n - done < CHUNK ? list[s].n - done : CHUNK;
-            load_keys(c[list[s].tensor].tensor, list[s].begin + done, n, keys);
+        for (int64_t done = 0; done < list[s].n; done += MC_SELECT_CHUNK) {
+            const int64_t n = list[s].n - done < MC_SELECT_CHUNK ? list[s].n - done : MC_SELECT_CHUNK;
+            mc_select_keys(c[list[s].tensor].tensor, list[s].begin + done, n, keys);
             unsigned char *keep = c[list[s].tensor].keep + list[s].begin + done;
             for (int64_t i = 0; i < n; i++)
                 if (keys[i] == threshold && n_zero-- <= 0) keep[i] = 1;
@@ -150,9 +153,9 @@ static void keep_late_ties(const struct mc_candidates *c, const struct stretch *
 }
 
 static int find_cut(const struct mc_candidates *c, const struct stretch *list, int n_list, int64_t n_zero,
-                    struct mc_cut *cut, struct mc_error *err)
+                    struct mc_magnitude_cut *cut, struct mc_error *err)
 {
-    *cut = (struct mc_cut){0};
+    *cut = (struct mc_magnitude_cut){0};
     if (n_zero == 0) {
         cut->splits = true;
         return 0;
@@ -165,13 +168,14 @@ static int find_cut(const struct mc_candidates *c, const struct stretch *list, i
     rc = histogram_of(c, list, n_list, high, 1 << LOW_BITS, histogram, err);
     if (rc < 0) goto done;
     const int64_t low = find_bin(histogram, 1 << LOW_BITS, &rank);
-    *cut = (struct mc_cut){(uint32_t)(high << LOW_BITS | low), rank + 1, rank + 1 < histogram[low]};
+    *cut = (struct mc_magnitude_cut){(uint32_t)(high << LOW_BITS | low), rank + 1, rank + 1 < histogram[low]};
 done:
     mc_free(histogram);
     return rc;
 }
 
-int mc_select_cut(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_cut *cut, struct mc_error *err)
+int mc_select_cut(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_magnitude_cut *cut,
+                  struct mc_error *err)
 {
     struct stretch *list = NULL;
     int n_list = 0;
@@ -181,46 +185,60 @@ int mc_select_cut(const struct mc_candidates *c, int n, int64_t n_zero, struct m
     return rc;
 }
 
+static void write_keep(const struct mc_candidates *c, const struct stretch *list, int n_list,
+                       const struct mc_magnitude_cut *cut)
+{
+#pragma omp parallel for if (n_list > 1)
+    for (int i = 0; i < n_list; i++) write_stretch(c, &list[i], cut->threshold);
+    if (cut->splits) keep_late_ties(c, list, n_list, cut->threshold, cut->n_ties);
+}
+
 int mc_select_smallest(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_error *err)
 {
     struct stretch *list = NULL;
-    struct mc_cut cut;
+    struct mc_magnitude_cut cut;
     int n_list = 0;
     int rc = list_stretches(c, n, &list, &n_list, err);
     if (rc == 0) rc = find_cut(c, list, n_list, n_zero, &cut, err);
-    if (rc == 0) {
-#pragma omp parallel for if (n_list > 1)
-        for (int i = 0; i < n_list; i++) write_stretch(c, &list[i], cut.threshold);
-        if (cut.splits) keep_late_ties(c, list, n_list, cut.threshold, cut.n_ties);
-    }
+    if (rc == 0) write_keep(c, list, n_list, &cut);
+    mc_free(list);
+    return rc;
+}
+
+int mc_select_by_cut(const struct mc_candidates *c, const struct mc_magnitude_cut *cut, struct mc_error *err)
+{
+    struct stretch *list = NULL;
+    int n_list = 0;
+    const int rc = list_stretches(c, 1, &list, &n_list, err);
+    if (rc == 0) write_keep(c, list, n_list, cut);
     mc_free(list);
     return rc;
 }
 
 int64_t mc_select_ties(const struct mc_tensor *t, uint32_t threshold)
 {
-    uint32_t keys[CHUNK];
-    const size_t size = (size_t)mc_dtype_bits(t->dtype) / 8;
+    uint32_t keys[MC_SELECT_CHUNK];
     const int64_t count = mc_tensor_count(t);
     int64_t ties = 0;
-    for (int64_t done = 0; done < count; done += CHUNK) {
-        const int64_t n = count - done < CHUNK ? count - done : CHUNK;
-        load_keys(t, done, n, keys);
+    for (int64_t done = 0; done < count; done += MC_SELECT_CHUNK) {
+        const int64_t n = count - done < MC_SELECT_CHUNK ? count - done : MC_SELECT_CHUNK;
+        mc_select_keys(t, done, n, keys);
         for (int64_t i = 0; i < n; i++) ties += keys[i] == threshold;
-        mc_tensor_forget(t, (size_t)done * size, (size_t)n * size);
+        mc_select_forget(t, done, n);
     }
     return ties;
 }
 
 /* Zero elements [0, n) of a type of `size` bytes that go, given their keys. */
-static void zero_chunk(struct mc_cut *cut, const uint32_t *keys, int64_t n, unsigned char *elements, size_t size)
+static void zero_chunk(struct mc_magnitude_cut *cut, const uint32_t *keys, int64_t n, unsigned char *elements,
+                       size_t size)
 {
     for (int64_t i = 0; i < n; i++)
         if (keys[i] < cut->threshold || (keys[i] == cut->threshold && cut->n_ties-- > 0))
             memset(elements + (size_t)i * size, 0, size);
 }
 
-void mc_cut_zero(struct mc_cut *cut, enum mc_dtype dtype, void *elements, int64_t n)
+void mc_magnitude_cut_zero(struct mc_magnitude_cut *cut, enum mc_dtype dtype, void *elements, int64_t n)
 {
     const uint32_t magnitude = 0x7fffffffu, threshold = cut->threshold;
     if (dtype == MC_FLOAT && !cut->splits) { /* all that equals the threshold goes: no order to keep */
@@ -229,12 +247,12 @@ void mc_cut_zero(struct mc_cut *cut, enum mc_dtype dtype, void *elements, int64_
         for (int64_t i = 0; i < n; i++) words[i] &= 0U - (uint32_t)((words[i] & magnitude) > threshold);
         return;
     }
-    uint32_t keys[CHUNK];
+    uint32_t keys[MC_SELECT_CHUNK];
     const size_t size = (size_t)mc_dtype_bits(dtype) / 8;
     const struct mc_tensor whole = {.dtype = dtype, .shape = {.rank = 1, .dim = {n}}, .data = elements};
-    for (int64_t done = 0; done < n; done += CHUNK) {
-        const int64_t now = n - done < CHUNK ? n - done : CHUNK;
-        load_keys(&whole, done, now, keys);
+    for (int64_t done = 0; done < n; done += MC_SELECT_CHUNK) {
+        const int64_t now = n - done < MC_SELECT_CHUNK ? n - done : MC_SELECT_CHUNK;
+        mc_select_keys(&whole, done, now, keys);
         zero_chunk(cut, keys, now, (unsigned char *)elements + (size_t)done * size, size);
     }
 }
@@ -264,7 +282,7 @@ int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep
             const int n = (int)(extent - begin < block ? extent - begin : block);
             const int n_zero = n - (n_keep * n + block - 1) / block;
             const int64_t at = (o * extent + begin) * inner;
-            load_keys(t, at, n * inner, rows);
+            mc_select_keys(t, at, n * inner, rows);
             for (int64_t i = 0; i < inner; i++) {
                 uint32_t keys[MC_MAX_BLOCK];
                 for (int k = 0; k < n; k++) keys[k] = rows[k * inner + i];

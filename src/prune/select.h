@@ -11,7 +11,7 @@ struct mc_candidates {
 };
 
 /* Where a selection cuts: what is below the threshold goes, and of what equals it the first `n_ties`. */
-struct mc_cut {
+struct mc_magnitude_cut {
     uint32_t threshold; /* the bits of a magnitude as float32 */
     int64_t n_ties;
     bool splits; /* more than n_ties equal it */
@@ -19,12 +19,14 @@ struct mc_cut {
 
 /* The cut by which exactly the `n_zero` elements of least magnitude of all tensors together go, as mc_select_smallest
  * has it; `keep` is not looked at. */
-int mc_select_cut(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_cut *cut,
+int mc_select_cut(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_magnitude_cut *cut,
                   struct mc_error *err);
+/* Write keep = 0 for what goes of one tensor, and 1 for the others. */
+int mc_select_by_cut(const struct mc_candidates *candidate, const struct mc_magnitude_cut *cut, struct mc_error *err);
 /* How many elements equal a threshold. */
 int64_t mc_select_ties(const struct mc_tensor *tensor, uint32_t threshold);
 /* Zero what goes of n elements, which use up the cut's ties. */
-void mc_cut_zero(struct mc_cut *cut, enum mc_dtype dtype, void *elements, int64_t n);
+void mc_magnitude_cut_zero(struct mc_magnitude_cut *cut, enum mc_dtype dtype, void *elements, int64_t n);
 
 /* Write keep = 0 for exactly the `n_zero` elements of least magnitude of all tensors together and 1 for the others.
  * Of equal magnitudes the earlier go first; NaN is larger than all. 0 <= n_zero <= number of elements. float64 is
@@ -40,5 +42,12 @@ int mc_select_rows(const struct mc_candidates *candidate, int axis, double share
 
 /* Largest block of mc_select_blocks. */
 #define MC_MAX_BLOCK 64
+
+/* Elements that become keys at a time: they stay in a first-level cache. */
+enum { MC_SELECT_CHUNK = 4096 };
+/* The keys of n elements: the bits of |w| as float32, which order as |w| does, NaN above all. */
+void mc_select_keys(const struct mc_tensor *tensor, int64_t begin, int64_t n, uint32_t *keys);
+/* Of a mapped tensor, elements that will not be looked at soon. */
+void mc_select_forget(const struct mc_tensor *tensor, int64_t begin, int64_t n);
 
 #endif

@@ -60,6 +60,8 @@ static const struct mc_sparsify_options choices[] = {
     {.sparsity = 0.9, .scope = MC_SCOPE_GLOBAL},
     {.sparsity = 0.37, .scope = MC_SCOPE_LAYER},
     {.sparsity = 0, .scope = MC_SCOPE_GLOBAL},
+    {.sparsity = 0.8, .scope = MC_SCOPE_LAMP},
+    {.sparsity = 0, .scope = MC_SCOPE_LAMP},
     {.pattern_n = 2, .pattern_m = 4},
 };
 

@@ -1,0 +1,271 @@
+/* lamp.c - selection by LAMP scores without sorting what is clear; see lamp.h.
+ *
+ * A histogram of each tensor over the upper bits of its keys (select.h), with the sum of squares of each bin, bounds
+ * the scores of a bin: its least element has all squares of the bin in the denominator, its largest only those of the
+ * bins above. Bins that are surely below the last score that goes, or surely above, are done with. The few elements of
+ * the others are sorted and get their scores.
+ */
+#include "prune/lamp.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+enum {
+    LOW_BITS = 15,              /* of a key, within a bin */
+    BINS = 1 << 16,             /* of keys */
+    FIRST_INFINITE = 0x7f80 * 2 /* bin of infinity; NaN are above */
+};
+
+/* Some elements of a tensor, of one bin. */
+struct bin {
+    uint32_t key; /* the upper bits */
+    int64_t n;
+    double squares, above;          /* their sum; that of all larger bins */
+    double least_score, most_score; /* between which theirs lie */
+};
+
+struct element {
+    uint32_t key;
+    int64_t at;
+    double score;
+};
+
+struct tensor {
+    struct bin *bins;          /* ascending */
+    int n_bins, first, behind; /* bins that are not clear */
+    struct element *elements;  /* of these, ascending */
+    int64_t n_elements, n_go;
+};
+
+static double magnitude_of(uint32_t key)
+{
+    float magnitude;
+    memcpy(&magnitude, &key, sizeof magnitude);
+    return magnitude;
+}
+
+/* --- bins --- */
+
+static void score_bins(struct tensor *t)
+{
+    double above = 0;
+    for (int i = t->n_bins - 1; i >= 0; i--) {
+        struct bin *bin = &t->bins[i];
+        bin->above = above;
+        above += bin->squares;
+        const double least = magnitude_of(bin->key << LOW_BITS),
+                     most = magnitude_of((bin->key << LOW_BITS) + (1 << LOW_BITS) - 1);
+        const bool stays = bin->key >= FIRST_INFINITE;
+        bin->least_score = stays ? INFINITY : least > 0 ? least * least / above : 0;
+        bin->most_score = stays ? INFINITY : most > 0 ? most * most / (bin->above + most * most) : 0;
+    }
+}
+
+static bool count_tensor(const struct mc_tensor *weights, struct tensor *t)
+{
+    int64_t *counts = MC_NEW_ARRAY(int64_t, BINS);
+    double *squares = MC_NEW_ARRAY(double, BINS);
+    const int64_t n = counts && squares ? mc_tensor_count(weights) : 0;
+    uint32_t keys[MC_SELECT_CHUNK];
+    for (int64_t done = 0; done < n; done += MC_SELECT_CHUNK) {
+        const int64_t now = n - done < MC_SELECT_CHUNK ? n - done : MC_SELECT_CHUNK;
+        mc_select_keys(weights, done, now, keys);
+        for (int64_t i = 0; i < now; i++) {
+            const double magnitude = magnitude_of(keys[i]);
+            counts[keys[i] >> LOW_BITS]++;
+            squares[keys[i] >> LOW_BITS] += magnitude * magnitude;
+        }
+        mc_select_forget(weights, done, now);
+    }
+    for (int b = 0; n > 0 && b < BINS; b++) t->n_bins += counts[b] > 0;
+    t->bins = MC_NEW_ARRAY(struct bin, t->n_bins);
+    for (int b = 0, i = 0; n > 0 && t->bins && b < BINS; b++)
+        if (counts[b] > 0)
+            t->bins[i++] =
+                (struct bin){.key = (uint32_t)b, .n = counts[b], .squares = b < FIRST_INFINITE ? squares[b] : 0};
+    const bool made = counts && squares && t->bins;
+    mc_free(counts);
+    mc_free(squares);
+    if (made) score_bins(t);
+    return made;
+}
+
+/* --- what is clear --- */
+
+struct bound {
+    double score;
+    int64_t n;
+};
+
+static int by_score(const void *p, const void *q)
+{
+    const struct bound *a = p, *b = q;
+    return (a->score > b->score) - (a->score < b->score);
+}
+
+/* The least score by which as many elements as `n` are passed, if each bin has its least score, or else its most. */
+static int bound_of(const struct tensor *tensors, int n_tensors, int64_t n, bool least, double *score,
+                    struct mc_error *err)
+{
+    size_t n_bounds = 0;
+    for (int t = 0; t < n_tensors; t++) n_bounds += (size_t)tensors[t].n_bins;
+    struct bound *bounds = MC_NEW_ARRAY(struct bound, n_bounds);
+    if (!bounds) return mc_error_memory(err);
+    size_t k = 0;
+    for (int t = 0; t < n_tensors; t++)
+        for (int i = 0; i < tensors[t].n_bins; i++) {
+            const struct bin *bin = &tensors[t].bins[i];
+            bounds[k++] = (struct bound){least ? bin->least_score : bin->most_score, bin->n};
+        }
+    qsort(bounds, n_bounds, sizeof *bounds, by_score);
+    int64_t passed = 0;
+    *score = INFINITY;
+    for (k = 0; k < n_bounds && *score == INFINITY; k++) {
+        passed += bounds[k].n;
+        if (passed >= n) *score = bounds[k].score;
+    }
+    mc_free(bounds);
+    return MC_OK;
+}
+
+/* Bins whose scores reach neither below `low` nor above `high` are not clear. *left: how many of their elements go. */
+static void find_unclear(struct tensor *tensors, int n, double low, double high, int64_t *left)
+{
+    for (int k = 0; k < n; k++) {
+        struct tensor *t = &tensors[k];
+        while (t->first < t->n_bins && t->bins[t->first].most_score < low) *left -= t->bins[t->first++].n;
+        t->behind = t->first;
+        while (t->behind < t->n_bins && t->bins[t->behind].least_score <= high) {
+            t->n_elements += t->bins[t->behind].n;
+            t->behind++;
+        }
+    }
+}
+
+/* --- what is not --- */
+
+static int by_key(const void *p, const void *q)
+{
+    const struct element *a = p, *b = q;
+    if (a->key != b->key) return a->key < b->key ? -1 : 1;
+    return (a->at > b->at) - (a->at < b->at);
+}
+
+static bool score_elements(const struct mc_tensor *weights, struct tensor *t)
+{
+    if (t->n_elements == 0) return true;
+    t->elements = MC_NEW_ARRAY(struct element, t->n_elements);
+    if (!t->elements) return false;
+    const uint32_t from = t->bins[t->first].key, to = t->bins[t->behind - 1].key;
+    const int64_t n = mc_tensor_count(weights);
+    uint32_t keys[MC_SELECT_CHUNK];
+    int64_t found = 0;
+    for (int64_t done = 0; done < n; done += MC_SELECT_CHUNK) {
+        const int64_t now = n - done < MC_SELECT_CHUNK ? n - done : MC_SELECT_CHUNK;
+        mc_select_keys(weights, done, now, keys);
+        for (int64_t i = 0; i < now; i++)
+            if (keys[i] >> LOW_BITS >= from && keys[i] >> LOW_BITS <= to)
+                t->elements[found++] = (struct element){keys[i], done + i, 0};
+        mc_select_forget(weights, done, now);
+    }
+    qsort(t->elements, (size_t)found, sizeof *t->elements, by_key);
+    double sum = t->bins[t->behind - 1].above;
+    for (int64_t i = found - 1; i >= 0; i--) {
+        const double magnitude = magnitude_of(t->elements[i].key), square = magnitude * magnitude;
+        const bool stays = t->elements[i].key >> LOW_BITS >= FIRST_INFINITE;
+        if (!stays) sum += square;
+        t->elements[i].score = stays ? INFINITY : sum > 0 ? square / sum : 0;
+    }
+    return true;
+}
+
+/* How many elements of a tensor have a score of at most, or less than, this; they ascend. */
+static int64_t count_up_to(const struct tensor *t, double score, bool inclusive)
+{
+    int64_t low = 0, high = t->n_elements;
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        const double s = t->elements[middle].score;
+        if (s < score || (inclusive && s == score))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Which `left` go: all below the last score that does, and of those that have it the first. */
+static void choose_elements(struct tensor *tensors, int n, int64_t left)
+{
+    uint64_t low = 0, high = 0x7ff0000000000000u; /* bits of scores, which order as they do */
+    double score;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        int64_t passed = 0;
+        memcpy(&score, &middle, sizeof score);
+        for (int t = 0; t < n; t++) passed += count_up_to(&tensors[t], score, true);
+        if (passed >= left)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    memcpy(&score, &low, sizeof score);
+    for (int t = 0; t < n; t++) left -= tensors[t].n_go = count_up_to(&tensors[t], score, false);
+    for (int t = 0; t < n; t++) {
+        const int64_t equal = count_up_to(&tensors[t], score, true) - tensors[t].n_go;
+        const int64_t go = equal < left ? equal : left;
+        tensors[t].n_go += go;
+        left -= go;
+    }
+}
+
+static struct mc_magnitude_cut cut_of(const struct tensor *t)
+{
+    if (t->n_go > 0) {
+        const struct element *last = &t->elements[t->n_go - 1];
+        int64_t ties = 1;
+        while (ties < t->n_go && last[-ties].key == last->key) ties++;
+        return (struct mc_magnitude_cut){last->key, ties, t->n_go < t->n_elements && last[1].key == last->key};
+    }
+    const bool all = t->first == t->n_bins;
+    const uint32_t first = t->n_elements > 0 ? t->elements[0].key
+                           : all             ? UINT32_MAX
+                                             : t->bins[t->first].key << LOW_BITS;
+    return first > 0 ? (struct mc_magnitude_cut){.threshold = first - 1} : (struct mc_magnitude_cut){.splits = true};
+}
+
+static int for_each(const struct mc_candidates *c, struct tensor *tensors, int n,
+                    bool (*step)(const struct mc_tensor *, struct tensor *), struct mc_error *err)
+{
+    bool failed = false;
+#pragma omp parallel for schedule(dynamic) reduction(|| : failed) if (n > 1)
+    for (int i = 0; i < n; i++) failed = !step(c[i].tensor, &tensors[i]) || failed;
+    return failed ? mc_error_memory(err) : MC_OK;
+}
+
+int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_magnitude_cut *cuts,
+                 struct mc_error *err)
+{
+    struct tensor *tensors = MC_NEW_ARRAY(struct tensor, n);
+    if (!tensors) return mc_error_memory(err);
+    double low = 0, high = 0;
+    int64_t left = n_zero;
+    int rc = for_each(c, tensors, n, count_tensor, err);
+    /* with their least scores more than these would pass, with their most as many do */
+    if (rc == MC_OK) rc = bound_of(tensors, n, n_zero + 1, true, &low, err);
+    if (rc == MC_OK) rc = bound_of(tensors, n, n_zero, false, &high, err);
+    if (rc == MC_OK) find_unclear(tensors, n, low, high, &left);
+    if (rc == MC_OK) rc = for_each(c, tensors, n, score_elements, err);
+    if (rc == MC_OK) choose_elements(tensors, n, left);
+    for (int t = 0; t < n; t++) {
+        if (rc == MC_OK) cuts[t] = cut_of(&tensors[t]);
+        mc_free(tensors[t].bins);
+        mc_free(tensors[t].elements);
+    }
+    mc_free(tensors);
+    return rc;
+}
