@@ -143,12 +143,16 @@ static int fit_with_masks(struct mc_job *job, const struct mc_settings *settings
     return mc_fit_job(settings, job, &fit, section, err);
 }
 
+/* Changes of the loss compare as they are; magnitudes and what comes of inputs have another scale in each tensor. */
+static enum mc_scope usual_scope(enum mc_score score)
+{
+    const bool compares = score != MC_SCORE_MAGNITUDE && score != MC_SCORE_WANDA && score != MC_SCORE_SECOND_ORDER;
+    return compares ? MC_SCOPE_GLOBAL : MC_SCOPE_LAMP;
+}
+
 static void sparsify_settings(const struct mc_settings *settings, struct mc_sparsify_options *options)
 {
-    /* what comes of inputs has another scale in each tensor */
-    const enum mc_scope usual = score_of(settings) == MC_SCORE_WANDA || score_of(settings) == MC_SCORE_SECOND_ORDER
-                                    ? MC_SCOPE_LAMP
-                                    : MC_SCOPE_GLOBAL;
+    const enum mc_scope usual = usual_scope(score_of(settings));
     *options = (struct mc_sparsify_options){
         .sparsity = mc_settings_number(settings, "sparsity"),
         .scope = mc_settings_present(settings, "scope") ? (enum mc_scope)mc_settings_integer(settings, "scope") : usual,
@@ -572,7 +576,8 @@ static const struct mc_option options[] = {
      "moves it from zero"},
     {"scope", MC_OPTION_CHOICE, "NAME", NULL, NULL, "global|layer|row|erdos-renyi|lamp", MAGNITUDE,
      "what weights are compared with: all; their tensor; their output; their tensor, denser where its extents are "
-     "small; all, by their share in their tensor (global; lamp for wanda and second-order)"},
+     "small; all, by their share in their tensor (lamp; global for scores that are changes of the loss, and for "
+     "movement)"},
     {"schedule", MC_OPTION_CHOICE, "NAME", "cubic", NULL, "cubic|linear|exponential|one-shot", MAGNITUDE,
      "with epochs: how the sparsity rises while training; cubic: s + (s0 - s)(1 - t)^3; exponential: by the same share "
      "of what is left; one-shot: it is there from the start"},

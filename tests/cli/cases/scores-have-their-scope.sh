@@ -1,4 +1,4 @@
-# What comes of inputs is compared by its share in its tensor, other scores as they are, unless told otherwise.
+# Magnitudes and what comes of inputs are compared by their share in their tensor unless told otherwise.
 prune() {
     out=$1
     shift
