@@ -1,5 +1,6 @@
 /* main.c - the command: find the verb, parse its words, run it, tell what went wrong. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "failure.h"
 #include "help.h"
@@ -68,9 +69,19 @@ static bool speaks(const char *name)
     return launcher_leads() || (verb && !verb->joins);
 }
 
+/* As many open files as the system lets us have: a model may have its tensors in a file each. */
+static void raise_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int main(int argc, char **argv)
 {
     struct mc_error err = {0};
+    raise_files();
     if (argc < 2) {
         fputs("compress: needs a verb\n  compress help\n", stderr);
         return -MC_ERR_USAGE;

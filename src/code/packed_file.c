@@ -21,18 +21,22 @@ enum mc_code_level mc_packed_level(enum mc_pack_level level, size_t length)
 
 /* --- to load --- */
 
-/* The model in memory, files beside it in files without a name. */
+/* A file beside the model, in one that has no name. */
+struct beside {
+    char *location;
+    struct mc_file_out scratch;
+};
+
 struct loading {
     struct mc_buf model;
-    struct mc_file_out *scratch;
-    struct mc_external_file *files;
-    size_t n, capacity, n_files_room;
+    struct beside *beside;
+    size_t n, capacity;
 };
 
 static int take_to_load(void *context, const unsigned char *bytes, size_t length, struct mc_error *err)
 {
     struct loading *l = context;
-    if (l->n > 0) return mc_file_write(&l->scratch[l->n - 1], bytes, length, err);
+    if (l->n > 0) return mc_file_write(&l->beside[l->n - 1].scratch, bytes, length, err);
     mc_buf_append(&l->model, bytes, length);
     return l->model.failed ? mc_error_memory(err) : MC_OK;
 }
@@ -40,37 +44,39 @@ static int take_to_load(void *context, const unsigned char *bytes, size_t length
 static int begin_to_load(void *context, const char *name, struct mc_error *err)
 {
     struct loading *l = context;
-    if (!mc_grow((void **)&l->scratch, l->n, &l->capacity, sizeof *l->scratch) ||
-        !mc_grow((void **)&l->files, l->n, &l->n_files_room, sizeof *l->files))
-        return mc_error_memory(err);
-    char *location = mc_strdup(name);
-    if (!location) return mc_error_memory(err);
-    const int rc = mc_file_scratch(&l->scratch[l->n], err);
-    if (rc < 0) {
-        mc_free(location);
-        return rc;
-    }
-    l->files[l->n] = (struct mc_external_file){location, fileno(l->scratch[l->n].stream)};
+    if (!mc_grow((void **)&l->beside, l->n, &l->capacity, sizeof *l->beside)) return mc_error_memory(err);
+    struct beside *b = &l->beside[l->n];
+    *b = (struct beside){.location = mc_strdup(name)};
+    if (!b->location) return mc_error_memory(err);
     l->n++;
-    return MC_OK;
-}
-
-static int flush_all(struct loading *l, struct mc_error *err)
-{
-    int rc = MC_OK;
-    for (size_t i = 0; i < l->n && rc == MC_OK; i++) rc = mc_file_flush(&l->scratch[i], err);
-    return rc;
+    return mc_file_scratch(&b->scratch, err);
 }
 
 static void finish_loading(struct loading *l)
 {
     for (size_t i = 0; i < l->n; i++) {
-        mc_file_abort(&l->scratch[i]);
-        mc_free((char *)(uintptr_t)l->files[i].location);
+        mc_file_abort(&l->beside[i].scratch);
+        mc_free(l->beside[i].location);
     }
-    mc_free(l->scratch);
-    mc_free(l->files);
+    mc_free(l->beside);
     mc_buf_finish(&l->model);
+}
+
+/* What was unpacked. */
+static int load_unpacked(struct mc_model **model, const struct loading *l, const char *dir, const char *path,
+                         struct mc_error *err)
+{
+    struct mc_external_file *files = MC_NEW_ARRAY(struct mc_external_file, l->n);
+    int rc = files ? MC_OK : mc_error_memory(err);
+    for (size_t i = 0; i < l->n && rc == MC_OK; i++) {
+        files[i] = (struct mc_external_file){l->beside[i].location, fileno(l->beside[i].scratch.stream)};
+        rc = mc_file_flush(&l->beside[i].scratch, err);
+    }
+    const struct mc_file_view view = {.data = (unsigned char *)l->model.data, .length = l->model.length};
+    const struct mc_external external = {.dir = dir, .files = files, .n_files = l->n};
+    if (rc == MC_OK) rc = mc_onnx_load_with(model, &view, &external, path, err);
+    mc_free(files);
+    return rc;
 }
 
 static int load_packed(struct mc_model **model, const struct mc_file_view *packed, const char *dir, const char *path,
@@ -80,14 +86,10 @@ static int load_packed(struct mc_model **model, const struct mc_file_view *packe
     const struct mc_container_taker taker = {take_to_load, begin_to_load, &l};
     mc_buf_init(&l.model, MC_CONTAINER_MOST_BYTES);
     int rc = mc_container_unpack(packed, &taker, err);
-    if (rc == MC_OK) rc = flush_all(&l, err);
-    if (rc < 0) {
+    if (rc < 0)
         mc_error_wrap(err, rc, "cannot load '%s'", path);
-    } else {
-        const struct mc_file_view view = {.data = (unsigned char *)l.model.data, .length = l.model.length};
-        const struct mc_external external = {.dir = dir, .files = l.files, .n_files = l.n};
-        rc = mc_onnx_load_with(model, &view, &external, path, err);
-    }
+    else
+        rc = load_unpacked(model, &l, dir, path, err);
     finish_loading(&l);
     return rc;
 }
@@ -95,7 +97,10 @@ static int load_packed(struct mc_model **model, const struct mc_file_view *packe
 int mc_packed_load(struct mc_model **model, const char *path, struct mc_error *err)
 {
     struct mc_file_view view;
-    int rc = mc_file_open(&view, path, SIZE_MAX, err);
+    /* a container may be longer than a model, but not one that comes through a pipe, for which there has to be memory
+     */
+    const bool is_long = mc_file_size(path) > (int64_t)MC_CONTAINER_MOST_BYTES;
+    int rc = mc_file_open(&view, path, is_long ? SIZE_MAX : MC_CONTAINER_MOST_BYTES, err);
     if (rc < 0) return rc;
     const bool is_packed = mc_container_is(view.data, view.length);
     char *dir = mc_path_dir(path);
