@@ -160,7 +160,10 @@ static void put_can_run(const struct mc_model *model, const struct mc_runtime *r
     struct mc_error why = {0};
     struct mc_runtime single = *runtime;
     single.n_threads = 1; /* as figures of every record are */
-    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single};
+    /* what no file can hold in one piece may be larger than memory, let alone twice */
+    size_t length;
+    const bool is_large = mc_onnx_save_size(model, &length, NULL) == MC_ERR_UNSUPPORTED;
+    const struct mc_plan_options options = {.dims = {.batch = 1}, .runtime = &single, .lean = is_large};
     const int rc = mc_plan_create(&plan, model, &options, &why);
     put_ability(can, "run", rc == MC_OK, why.text);
     if (rc == MC_OK) mc_measure_memory(plan, record);
