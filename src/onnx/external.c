@@ -73,6 +73,33 @@ static bool has_parent_step(const char *location)
     return false;
 }
 
+int mc_external_keep(struct mc_external *kept, const struct mc_external *external, struct mc_error *err)
+{
+    *kept = (struct mc_external){.dir = external->dir ? mc_strdup(external->dir) : NULL};
+    struct mc_external_file *files =
+        external->n_files > 0 ? MC_NEW_ARRAY(struct mc_external_file, external->n_files) : NULL;
+    kept->files = files;
+    if ((external->dir && !kept->dir) || (external->n_files > 0 && !files)) return mc_error_memory(err);
+    for (size_t i = 0; i < external->n_files; i++) {
+        files[i] = (struct mc_external_file){mc_strdup(external->files[i].location), dup(external->files[i].fd)};
+        kept->n_files++;
+        if (!files[i].location) return mc_error_memory(err);
+        if (files[i].fd < 0) return mc_error_reading(err, errno, "keep open", files[i].location);
+    }
+    return MC_OK;
+}
+
+void mc_external_drop(struct mc_external *kept)
+{
+    for (size_t i = 0; i < kept->n_files; i++) {
+        mc_free((char *)(uintptr_t)kept->files[i].location);
+        if (kept->files[i].fd >= 0) close(kept->files[i].fd);
+    }
+    mc_free((void *)(uintptr_t)kept->files);
+    mc_free((char *)(uintptr_t)kept->dir);
+    *kept = (struct mc_external){0};
+}
+
 bool mc_external_is_inside(const char *location)
 {
     return *location && location[0] != '/' && !has_parent_step(location);

@@ -23,6 +23,11 @@ struct mc_external {
     size_t copied_bytes; /* by reading, not by mapping */
 };
 
+/* The same for as long as it is needed: names are copied, descriptors duplicated. What was kept is dropped, also after
+ * a failure. */
+int mc_external_keep(struct mc_external *kept, const struct mc_external *external, struct mc_error *err);
+void mc_external_drop(struct mc_external *kept);
+
 /* Can a file inside the model's folder be meant? */
 bool mc_external_is_inside(const char *location);
 /* Open the file inside `dir` that a location names, after all checks of the path. MC_ERR_INPUT, MC_ERR_SYSTEM. */

@@ -266,7 +266,7 @@ static struct mc_reader reader_of(struct mc_model *model,
 {
     const struct mc_message *message = (const struct mc_message *)model->origin;
     return (struct mc_reader){.model = model,
-                              .external = {.dir = message ? message->dir : NULL},
+                              .external = message ? message->external : (struct mc_external){0},
                               .functions = message && !model->inlined ? message->functions : NULL,
                               .known = known,
                               .budget = MAX_BYTES};

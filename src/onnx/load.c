@@ -73,9 +73,9 @@ static int build(struct mc_model **model, struct mc_message *message, const stru
     m->origin = &message->origin; /* from here on the model holds it */
     m->path = mc_arena_strdup(&m->arena, name);
     m->graph->name = mc_arena_strdup(&m->arena, p->graph->name ? p->graph->name : "");
-    if (external->dir) message->dir = mc_strdup(external->dir);
-    if (!m->path || !m->graph->name || (external->dir && !message->dir)) rc = mc_error_memory(err);
+    if (!m->path || !m->graph->name) rc = mc_error_memory(err);
     if (rc == MC_OK) rc = mc_functions_create(&message->functions, p, err);
+    if (rc == MC_OK && message->functions) rc = mc_external_keep(&message->external, external, err);
     struct mc_reader reader = {.model = m, .external = *external};
     if (rc == MC_OK) rc = read_opsets(m, p, err);
     if (rc == MC_OK) rc = mc_read_graph(&reader, m->graph, p->graph, NULL, err);

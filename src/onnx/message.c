@@ -47,7 +47,7 @@ static void destroy_message(struct mc_origin *origin)
     struct mc_message *message = (struct mc_message *)origin;
     mc_functions_destroy(message->functions);
     free_unpacked(message->root);
-    mc_free(message->dir);
+    mc_external_drop(&message->external);
     mc_free(message);
 }
 

@@ -6,15 +6,16 @@
 
 #include "base/file.h"
 #include "graph/origin.h"
+#include "onnx/external.h"
 
 struct mc_functions;
 
 struct mc_message {
     struct mc_origin origin; /* first: a struct mc_origin * of this room is a struct mc_message * */
     ProtobufCMessage *root;  /* of the type that was asked for */
-    /* Of models: where external data lie (NULL: nowhere), and the functions of the file (NULL: none). */
-    char *dir;
+    /* Of models: the functions of the file (NULL: none), and where their external data lie. */
     struct mc_functions *functions;
+    struct mc_external external;
 };
 
 /* Check and unpack a file, which may go afterwards. The caller holds the only use; mc_origin_release ends it. Unknown

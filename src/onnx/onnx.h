@@ -24,8 +24,7 @@ int mc_onnx_load_bytes(struct mc_model **model, const void *bytes, size_t length
 /* The same from a view of a file; of one that is mapped, the pages are given back while it is read. */
 int mc_onnx_load_view(struct mc_model **model, const struct mc_file_view *file, const char *dir, const char *name,
                       struct mc_error *err);
-/* The same with files in the place of those that external data name (onnx/external.h); constants within functions are
- * looked up in the folder alone. */
+/* The same with files in the place of those that external data name (onnx/external.h). */
 struct mc_external;
 int mc_onnx_load_with(struct mc_model **model, const struct mc_file_view *file, const struct mc_external *external,
                       const char *name, struct mc_error *err);

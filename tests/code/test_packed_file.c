@@ -11,6 +11,7 @@
 #include "code/packed_file.h"
 #include "onnx/onnx.h"
 #include "onnx/protos.h"
+#include "op/ops.h"
 #include "scratch.h"
 
 static const char *sample_file(void **state, size_t *length)
@@ -124,6 +125,43 @@ static void test_external_data_are_in_the_container(void **state)
     mc_arena_finish(a);
 }
 
+/* y = Plus(x), a function that adds a constant whose contents lie in "c.bin". */
+static const char *calls_with_data(void **state, struct mc_arena *a)
+{
+    static const float two = 2;
+    size_t length;
+    Onnx__ModelProto *m = proto_model(a, 17);
+    proto_input(a, m->graph, proto_info(a, "x", MC_FLOAT, "1"));
+    proto_output(a, m->graph, proto_info(a, "y", MC_FLOAT, "1"));
+    proto_call(a, proto_node(a, m->graph, "Plus", NULL, "x", "y"), "local");
+    Onnx__FunctionProto *f = proto_function(a, m, "local", "Plus", "x", "y", 17);
+    Onnx__NodeProto *constant = proto_function_node(a, f, "Constant", NULL, "", "c");
+    Onnx__AttributeProto *value = proto_attr(a, constant, "value", ONNX__ATTRIBUTE_PROTO__ATTRIBUTE_TYPE__TENSOR);
+    value->t = proto_external(a, proto_tensor(a, "c", MC_FLOAT, 1, (int64_t[]){1}), "c.bin", NULL, NULL);
+    proto_function_node(a, f, "Add", NULL, "x c", "y");
+    assert_int_equal(mkdir(scratch_path(state, "model"), 0777), 0);
+    scratch_file(state, "model/c.bin", &two, sizeof two);
+    const unsigned char *bytes = proto_pack(a, &m->base, &length);
+    return scratch_file(state, "model/calls.onnx", bytes, length);
+}
+
+/* Bodies of functions are made long after the container was read. */
+static void test_constants_of_functions_are_in_the_container(void **state)
+{
+    struct mc_arena arena, *a = protos_begin(&arena);
+    struct mc_error err = {0};
+    const char *plain = calls_with_data(state, a), *packed = scratch_path(state, "alone.packed");
+    struct mc_model *model;
+    assert_ok(mc_pack_file(plain, packed, MC_PACK_AUTO, false, NULL, &err), err);
+    assert_ok(mc_packed_load(&model, packed, &err), err);
+    assert_ok(mc_onnx_inline(model, mc_ops_find, &err), err);
+    const struct mc_node *constant = model->graph->nodes[0];
+    assert_string_equal(constant->type, "Constant");
+    assert_true(mc_tensor_get_f64(constant->attrs[0].t, 0) == 2);
+    mc_model_destroy(model);
+    mc_arena_finish(a);
+}
+
 static void test_files_in_the_way_are_kept(void **state)
 {
     struct mc_arena arena, *a = protos_begin(&arena);
@@ -183,6 +221,7 @@ int main(void)
         IN_SCRATCH(test_packed_and_plain_files_give_the_same_model),
         IN_SCRATCH(test_what_was_packed_is_unpacked_as_it_was),
         IN_SCRATCH(test_external_data_are_in_the_container),
+        IN_SCRATCH(test_constants_of_functions_are_in_the_container),
         IN_SCRATCH(test_files_in_the_way_are_kept),
         IN_SCRATCH(test_mistakes_are_told_and_nothing_is_written),
     };
