@@ -50,7 +50,7 @@ int mc_container_check(const struct mc_file_view *packed, const struct mc_contai
 
 /* Append the container of a model alone, checked. */
 int mc_container_pack(struct mc_buf *out, const unsigned char *bytes, size_t length, enum mc_code_level level,
-                      struct mc_container_figures *figures, struct mc_error *err);
+                      struct mc_error *err);
 /* How long that would be; nothing is decoded. */
 int mc_container_size(const struct mc_file_view *file, enum mc_code_level level, size_t *length, struct mc_error *err);
 

@@ -422,11 +422,11 @@ static int append(void *context, const unsigned char *bytes, size_t length, stru
 }
 
 int mc_container_pack(struct mc_buf *out, const unsigned char *bytes, size_t length, enum mc_code_level level,
-                      struct mc_container_figures *figures, struct mc_error *err)
+                      struct mc_error *err)
 {
     const struct mc_container_file file = {.bytes = {.data = bytes, .length = length}};
     const size_t start = out->length;
-    int rc = mc_container_pack_files(&file, 1, level, append, out, figures, err);
+    int rc = mc_container_pack_files(&file, 1, level, append, out, NULL, err);
     if (rc < 0) return rc;
     const struct mc_file_view packed = {.data = (unsigned char *)out->data + start, .length = out->length - start};
     return mc_container_check(&packed, &file, 1, err);

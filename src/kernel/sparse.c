@@ -10,11 +10,16 @@
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 
-bool mc_sparse_may_pay(const float *w, int64_t n)
+int64_t mc_sparse_nonzeros(const float *w, int64_t n)
 {
     int64_t nonzeros = 0;
     for (int64_t i = 0; i < n; i++) nonzeros += w[i] != 0;
-    return nonzeros <= n / 2;
+    return nonzeros;
+}
+
+bool mc_sparse_may_pay(const float *w, int64_t n)
+{
+    return mc_sparse_nonzeros(w, n) <= n / 2;
 }
 
 int64_t mc_sparse_width(const struct mc_sparse_loops *loops, int64_t n)

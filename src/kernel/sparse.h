@@ -42,6 +42,8 @@ struct mc_sparse_lanes {
     uint8_t *places;  /* [steps, lanes], of inputs in the window */
 };
 
+/* How many of n weights are not zero? */
+int64_t mc_sparse_nonzeros(const float *w, int64_t n);
 /* Is so much of n weights zero that it is worth a try? */
 bool mc_sparse_may_pay(const float *w, int64_t n);
 

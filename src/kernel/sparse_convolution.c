@@ -296,9 +296,7 @@ static int sparse_create(void **state, const struct mc_convolution *conv, const 
     s->runtime = *runtime;
     s->loops = runtime->kernels->sparse;
     bool faster = false;
-    int64_t nonzeros = 0;
-    const int64_t n_weights = conv->M * conv->C * mc_window_taps(&conv->window);
-    for (int64_t i = 0; i < n_weights; i++) nonzeros += ((const float *)conv->weights)[i] != 0;
+    const int64_t nonzeros = mc_sparse_nonzeros(conv->weights, conv->M * conv->C * mc_window_taps(&conv->window));
     int rc = MC_OK;
     if (!lay_out(s)) goto done;
     if ((rc = mc_sparse_rows_init(&s->rows, conv->M, nonzeros, runtime->memory, err)) < 0) goto done;

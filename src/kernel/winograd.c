@@ -9,6 +9,7 @@
 #include "kernel/convolution.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
+#include "kernel/sparse.h"
 
 /* A convolution of x, or of dy with the filters turned around. */
 struct pass {
@@ -87,11 +88,8 @@ static double price_of_sum(const struct mc_winograd *job, double share)
 
 static double nonzero_share(const struct mc_convolution *conv)
 {
-    const float *w = conv->weights;
     const int64_t n = conv->M * conv->C * 9;
-    int64_t nonzeros = 0;
-    for (int64_t i = 0; i < n; i++) nonzeros += w[i] != 0;
-    return n > 0 ? (double)nonzeros / (double)n : 1;
+    return n > 0 ? (double)mc_sparse_nonzeros(conv->weights, n) / (double)n : 1;
 }
 
 static bool is_ours(const struct mc_convolution *conv)

@@ -159,6 +159,13 @@ void mc_masks_finish(struct mc_masks *masks)
 
 /* --- which of their elements stay --- */
 
+static int64_t count_of(const struct mc_candidates *candidates, int n)
+{
+    int64_t count = 0;
+    for (int i = 0; i < n; i++) count += mc_tensor_count(candidates[i].tensor);
+    return count;
+}
+
 static int64_t share_of(double sparsity, int64_t count)
 {
     return (int64_t)llround(sparsity * (double)count);
@@ -207,9 +214,7 @@ static double kept_by(const struct mc_candidates *candidates, int n, double fact
 
 static int update_by_extents(const struct mc_candidates *candidates, int n, double sparsity, struct mc_error *err)
 {
-    int64_t total = 0;
-    for (int i = 0; i < n; i++) total += mc_tensor_count(candidates[i].tensor);
-    const double due = (1 - sparsity) * (double)total;
+    const double due = (1 - sparsity) * (double)count_of(candidates, n);
     double low = 0, high = 1;
     while (high < 1e18 && kept_by(candidates, n, high) < due) high *= 2;
     for (int step = 0; step < 100; step++) {
@@ -248,12 +253,11 @@ static int update_by_lamp(const struct mc_candidates *candidates, int n, int64_t
 static int update_unstructured(const struct mc_masks *masks, const struct mc_candidates *candidates,
                                enum mc_scope scope, double sparsity, struct mc_error *err)
 {
-    int64_t total = 0;
+    const int64_t n_zero = share_of(sparsity, count_of(candidates, masks->n));
     int rc = 0;
-    for (int i = 0; i < masks->n; i++) total += mc_tensor_count(candidates[i].tensor);
     switch (scope) {
     case MC_SCOPE_GLOBAL:
-        return mc_select_smallest(candidates, masks->n, share_of(sparsity, total), err);
+        return mc_select_smallest(candidates, masks->n, n_zero, err);
     case MC_SCOPE_LAYER:
         for (int i = 0; i < masks->n && rc == 0; i++)
             rc = mc_select_smallest(&candidates[i], 1, share_of(sparsity, mc_tensor_count(candidates[i].tensor)), err);
@@ -263,7 +267,7 @@ static int update_unstructured(const struct mc_masks *masks, const struct mc_can
     case MC_SCOPE_ERDOS_RENYI:
         return update_by_extents(candidates, masks->n, sparsity, err);
     case MC_SCOPE_LAMP:
-        return update_by_lamp(candidates, masks->n, share_of(sparsity, total), err);
+        return update_by_lamp(candidates, masks->n, n_zero, err);
     }
     return rc;
 }
@@ -480,10 +484,9 @@ static int zero_by_cut(struct mc_model *model, struct mc_value *v, const struct 
 static int zero_by_lamp(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
                         double sparsity, bool defer, struct mc_error *err)
 {
-    int64_t total = 0;
-    for (int i = 0; i < weights->n; i++) total += mc_tensor_count(candidates[i].tensor);
+    const int64_t n_zero = share_of(sparsity, count_of(candidates, weights->n));
     struct mc_magnitude_cut *cuts = MC_NEW_ARRAY(struct mc_magnitude_cut, weights->n);
-    int rc = cuts ? mc_lamp_cuts(candidates, weights->n, share_of(sparsity, total), cuts, err) : mc_error_memory(err);
+    int rc = cuts ? mc_lamp_cuts(candidates, weights->n, n_zero, cuts, err) : mc_error_memory(err);
     for (int i = 0; i < weights->n && rc == 0; i++)
         rc = zero_by_cut(model, model->values[weights->values[i]->id], &cuts[i], defer, err);
     mc_free(cuts);
@@ -494,10 +497,9 @@ static int zero_by_lamp(struct mc_model *model, const struct mc_masks *weights, 
 static int zero_smallest(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
                          int from, int to, double sparsity, bool defer, struct mc_error *err)
 {
-    int64_t total = 0;
+    const int64_t n_zero = share_of(sparsity, count_of(candidates + from, to - from));
     struct mc_magnitude_cut cut;
-    for (int i = from; i < to; i++) total += mc_tensor_count(candidates[i].tensor);
-    int rc = mc_select_cut(candidates + from, to - from, share_of(sparsity, total), &cut, err);
+    int rc = mc_select_cut(candidates + from, to - from, n_zero, &cut, err);
     for (int i = from; i < to && rc == 0; i++) {
         struct mc_value *v = model->values[weights->values[i]->id];
         const struct mc_magnitude_cut own = cut;
@@ -516,13 +518,10 @@ int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const st
     struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, weights->n);
     if (!candidates) return mc_error_memory(err);
     for (int i = 0; i < weights->n; i++) candidates[i].tensor = model->values[weights->values[i]->id]->data;
+    const bool by_lamp = options->scope == MC_SCOPE_LAMP;
     const int step = options->scope == MC_SCOPE_LAYER ? 1 : weights->n;
-    if (options->scope == MC_SCOPE_LAMP) {
-        rc = zero_by_lamp(model, weights, candidates, options->sparsity, defer, err);
-        mc_free(candidates);
-        return rc;
-    }
-    for (int i = 0; i < weights->n && rc == 0; i += step)
+    if (by_lamp) rc = zero_by_lamp(model, weights, candidates, options->sparsity, defer, err);
+    for (int i = 0; !by_lamp && i < weights->n && rc == 0; i += step)
         rc = zero_smallest(model, weights, candidates, i, i + step, options->sparsity, defer, err);
     mc_free(candidates);
     return rc;

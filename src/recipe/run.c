@@ -561,7 +561,7 @@ static int add_packed(struct mc_run *run, struct mc_error *err)
     struct mc_buf packed;
     mc_buf_init(&packed, SIZE_MAX / 2);
     int rc = mc_onnx_save_bytes(run->job.model, &bytes, &length, err);
-    if (rc == MC_OK) rc = mc_container_pack(&packed, bytes, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
+    if (rc == MC_OK) rc = mc_container_pack(&packed, bytes, length, mc_packed_level(MC_PACK_AUTO, length), err);
     mc_free(bytes);
     if (rc == MC_OK) rc = mc_outputs_add(&run->outputs, path, packed.data, packed.length, err);
     if (rc == MC_OK) record_output(run, "packed", path, packed.length);
@@ -723,7 +723,7 @@ static int count_bytes(const struct mc_run *run, enum mc_trial_size size, size_t
     if (size == MC_TRIAL_FILE) return mc_onnx_save_size(run->job.model, bytes, err);
     mc_buf_init(&packed, SIZE_MAX / 2);
     int rc = mc_onnx_save_bytes(run->job.model, &file, &length, err);
-    if (rc == MC_OK) rc = mc_container_pack(&packed, file, length, mc_packed_level(MC_PACK_AUTO, length), NULL, err);
+    if (rc == MC_OK) rc = mc_container_pack(&packed, file, length, mc_packed_level(MC_PACK_AUTO, length), err);
     *bytes = packed.length;
     mc_buf_finish(&packed);
     mc_free(file);

@@ -58,7 +58,7 @@ static size_t round_trip(const unsigned char *bytes, size_t length, enum mc_code
     struct mc_error err = {0};
     struct mc_buf packed, again;
     mc_buf_init(&packed, (size_t)1 << 30);
-    assert_ok(mc_container_pack(&packed, bytes, length, level, NULL, &err), err);
+    assert_ok(mc_container_pack(&packed, bytes, length, level, &err), err);
     assert_int_equal(size_of(bytes, length, level), packed.length);
     assert_true(mc_container_is((unsigned char *)packed.data, packed.length));
     assert_ok(unpack(packed.data, packed.length, &again, &err), err);
@@ -183,8 +183,8 @@ static void test_the_same_bytes_give_the_same_container(void **state)
     struct mc_buf one, two;
     mc_buf_init(&one, 1 << 24);
     mc_buf_init(&two, 1 << 24);
-    assert_ok(mc_container_pack(&one, bytes, length, MC_CODE_BEST, NULL, &err), err);
-    assert_ok(mc_container_pack(&two, bytes, length, MC_CODE_BEST, NULL, &err), err);
+    assert_ok(mc_container_pack(&one, bytes, length, MC_CODE_BEST, &err), err);
+    assert_ok(mc_container_pack(&two, bytes, length, MC_CODE_BEST, &err), err);
     assert_int_equal(one.length, two.length);
     assert_memory_equal(one.data, two.data, one.length);
     mc_buf_finish(&one);
@@ -321,7 +321,7 @@ static void pack_mixed(struct mc_buf *packed, enum mc_code_level level)
     size_t length;
     unsigned char *bytes = mixed_model(a, &length);
     mc_buf_init(packed, 1 << 24);
-    assert_ok(mc_container_pack(packed, bytes, length, level, NULL, &err), err);
+    assert_ok(mc_container_pack(packed, bytes, length, level, &err), err);
     mc_arena_finish(a);
 }
 
@@ -566,7 +566,7 @@ static int attempt(void *context)
     struct mc_error err = {0};
     struct mc_buf packed;
     mc_buf_init(&packed, 1 << 24);
-    const int rc = mc_container_pack(&packed, file->bytes, file->length, MC_CODE_BEST, NULL, &err);
+    const int rc = mc_container_pack(&packed, file->bytes, file->length, MC_CODE_BEST, &err);
     mc_buf_finish(&packed);
     return rc;
 }

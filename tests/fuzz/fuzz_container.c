@@ -100,7 +100,7 @@ static void try_file(const uint8_t *data, size_t size)
     struct mc_buf packed, again;
     mc_buf_init(&packed, MOST_BYTES);
     mc_buf_init(&again, MOST_BYTES);
-    if (mc_container_pack(&packed, data, size, size % 2 ? MC_CODE_BEST : MC_CODE_FAST, NULL, NULL) < 0) abort();
+    if (mc_container_pack(&packed, data, size, size % 2 ? MC_CODE_BEST : MC_CODE_FAST, NULL) < 0) abort();
     const struct mc_container_taker taker = {take, begin_beside, &again};
     const struct mc_file_view view = {.data = (unsigned char *)packed.data, .length = packed.length};
     if (mc_container_unpack(&view, &taker, NULL) < 0) abort();

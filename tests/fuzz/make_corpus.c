@@ -251,7 +251,7 @@ static void make_containers(const char *folder)
     size_t length;
     const unsigned char *model = proto_pack(a, &proto_sample(a)->base, &length);
     mc_buf_init(&packed, 1 << 20);
-    if (mc_container_pack(&packed, model, length, MC_CODE_BEST, NULL, &err) < 0) abort();
+    if (mc_container_pack(&packed, model, length, MC_CODE_BEST, &err) < 0) abort();
     save_way(folder, "whole", 0, packed.data, packed.length);
     save_way(folder, "file", 3, model, length);
     packed.length = 0;
