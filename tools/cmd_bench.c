@@ -1,4 +1,6 @@
 /* cmd_bench.c - compress bench: time per batch. */
+#include <string.h>
+
 #include "session.h"
 #include "verbs.h"
 
@@ -13,6 +15,7 @@ static int bench(const struct arguments *args, struct mc_error *err)
     what.batch = argument_integer(args, "batch");
     what.seconds = argument_number(args, "seconds");
     what.train = argument_flag(args, "train");
+    what.bfloat16 = strcmp(argument_text(args, "precision"), "bfloat16") == 0;
     what.per_node = argument_flag(args, "per-node");
     what.data = argument_text(args, "data");
     int rc = mc_model_load(&model, args->operands[0], err);
@@ -31,6 +34,8 @@ static const struct mc_option options[] = {
     {"seconds", MC_OPTION_NUMBER, "S", "2", "[0, 86400]", NULL, NULL, "measure at least for so long"},
     {"train", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "time a training step: forward, cross-entropy on random labels, backward, SGD with momentum"},
+    {"precision", MC_OPTION_CHOICE, "TYPE", "float32", NULL, "float32|bfloat16", "train",
+     "what training multiplies matrices as; bfloat16: factors are rounded to it and sums are float32"},
     {"per-node", MC_OPTION_FLAG, NULL, NULL, NULL, NULL, NULL,
      "the time of every node, its GFLOP/s and GB/s, and what share that is of this machine's measured limits"},
     {"data", MC_OPTION_TEXT, "D", NULL, NULL, NULL, NULL,

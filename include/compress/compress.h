@@ -343,6 +343,7 @@ struct mc_bench {
     double seconds;   /* to measure for, at least; default 2; never fewer than 3 runs */
     bool train;       /* a whole training step: forward, softmax cross-entropy on random labels, backward, and an SGD
                        * step with momentum 0.9 on every parameter; else inference */
+    bool bfloat16;    /* training: matrices are multiplied rounded to bfloat16, as by `precision` of a recipe's step */
     bool per_node;    /* inference: also the time of every node, beside what this machine can do at most */
     const char *data; /* a data set (docs/data.md): also the time to read a batch of its training samples, changed and
                        * normalized as training gets them; NULL: none */

@@ -5,8 +5,10 @@
 #include <cblas.h>
 #include <limits.h>
 #include <omp.h>
+#include <string.h>
 
 #include "config.h"
+#include "kernel/bfloat.h"
 #include "kernel/parallel.h"
 #include "kernel/runtime.h"
 
@@ -76,10 +78,21 @@ static void vector_product(const struct mc_gemm *g, const void *a, const void *b
 }
 
 /* Multiply-accumulates from which on oneDNN is the faster: by 1.0 to 1.15 times on one thread, by 1.1 to 1.4 on two
- * (docs/benchmarks.md). Below it is mostly the slower. */
+ * (docs/benchmarks.md). Below it is mostly the slower, but by half the faster where OpenBLAS's vectors are half as wide:
+ * with AVX-512 on processors that OpenBLAS does not know yet. */
 #define LARGE_MACS (INT64_C(1) << 22)
+#define LARGE_MACS_BESIDE_NARROW (INT64_C(1) << 15)
 
 #if MC_HAVE_ONEDNN
+static int64_t large_macs(void)
+{
+    static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    if (mc_cpu_detect() < MC_CPU_AVX512) return LARGE_MACS;
+    for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
+        if (strcmp(openblas_get_corename(), wide[i]) == 0) return LARGE_MACS;
+    return LARGE_MACS_BESIDE_NARROW;
+}
+
 /* Without AVX-512 it takes up to twice as long as OpenBLAS, which packs, where a column of b falls on few lines of the
  * first-level cache: rows of whole pages, and many of them. */
 static bool columns_collide(const struct mc_gemm *g, int ldb)
@@ -93,13 +106,32 @@ static bool columns_collide(const struct mc_gemm *g, int ldb)
 static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
 {
 #if MC_HAVE_ONEDNN
-    if (g->dtype != MC_FLOAT || g->plain || g->m * g->n < LARGE_MACS / g->k || columns_collide(g, ldb)) return false;
+    if (g->dtype != MC_FLOAT || g->plain || g->m * g->n < large_macs() / g->k || columns_collide(g, ldb)) return false;
     const struct mc_onednn_library *dnnl = mc_onednn_library();
     return dnnl && dnnl->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a,
                                lda, b, ldb, (float)g->beta, c, ldc) == dnnl_success;
 #else
     return false;
 #endif
+}
+
+/* False if it was not done. */
+static bool rounded_product(const struct mc_gemm *g, const void *a, const void *b, void *c)
+{
+    if (!g->bfloats || g->dtype != MC_FLOAT || !mc_bfloat_pays(g->m, g->n, g->k)) return false;
+    const struct mc_bfloat_product product = {
+        .m = g->m,
+        .n = g->n,
+        .k = g->k,
+        .a = {a, g->trans_a ? 1 : g->lda, g->trans_a ? g->lda : 1},
+        .b = {b, g->trans_b ? 1 : g->ldb, g->trans_b ? g->ldb : 1},
+        .alpha = (float)g->alpha,
+        .beta = (float)g->beta,
+        .c = c,
+        .c_row = g->ldc,
+    };
+    mc_bfloat_run(&product, g->bfloats);
+    return true;
 }
 
 void mc_gemm(const struct mc_gemm *g, const void *a, const void *b, void *c)
@@ -110,6 +142,7 @@ void mc_gemm(const struct mc_gemm *g, const void *a, const void *b, void *c)
         scale_rows(g, c);
         return;
     }
+    if (rounded_product(g, a, b, c)) return;
     if (g->m == 1) {
         vector_product(g, a, b, c);
         return;

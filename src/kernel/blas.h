@@ -1,4 +1,5 @@
-/* blas.h - products of row-major matrices on OpenBLAS (large ones of float32 on oneDNN), one or a batch.
+/* blas.h - products of row-major matrices on OpenBLAS (large ones of float32 on oneDNN, rounded ones by our own loops),
+ * one or a batch.
  *
  * BLAS spreads one product over the OpenMP pool of the calling thread; called from inside a parallel region it stays on
  * its thread. For a fixed number of threads results are the same from run to run.
@@ -7,6 +8,8 @@
 #define MC_KERNEL_BLAS_H
 
 #include "tensor/tensor.h"
+
+struct mc_bfloat_loops; /* kernel/bfloat.h */
 
 /* c = alpha a b + beta c. a: [m,k], b: [k,n], c: [m,n]; trans_a says that a is stored as [k,m], trans_b that b is as
  * [n,k]. Rows are lda, ldb, ldc elements apart. With beta = 0 what c held is not looked at, not even a NaN. */
@@ -17,6 +20,8 @@ struct mc_gemm {
     double alpha, beta;
     int64_t lda, ldb, ldc;
     bool plain; /* on OpenBLAS whatever its size */
+    /* float32: the loops that round factors to bfloat16 where that pays. NULL: they stay as they are */
+    const struct mc_bfloat_loops *bfloats;
 };
 
 /* Densely stored operands, alpha = 1, beta = 0. */

@@ -41,12 +41,12 @@ static int try_backend(struct mc_convolver *c, const struct mc_convolver_backend
 }
 
 /* The first that has the convolution. */
-static const struct mc_convolver_backend *const backends[] = {&mc_winograd_backend, &mc_depthwise_backend,
-                                                              &mc_sparse_backend,   &mc_implicit_backend,
+static const struct mc_convolver_backend *const backends[] = {
+    &mc_winograd_backend, &mc_depthwise_backend, &mc_bfloat_backend, &mc_sparse_backend, &mc_implicit_backend,
 #if MC_HAVE_ONEDNN
-                                                              &mc_onednn_backend,
+    &mc_onednn_backend,
 #endif
-                                                              &mc_im2col_backend};
+    &mc_im2col_backend};
 
 static int choose_backend(struct mc_convolver *c, const struct mc_runtime *runtime, struct mc_error *err)
 {

@@ -6,9 +6,10 @@
  *
  * with g = m / (M / groups) and x = 0 outside (ONNX Conv; a correlation, as everywhere in this field). A convolver is
  * one such convolution made ready by one of these backends: for float32 by Winograd's minimal filtering (3x3) or
- * channel by channel (depthwise), gradients too; with constant weights by sums over those that are not zero or by
- * implicit GEMM; for the rest by oneDNN, which has float32 and SIMD code for many shapes, or by im2col and products of
- * matrices on OpenBLAS, which has everything and is the reference. Running allocates nothing.
+ * channel by channel (depthwise), gradients too; one tap, to train in bfloat16, as products; with constant weights by
+ * sums over those that are not zero or by implicit GEMM; for the rest by oneDNN, which has float32 and SIMD code for
+ * many shapes, or by im2col and products of matrices on OpenBLAS, which has everything and is the reference. Running
+ * allocates nothing.
  */
 #ifndef MC_KERNEL_CONVOLUTION_H
 #define MC_KERNEL_CONVOLUTION_H
@@ -42,8 +43,8 @@ int mc_convolver_create(struct mc_convolver **convolver, const struct mc_convolu
                         const struct mc_runtime *runtime, struct mc_error *err);
 void mc_convolver_destroy(struct mc_convolver *convolver);
 
-/* Which backend it became, for tests and reports: "Winograd", "depthwise", "sparse", "implicit GEMM", "oneDNN" or
- * "im2col". */
+/* Which backend it became, for tests and reports: "Winograd", "depthwise", "bfloat16", "sparse", "implicit GEMM",
+ * "oneDNN" or "im2col". */
 const char *mc_convolver_name(const struct mc_convolver *convolver);
 /* Did it make its own copy of mc_convolution.weights? Then forward does not read its `w`. */
 bool mc_convolver_has_packed(const struct mc_convolver *convolver);
@@ -78,6 +79,7 @@ struct mc_convolver_backend {
 };
 
 extern const struct mc_convolver_backend mc_depthwise_backend;
+extern const struct mc_convolver_backend mc_bfloat_backend;
 extern const struct mc_convolver_backend mc_im2col_backend;
 extern const struct mc_convolver_backend mc_implicit_backend;
 extern const struct mc_convolver_backend mc_sparse_backend;

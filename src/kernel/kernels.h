@@ -9,6 +9,7 @@
 #include "kernel/loops.h"
 #include "kernel/runtime.h"
 
+struct mc_bfloat_loops;           /* kernel/bfloat.h: products of rounded numbers */
 struct mc_cells;                  /* kernel/cell.h: units of recurrent cells */
 struct mc_channels;               /* kernel/channel.h: one channel of a batch */
 struct mc_depthwise_loops;        /* kernel/depthwise.h: a filter for each channel */
@@ -23,6 +24,7 @@ struct mc_winograd_weights_loops; /* and their derivatives */
 struct mc_kernels {
     enum mc_cpu cpu;
     const struct mc_byte_loops *bytes;
+    const struct mc_bfloat_loops *bfloats;
     const struct mc_loops *loops;
     const struct mc_updates *updates;
     const struct mc_cells *cells;

@@ -24,11 +24,12 @@ struct mc_memory;  /* compress.h */
 struct mc_runtime {
     int n_threads;
     const struct mc_kernels *kernels;
-    bool use_onednn;    /* false: im2col on OpenBLAS */
-    uint64_t seed;      /* of live dropout */
-    uint64_t iteration; /* training step; with the node's id it makes each draw reproducible */
-    bool freeze_batch_norm; /* training: use running statistics and leave them */
-    struct mc_peers *peers; /* training: processes that have the rest of the batch (base/peers.h); NULL: none */
+    bool use_onednn;                /* false: im2col on OpenBLAS */
+    uint64_t seed;                  /* of live dropout */
+    uint64_t iteration;             /* training step; with the node's id it makes each draw reproducible */
+    bool freeze_batch_norm;         /* training: use running statistics and leave them */
+    bool bfloat16;                  /* training: products may round their factors (kernel/bfloat.h) */
+    struct mc_peers *peers;         /* training: processes that have the rest of the batch (base/peers.h); NULL: none */
     const struct mc_memory *memory; /* of large blocks (base/block.h); NULL: malloc */
 };
 

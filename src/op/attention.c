@@ -187,6 +187,7 @@ struct job {
     enum mc_dtype dtype;
     size_t size;
     const struct mc_row_loops *loops;
+    const struct mc_bfloat_loops *bfloats;
     const struct mc_tensor *q, *mask, *lengths;
     struct mc_tensor *y, *scores_out;
     const struct mc_tensor *keys, *values; /* as given, or joined with the past: [N, kv heads, S, …] */
@@ -329,12 +330,14 @@ static void attend(const struct job *job, int64_t n, int64_t head)
     for (int64_t first = 0; first < e->L; first += BLOCK) {
         const int64_t m = e->L - first < BLOCK ? e->L - first : BLOCK;
         struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, m, e->S, e->d);
+        gemm.bfloats = job->bfloats;
         gemm.lda = q.pace;
         gemm.ldb = k.pace;
         gemm.alpha = job->scale;
         mc_gemm(&gemm, q.at + (size_t)(first * q.pace) * job->size, k.at, scores);
         for (int64_t i = 0; i < m; i++) finish_row(job, scores + (size_t)(i * e->S) * job->size, n, head, first + i);
         gemm = mc_gemm_dense(job->dtype, false, false, m, e->d_v, e->S);
+        gemm.bfloats = job->bfloats;
         gemm.ldb = v.pace;
         gemm.ldc = y.pace;
         mc_gemm(&gemm, scores, v.at, y.at + (size_t)(first * y.pace) * job->size);
@@ -435,6 +438,7 @@ static int job_init(struct job *job, const struct mc_step *step, struct mc_error
     mc_facts_of_inputs(step, facts, in);
     *job = (struct job){.dtype = step->in[Q]->dtype,
                         .size = mc_element_size(step->in[Q]->dtype),
+                        .bfloats = mc_step_bfloats(step),
                         .loops = &step->runtime->kernels->loops->rows[mc_loop_type(step->in[Q]->dtype)],
                         .q = step->in[Q],
                         .lengths = step->in[KV_LENGTHS],
@@ -519,6 +523,7 @@ static void multiply(const struct job *job, bool ta, bool tb, int64_t m, int64_t
                      double beta, struct rows a, struct rows b, struct rows c)
 {
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, ta, tb, m, n, k);
+    gemm.bfloats = job->bfloats;
     if (!c.at) return;
     gemm.lda = a.pace;
     gemm.ldb = b.pace;

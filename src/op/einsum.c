@@ -255,7 +255,8 @@ static void run_product(struct mc_step *step, const struct equation *e, const st
     const int64_t B = p->extent[BATCH], m = p->extent[ROWS], k = p->extent[SUMMED], n = p->extent[COLUMNS];
     char *const a = step->workspace, *const b = a + (size_t)(B * m * k) * size,
                 *const c = b + (size_t)(B * k * n) * size;
-    const struct mc_gemm gemm = mc_gemm_dense(step->in[0]->dtype, false, false, m, n, k);
+    struct mc_gemm gemm = mc_gemm_dense(step->in[0]->dtype, false, false, m, n, k);
+    gemm.bfloats = mc_step_bfloats(step);
     const struct mc_gemm_batch batch = {.rank = 1, .extent = {B}, .a = {m * k}, .b = {k * n}, .c = {m * n}};
     struct mc_box box;
     if (B * m * n == 0) return;
@@ -401,8 +402,9 @@ static void product_back(struct mc_step *step, const struct equation *e, const s
     role_box(e, p, orders[2], &e->out, &step->grad_out[0]->shape, false, &box);
     if (B * m * n > 0) mc_copy_box(dc, step->grad_out[0]->data, &box, size);
     for (int i = 0; i < 2; i++) {
-        const struct mc_gemm gemm =
+        struct mc_gemm gemm =
             i ? mc_gemm_dense(dtype, true, false, k, n, m) : mc_gemm_dense(dtype, false, true, m, k, n);
+        gemm.bfloats = mc_step_bfloats(step);
         const struct mc_gemm_batch batch = {
             .rank = 1, .extent = {B}, .a = {i ? m * k : m * n}, .b = {i ? m * n : k * n}, .c = {i ? k * n : m * k}};
         if (!step->grad_in[i]) continue;

@@ -113,6 +113,7 @@ static int gemm_forward(struct mc_step *step, struct mc_error *err)
     }
     if (!c) g.beta = 0;
     if (g.beta != 0) spread_addend(y, c);
+    g.bfloats = mc_step_bfloats(step);
     mc_gemm(&g, a->data, b->data, y->data);
     return MC_OK;
 }
@@ -123,6 +124,7 @@ static void backward_a(struct mc_step *step, const struct mc_gemm *y)
     struct mc_gemm g = y->trans_a ? mc_gemm_dense(y->dtype, y->trans_b, true, y->k, y->m, y->n)
                                   : mc_gemm_dense(y->dtype, false, !y->trans_b, y->m, y->k, y->n);
     g.alpha = y->alpha;
+    g.bfloats = mc_step_bfloats(step);
     const void *b = step->in[1]->data, *dy = step->grad_out[0]->data;
     mc_gemm(&g, y->trans_a ? b : dy, y->trans_a ? dy : b, step->grad_in[0]->data);
 }
@@ -133,6 +135,7 @@ static void backward_b(struct mc_step *step, const struct mc_gemm *y)
     struct mc_gemm g = y->trans_b ? mc_gemm_dense(y->dtype, true, y->trans_a, y->n, y->k, y->m)
                                   : mc_gemm_dense(y->dtype, !y->trans_a, false, y->k, y->n, y->m);
     g.alpha = y->alpha;
+    g.bfloats = mc_step_bfloats(step);
     const void *a = step->in[0]->data, *dy = step->grad_out[0]->data;
     mc_gemm(&g, y->trans_b ? dy : a, y->trans_b ? a : dy, step->grad_in[1]->data);
 }

@@ -148,7 +148,8 @@ static int matmul_forward(struct mc_step *step, struct mc_error *err)
         mc_packed_run(step->state, p.m, a->data, NULL, y->data, p.n);
         return MC_OK;
     }
-    const struct mc_gemm gemm = mc_gemm_dense(y->dtype, false, false, p.m, p.n, p.k);
+    struct mc_gemm gemm = mc_gemm_dense(y->dtype, false, false, p.m, p.n, p.k);
+    gemm.bfloats = mc_step_bfloats(step);
     const struct mc_gemm_batch batch = batch_of(&p, p.a, p.b, p.y);
     mc_gemm_batched(&gemm, &batch, a->data, b->data, y->data);
     return MC_OK;
@@ -160,12 +161,14 @@ static int matmul_backward(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *a = step->in[0], *b = step->in[1], *dy = step->grad_out[0];
     const struct product p = product_of(&a->shape, &b->shape);
     if (step->grad_in[0]) {
-        const struct mc_gemm gemm = mc_gemm_dense(a->dtype, false, true, p.m, p.k, p.n);
+        struct mc_gemm gemm = mc_gemm_dense(a->dtype, false, true, p.m, p.k, p.n);
+        gemm.bfloats = mc_step_bfloats(step);
         const struct mc_gemm_batch batch = batch_of(&p, p.y, p.b, p.a);
         mc_gemm_batched(&gemm, &batch, dy->data, b->data, step->grad_in[0]->data);
     }
     if (step->grad_in[1]) {
-        const struct mc_gemm gemm = mc_gemm_dense(a->dtype, true, false, p.k, p.n, p.m);
+        struct mc_gemm gemm = mc_gemm_dense(a->dtype, true, false, p.k, p.n, p.m);
+        gemm.bfloats = mc_step_bfloats(step);
         const struct mc_gemm_batch batch = batch_of(&p, p.a, p.y, p.b);
         mc_gemm_batched(&gemm, &batch, a->data, dy->data, step->grad_in[1]->data);
     }

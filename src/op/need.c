@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/error.h"
+#include "kernel/kernels.h"
 #include "kernel/packed.h"
 #include "kernel/sparse.h"
 #include "op/ops.h"
@@ -119,6 +120,11 @@ enum mc_order mc_order_broadcast(const struct mc_step *step)
 }
 
 /* --- products --- */
+
+const struct mc_bfloat_loops *mc_step_bfloats(const struct mc_step *step)
+{
+    return step->training && step->runtime->bfloat16 ? step->runtime->kernels->bfloats : NULL;
+}
 
 bool mc_step_packs(const struct mc_step *step, int i, int64_t rows, int64_t columns)
 {

@@ -58,7 +58,14 @@ enum mc_order mc_order_broadcast(const struct mc_step *step);
 /* MC_ORDER_SAME, for what treats in[0] and out[0] alike and looks at how they lie. */
 enum mc_order mc_order_same(const struct mc_step *step);
 
-/* --- products with constant matrices (kernel/packed.h) --- */
+/* --- products --- */
+
+struct mc_bfloat_loops;
+
+/* mc_gemm.bfloats of what this step multiplies: only while it trains. */
+const struct mc_bfloat_loops *mc_step_bfloats(const struct mc_step *step);
+
+/* With constant matrices (kernel/packed.h): */
 
 struct mc_unpacked;
 

@@ -128,6 +128,7 @@ struct packed {
 struct job {
     struct extents e;
     const struct packed *packed;
+    const struct mc_bfloat_loops *bfloats;
     const struct mc_cells *cells; /* NULL: anything but float32 with the usual activations */
     const void *reset_bias;       /* [H]: GRU: of the product that is reset */
     enum cell cell;
@@ -232,6 +233,7 @@ static void product(const struct job *job, const char *from, int64_t first, int6
         return;
     }
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, e->N, n, e->H);
+    gemm.bfloats = job->bfloats;
     gemm.ldc = e->G * e->H;
     mc_gemm(&gemm, from, part(job, R, e->G * e->H * e->H) + (size_t)(first * e->H) * size, y);
 }
@@ -255,6 +257,7 @@ static void all_inputs(const struct job *job)
     const int64_t rows = e->T * e->N, width = e->G * e->H;
     const size_t row = (size_t)width * mc_element_size(job->dtype);
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, true, rows, width, e->I);
+    gemm.bfloats = job->bfloats;
     gemm.beta = job->in[B] ? 1 : 0;
     for (int64_t i = 0; i < rows && job->in[B]; i++) memcpy(job->gates + (size_t)i * row, job->bias, row);
     mc_gemm(&gemm, job->in[X]->data, part(job, W, width * e->I), job->gates);
@@ -530,6 +533,7 @@ static int job_init(struct job *job, const struct mc_step *step, struct mc_activ
                         .rounds = mc_node_attr(node, MC_LSTM_ROUNDS) ? step->runtime->kernels->bytes : NULL,
                         .in = in,
                         .packed = step->state,
+                        .bfloats = mc_step_bfloats(step),
                         .y = step->out[0],
                         .loops = step->runtime->kernels->loops,
                         .grad_in = step->grad_in,
@@ -761,6 +765,7 @@ static void product_back(const struct job *job, int64_t first, int64_t n, char *
     const struct extents *e = &job->e;
     const size_t size = mc_element_size(job->dtype);
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, false, e->N, e->H, n);
+    gemm.bfloats = job->bfloats;
     gemm.lda = e->G * e->H;
     gemm.beta = fresh ? 0 : 1;
     mc_gemm(&gemm, job->through + (size_t)first * size,
@@ -858,6 +863,7 @@ static void matrix_back(const struct job *job, const char *d, const char *of, in
     const struct extents *e = &job->e;
     const size_t size = mc_element_size(job->dtype);
     struct mc_gemm gemm = mc_gemm_dense(job->dtype, true, false, rows, columns, e->T * e->N);
+    gemm.bfloats = job->bfloats;
     gemm.lda = e->G * e->H;
     mc_gemm(&gemm, d + (size_t)first * size, of, grad + (size_t)(first * columns) * size);
 }
@@ -887,6 +893,7 @@ static void parameters_back(const struct job *job)
     const struct kept *k = job->kept;
     if (job->grad_in[X]) {
         struct mc_gemm gemm = mc_gemm_dense(job->dtype, false, false, e->T * e->N, e->I, width);
+        gemm.bfloats = job->bfloats;
         gemm.beta = job->direction > 0;
         mc_gemm(&gemm, k->gates, part(job, W, width * e->I), job->grad_in[X]->data);
     }

@@ -22,6 +22,8 @@ static int check(const struct mc_bench *bench, struct mc_error *err)
         return mc_error_set(err, MC_ERR_USAGE, "batch: needs at least 1, has %lld", (long long)bench->batch);
     if (!(bench->seconds >= 0 && bench->seconds <= 86400))
         return mc_error_set(err, MC_ERR_USAGE, "seconds: needs a number in [0, 86400], has %g", bench->seconds);
+    if (bench->bfloat16 && !bench->train)
+        return mc_error_set(err, MC_ERR_USAGE, "precision: training is timed in another one, not inference");
     if (bench->per_node && bench->train)
         return mc_error_set(err, MC_ERR_USAGE, "nodes are timed in inference, not in training");
     return MC_OK;
@@ -31,10 +33,12 @@ static int check(const struct mc_bench *bench, struct mc_error *err)
 static int time_training(const struct mc_model *model, const struct mc_bench *bench, const struct mc_runtime *runtime,
                          struct mc_bench_times *times, struct mc_error *err)
 {
+    struct mc_runtime own = *runtime;
     struct mc_model *copy;
     int rc = mc_model_clone(&copy, model, false, err);
     if (rc < 0) return rc;
-    rc = mc_bench_train(copy, bench->batch, bench->seconds, runtime, times, err);
+    own.bfloat16 = bench->bfloat16;
+    rc = mc_bench_train(copy, bench->batch, bench->seconds, &own, times, err);
     mc_model_destroy(copy);
     return rc;
 }
@@ -184,6 +188,7 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
     mc_context_record(&runtime, runtime.seed, r);
     if (model->path) mc_record_set_text(r, "model", mc_path_name(model->path));
     mc_record_set_text(r, "kind", bench->train ? "train" : "inference");
+    if (bench->train) mc_record_set_text(r, "precision", bench->bfloat16 ? "bfloat16" : "float32");
     mc_record_set_int(r, "batch", bench->batch);
     put_times(&times, r);
     if (bench->per_node) rc = put_nodes(&nodes, &runtime, r, err);

@@ -60,6 +60,7 @@ void mc_fit_settings(const struct mc_settings *settings, struct mc_job *job, str
     fit->min_delta = mc_settings_number(settings, "stop.min_delta");
     fit->augment = mc_settings_text(settings, "augment");
     fit->freeze_batch_norm = mc_settings_flag(settings, "freeze_batch_norm");
+    fit->bfloat16 = strcmp(mc_settings_text(settings, "precision"), "bfloat16") == 0;
     set_teacher(settings, job, fit);
     fit->checkpoint = job->checkpoint;
     fit->checkpoint_seconds = mc_settings_number(settings, "checkpoint_seconds");

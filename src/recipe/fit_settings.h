@@ -177,6 +177,15 @@
          NULL,                                                                                                         \
          NULL,                                                                                                         \
          "use the running statistics of batch normalization and leave them as they are"},                              \
+        {"precision",                                                                                                  \
+         MC_OPTION_CHOICE,                                                                                             \
+         "TYPE",                                                                                                       \
+         "float32",                                                                                                    \
+         NULL,                                                                                                         \
+         "float32|bfloat16",                                                                                           \
+         NULL,                                                                                                         \
+         "what matrices are multiplied as; bfloat16: factors are rounded to it and sums are float32, which is faster " \
+         "where the processor has AVX512_BF16; all else stays float32"},                                               \
         {"zeros", MC_OPTION_CHOICE, "WHAT", ZEROS,                                                                     \
          NULL,    "keep|free",      NULL,   "weights that are zero stay zero, or may move again"},                     \
         {"teacher", MC_OPTION_MODEL,                                                                                   \

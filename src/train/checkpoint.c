@@ -46,6 +46,7 @@ static void put_about(const struct mc_fit *f, struct mc_buf *b)
     if (o->heads) mc_buf_printf(b, "heads %s\n", o->heads);
     mc_buf_printf(b, "stop.patience %" PRId64 "\nstop.min_delta %.17g\n", o->patience, o->min_delta);
     mc_buf_printf(b, "augment %s\nfreeze_batch_norm %d\n", o->augment ? o->augment : "", (int)o->freeze_batch_norm);
+    mc_buf_printf(b, "precision %s\n", o->bfloat16 ? "bfloat16" : "float32");
     mc_buf_printf(b, "masked %d\n", (int)o->masked_are);
     mc_buf_printf(b, "teacher %d\n", o->teacher != NULL);
     if (!o->teacher) return;

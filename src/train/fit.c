@@ -717,6 +717,7 @@ static struct mc_fit_options settled(const struct mc_fit_options *options)
     if (own.rate.first == 0) own.rate.first = mc_rate_usual(own.optimizer);
     own.runtime.seed = options->seed;
     own.runtime.freeze_batch_norm = options->freeze_batch_norm;
+    own.runtime.bfloat16 = options->bfloat16;
     return own;
 }
 

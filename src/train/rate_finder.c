@@ -101,6 +101,7 @@ int mc_rate_find(struct mc_model *model, const struct mc_dataset *data, const st
     own.patience = 0;
     own.runtime.seed = options->seed;
     own.runtime.freeze_batch_norm = options->freeze_batch_norm;
+    own.runtime.bfloat16 = options->bfloat16;
     const int width = mc_runtime_enter(&own.runtime);
     struct mc_fit f;
     struct sweep s = {0};

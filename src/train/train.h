@@ -89,6 +89,8 @@ struct mc_fit_options {
     double min_delta; /* least improvement of the validation loss that counts [0.001] */
     uint64_t seed;
     bool freeze_batch_norm;
+    bool bfloat16;       /* products of the passes that train round their factors to bfloat16 and sum in float32
+                          * (kernel/bfloat.h); weights, statistics, losses and validation stay float32 [false] */
     const char *augment; /* how training samples are changed, "crop:4+flip" (data/augment.h), or "none" [NULL: as the
                           * data set says] */
 

@@ -10,14 +10,14 @@
 #define DATA "glyphs,train=200,test=60"
 
 /* A 784-12-10 network fitted to a few glyphs; its path. */
-static const char *make_model(void **state)
+static const char *make_model_of(void **state, const char *architecture)
 {
     const char *path = scratch_path(state, "net.onnx");
     struct mc_error err = {0};
     struct mc_recipe *recipe;
     struct mc_record *record;
     assert_ok(mc_recipe_create(&recipe, &err), err);
-    assert_ok(mc_recipe_set(recipe, "model", "mlp:784-12-10", NULL, &err), err);
+    assert_ok(mc_recipe_set(recipe, "model", architecture, NULL, &err), err);
     assert_ok(mc_recipe_set(recipe, "data", DATA, NULL, &err), err);
     assert_ok(mc_recipe_set(recipe, "steps.0.train.epochs", "2", NULL, &err), err);
     assert_ok(mc_recipe_set_text(recipe, "output.model", path, NULL, &err), err);
@@ -25,6 +25,11 @@ static const char *make_model(void **state)
     mc_record_destroy(record);
     mc_recipe_destroy(recipe);
     return path;
+}
+
+static const char *make_model(void **state)
+{
+    return make_model_of(state, "mlp:784-12-10");
 }
 
 /* A recipe on that model that writes small.onnx and report.json into the scratch folder. */
@@ -259,10 +264,10 @@ static void test_large_blocks_come_from_the_caller_and_go_back(void **state)
     struct mc_model *model;
     struct mc_tensor *x;
     struct mc_error err = {0};
-    assert_ok(mc_model_load(&model, make_model(state), &err), err);
+    assert_ok(mc_model_load(&model, make_model_of(state, "mlp:784-32-10"), &err), err);
     assert_ok(mc_tensor_from(&x, &contents, &err), err);
     assert_ok(infer(model, &counts, x, &err), err);
-    assert_true(counts.taken >= 3); /* two matrices, packed, and the plan's */
+    assert_true(counts.taken >= 2); /* a matrix, packed, two where ten columns fill a vector, and the plan's */
     assert_int_equal(counts.taken, counts.given);
     for (int n = counts.asked; n > 0; n--) {
         struct counts failing = {.fails_at = n};

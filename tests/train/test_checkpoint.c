@@ -234,6 +234,9 @@ static void test_a_run_with_other_options_is_refused(void **state)
     other = o;
     other.l2 = 0.5;
     refuse(state, &toy, other, "was made by a run with 'l2 0', this one has 'l2 0.5'");
+    other = o;
+    other.bfloat16 = true;
+    refuse(state, &toy, other, "was made by a run with 'precision float32', this one has 'precision bfloat16'");
     toy_destroy(&toy);
 }
 

@@ -240,6 +240,31 @@ static void test_same_seed_and_threads_give_the_same_bytes(void **state)
     toy_destroy(&toy);
 }
 
+/* --- precision --- */
+
+/* Weights end near those of float32, not at them; what one learnt, and how it is measured, stays. */
+static void test_products_may_be_of_bfloat16(void **state)
+{
+    struct toy toy;
+    toy_two_sides(&toy, 300);
+    for (int threads = 1; threads <= 2; threads++) {
+        struct mc_model *models[3];
+        for (int i = 0; i < 3; i++) {
+            struct mc_fit_options o = toy_options(0.1, 32, 3);
+            o.bfloat16 = i < 2;
+            mc_runtime_init(&o.runtime, threads, MC_CPU_AVX512);
+            models[i] = toy_model("mlp:2-64-64-2", &toy);
+            fit(models[i], &toy, &o);
+            assert_true(accuracy(models[i], &toy, &o) > 0.97);
+        }
+        assert_true(same_weights(models[0], models[1]));
+        assert_false(same_weights(models[0], models[2]));
+        for (int k = 0; k < 64; k++) assert_true(fabs(data_of(models[0], 2)[k] - data_of(models[2], 2)[k]) < 0.01);
+        for (int i = 0; i < 3; i++) mc_model_destroy(models[i]);
+    }
+    toy_destroy(&toy);
+}
+
 /* --- the record, early stopping --- */
 
 static void test_the_record_has_a_line_for_each_epoch(void **state)
@@ -842,6 +867,7 @@ int main(void)
         cmocka_unit_test(test_full_batch_descent_with_l2_reaches_the_ridge_solution),
         cmocka_unit_test(test_a_batch_of_several_passes_is_one_step),
         cmocka_unit_test(test_same_seed_and_threads_give_the_same_bytes),
+        cmocka_unit_test(test_products_may_be_of_bfloat16),
         cmocka_unit_test(test_the_record_has_a_line_for_each_epoch),
         cmocka_unit_test(test_no_rate_means_the_usual_one),
         cmocka_unit_test(test_early_stopping_restores_the_best_weights),
