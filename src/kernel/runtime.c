@@ -2,6 +2,7 @@
 #include "kernel/runtime.h"
 
 #include <omp.h>
+#include <unistd.h>
 
 #include "kernel/kernels.h"
 
@@ -9,7 +10,8 @@ enum mc_cpu mc_cpu_detect(void)
 {
 #if defined(__x86_64__) && defined(__GNUC__)
     __builtin_cpu_init();
-    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    /* Whatever has AVX2 has F16C, which clang 14 does not know by name. */
+    const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
     return avx2 && avx512 ? MC_CPU_AVX512 : avx2 ? MC_CPU_AVX2 : MC_CPU_PORTABLE;
@@ -22,6 +24,15 @@ const char *mc_cpu_name(enum mc_cpu cpu)
 {
     static const char *const names[] = {"portable", "avx2", "avx512"};
     return names[cpu];
+}
+
+int64_t mc_cache_bytes(void)
+{
+    long bytes = 0;
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+    bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE);
+#endif
+    return bytes >= 16 * 1024 ? bytes : 32 * 1024;
 }
 
 void mc_runtime_init(struct mc_runtime *runtime, int n_threads, enum mc_cpu cpu)

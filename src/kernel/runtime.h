@@ -37,6 +37,9 @@ struct mc_runtime {
 enum mc_cpu mc_cpu_detect(void);
 const char *mc_cpu_name(enum mc_cpu cpu);
 
+/* Of a first-level data cache; 32 KB where the machine does not say. */
+int64_t mc_cache_bytes(void);
+
 /* n_threads 0: as many as the process may use. cpu: the most to use (narrowed to what there is). */
 void mc_runtime_init(struct mc_runtime *runtime, int n_threads, enum mc_cpu cpu);
 /* Set the OpenMP width of this thread; returns the width to give back to mc_runtime_leave. */

@@ -37,8 +37,8 @@ int mc_sparse_rows_init(struct mc_sparse_rows *rows, int64_t M, int64_t nonzeros
     *rows = (struct mc_sparse_rows){.M = M,
                                     .start = MC_NEW_ARRAY(int64_t, M + 1),
                                     .values = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->values),
-                                    .offsets = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->offsets)};
-    if (rows->start && rows->values && rows->offsets) return MC_OK;
+                                    .inputs = mc_block_create(memory, (size_t)nonzeros, sizeof *rows->inputs)};
+    if (rows->start && rows->values && rows->inputs) return MC_OK;
     mc_sparse_rows_finish(rows);
     return mc_error_memory(err);
 }
@@ -47,15 +47,209 @@ void mc_sparse_rows_finish(struct mc_sparse_rows *rows)
 {
     mc_free(rows->start);
     mc_block_destroy(rows->values);
-    mc_block_destroy(rows->offsets);
+    mc_block_destroy(rows->inputs);
     *rows = (struct mc_sparse_rows){0};
 }
 
-void mc_sparse_rows_add(struct mc_sparse_rows *rows, int64_t *n, float value, int64_t offset)
+void mc_sparse_rows_add(struct mc_sparse_rows *rows, int64_t *n, float value, int64_t k)
 {
     if (value == 0) return;
     rows->values[*n] = value;
-    rows->offsets[(*n)++] = (int32_t)offset;
+    rows->inputs[(*n)++] = (int32_t)k;
+}
+
+/* --- blocks --- */
+
+/* Floats of a panel: two thirds of a first-level cache. */
+static int64_t panel_floats(void)
+{
+    return mc_cache_bytes() * 2 / 3 / (int64_t)sizeof(float);
+}
+
+/* Rows that are summed before the next positions are packed: their sums stay in a second-level cache. */
+enum { MOST_ROWS = 512 };
+
+/* Of each row the non-zeros [at, end) are those of the block. */
+struct ends {
+    int64_t at, end;
+};
+
+static int64_t length(const struct ends *ends, const struct mc_sparse_rows *rows, int64_t m)
+{
+    return m < rows->M ? ends[m].end - ends[m].at : 0;
+}
+
+/* Rows [from, to) by falling number of non-zeros. */
+static void sort_group(int32_t *order, int64_t from, int64_t to, const struct ends *ends,
+                       const struct mc_sparse_rows *rows)
+{
+    for (int64_t m = from; m < to; m++) {
+        int64_t i = m;
+        for (; i > from && length(ends, rows, order[i - 1]) < length(ends, rows, m); i--) order[i] = order[i - 1];
+        order[i] = (int32_t)m;
+    }
+}
+
+static int64_t padded_rows(const struct mc_sparse_blocks *s)
+{
+    return mc_divide_up(s->M, s->turns) * s->turns;
+}
+
+static struct mc_sparse_term term_of(const struct mc_sparse_blocks *s, const struct mc_sparse_rows *rows, int64_t i,
+                                     int64_t j, const int32_t *offsets)
+{
+    const int32_t k = rows->inputs[i];
+    return (struct mc_sparse_term){offsets ? offsets[k] : (int32_t)((k - j * s->depth) * s->width), rows->values[i]};
+}
+
+/* Lay block j out from term n on, or, with no terms yet, tell how many it takes. Returns where it ends. */
+static int64_t fill_block(struct mc_sparse_blocks *s, const struct mc_sparse_rows *rows, int64_t j, int64_t n,
+                          const struct ends *ends, const int32_t *offsets)
+{
+    const int64_t M = padded_rows(s);
+    int32_t *const order = s->order + j * M;
+    for (int64_t m = 0; m < M; m += MC_SPARSE_GROUP)
+        sort_group(order, m, m + MC_SPARSE_GROUP < M ? m + MC_SPARSE_GROUP : M, ends, rows);
+    for (int64_t i = 0; i < M; i += s->turns) {
+        const int64_t most = length(ends, rows, order[i]);
+        for (int64_t k = 0; k < most && s->terms; k++) {
+            for (int64_t r = 0; r < s->turns; r++) {
+                const int64_t m = order[i + r];
+                struct mc_sparse_term *const term = &s->terms[n + k * s->turns + r];
+                if (k < length(ends, rows, m))
+                    *term = term_of(s, rows, ends[m].at + k, j, offsets);
+                else /* nothing of an input that is at hand */
+                    *term = (struct mc_sparse_term){term_of(s, rows, ends[order[i]].at + k, j, offsets).offset, 0};
+            }
+        }
+        n += most * s->turns;
+        s->start[(j * M + i) / s->turns + 1] = n;
+    }
+    return n;
+}
+
+static int64_t fill_blocks(struct mc_sparse_blocks *s, const struct mc_sparse_rows *rows, struct ends *ends,
+                           const int32_t *offsets)
+{
+    int64_t n = 0;
+    for (int64_t m = 0; m < rows->M; m++) ends[m].end = rows->start[m];
+    for (int64_t j = 0; j < s->n; j++) {
+        for (int64_t m = 0; m < rows->M; m++) {
+            ends[m].at = ends[m].end;
+            while (ends[m].end < rows->start[m + 1] && rows->inputs[ends[m].end] < (j + 1) * s->depth) ends[m].end++;
+        }
+        n = fill_block(s, rows, j, n, ends, offsets);
+    }
+    return n;
+}
+
+int mc_sparse_blocks_init(struct mc_sparse_blocks *blocks, const struct mc_sparse_rows *rows, int64_t K, int64_t n,
+                          const struct mc_sparse_loops *loops, const int32_t *offsets, const struct mc_memory *memory,
+                          struct mc_error *err)
+{
+    const int64_t most = offsets ? loops->most : loops->most_of_panels;
+    struct mc_sparse_blocks s = {
+        .M = rows->M, .K = K, .width = mc_sparse_width(loops, n < most ? n : most), .in_panels = !offsets};
+    s.turns = loops->sums * loops->lanes / s.width;
+    if (s.turns > MC_SPARSE_TURNS) s.turns = MC_SPARSE_TURNS;
+    s.n = offsets || K == 0 ? 1 : mc_divide_up(K, panel_floats() / s.width);
+    s.depth = mc_divide_up(K, s.n);
+    s.start = MC_NEW_ARRAY(int64_t, s.n * padded_rows(&s) / s.turns + 1);
+    s.order = MC_NEW_ARRAY(int32_t, s.n * padded_rows(&s));
+    struct ends *ends = MC_NEW_ARRAY(struct ends, rows->M);
+    if (s.start && s.order && ends) {
+        s.terms = mc_block_create(memory, (size_t)fill_blocks(&s, rows, ends, offsets), sizeof *s.terms);
+        if (s.terms) fill_blocks(&s, rows, ends, offsets);
+    }
+    mc_free(ends);
+    *blocks = s;
+    if (s.terms) return MC_OK;
+    mc_sparse_blocks_finish(blocks);
+    return mc_error_memory(err);
+}
+
+void mc_sparse_blocks_finish(struct mc_sparse_blocks *blocks)
+{
+    mc_free(blocks->start);
+    mc_free(blocks->order);
+    mc_block_destroy(blocks->terms);
+    *blocks = (struct mc_sparse_blocks){0};
+}
+
+/* Rows of a chunk, whole groups: so many that all threads have some. */
+static int64_t rows_of_chunk(const struct mc_sparse_blocks *blocks, int64_t n_tiles, int n_threads)
+{
+    const int64_t shares = mc_divide_up(n_threads, n_tiles > 0 ? n_tiles : 1);
+    const int64_t groups = mc_divide_up(blocks->M, MC_SPARSE_GROUP), most = MOST_ROWS / MC_SPARSE_GROUP;
+    const int64_t share = mc_divide_up(groups, shares);
+    return (share < most ? share : most) * MC_SPARSE_GROUP;
+}
+
+static int64_t panel_rows(const struct mc_sparse_blocks *s)
+{
+    return s->in_panels ? s->depth : 0;
+}
+
+size_t mc_sparse_blocks_room(const struct mc_sparse_blocks *blocks)
+{
+    const int64_t rows = padded_rows(blocks);
+    return (size_t)((panel_rows(blocks) + (rows < MOST_ROWS ? rows : MOST_ROWS)) * blocks->width);
+}
+
+struct blocks_job {
+    const struct mc_sparse_blocks *blocks;
+    const struct mc_sparse_loops *loops;
+    const struct mc_sparse_ends *ends;
+    const float *b;
+    float *rooms;
+    int64_t room, n, n_tiles, chunk, n_chunks, n_parts; /* positions and tiles of them; rows of a chunk */
+};
+
+/* Positions [first, first + n) of the rows [from, to). */
+static void run_tile(const struct blocks_job *job, int64_t first, int64_t n, int64_t from, int64_t to, float *room)
+{
+    const struct mc_sparse_blocks *s = job->blocks;
+    float *const sums = room + panel_rows(s) * s->width;
+    for (int64_t j = 0; j < s->n; j++) {
+        const int64_t k = j * s->depth, depth = s->K - k < s->depth ? s->K - k : s->depth;
+        if (s->in_panels) job->ends->pack(job->ends->context, k, depth, first, n, s->width, room);
+        job->loops->run(s, j, from, to, s->in_panels ? room : job->ends->x + first, job->b, sums);
+    }
+    job->ends->put(job->ends->context, from, to, first, n, s->width, sums);
+}
+
+static void run_parts(void *context, int64_t begin, int64_t end)
+{
+    const struct blocks_job *job = context;
+    const int64_t n_items = job->n_tiles * job->n_chunks, M = job->blocks->M;
+    for (int64_t part = begin; part < end; part++) {
+        for (int64_t i = n_items * part / job->n_parts; i < n_items * (part + 1) / job->n_parts; i++) {
+            const int64_t tile = i / job->n_chunks, from = i % job->n_chunks * job->chunk;
+            const int64_t first = job->n * tile / job->n_tiles, last = job->n * (tile + 1) / job->n_tiles;
+            run_tile(job, first, last - first, from, M - from < job->chunk ? M : from + job->chunk,
+                     job->rooms + part * job->room);
+        }
+    }
+}
+
+void mc_sparse_blocks_run(const struct mc_sparse_blocks *blocks, const struct mc_sparse_loops *loops, int64_t n,
+                          const float *b, const struct mc_sparse_ends *ends, float *rooms, int n_threads)
+{
+    struct blocks_job job = {.blocks = blocks,
+                             .loops = loops,
+                             .ends = ends,
+                             .b = b,
+                             .rooms = rooms,
+                             .room = (int64_t)mc_sparse_blocks_room(blocks),
+                             .n = n,
+                             .n_tiles = mc_parallel_blocks(n, blocks->width, n_threads),
+                             .n_parts = n_threads};
+    if (n == 0 || blocks->M == 0) return;
+    job.chunk = rows_of_chunk(blocks, job.n_tiles, n_threads);
+    job.n_chunks = mc_divide_up(blocks->M, job.chunk);
+    const int64_t work =
+        (blocks->start[blocks->n * padded_rows(blocks) / blocks->turns] + blocks->K) * n / 8 / n_threads;
+    mc_parallel(job.n_parts, mc_parallel_grain(work), run_parts, &job);
 }
 
 /* --- lanes --- */
@@ -89,7 +283,7 @@ static int64_t next_window(const struct mc_sparse_rows *rows, const struct group
 {
     int64_t first = K;
     for (int64_t l = 0; l < g->n; l++)
-        if (g->at[l] < g->end[l] && rows->offsets[g->at[l]] < first) first = rows->offsets[g->at[l]];
+        if (g->at[l] < g->end[l] && rows->inputs[g->at[l]] < first) first = rows->inputs[g->at[l]];
     if (first == K) return -1;
     return first <= K - lanes ? first : K - lanes;
 }
@@ -107,10 +301,10 @@ static int64_t lay_steps(struct mc_sparse_lanes *to, const struct mc_sparse_rows
                 memset(to->places + n * lanes, 0, (size_t)lanes);
             }
             for (int64_t l = 0; l < g.n; l++) {
-                if (g.at[l] == g.end[l] || rows->offsets[g.at[l]] >= window + lanes) continue;
+                if (g.at[l] == g.end[l] || rows->inputs[g.at[l]] >= window + lanes) continue;
                 if (to->values) {
                     to->values[n * lanes + l] = rows->values[g.at[l]];
-                    to->places[n * lanes + l] = (uint8_t)(rows->offsets[g.at[l]] - window);
+                    to->places[n * lanes + l] = (uint8_t)(rows->inputs[g.at[l]] - window);
                 }
                 g.at[l]++;
             }
@@ -138,13 +332,12 @@ static int init_lanes(struct mc_sparse_lanes *lanes, const struct mc_sparse_rows
 
 struct mc_sparse {
     int64_t K;
-    bool one_by_one; /* positions; `rows` is empty then, otherwise `lanes` is */
+    bool one_by_one; /* positions; `blocks` are empty then, otherwise `lanes` are */
     struct mc_sparse_lanes lanes;
-    struct mc_sparse_rows rows;
+    struct mc_sparse_blocks blocks;
     const struct mc_sparse_loops *loops;
     struct mc_runtime runtime;
-    size_t room; /* floats for each thread */
-    float *rooms;
+    float *rooms; /* of the blocks, for all threads */
 };
 
 static float weight_at(const struct mc_unpacked *w, int64_t k, int64_t m)
@@ -152,48 +345,60 @@ static float weight_at(const struct mc_unpacked *w, int64_t k, int64_t m)
     return mc_unpacked_row(w, k)[m * w->column_step];
 }
 
-static int fill_rows(struct mc_sparse *s, const struct mc_unpacked *w, struct mc_error *err)
+static int fill_rows(struct mc_sparse_rows *rows, const struct mc_unpacked *w, const struct mc_memory *memory,
+                     struct mc_error *err)
 {
     int64_t nonzeros = 0, n = 0;
     for (int64_t m = 0; m < w->M; m++)
         for (int64_t k = 0; k < w->K; k++) nonzeros += weight_at(w, k, m) != 0;
-    const int rc = mc_sparse_rows_init(&s->rows, w->M, nonzeros, s->runtime.memory, err);
+    const int rc = mc_sparse_rows_init(rows, w->M, nonzeros, memory, err);
     if (rc < 0) return rc;
     for (int64_t m = 0; m < w->M; m++) {
-        for (int64_t k = 0; k < w->K; k++) mc_sparse_rows_add(&s->rows, &n, weight_at(w, k, m), k);
-        s->rows.start[m + 1] = n;
+        for (int64_t k = 0; k < w->K; k++) mc_sparse_rows_add(rows, &n, weight_at(w, k, m), k);
+        rows->start[m + 1] = n;
     }
     return MC_OK;
 }
 
-/* Lanes instead of rows where positions are so few that it is less work. A step of lanes takes three loads and one more
- * to find the window; a non-zero of rows takes two, and one for each vector. */
-static int choose_form(struct mc_sparse *s, int64_t n, struct mc_error *err)
+/* Lanes where positions are so few that it is less work. A step of lanes takes three loads and one more to find the
+ * window; a non-zero of blocks takes two, and one for each vector. Returns the steps; 0: blocks. */
+static int64_t steps_of_lanes(const struct mc_sparse *s, const struct mc_sparse_rows *rows, int64_t n)
 {
-    const int64_t lanes = s->loops->lanes, nonzeros = s->rows.start[s->rows.M];
-    if (n == 0 || n > lanes || s->K < lanes) return MC_OK;
-    const int64_t steps = lay_steps(&s->lanes, &s->rows, s->K, lanes);
-    if (n * steps * 4 > nonzeros * 3) return MC_OK;
-    s->one_by_one = true;
-    const int rc = init_lanes(&s->lanes, &s->rows, s->K, lanes, steps, s->runtime.memory, err);
-    mc_sparse_rows_finish(&s->rows);
-    return rc;
+    const int64_t lanes = s->loops->lanes, nonzeros = rows->start[rows->M];
+    if (n == 0 || n > lanes || s->K < lanes) return 0;
+    const int64_t steps = lay_steps(&(struct mc_sparse_lanes){0}, rows, s->K, lanes);
+    return n * steps * 4 > nonzeros * 3 ? 0 : steps;
+}
+
+static int init_blocks(struct mc_sparse *s, const struct mc_sparse_rows *rows, int64_t n, struct mc_error *err)
+{
+    const struct mc_memory *memory = s->runtime.memory;
+    const int rc =
+        mc_sparse_blocks_init(&s->blocks, rows, s->K, n > 0 ? n : s->loops->most, s->loops, NULL, memory, err);
+    if (rc < 0) return rc;
+    const size_t floats = mc_sparse_blocks_room(&s->blocks) * (size_t)s->runtime.n_threads;
+    s->rooms = mc_block_create(memory, floats, sizeof *s->rooms);
+    if (!s->rooms) return mc_error_memory(err);
+    memset(s->rooms, 0, floats * sizeof *s->rooms);
+    return MC_OK;
 }
 
 int mc_sparse_create(struct mc_sparse **sparse, const struct mc_unpacked *w, const struct mc_runtime *runtime,
                      struct mc_error *err)
 {
+    struct mc_sparse_rows rows;
     struct mc_sparse *s = MC_NEW(struct mc_sparse);
     if (!s) return mc_error_memory(err);
     s->K = w->K;
     s->runtime = *runtime;
     s->loops = runtime->kernels->sparse;
-    int rc = fill_rows(s, w, err);
-    if (rc == MC_OK) rc = choose_form(s, w->rows, err);
-    if (rc == MC_OK && !s->one_by_one) {
-        s->room = (size_t)(w->K + MC_SPARSE_ROWS) * MC_SPARSE_POSITIONS;
-        s->rooms = mc_block_create(runtime->memory, s->room * (size_t)runtime->n_threads, sizeof *s->rooms);
-        if (!s->rooms) rc = mc_error_memory(err);
+    int rc = fill_rows(&rows, w, runtime->memory, err);
+    if (rc == MC_OK) {
+        const int64_t steps = steps_of_lanes(s, &rows, w->rows);
+        s->one_by_one = steps > 0;
+        rc = s->one_by_one ? init_lanes(&s->lanes, &rows, s->K, s->loops->lanes, steps, runtime->memory, err)
+                           : init_blocks(s, &rows, w->rows, err);
+        mc_sparse_rows_finish(&rows);
     }
     if (rc < 0)
         mc_sparse_destroy(s);
@@ -206,48 +411,30 @@ void mc_sparse_destroy(struct mc_sparse *s)
 {
     if (!s) return;
     finish_lanes(&s->lanes);
-    mc_sparse_rows_finish(&s->rows);
+    mc_sparse_blocks_finish(&s->blocks);
     mc_block_destroy(s->rooms);
     mc_free(s);
 }
 
 struct product {
     const struct mc_sparse *s;
-    int64_t n, y_row, n_blocks, n_shares, n_parts; /* blocks of positions; shares of rows */
+    int64_t n, y_row;
     const float *x, *b;
     float *y;
 };
 
-static void run_tile(const struct product *r, int64_t first, int64_t n, int64_t from, int64_t to, const float *x,
-                     int64_t step, float *tile)
-{
-    const struct mc_sparse_loops *loops = r->s->loops;
-    const int64_t width = mc_sparse_width(loops, n);
-    for (int64_t m = from; m < to; m += MC_SPARSE_ROWS) {
-        const int64_t end = to - m < MC_SPARSE_ROWS ? to : m + MC_SPARSE_ROWS;
-        for (int64_t p = 0; p < n; p += width)
-            loops->run(&r->s->rows, m, end, x + p, step, width, r->b, tile + p, step);
-        mc_transpose_floats(r->y + first * r->y_row + m, r->y_row, tile, step, end - m, n);
-    }
-}
-
-static void run_blocks(void *context, int64_t begin, int64_t end)
+static void pack_inputs(const void *context, int64_t k, int64_t n, int64_t first, int64_t n_positions, int64_t width,
+                        float *panel)
 {
     const struct product *r = context;
-    const int64_t M = r->s->rows.M, K = r->s->K, n_items = r->n_blocks * r->n_shares;
-    for (int64_t part = begin; part < end; part++) {
-        float *room = r->s->rooms + part * (int64_t)r->s->room;
-        int64_t gathered = -1;
-        for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
-            const int64_t block = i / r->n_shares, share = i % r->n_shares;
-            const int64_t from = M * share / r->n_shares, to = M * (share + 1) / r->n_shares;
-            const int64_t first = r->n * block / r->n_blocks, n = r->n * (block + 1) / r->n_blocks - first;
-            const int64_t width = mc_sparse_width(r->s->loops, n), step = (n + width - 1) / width * width;
-            if (gathered != block) mc_transpose_floats(room, step, r->x + first * K, K, n, K);
-            gathered = block;
-            run_tile(r, first, n, from, to, room, step, room + K * MC_SPARSE_POSITIONS);
-        }
-    }
+    mc_transpose_floats(panel, width, r->x + first * r->s->K + k, r->s->K, n_positions, n);
+}
+
+static void put_outputs(const void *context, int64_t from, int64_t to, int64_t first, int64_t n, int64_t width,
+                        const float *tile)
+{
+    const struct product *r = context;
+    mc_transpose_floats(r->y + first * r->y_row + from, r->y_row, tile, width, to - from, n);
 }
 
 static void run_groups(void *context, int64_t begin, int64_t end)
@@ -265,18 +452,12 @@ static void run_one_by_one(struct product *r)
 
 void mc_sparse_run(const struct mc_sparse *s, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
 {
-    const int64_t threads = s->runtime.n_threads;
     struct product r = {.s = s, .n = n, .y_row = y_row, .x = x, .b = b, .y = y};
+    const struct mc_sparse_ends ends = {&r, NULL, pack_inputs, put_outputs};
     const int before = mc_runtime_enter(&s->runtime);
-    if (s->one_by_one) {
+    if (s->one_by_one)
         run_one_by_one(&r);
-    } else {
-        const int64_t M = s->rows.M, work = (s->rows.start[M] + s->K) * n / 8 / threads;
-        r.n_blocks = mc_parallel_blocks(n, MC_SPARSE_POSITIONS, s->runtime.n_threads);
-        r.n_shares = r.n_blocks > 0 ? (threads + r.n_blocks - 1) / r.n_blocks : 1;
-        if (r.n_shares > M) r.n_shares = M > 0 ? M : 1;
-        r.n_parts = threads;
-        mc_parallel(r.n_parts, mc_parallel_grain(work), run_blocks, &r);
-    }
+    else
+        mc_sparse_blocks_run(&s->blocks, s->loops, n, b, &ends, s->rooms, s->runtime.n_threads);
     mc_runtime_leave(before);
 }

@@ -23,12 +23,13 @@ enum {
 
 struct sparse_convolution {
     struct mc_convolution conv; /* window of three axes */
-    struct mc_sparse_rows rows;
+    struct mc_sparse_blocks blocks;
+    int32_t *offsets; /* of each k: where what its tap sees of its channel begins */
     const struct mc_sparse_loops *loops;
     struct mc_runtime runtime;
     int64_t phase[3], n_phases, plane; /* extents of a plane; planes of a channel; floats of one */
-    int64_t positions, n_blocks;       /* from the first output to the last, those between lines too */
-    size_t image, tile;                /* floats of the planes, and of each thread's tile */
+    int64_t positions;                 /* from the first output to the last, those between lines too */
+    size_t image;                      /* floats of the planes */
 };
 
 static int64_t plane_at(const struct sparse_convolution *s, int64_t a, int64_t b, int64_t c)
@@ -49,18 +50,25 @@ static int64_t offset_of(const struct sparse_convolution *s, int64_t channel, co
     return (channel * s->n_phases + phase) * s->plane + plane_at(s, at[0], at[1], at[2]);
 }
 
-static void fill_rows(struct sparse_convolution *s, const float *weights)
+/* In the order of the dense product: k = tap C + channel. */
+static void fill_rows(const struct mc_convolution *c, struct mc_sparse_rows *rows)
 {
-    const struct mc_convolution *c = &s->conv;
-    const int64_t *kernel = c->window.kernel, taps = mc_window_taps(&c->window);
+    const float *weights = c->weights;
+    const int64_t taps = mc_window_taps(&c->window);
     int64_t n = 0;
     for (int64_t m = 0; m < c->M; m++) {
-        for (int64_t t = 0; t < taps; t++) {
-            const int64_t tap[3] = {t / kernel[2] / kernel[1], t / kernel[2] % kernel[1], t % kernel[2]};
-            for (int64_t i = 0; i < c->C; i++)
-                mc_sparse_rows_add(&s->rows, &n, weights[(m * c->C + i) * taps + t], offset_of(s, i, tap));
-        }
-        s->rows.start[m + 1] = n;
+        for (int64_t k = 0; k < taps * c->C; k++)
+            mc_sparse_rows_add(rows, &n, weights[(m * c->C + k % c->C) * taps + k / c->C], k);
+        rows->start[m + 1] = n;
+    }
+}
+
+static void fill_offsets(struct sparse_convolution *s)
+{
+    const int64_t C = s->conv.C, *kernel = s->conv.window.kernel;
+    for (int64_t k = 0; k < mc_window_taps(&s->conv.window) * C; k++) {
+        const int64_t t = k / C, tap[3] = {t / kernel[2] / kernel[1], t / kernel[2] % kernel[1], t % kernel[2]};
+        s->offsets[k] = (int32_t)offset_of(s, k % C, tap);
     }
 }
 
@@ -86,9 +94,7 @@ static bool lay_out(struct sparse_convolution *s)
         s->plane *= s->phase[k];
     }
     s->positions = plane_at(s, w->out[0] - 1, w->out[1] - 1, w->out[2] - 1) + 1;
-    s->n_blocks = (s->positions + MC_SPARSE_POSITIONS - 1) / MC_SPARSE_POSITIONS;
-    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + MC_SPARSE_POSITIONS);
-    s->tile = (size_t)MC_SPARSE_ROWS * MC_SPARSE_POSITIONS;
+    s->image = (size_t)(s->conv.C * s->n_phases * s->plane + s->loops->most);
     return s->image <= INT32_MAX;
 }
 
@@ -96,7 +102,8 @@ static void sparse_destroy(void *state)
 {
     struct sparse_convolution *s = state;
     if (!s) return;
-    mc_sparse_rows_finish(&s->rows);
+    mc_sparse_blocks_finish(&s->blocks);
+    mc_free(s->offsets);
     mc_free(s);
 }
 
@@ -104,9 +111,8 @@ static void sparse_destroy(void *state)
 
 struct running {
     const struct sparse_convolution *s;
-    const float *x, *b; /* of one image */
-    float *y, *planes, *tiles;
-    int64_t n_parts, n_shares;
+    const float *x; /* of one image */
+    float *y, *planes;
 };
 
 /* Inputs of a line that lie side by side in a plane: `n` of them, every stride-th from `first` on, from column `at` on.
@@ -141,7 +147,10 @@ static void fill_piece(const struct running *r, int64_t begin, int64_t end, int6
     }
     for (int64_t c = begin; c < end; c++) {
         const float *line = r->x + c * mc_window_inputs(w) + from;
-        for (int64_t i = 0; i < p.n; i++) to[c * apart + i] = line[i * stride];
+        if (stride == 1)
+            memcpy(to + c * apart, line, (size_t)p.n * sizeof *line);
+        else
+            for (int64_t i = 0; i < p.n; i++) to[c * apart + i] = line[i * stride];
     }
 }
 
@@ -168,22 +177,33 @@ static void fill_planes(void *context, int64_t begin, int64_t end)
     }
 }
 
+static void pack_inputs(const void *context, int64_t k, int64_t n, int64_t first, int64_t n_positions, int64_t width,
+                        float *panel)
+{
+    const struct running *r = context;
+    (void)n_positions; /* planes reach beyond their last */
+    r->s->loops->gather(n, r->s->offsets + k, r->planes + first, width, panel);
+}
+
 /* Outputs [at, at + n) of the rows [m, to), from where they lie in a tile. */
-static void put_outputs(const struct running *r, int64_t m, int64_t to, int64_t at, int64_t n, const float *tile)
+static void put_outputs(const struct running *r, int64_t m, int64_t to, int64_t at, int64_t n, int64_t width,
+                        const float *tile)
 {
     const struct mc_convolution *c = &r->s->conv;
     const int64_t outputs = mc_window_outputs(&c->window);
     if (c->y_last) {
-        mc_transpose_floats(r->y + at * c->M + m, c->M, tile, MC_SPARSE_POSITIONS, to - m, n);
+        mc_transpose_floats(r->y + at * c->M + m, c->M, tile, width, to - m, n);
         return;
     }
     for (int64_t row = m; row < to; row++)
-        memcpy(r->y + row * outputs + at, tile + (row - m) * MC_SPARSE_POSITIONS, (size_t)n * sizeof *tile);
+        memcpy(r->y + row * outputs + at, tile + (row - m) * width, (size_t)n * sizeof *tile);
 }
 
 /* Outputs among positions [first, first + n) of the rows [m, to). */
-static void put_tile(const struct running *r, int64_t m, int64_t to, int64_t first, int64_t n, const float *tile)
+static void put_tile(const void *context, int64_t m, int64_t to, int64_t first, int64_t n, int64_t width,
+                     const float *tile)
 {
+    const struct running *r = context;
     const struct sparse_convolution *s = r->s;
     const struct mc_window *w = &s->conv.window;
     for (int64_t p = first; p < first + n;) {
@@ -191,30 +211,8 @@ static void put_tile(const struct running *r, int64_t m, int64_t to, int64_t fir
         const int64_t left = first + n - p, line = s->phase[2] - c;
         const int64_t whole = w->out[2] - c < left ? w->out[2] - c : left;
         if (b < w->out[1] && a < w->out[0] && whole > 0)
-            put_outputs(r, m, to, (a * w->out[1] + b) * w->out[2] + c, whole, tile + (p - first));
+            put_outputs(r, m, to, (a * w->out[1] + b) * w->out[2] + c, whole, width, tile + (p - first));
         p += line < left ? line : left;
-    }
-}
-
-static void run_parts(void *context, int64_t begin, int64_t end)
-{
-    const struct running *r = context;
-    const struct sparse_convolution *s = r->s;
-    const int64_t M = s->conv.M, n_items = s->n_blocks * r->n_shares;
-    for (int64_t part = begin; part < end; part++) {
-        float *tile = r->tiles + part * (int64_t)s->tile;
-        for (int64_t i = n_items * part / r->n_parts; i < n_items * (part + 1) / r->n_parts; i++) {
-            const int64_t first = i / r->n_shares * MC_SPARSE_POSITIONS, share = i % r->n_shares;
-            const int64_t n = s->positions - first < MC_SPARSE_POSITIONS ? s->positions - first : MC_SPARSE_POSITIONS;
-            const int64_t width = mc_sparse_width(s->loops, n), last = M * (share + 1) / r->n_shares;
-            for (int64_t m = M * share / r->n_shares; m < last; m += MC_SPARSE_ROWS) {
-                const int64_t to = last - m < MC_SPARSE_ROWS ? last : m + MC_SPARSE_ROWS;
-                for (int64_t p = 0; p < n; p += width)
-                    s->loops->run(&s->rows, m, to, r->planes + first + p, 1, width, r->b, tile + p,
-                                  MC_SPARSE_POSITIONS);
-                put_tile(r, m, to, first, n, tile);
-            }
-        }
     }
 }
 
@@ -223,18 +221,17 @@ static int sparse_forward(void *state, const void *x, const void *w, const void 
 {
     (void)w, (void)z, (void)err; /* the convolver adds z */
     const struct sparse_convolution *s = state;
-    const int64_t threads = s->runtime.n_threads, inputs = s->conv.C * mc_window_inputs(&s->conv.window);
-    struct running r = {.s = s, .b = b, .planes = workspace, .n_parts = threads};
-    r.tiles = r.planes + (s->image + 15) / 16 * 16;
-    r.n_shares = (threads + s->n_blocks - 1) / s->n_blocks;
-    if (r.n_shares > s->conv.M) r.n_shares = s->conv.M;
+    const int64_t inputs = s->conv.C * mc_window_inputs(&s->conv.window);
+    struct running r = {.s = s, .planes = workspace};
+    const struct mc_sparse_ends ends = {&r, r.planes, pack_inputs, put_tile};
+    float *const rooms = r.planes + (s->image + 15) / 16 * 16;
     const int before = mc_runtime_enter(&s->runtime);
-    memset(r.planes + s->image - MC_SPARSE_POSITIONS, 0, MC_SPARSE_POSITIONS * sizeof(float));
+    memset(r.planes + s->image - s->loops->most, 0, (size_t)s->loops->most * sizeof(float));
     for (int64_t n = 0; n < s->conv.N; n++) {
         r.x = (const float *)x + n * inputs;
         r.y = (float *)y + n * s->conv.M * mc_window_outputs(&s->conv.window);
         mc_parallel(s->conv.C, mc_parallel_grain(inputs / s->conv.C), fill_planes, &r);
-        mc_parallel(r.n_parts, mc_parallel_grain(s->rows.start[s->conv.M] * s->positions / 8 / threads), run_parts, &r);
+        mc_sparse_blocks_run(&s->blocks, s->loops, s->positions, b, &ends, rooms, s->runtime.n_threads);
     }
     mc_runtime_leave(before);
     return MC_OK;
@@ -276,12 +273,39 @@ static int is_faster(struct sparse_convolution *s, const struct mc_convolution *
     *faster = false;
     const int rc = mc_implicit_backend.create(&dense, c, &s->runtime, &dense_bytes, err);
     /* others round in another way, and which bits come out is not to depend on the clock */
-    if (rc == MC_OK && !dense) *faster = s->rows.start[c->M] * LEAST_ZEROS <= c->M * c->C * mc_window_taps(&c->window);
+    if (rc == MC_OK && !dense)
+        *faster = mc_sparse_nonzeros(c->weights, c->M * c->C * mc_window_taps(&c->window)) * LEAST_ZEROS <=
+                  c->M * c->C * mc_window_taps(&c->window);
     if (rc < 0 || !dense) return rc;
     const int64_t own = time_of(&mc_sparse_backend, s, c, workspace_bytes);
     *faster = own < time_of(&mc_implicit_backend, dense, c, dense_bytes);
     mc_implicit_backend.destroy(dense);
     return MC_OK;
+}
+
+/* Are so few non-zeros to each input that it does not pay to lay inputs side by side, and do those of one line of taps
+ * stay in a first-level cache where they are? */
+static bool is_read_in_place(const struct sparse_convolution *s, int64_t nonzeros, int64_t K)
+{
+    enum { LINE_BYTES = 64, LINES = 5 }; /* of the cache, for the positions at a time */
+    return nonzeros < s->loops->few * K && s->conv.C * LINES * LINE_BYTES <= mc_cache_bytes();
+}
+
+static int make_blocks(struct sparse_convolution *s, struct mc_error *err)
+{
+    const struct mc_convolution *c = &s->conv;
+    const int64_t K = c->C * mc_window_taps(&c->window);
+    struct mc_sparse_rows rows;
+    s->offsets = MC_NEW_ARRAY(int32_t, K);
+    if (!s->offsets) return mc_error_memory(err);
+    fill_offsets(s);
+    int rc = mc_sparse_rows_init(&rows, c->M, mc_sparse_nonzeros(c->weights, c->M * K), s->runtime.memory, err);
+    if (rc < 0) return rc;
+    fill_rows(c, &rows);
+    const int32_t *in_place = is_read_in_place(s, rows.start[c->M], K) ? s->offsets : NULL;
+    rc = mc_sparse_blocks_init(&s->blocks, &rows, K, s->positions, s->loops, in_place, s->runtime.memory, err);
+    mc_sparse_rows_finish(&rows);
+    return rc;
 }
 
 static int sparse_create(void **state, const struct mc_convolution *conv, const struct mc_runtime *runtime,
@@ -296,20 +320,17 @@ static int sparse_create(void **state, const struct mc_convolution *conv, const 
     s->runtime = *runtime;
     s->loops = runtime->kernels->sparse;
     bool faster = false;
-    const int64_t nonzeros = mc_sparse_nonzeros(conv->weights, conv->M * conv->C * mc_window_taps(&conv->window));
-    int rc = MC_OK;
-    if (!lay_out(s)) goto done;
-    if ((rc = mc_sparse_rows_init(&s->rows, conv->M, nonzeros, runtime->memory, err)) < 0) goto done;
-    fill_rows(s, conv->weights);
-    const size_t bytes = ((s->image + 15) / 16 * 16 + s->tile * (size_t)runtime->n_threads) * sizeof(float);
-    rc = is_faster(s, conv, bytes, &faster, err);
-    if (rc == MC_OK && faster) {
+    int rc = lay_out(s) ? make_blocks(s, err) : MC_OK;
+    if (rc == MC_OK && s->offsets) {
+        const size_t rooms = mc_sparse_blocks_room(&s->blocks) * (size_t)runtime->n_threads;
+        const size_t bytes = ((s->image + 15) / 16 * 16 + rooms) * sizeof(float);
+        rc = is_faster(s, conv, bytes, &faster, err);
         *workspace_bytes = bytes;
-        *state = s;
-        return MC_OK;
     }
-done:
-    sparse_destroy(s);
+    if (rc == MC_OK && faster)
+        *state = s;
+    else
+        sparse_destroy(s);
     return rc;
 }
 

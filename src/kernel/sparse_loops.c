@@ -17,58 +17,84 @@ extern const struct mc_sparse_loops MC_VARIANT(mc_sparse_loops);
 
 /* Vectors of positions: 64 positions where there are registers. So many sums are made by turns that none has to wait
  * for itself; groups of rows, for one position. */
-enum { VECTORS = LANES == 16 ? 4 : 8, SUMS = 8, TOGETHER = 2 };
+enum { VECTORS = LANES == 16 ? 4 : 8, SUMS = LANES == 16 ? 16 : 8, TOGETHER = 2 };
 
 /* --- many positions --- */
 
-INLINE void add_product(const int V, vector *sum, const struct mc_sparse_rows *rows, int64_t i, const float *x,
-                        int64_t step)
+typedef uint32_t units __attribute__((vector_size(LANES * sizeof(uint32_t))));
+
+/* Both halves of a term come by one load of eight bytes: what is multiplied is then spread from a general register and
+ * leaves the loads of vectors to x. */
+INLINE void add_product(const int V, vector *sum, const struct mc_sparse_term *term, const float *x)
 {
-    const float *at = x + rows->offsets[i] * step;
-    UNROLL for (int v = 0; v < V; v++) sum[v] += rows->values[i] * load(at + v * LANES);
+    uint64_t both;
+    memcpy(&both, term, sizeof both);
+    if (V > 1) __asm__("" : "+r"(both));
+    const uint32_t bits = (uint32_t)(both >> 32);
+    const float *const at = x + (int32_t)(uint32_t)both;
+    const vector value = (vector)((units){0} + bits);
+    UNROLL for (int v = 0; v < V; v++) sum[v] += value * load(at + v * LANES);
 }
 
-/* R rows by turns, V vectors of each. */
-INLINE void run_rows(const int R, const int V, const struct mc_sparse_rows *rows, int64_t m, const float *x,
-                     int64_t step, const float *b, float *y, int64_t y_row)
+/* R rows by turns, V vectors of each: turn number t of all blocks. */
+INLINE void run_turn(const int R, const int V, const struct mc_sparse_blocks *s, int64_t t, bool first, const float *x,
+                     const float *b, float *sums, int64_t from)
 {
     vector sum[SUMS];
-    const int64_t *start = rows->start + m;
-    int64_t shared = INT64_MAX;
+    const int32_t *const order = s->order + t * R;
     UNROLL for (int r = 0; r < R; r++)
     {
-        if (start[r + 1] - start[r] < shared) shared = start[r + 1] - start[r];
-        UNROLL for (int v = 0; v < V; v++) sum[r * V + v] = (vector){0} + (b ? b[m + r] : 0);
+        const float *const before = sums + (order[r] - from) * (V * LANES);
+        const float bias = first && b && order[r] < s->M ? b[order[r]] : 0;
+        UNROLL for (int v = 0; v < V; v++) sum[r * V + v] = first ? (vector){0} + bias : load(before + v * LANES);
     }
-    for (int64_t i = 0; i < shared; i++)
-        UNROLL for (int r = 0; r < R; r++) add_product(V, sum + r * V, rows, start[r] + i, x, step);
+    const struct mc_sparse_term *term = s->terms + s->start[t], *const end = s->terms + s->start[t + 1];
+    for (; term < end; term += R) UNROLL for (int r = 0; r < R; r++) add_product(V, sum + r * V, term + r, x);
     UNROLL for (int r = 0; r < R; r++)
     {
-        for (int64_t i = start[r] + shared; i < start[r + 1]; i++) add_product(V, sum + r * V, rows, i, x, step);
-        UNROLL for (int v = 0; v < V; v++) store(y + r * y_row + v * LANES, sum[r * V + v]);
+        float *const after = sums + (order[r] - from) * (V * LANES);
+        UNROLL for (int v = 0; v < V; v++) store(after + v * LANES, sum[r * V + v]);
     }
 }
 
-INLINE void run_vectors(const int V, const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x,
-                        int64_t step, const float *b, float *y, int64_t y_row)
+INLINE void run_turns(const int V, const struct mc_sparse_blocks *s, int64_t j, int64_t from, int64_t to,
+                      const float *x, const float *b, float *sums)
 {
-    const int R = SUMS / V;
-    int64_t m = from;
-    for (; to - m >= R; m += R) run_rows(R, V, rows, m, x, step, b, y + (m - from) * y_row, y_row);
-    for (; m < to; m++) run_rows(1, V, rows, m, x, step, b, y + (m - from) * y_row, y_row);
+    const int R = SUMS / V < MC_SPARSE_TURNS ? SUMS / V : MC_SPARSE_TURNS;
+    const int64_t all = round_up(s->M, R) / R;
+    for (int64_t t = j * all + from / R; t < j * all + round_up(to, R) / R; t++)
+        run_turn(R, V, s, t, j == 0, x, b, sums, from);
 }
 
-static void run(const struct mc_sparse_rows *rows, int64_t from, int64_t to, const float *x, int64_t step,
-                int64_t width, const float *b, float *y, int64_t y_row)
+static void run(const struct mc_sparse_blocks *s, int64_t j, int64_t from, int64_t to, const float *x, const float *b,
+                float *sums)
+{
+    if (s->width == LANES)
+        run_turns(1, s, j, from, to, x, b, sums);
+    else if (s->width == 2 * LANES)
+        run_turns(2, s, j, from, to, x, b, sums);
+    else if (s->width == 4 * LANES)
+        run_turns(4, s, j, from, to, x, b, sums);
+    else
+        run_turns(VECTORS, s, j, from, to, x, b, sums);
+}
+
+INLINE void gather_vectors(const int V, int64_t n, const int32_t *offsets, const float *x, float *panel)
+{
+    for (int64_t i = 0; i < n; i++)
+        UNROLL for (int v = 0; v < V; v++) store(panel + (i * V + v) * LANES, load(x + offsets[i] + v * LANES));
+}
+
+static void gather(int64_t n, const int32_t *offsets, const float *x, int64_t width, float *panel)
 {
     if (width == LANES)
-        run_vectors(1, rows, from, to, x, step, b, y, y_row);
+        gather_vectors(1, n, offsets, x, panel);
     else if (width == 2 * LANES)
-        run_vectors(2, rows, from, to, x, step, b, y, y_row);
+        gather_vectors(2, n, offsets, x, panel);
     else if (width == 4 * LANES)
-        run_vectors(4, rows, from, to, x, step, b, y, y_row);
+        gather_vectors(4, n, offsets, x, panel);
     else
-        run_vectors(VECTORS, rows, from, to, x, step, b, y, y_row);
+        gather_vectors(VECTORS, n, offsets, x, panel);
 }
 
 /* --- one position --- */
@@ -132,6 +158,10 @@ static void run_lanes(const struct mc_sparse_lanes *s, int64_t from, int64_t to,
 const struct mc_sparse_loops MC_VARIANT(mc_sparse_loops) = {
     .lanes = LANES,
     .most = VECTORS * LANES,
+    .most_of_panels = LANES == 16 ? 2 * LANES : VECTORS * LANES,
+    .few = LANES == 16 ? 5 : 13, /* half as wide vectors lie half as often across two lines of the cache */
+    .sums = SUMS,
     .run = run,
+    .gather = gather,
     .run_lanes = run_lanes,
 };

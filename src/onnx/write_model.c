@@ -144,12 +144,13 @@ int mc_write_model(struct mc_writer *w, Onnx__ModelProto **proto, struct mc_erro
         p->has_ir_version = 1;
         p->ir_version = ir_version;
     }
-    rc = changed ? write_opsets(w, p, err) : MC_OK;
-    if (rc == MC_OK) rc = mc_write_graph(w, model->graph, &p->graph, err);
+    rc = mc_write_graph(w, model->graph, &p->graph, err);
     if (w->has_sparse && p->ir_version < SPARSE_IR_VERSION) {
         p->has_ir_version = 1;
         p->ir_version = SPARSE_IR_VERSION;
     }
+    const bool lacks = p->ir_version >= 3 && p->n_opset_import == 0; /* a file of before, whose version was raised */
+    if (rc == MC_OK && (changed || lacks)) rc = write_opsets(w, p, err);
     *proto = p;
     return rc;
 }
