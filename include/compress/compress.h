@@ -116,7 +116,7 @@ struct mc_memory {
 /* How work is to be done; a plain struct on the caller's side, filled by mc_context_init. NULL stands for the
  * defaults wherever one is asked for. */
 struct mc_context {
-    int threads;     /* 0: as many as the process may use */
+    int threads;     /* 0: as many as the process may use, or one where a single run is over at once */
     const char *cpu; /* "portable", "avx2" or "avx512": the most to use; NULL: the best there is */
     uint64_t seed;   /* of whatever is random and not given a seed by a recipe; default 0 */
 

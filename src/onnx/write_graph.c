@@ -218,13 +218,14 @@ static int write_dense(struct mc_writer *w, const struct mc_value *value, Onnx__
     return MC_OK;
 }
 
-/* Sparse ones that were not read stay as they are, unless their value is gone. */
+/* Sparse ones that were not read stay as they are, unless something else has their names now: nothing that the graph
+ * lists tells whether they are still used. */
 static void keep_unread(const struct tables *t, Onnx__GraphProto *p, Onnx__SparseTensorProto *const *given,
                         size_t n_given)
 {
     for (size_t i = 0; i < n_given; i++) {
         const struct mc_value *value = mc_names_find(&t->values, given[i]->values->name);
-        if (value && !value->data) p->sparse_initializer[p->n_sparse_initializer++] = given[i];
+        if (!value || !value->data) p->sparse_initializer[p->n_sparse_initializer++] = given[i];
     }
 }
 

@@ -188,7 +188,7 @@ int mc_model_bench(const struct mc_model *model, const struct mc_bench *bench, c
     mc_context_record(&runtime, runtime.seed, r);
     if (model->path) mc_record_set_text(r, "model", mc_path_name(model->path));
     mc_record_set_text(r, "kind", bench->train ? "train" : "inference");
-    if (bench->train) mc_record_set_text(r, "precision", bench->bfloat16 ? "bfloat16" : "float32");
+    if (bench->train) mc_record_set_text(r, "train_precision", bench->bfloat16 ? "bfloat16" : "float32");
     mc_record_set_int(r, "batch", bench->batch);
     put_times(&times, r);
     if (bench->per_node) rc = put_nodes(&nodes, &runtime, r, err);

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "graph/cost.h"
 #include "onnx/item_file.h"
 #include "recipe/context.h"
 #include "recipe/flat.h"
@@ -56,6 +57,7 @@ struct mc_runner {
     const struct mc_model *model; /* as it was given */
     struct mc_flat flat;          /* as it is run: the same inputs and outputs */
     struct mc_runtime runtime;
+    bool once; /* it runs a single time, on as many threads as seems best */
     struct mc_plans plans;
 };
 
@@ -82,6 +84,33 @@ void mc_runner_destroy(struct mc_runner *runner)
     mc_free(runner);
 }
 
+/* So little work that other threads are not worth waking for one run: a millisecond or two, where the first
+ * parallel region can wait for ten until the system finds the new thread a core. */
+#define LITTLE_MACS (INT64_C(1) << 26)
+
+static bool is_little(const struct mc_graph *graph, const struct mc_facts *facts)
+{
+    int64_t macs = 0;
+    for (int i = 0; i < graph->n_nodes && macs <= LITTLE_MACS; i++) {
+        const struct mc_node *node = graph->nodes[i];
+        struct mc_cost cost = {0};
+        if (mc_node_n_subgraphs(node) > 0) return false;
+        for (int k = 0; k < node->n_outputs; k++)
+            if (node->outputs[k] && facts->of[node->outputs[k]->id].dtype == MC_UNDEFINED) return false;
+        if (mc_node_cost(&cost, node, facts, NULL) < 0) return false;
+        macs += cost.macs + cost.flops / 8;
+    }
+    return macs <= LITTLE_MACS;
+}
+
+static void settle_threads(struct mc_runner *r, const struct mc_dims *dims)
+{
+    struct mc_facts facts;
+    if (!r->once || mc_facts_create_partial(&facts, r->flat.model, dims, NULL, NULL, NULL) < 0) return;
+    if (is_little(r->flat.model->graph, &facts)) r->runtime.n_threads = 1;
+    mc_facts_finish(&facts);
+}
+
 static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_inputs, struct mc_plan **plan,
                      struct mc_error *err)
 {
@@ -95,6 +124,7 @@ static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_i
             rc = mc_error_set(err, MC_ERR_INPUT, "input '%s': needs a tensor", v->name);
     }
     const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = &r->runtime};
+    if (rc == MC_OK) settle_threads(r, &options.dims);
     if (rc == MC_OK) rc = blame_input(mc_plans_find(&r->plans, r->flat.model, &options, plan, err), err);
     mc_free(shapes);
     return rc;
@@ -137,6 +167,7 @@ int mc_model_run_items(const struct mc_model *model, const struct mc_context *co
 {
     struct mc_runner *runner = NULL;
     int rc = mc_runner_create(&runner, model, context, err);
+    if (rc == MC_OK) runner->once = !context || context->threads == 0;
     if (rc == MC_OK) rc = mc_runner_run(runner, inputs, n_inputs, outputs, err);
     mc_runner_destroy(runner);
     return rc;

@@ -1,5 +1,5 @@
 compress bench "$FIXTURES/mlp.onnx" --seconds 0 --batch 16 --train --precision bfloat16 --json bench.json -q
-grep -o '"precision": "[a-z0-9]*"' bench.json
+grep -o '"train_precision": "[a-z0-9]*"' bench.json
 compress bench "$FIXTURES/mlp.onnx" --precision bfloat16 || echo "status $?"
 for precision in float32 bfloat16; do
   compress train mlp:784-32-10 --data glyphs,train=4000,test=500 --epochs 4 -q -o $precision.onnx --seed 3 --precision $precision
