@@ -149,7 +149,7 @@ static int define_sparse(struct mc_reader *r, struct mc_scope *scope, struct mc_
         return r->functions ? mc_reader_spend(r, mc_tensor_bytes(value->data), err) : MC_OK;
     }
     value->type = (struct mc_type){.dtype = (enum mc_dtype)p->values->data_type, .rank = (int)p->n_dims};
-    memcpy(value->type.dim, p->dims, p->n_dims * sizeof *p->dims);
+    if (p->n_dims > 0) memcpy(value->type.dim, p->dims, p->n_dims * sizeof *p->dims);
     return MC_OK;
 }
 
