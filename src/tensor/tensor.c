@@ -269,9 +269,16 @@ void mc_tensor_shed(struct mc_tensor *tensor)
     tensor->data = NULL;
 }
 
+/* Not less at a time: each advice interrupts all other threads of the process. */
+enum { FORGET_BYTES = 16 << 20 };
+
 void mc_tensor_forget(const struct mc_tensor *tensor, size_t offset_bytes, size_t bytes)
 {
-    if (!tensor->mapped) return;
+    const size_t reached = offset_bytes + bytes, all = mc_tensor_bytes(tensor);
+    const size_t whole = reached < all ? reached / FORGET_BYTES * FORGET_BYTES : all;
+    if (!tensor->mapped || whole <= offset_bytes) return;
+    offset_bytes = offset_bytes / FORGET_BYTES * FORGET_BYTES;
+    bytes = whole - offset_bytes;
     /* whole pages: a part of one may belong to a neighbour, which would only have to read it again */
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)tensor->data + offset_bytes;
     const uintptr_t first = from / page * page, end = (from + bytes + page - 1) / page * page;
