@@ -55,6 +55,7 @@ struct mc_step {
     struct mc_tensor **grad_out; /* backward: d loss / d out[i]; NULL: zero */
     const bool *in_constant;     /* in[i] never changes while the plan lives (may be packed by prepare) */
     bool training;               /* batch statistics, live dropout; parameters change between runs */
+    bool bfloat16;               /* floats that come in are bfloat16 in the model, shown wide (mc_op.widens) */
     size_t workspace_bytes;      /* set by prepare: scratch, alive during one call */
     void *workspace;             /* 64-byte aligned */
     size_t saved_bytes;          /* set by prepare: what forward leaves for backward (training only) */

@@ -1,4 +1,5 @@
-/* bfloat.h - products of float32 matrices whose factors are rounded to bfloat16, for training in mixed precision.
+/* bfloat.h - products of float32 matrices whose factors are rounded to bfloat16, for training in mixed precision and
+ * models of that type.
  *
  *     c = alpha a b + beta c        a: [m, k]   b: [k, n]   c: [m, n]
  *
@@ -13,6 +14,7 @@
 #define MC_KERNEL_BFLOAT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Element (i, j) of a factor lies i row + j column floats from the first. One of the two is 1. */
@@ -24,6 +26,7 @@ struct mc_factor {
 struct mc_bfloat_product {
     int64_t m, n, k;
     struct mc_factor a, b;
+    const void *packed; /* b, as mc_bfloat_loops.pack put it; NULL: as it lies */
     float alpha, beta;
     float *c; /* with beta = 0 what it held is not looked at, not even a NaN */
     int64_t c_row;
@@ -33,8 +36,14 @@ struct mc_bfloat_product {
 
 struct mc_bfloat_loops {
     int64_t lanes; /* columns of a vector, */
+    int64_t panel; /* of the registers, */
     int64_t rows;  /* and rows of which whole groups are multiplied */
-    /* Rows [from_row, to_row) of columns [from_column, to_column), on the calling thread. k is at least 1. */
+    bool native;   /* are products of bfloat16 faster than those of float32? */
+    /* What a packed b takes, and put it there: 64-byte aligned. a and c are not looked at. */
+    size_t (*bytes)(const struct mc_bfloat_product *product);
+    void (*pack)(const struct mc_bfloat_product *product, void *packed);
+    /* Rows [from_row, to_row) of columns [from_column, to_column), on the calling thread. k is at least 1; of a packed
+     * b the columns begin with a panel and end with one, or with the last. */
     void (*run)(const struct mc_bfloat_product *product, int64_t from_row, int64_t to_row, int64_t from_column,
                 int64_t to_column);
 };

@@ -26,6 +26,7 @@ enum { NUMBERS = 2 };
 #else
 enum { NUMBERS = 1 };
 #endif
+enum { DEPTH = NUMBERS * UNITS }; /* of a block, in numbers */
 
 typedef uint32_t units __attribute__((vector_size(LANES * sizeof(uint32_t))));
 typedef uint32_t loose_units __attribute__((vector_size(LANES * sizeof(uint32_t)), aligned(4), may_alias));
@@ -226,25 +227,55 @@ static void multiply_block(const struct mc_bfloat_product *p, const struct block
     }
 }
 
+/* Panels of a packed b lie block of k after block of k, each as large as the largest. */
+static int64_t panels_of(const struct mc_bfloat_product *p)
+{
+    return round_up(p->n, PANEL) / PANEL;
+}
+
+static size_t bytes(const struct mc_bfloat_product *p)
+{
+    return (size_t)(round_up(p->k, DEPTH) / DEPTH * panels_of(p) * PANEL * UNITS) * sizeof(uint32_t);
+}
+
+static struct block block_of(const struct mc_bfloat_product *p, int64_t k, int64_t column, int64_t width)
+{
+    const int64_t n_k = least(DEPTH, p->k - k);
+    return (struct block){.k = k,
+                          .n_k = n_k,
+                          .n_units = (n_k + NUMBERS - 1) / NUMBERS,
+                          .column = column,
+                          .width = width,
+                          .beta = k == 0 ? p->beta : 1};
+}
+
+static void pack(const struct mc_bfloat_product *p, void *packed)
+{
+    uint32_t *to = packed;
+    for (int64_t k = 0; k < p->k; k += DEPTH) {
+        for (int64_t j = 0; j < p->n; j += PANEL, to += PANEL * UNITS) {
+            const struct block block = block_of(p, k, j, least(PANEL, p->n - j));
+            pack_columns(p, &block, to);
+        }
+    }
+}
+
 static void run(const struct mc_bfloat_product *p, int64_t from_row, int64_t to_row, int64_t from_column,
                 int64_t to_column)
 {
     _Alignas(64) uint32_t columns[COLUMNS * UNITS], rows[ROWS * UNITS];
-    const int64_t depth = NUMBERS * UNITS;
     for (int64_t j = from_column; j < to_column; j += COLUMNS) {
-        for (int64_t k = 0; k < p->k; k += depth) {
-            const int64_t n_k = least(depth, p->k - k);
-            const struct block block = {.k = k,
-                                        .n_k = n_k,
-                                        .n_units = (n_k + NUMBERS - 1) / NUMBERS,
-                                        .column = j,
-                                        .width = least(COLUMNS, to_column - j),
-                                        .beta = k == 0 ? p->beta : 1};
-            pack_columns(p, &block, columns);
+        for (int64_t k = 0; k < p->k; k += DEPTH) {
+            const struct block block = block_of(p, k, j, least(COLUMNS, to_column - j));
+            const uint32_t *b = columns;
+            if (p->packed)
+                b = (const uint32_t *)p->packed + (k / DEPTH * panels_of(p) + j / PANEL) * PANEL * UNITS;
+            else
+                pack_columns(p, &block, columns);
             for (int64_t i = from_row; i < to_row; i += ROWS) {
                 const int64_t n = least(ROWS, to_row - i);
                 const struct rows packed = pack_rows(p, &block, i, n, rows);
-                multiply_block(p, &block, i, n, &packed, columns);
+                multiply_block(p, &block, i, n, &packed, b);
             }
         }
     }
@@ -252,6 +283,10 @@ static void run(const struct mc_bfloat_product *p, int64_t from_row, int64_t to_
 
 const struct mc_bfloat_loops MC_VARIANT(mc_bfloat_loops) = {
     .lanes = LANES,
+    .panel = PANEL,
     .rows = GROUP,
+    .native = NUMBERS == 2,
+    .bytes = bytes,
+    .pack = pack,
     .run = run,
 };

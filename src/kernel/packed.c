@@ -7,6 +7,7 @@
 #include "base/block.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "kernel/bfloat.h"
 #include "kernel/kernels.h"
 #include "kernel/parallel.h"
 #include "kernel/sparse.h"
@@ -17,7 +18,8 @@ struct mc_packed {
     const struct mc_packed_loops *loops;
     struct mc_runtime runtime;
     void *packed;
-    struct mc_sparse *sparse; /* instead; NULL: none */
+    struct mc_sparse *sparse;              /* instead; NULL: none */
+    const struct mc_bfloat_loops *bfloats; /* who packed it, instead of `loops`; NULL: none */
 };
 
 /* Inputs of a block, which is read once for each panel; the fewest rows that make a panel worth loading. */
@@ -85,6 +87,49 @@ static void pack_range(void *context, int64_t begin, int64_t end)
     for (int64_t i = begin; i < end; i++) job->p->loops->pack(&job->p->panels, job->w, i, job->p->packed);
 }
 
+/* --- bfloat16 --- */
+
+enum { FEWEST_BFLOAT_ROWS = 16 }; /* fewer wait for weights, which take as long in panels of bfloat16 */
+
+static struct mc_bfloat_product bfloat_product(const struct mc_packed *p, int64_t n)
+{
+    return (struct mc_bfloat_product){.m = n, .n = p->panels.M, .k = p->panels.K, .packed = p->packed, .alpha = 1};
+}
+
+/* Are they multiplied as what they are, where the processor can? */
+static bool takes_bfloats(const struct mc_unpacked *w, const struct mc_runtime *runtime)
+{
+    return w->bfloat16 && runtime->kernels->bfloats->native && w->rows >= FEWEST_BFLOAT_ROWS && !w->inner &&
+           (w->row_step == 1 || w->column_step == 1) && mc_bfloat_pays(w->rows, w->M, w->K) &&
+           !mc_sparse_may_pay(w->w, w->K * w->M);
+}
+
+static int pack_bfloats(struct mc_packed *p, const struct mc_unpacked *w, struct mc_error *err)
+{
+    struct mc_bfloat_product product = bfloat_product(p, w->rows);
+    product.b = (struct mc_factor){w->w, w->row_step, w->column_step};
+    p->bfloats = p->runtime.kernels->bfloats;
+    p->packed = mc_block_create(p->runtime.memory, p->bfloats->bytes(&product), 1);
+    if (!p->packed) return mc_error_memory(err);
+    p->bfloats->pack(&product, p->packed);
+    return MC_OK;
+}
+
+static void run_bfloats(const struct mc_packed *p, int64_t n, const float *x, const float *b, float *y, int64_t y_row)
+{
+    struct mc_bfloat_product product = bfloat_product(p, n);
+    product.a = (struct mc_factor){x, p->panels.K, 1};
+    product.c = y;
+    product.c_row = y_row;
+    product.beta = b ? 1 : 0;
+    for (int64_t i = 0; i < n && b; i++) memcpy(y + i * y_row, b, (size_t)p->panels.M * sizeof *b);
+    const int before = mc_runtime_enter(&p->runtime);
+    if (n > 0) mc_bfloat_run(&product, p->bfloats);
+    mc_runtime_leave(before);
+}
+
+/* --- panels --- */
+
 /* The shortest of some runs, on zeros. */
 static int64_t time_of(const struct mc_packed *p, int64_t rows, const float *x, float *y)
 {
@@ -134,6 +179,14 @@ int mc_packed_create(struct mc_packed **packed, const struct mc_unpacked *w, con
                                    .M = w->M,
                                    .n = (w->M + p->loops->most_lanes - 1) / p->loops->most_lanes,
                                    .kind = mc_packed_kind_of(w, runtime)};
+    if (takes_bfloats(w, runtime)) {
+        const int rc = pack_bfloats(p, w, err);
+        if (rc < 0)
+            mc_packed_destroy(p);
+        else
+            *packed = p;
+        return rc;
+    }
     p->packed = mc_block_create(runtime->memory, p->loops->bytes(&p->panels), 1);
     if (!p->packed) {
         mc_packed_destroy(p);
@@ -194,6 +247,10 @@ void mc_packed_run(const struct mc_packed *p, int64_t n, const float *x, const f
     const int64_t K = p->panels.K, threads = p->runtime.n_threads;
     if (p->sparse) {
         mc_sparse_run(p->sparse, n, x, b, y, y_row);
+        return;
+    }
+    if (p->bfloats) {
+        run_bfloats(p, n, x, b, y, y_row);
         return;
     }
     const int64_t fit = BLOCK_BYTES / ((int64_t)sizeof(float) * (K > 0 ? K : 1));

@@ -7,7 +7,8 @@
  * number of y is a sum in the order of K, whatever n and the number of threads.
  *
  * Where all of w are numbers that float16 or bfloat16 has, as in models of these types, they are kept in that and made
- * floats again on their way into the registers: half of the memory, and the same numbers out of it.
+ * floats again on their way into the registers: half of the memory, and the same numbers out of it. For many rows a
+ * model of bfloat16 is multiplied as that (bfloat.h) where the processor can.
  */
 #ifndef MC_KERNEL_PACKED_H
 #define MC_KERNEL_PACKED_H
@@ -24,8 +25,9 @@ struct mc_unpacked {
     const float *w;
     int64_t K, M, row_step, column_step;
     int64_t inner, inner_step;
-    int64_t rows; /* how many the first factor will have: where many of w, which is dense then, are zero, the two ways
-                   * of multiplying are timed and the faster stays. 0: not known, or panels are asked for */
+    bool bfloat16; /* of a model of that type, so that rows of the first factor may be rounded to it */
+    int64_t rows;  /* how many the first factor will have: where many of w, which is dense then, are zero, the two ways
+                    * of multiplying are timed and the faster stays. 0: not known, or panels are asked for */
 };
 
 /* Of row k of w, its first column. */

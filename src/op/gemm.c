@@ -99,6 +99,7 @@ static int gemm_prepare(struct mc_step *step, struct mc_error *err)
                                   .M = g.n,
                                   .row_step = g.trans_b ? 1 : g.n,
                                   .column_step = g.trans_b ? g.k : 1,
+                                  .bfloat16 = step->bfloat16,
                                   .rows = g.m};
     return mc_step_pack(step, 1, &w, err);
 }

@@ -136,7 +136,8 @@ static int matmul_prepare(struct mc_step *step, struct mc_error *err)
     const struct mc_tensor *a = step->in[0], *b = step->in[1];
     const struct product p = product_of(&a->shape, &b->shape);
     if (b->shape.rank != 2 || !mc_step_packs(step, 1, p.m, p.n)) return MC_OK;
-    const struct mc_unpacked w = {.w = b->data, .K = p.k, .M = p.n, .row_step = p.n, .column_step = 1, .rows = p.m};
+    const struct mc_unpacked w = {
+        .w = b->data, .K = p.k, .M = p.n, .row_step = p.n, .column_step = 1, .bfloat16 = step->bfloat16, .rows = p.m};
     return mc_step_pack(step, 1, &w, err);
 }
 

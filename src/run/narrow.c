@@ -67,6 +67,7 @@ static int create(struct mc_plan *plan, struct mc_plan_step *step, struct mc_err
     for (int i = 0; i < call->n_in; i++) {
         const enum mc_dtype dtype = call->in[i] ? call->in[i]->dtype : MC_UNDEFINED;
         const enum mc_dtype wide = seen_as(step, dtype, follow);
+        if (wide != dtype && dtype == MC_BFLOAT16) call->bfloat16 = true;
         if (wide != dtype)
             step->n_wide_in += widen(&step->wide[step->n_wide_in], wide, &call->in[i], call->in_constant[i]);
     }

@@ -10,6 +10,7 @@
 #include "kernel/blas.h"
 #include "kernel/convolution.h"
 #include "kernel/kernels.h"
+#include "kernel/packed.h"
 #include "tensor/half.h"
 #include "test.h"
 
@@ -134,6 +135,63 @@ static struct mc_runtime runtime_of(enum mc_cpu cpu, int threads)
     return runtime;
 }
 
+/* A packed b gives the same bits, whole and in parts. */
+static void test_packed_factors_give_the_same_bits(void **state)
+{
+    enum { M = 23, N = 150, K = 301 };
+    float *a = random_floats(M * K, 14), *b = random_floats(K * N, 15), plain[M * N], packed[M * N];
+    const struct mc_bfloat_loops *loops;
+    for (int v = 0; (loops = mc_bfloat_loops_variant(v)); v++) {
+        for (int transposed = 0; transposed < 2; transposed++) {
+            struct mc_bfloat_product p = {.m = M,
+                                          .n = N,
+                                          .k = K,
+                                          .a = {a, K, 1},
+                                          .b = {b, transposed ? 1 : N, transposed ? K : 1},
+                                          .alpha = 1,
+                                          .c = plain,
+                                          .c_row = N};
+            loops->run(&p, 0, M, 0, N);
+            void *room = mc_alloc_aligned(loops->bytes(&p), 1);
+            assert_non_null(room);
+            loops->pack(&p, room);
+            p.packed = room;
+            p.c = packed;
+            p.b.first = NULL;
+            for (int64_t j = 0; j < N; j += loops->panel)
+                loops->run(&p, 0, M, j, j + loops->panel < N ? j + loops->panel : N);
+            assert_memory_equal(plain, packed, sizeof plain);
+            mc_free(room);
+        }
+    }
+    mc_free(b);
+    mc_free(a);
+}
+
+/* A model of bfloat16 multiplies as what it is where the processor can, and as floats elsewhere: near each other. */
+static void test_weights_of_bfloat16_are_multiplied_as_such(void **state)
+{
+    enum { ROWS = 40, N = 70, K = 90 };
+    struct mc_error err = {0};
+    float *x = random_floats(ROWS * K, 18), *w = random_floats(K * N, 16), *b = random_floats(N, 17);
+    float y[ROWS * N], as_floats[ROWS * N];
+    for (int64_t i = 0; i < K * N; i++) w[i] = (float)rounded(w[i]);
+    for (int64_t i = 0; i < ROWS * K; i++) x[i] = (float)rounded(x[i]);
+    const struct mc_runtime runtime = runtime_of(MC_CPU_AVX512, 2);
+    for (int is = 0; is < 2; is++) {
+        struct mc_packed *packed;
+        const struct mc_unpacked unpacked = {
+            .w = w, .K = K, .M = N, .row_step = N, .column_step = 1, .bfloat16 = is, .rows = ROWS};
+        assert_ok(mc_packed_create(&packed, &unpacked, &runtime, &err), err);
+        mc_packed_run(packed, ROWS, x, b, is ? y : as_floats, N);
+        mc_packed_destroy(packed);
+    }
+    for (int i = 0; i < ROWS * N; i++) assert_true(fabsf(y[i] - as_floats[i]) < 1e-4f);
+    mc_free(b);
+    mc_free(w);
+    mc_free(x);
+}
+
 static void gemm(const struct mc_gemm *g, int threads, const float *a, const float *b, float *c)
 {
     const struct mc_runtime runtime = runtime_of(MC_CPU_AVX512, threads);
@@ -253,6 +311,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_every_size_lying_every_way),
         cmocka_unit_test(test_factors_are_rounded_to_nearest),
+        cmocka_unit_test(test_packed_factors_give_the_same_bits),
+        cmocka_unit_test(test_weights_of_bfloat16_are_multiplied_as_such),
         cmocka_unit_test(test_results_do_not_depend_on_threads),
         cmocka_unit_test(test_mc_gemm_rounds_when_told),
         cmocka_unit_test(test_convolutions_of_one_tap_train_as_products),
