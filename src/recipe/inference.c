@@ -88,27 +88,36 @@ void mc_runner_destroy(struct mc_runner *runner)
  * parallel region can wait for ten until the system finds the new thread a core. */
 #define LITTLE_MACS (INT64_C(1) << 26)
 
-static bool is_little(const struct mc_graph *graph, const struct mc_facts *facts)
+static int look_for_little(const struct mc_graph *graph, const struct mc_facts *facts, bool *little,
+                           struct mc_error *err)
 {
     int64_t macs = 0;
+    *little = false;
     for (int i = 0; i < graph->n_nodes && macs <= LITTLE_MACS; i++) {
         const struct mc_node *node = graph->nodes[i];
         struct mc_cost cost = {0};
-        if (mc_node_n_subgraphs(node) > 0) return false;
+        if (mc_node_n_subgraphs(node) > 0) return MC_OK;
         for (int k = 0; k < node->n_outputs; k++)
-            if (node->outputs[k] && facts->of[node->outputs[k]->id].dtype == MC_UNDEFINED) return false;
-        if (mc_node_cost(&cost, node, facts, NULL) < 0) return false;
+            if (node->outputs[k] && facts->of[node->outputs[k]->id].dtype == MC_UNDEFINED) return MC_OK;
+        const int rc = mc_node_cost(&cost, node, facts, err);
+        if (rc < 0) return rc;
         macs += cost.macs + cost.flops / 8;
     }
-    return macs <= LITTLE_MACS;
+    *little = macs <= LITTLE_MACS;
+    return MC_OK;
 }
 
-static void settle_threads(struct mc_runner *r, const struct mc_dims *dims)
+static int settle_threads(struct mc_runner *r, const struct mc_dims *dims, struct mc_error *err)
 {
     struct mc_facts facts;
-    if (!r->once || mc_facts_create_partial(&facts, r->flat.model, dims, NULL, NULL, NULL) < 0) return;
-    if (is_little(r->flat.model->graph, &facts)) r->runtime.n_threads = 1;
+    bool little;
+    if (!r->once) return MC_OK;
+    int rc = mc_facts_create_partial(&facts, r->flat.model, dims, NULL, NULL, err);
+    if (rc < 0) return rc;
+    rc = look_for_little(r->flat.model->graph, &facts, &little, err);
+    if (rc == MC_OK && little) r->runtime.n_threads = 1;
     mc_facts_finish(&facts);
+    return rc;
 }
 
 static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_inputs, struct mc_plan **plan,
@@ -124,7 +133,7 @@ static int find_plan(struct mc_runner *r, struct mc_item *const *inputs, int n_i
             rc = mc_error_set(err, MC_ERR_INPUT, "input '%s': needs a tensor", v->name);
     }
     const struct mc_plan_options options = {.dims = {.n_inputs = n_inputs, .shape = shapes}, .runtime = &r->runtime};
-    if (rc == MC_OK) settle_threads(r, &options.dims);
+    if (rc == MC_OK) rc = settle_threads(r, &options.dims, err);
     if (rc == MC_OK) rc = blame_input(mc_plans_find(&r->plans, r->flat.model, &options, plan, err), err);
     mc_free(shapes);
     return rc;
