@@ -81,13 +81,15 @@ static void vector_product(const struct mc_gemm *g, const void *a, const void *b
  * (docs/benchmarks.md). Below it is mostly the slower, but by half the faster where OpenBLAS's vectors are half as wide:
  * with AVX-512 on processors that OpenBLAS does not know yet. */
 #define LARGE_MACS (INT64_C(1) << 22)
-#define LARGE_MACS_BESIDE_NARROW (INT64_C(1) << 15)
+#define LARGE_MACS_BESIDE_NARROW (INT64_C(1) << 18)
 
 #if MC_HAVE_ONEDNN
-static int64_t large_macs(void)
+/* A head of ten classes alone does not make it worth to have opened oneDNN, which takes ten megabytes. */
+static int64_t large_macs(const struct mc_gemm *g)
 {
     static const char *const wide[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    if (mc_cpu_detect() < MC_CPU_AVX512) return LARGE_MACS;
+    enum { FEW = 16 };
+    if (mc_cpu_detect() < MC_CPU_AVX512 || g->m < FEW || g->n < FEW) return LARGE_MACS;
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (strcmp(openblas_get_corename(), wide[i]) == 0) return LARGE_MACS;
     return LARGE_MACS_BESIDE_NARROW;
@@ -106,7 +108,7 @@ static bool columns_collide(const struct mc_gemm *g, int ldb)
 static bool large_product(const struct mc_gemm *g, int lda, int ldb, int ldc, const void *a, const void *b, void *c)
 {
 #if MC_HAVE_ONEDNN
-    if (g->dtype != MC_FLOAT || g->plain || g->m * g->n < large_macs() / g->k || columns_collide(g, ldb)) return false;
+    if (g->dtype != MC_FLOAT || g->plain || g->m * g->n < large_macs(g) / g->k || columns_collide(g, ldb)) return false;
     const struct mc_onednn_library *dnnl = mc_onednn_library();
     return dnnl && dnnl->sgemm(g->trans_a ? 'T' : 'N', g->trans_b ? 'T' : 'N', g->m, g->n, g->k, (float)g->alpha, a,
                                lda, b, ldb, (float)g->beta, c, ldc) == dnnl_success;
