@@ -60,9 +60,14 @@ INLINE units unit_of(vector low, vector high)
 INLINE vector load_some(const float *from, int64_t at, int64_t n)
 {
     if (at + LANES <= n) return load(from + at);
+    if (at >= n) return (vector){0};
+#if defined(__AVX512F__)
+    return (vector)_mm512_maskz_loadu_ps((__mmask16)((1u << (n - at)) - 1), from + at);
+#else
     float some[LANES] = {0};
     for (int64_t i = at; i < n; i++) some[i - at] = from[i];
     return load(some);
+#endif
 }
 
 /* `n` floats one after the other along k: n_units units. */
