@@ -206,15 +206,17 @@ static int define_values(struct mc_reader *r, struct mc_scope *scope, struct mc_
 
 /* --- declared types --- */
 
-/* The first declaration counts: input, then output, then value_info. What is said of names that the graph does not
- * define is left alone; it travels in the origin. */
+/* The first declaration counts: input, then output, then value_info; the others have to be types as well, since an
+ * output that is listed twice may be written by either. What is said of names that the graph does not define is left
+ * alone; it travels in the origin. */
 static int declare(struct mc_scope *scope, const Onnx__ValueInfoProto *p, struct mc_error *err)
 {
     struct mc_value *value = p->name ? mc_names_find(&scope->values, p->name) : NULL;
-    if (!value || value->origin) return MC_OK;
+    if (!value) return MC_OK;
     struct mc_type type;
     const int rc = mc_type_from_proto(&type, p->type, err);
     if (rc < 0) return mc_error_wrap(err, rc, "type of '%s'", p->name);
+    if (value->origin) return MC_OK;
     value->origin = p;
     if (type.dtype != MC_UNDEFINED || type.kind != MC_TYPE_TENSOR) value->type = type;
     return MC_OK;
