@@ -13,19 +13,14 @@ struct job {
     int64_t step; /* rows or columns that stay together */
 };
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void run_range(void *context, int64_t begin, int64_t end)
 {
     const struct job *job = context;
     const struct mc_bfloat_product *p = job->p;
     if (job->by_columns)
-        job->loops->run(p, 0, p->m, begin * job->step, least(end * job->step, p->n));
+        job->loops->run(p, 0, p->m, begin * job->step, mc_least(end * job->step, p->n));
     else
-        job->loops->run(p, begin * job->step, least(end * job->step, p->m), 0, p->n);
+        job->loops->run(p, begin * job->step, mc_least(end * job->step, p->m), 0, p->n);
 }
 
 /* Each thread packs what it reads of both factors: the longer side of c is cut. */

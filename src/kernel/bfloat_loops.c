@@ -11,6 +11,7 @@
 
 #include "kernel/copy.h"
 #include "kernel/panel.h"
+#include "kernel/parallel.h"
 
 #ifndef MC_VARIANT
 #define MC_VARIANT(name) name##_portable
@@ -28,13 +29,7 @@ enum { NUMBERS = 1 };
 #endif
 enum { DEPTH = NUMBERS * UNITS }; /* of a block, in numbers */
 
-typedef uint32_t units __attribute__((vector_size(LANES * sizeof(uint32_t))));
 typedef uint32_t loose_units __attribute__((vector_size(LANES * sizeof(uint32_t)), aligned(4), may_alias));
-
-INLINE int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* --- packing --- */
 
@@ -186,7 +181,7 @@ static void pack_columns(const struct mc_bfloat_product *p, const struct block *
 {
     const struct mc_factor *b = &p->b;
     for (int64_t j = 0; j < block->width; j += PANEL) {
-        const int64_t stride = panel_vectors(j, block->width) * LANES, width = least(block->width - j, stride);
+        const int64_t stride = panel_vectors(j, block->width) * LANES, width = mc_least(block->width - j, stride);
         const float *from = b->first + block->k * b->row + (block->column + j) * b->column;
         if (b->column == 1)
             pack_across(from, b->row, block->n_k, width, stride, to + j * UNITS);
@@ -216,7 +211,7 @@ static void multiply_block(const struct mc_bfloat_product *p, const struct block
 {
     float sums[GROUP][PANEL];
     for (int64_t j = 0; j < block->width; j += PANEL) {
-        const int64_t V = panel_vectors(j, block->width), width = least(block->width - j, V * LANES);
+        const int64_t V = panel_vectors(j, block->width), width = mc_least(block->width - j, V * LANES);
         for (int64_t i = 0; i < n; i += GROUP) {
             const struct rows group = {rows->first + i * rows->row, rows->row, rows->unit};
             if (V == 1) multiply_group(1, &group, columns + j * UNITS, block->n_units, sums);
@@ -226,7 +221,7 @@ static void multiply_block(const struct mc_bfloat_product *p, const struct block
 #endif
             else
                 multiply_group(MOST_VECTORS, &group, columns + j * UNITS, block->n_units, sums);
-            add_sums(sums, least(n - i, GROUP), width, p->alpha, block->beta,
+            add_sums(sums, mc_least(n - i, GROUP), width, p->alpha, block->beta,
                      p->c + (row + i) * p->c_row + block->column + j, p->c_row);
         }
     }
@@ -245,7 +240,7 @@ static size_t bytes(const struct mc_bfloat_product *p)
 
 static struct block block_of(const struct mc_bfloat_product *p, int64_t k, int64_t column, int64_t width)
 {
-    const int64_t n_k = least(DEPTH, p->k - k);
+    const int64_t n_k = mc_least(DEPTH, p->k - k);
     return (struct block){.k = k,
                           .n_k = n_k,
                           .n_units = (n_k + NUMBERS - 1) / NUMBERS,
@@ -259,7 +254,7 @@ static void pack(const struct mc_bfloat_product *p, void *packed)
     uint32_t *to = packed;
     for (int64_t k = 0; k < p->k; k += DEPTH) {
         for (int64_t j = 0; j < p->n; j += PANEL, to += PANEL * UNITS) {
-            const struct block block = block_of(p, k, j, least(PANEL, p->n - j));
+            const struct block block = block_of(p, k, j, mc_least(PANEL, p->n - j));
             pack_columns(p, &block, to);
         }
     }
@@ -271,14 +266,14 @@ static void run(const struct mc_bfloat_product *p, int64_t from_row, int64_t to_
     _Alignas(64) uint32_t columns[COLUMNS * UNITS], rows[ROWS * UNITS];
     for (int64_t j = from_column; j < to_column; j += COLUMNS) {
         for (int64_t k = 0; k < p->k; k += DEPTH) {
-            const struct block block = block_of(p, k, j, least(COLUMNS, to_column - j));
+            const struct block block = block_of(p, k, j, mc_least(COLUMNS, to_column - j));
             const uint32_t *b = columns;
             if (p->packed)
                 b = (const uint32_t *)p->packed + (k / DEPTH * panels_of(p) + j / PANEL) * PANEL * UNITS;
             else
                 pack_columns(p, &block, columns);
             for (int64_t i = from_row; i < to_row; i += ROWS) {
-                const int64_t n = least(ROWS, to_row - i);
+                const int64_t n = mc_least(ROWS, to_row - i);
                 const struct rows packed = pack_rows(p, &block, i, n, rows);
                 multiply_block(p, &block, i, n, &packed, b);
             }

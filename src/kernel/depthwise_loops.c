@@ -9,6 +9,7 @@
 
 #include "kernel/depthwise.h"
 #include "kernel/panel.h"
+#include "kernel/parallel.h"
 
 #ifndef MC_VARIANT
 #define MC_VARIANT(name) name##_portable
@@ -16,11 +17,6 @@
 extern const struct mc_depthwise_loops MC_VARIANT(mc_depthwise_loops);
 
 enum { ROWS = MC_DEPTHWISE_ROWS, COLUMNS = MC_DEPTHWISE_COLUMNS };
-
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t most(int64_t a, int64_t b)
 {
@@ -38,8 +34,8 @@ static void taps_of(const struct mc_window *w, int axis, int64_t output, int64_t
 {
     const int64_t at = mc_window_at(w, axis, output, 0), dilation = w->dilation[axis];
     const int64_t first = at < 0 ? (-at + dilation - 1) / dilation : 0, left = w->in[axis] - at;
-    *from = least(first, w->kernel[axis]);
-    *to = most(*from, left > 0 ? least((left + dilation - 1) / dilation, w->kernel[axis]) : 0);
+    *from = mc_least(first, w->kernel[axis]);
+    *to = most(*from, left > 0 ? mc_least((left + dilation - 1) / dilation, w->kernel[axis]) : 0);
 }
 
 /* --- outputs --- */
@@ -353,7 +349,7 @@ static void add_columns(int64_t first, int64_t last, int V, const struct region 
         int64_t from, to;
         mc_window_range(&job->window, COLUMNS, tap, &from, &to);
         const int64_t runs[3][3] = {
-            {inner, end, tap == first ? last - first : 0}, {from, least(to, inner), 1}, {most(from, end), to, 1}};
+            {inner, end, tap == first ? last - first : 0}, {from, mc_least(to, inner), 1}, {most(from, end), to, 1}};
         for (int k = 0; k < 3; k++) {
             struct region g = *row;
             const int64_t input = mc_window_at(&job->window, COLUMNS, runs[k][0], tap);
@@ -402,7 +398,8 @@ static void add_up(const struct mc_depthwise *job, const float *x, const float *
     for (int64_t row = 0; row <= mc_window_taps(&job->window); row++)
         memset(sums + row * sum_row(job) + first, 0, (size_t)(V * LANES) * sizeof *sums);
     for (int64_t n = from; n < to; n += images)
-        add_images(job, x + n * inputs * job->C, dy + n * outputs * job->C, least(images, to - n), V, at, sums + first);
+        add_images(job, x + n * inputs * job->C, dy + n * outputs * job->C, mc_least(images, to - n), V, at,
+                   sums + first);
 }
 
 static void gather(const struct mc_depthwise *job, int64_t n_slices, const float *sums, float *dw, float *db)

@@ -41,11 +41,6 @@ struct implicit {
 
 /* --- geometry --- */
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static bool meets_padding(const struct mc_window *w)
 {
     for (int k = 0; k < w->rank; k++)
@@ -104,9 +99,9 @@ static void cut(struct implicit *s)
     s->extent[0] = mc_divide_up(w->out[0], mc_parallel_blocks(w->out[0], high < 1 ? 1 : high, spread));
     for (int k = 0; k < 2; k++) s->blocks[k] = mc_divide_up(w->out[k], s->extent[k]);
     const int64_t n_blocks = s->conv.N * s->blocks[0] * s->blocks[1];
-    s->n_shares = least(mc_divide_up(n_threads, n_blocks), mc_packed_panels(s->packed));
+    s->n_shares = mc_least(mc_divide_up(n_threads, n_blocks), mc_packed_panels(s->packed));
     const int64_t work = s->conv.N * mc_window_outputs(w) * (s->K * s->conv.M / 16 + 1);
-    s->n_parts = least(least(n_threads, n_blocks * s->n_shares), 1 + work / MC_PARALLEL_GRAIN);
+    s->n_parts = mc_least(mc_least(n_threads, n_blocks * s->n_shares), 1 + work / MC_PARALLEL_GRAIN);
 }
 
 /* Where the runs of a position begin, counted from its first. */
@@ -195,7 +190,7 @@ static struct block block_at(const struct implicit *s, int64_t i)
     struct block b = {.image = i / per_image, .first = {i % per_image / s->blocks[1], i % s->blocks[1]}};
     for (int k = 0; k < 2; k++) {
         b.first[k] *= s->extent[k];
-        b.n[k] = least(s->extent[k], s->conv.window.out[k] - b.first[k]);
+        b.n[k] = mc_least(s->extent[k], s->conv.window.out[k] - b.first[k]);
     }
     return b;
 }
@@ -232,7 +227,7 @@ static void copy_row(const struct implicit *s, const float *image, int64_t row, 
 {
     const struct mc_window *w = &s->conv.window;
     const int64_t C = s->conv.C, W = w->in[1];
-    int64_t from = first < 0 ? least(-first, n) : 0, end = W - first < n ? W - first : n;
+    int64_t from = first < 0 ? mc_least(-first, n) : 0, end = W - first < n ? W - first : n;
     if (row < 0 || row >= w->in[0] || end < from) from = end = n;
     clear(to, from * C);
     clear(to + end * C, (n - end) * C);

@@ -33,6 +33,7 @@ enum { LINE = 16, IN_CACHE = 1 << 18 };
 typedef float vector __attribute__((vector_size(LANES * sizeof(float))));
 typedef float loose __attribute__((vector_size(LANES * sizeof(float)), aligned(4), may_alias));
 typedef int32_t lanes_mask __attribute__((vector_size(LANES * sizeof(float))));
+typedef uint32_t units __attribute__((vector_size(LANES * sizeof(float))));
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 36")
 

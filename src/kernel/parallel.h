@@ -14,6 +14,11 @@
 typedef void mc_range_fn(void *context, int64_t begin, int64_t end);
 void mc_parallel(int64_t n, int64_t grain, mc_range_fn *body, void *context);
 
+static inline int64_t mc_least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How many parts of at most `most` n items make, n not below 0. */
 static inline int64_t mc_divide_up(int64_t n, int64_t most)
 {

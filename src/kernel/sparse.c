@@ -102,13 +102,13 @@ static struct mc_sparse_term term_of(const struct mc_sparse_blocks *s, const str
     return (struct mc_sparse_term){offsets ? offsets[k] : (int32_t)((k - j * s->depth) * s->width), rows->values[i]};
 }
 
-/* Lay block j out from term n on, or, with no terms yet, tell how many it takes. Returns where it ends. */
+/* Sort block j and tell where its terms end, with no room for terms yet; then lay them out, from term n on. */
 static int64_t fill_block(struct mc_sparse_blocks *s, const struct mc_sparse_rows *rows, int64_t j, int64_t n,
                           const struct ends *ends, const int32_t *offsets)
 {
     const int64_t M = padded_rows(s);
     int32_t *const order = s->order + j * M;
-    for (int64_t m = 0; m < M; m += MC_SPARSE_GROUP)
+    for (int64_t m = 0; m < M && !s->terms; m += MC_SPARSE_GROUP)
         sort_group(order, m, m + MC_SPARSE_GROUP < M ? m + MC_SPARSE_GROUP : M, ends, rows);
     for (int64_t i = 0; i < M; i += s->turns) {
         const int64_t most = length(ends, rows, order[i]);

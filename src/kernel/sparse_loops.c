@@ -21,8 +21,6 @@ enum { VECTORS = LANES == 16 ? 4 : 8, SUMS = LANES == 16 ? 16 : 8, TOGETHER = 2 
 
 /* --- many positions --- */
 
-typedef uint32_t units __attribute__((vector_size(LANES * sizeof(uint32_t))));
-
 /* Both halves of a term come by one load of eight bytes: what is multiplied is then spread from a general register and
  * leaves the loads of vectors to x. */
 INLINE void add_product(const int V, vector *sum, const struct mc_sparse_term *term, const float *x)

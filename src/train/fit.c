@@ -710,8 +710,7 @@ static void record_run(const struct mc_fit *f, double seconds, struct mc_record 
                mc_record_object(section, "verdict"));
 }
 
-/* What the caller left open, settled. */
-static struct mc_fit_options settled(const struct mc_fit_options *options)
+struct mc_fit_options mc_fit_settled(const struct mc_fit_options *options)
 {
     struct mc_fit_options own = *options;
     if (own.rate.first == 0) own.rate.first = mc_rate_usual(own.optimizer);
@@ -724,7 +723,7 @@ static struct mc_fit_options settled(const struct mc_fit_options *options)
 int mc_fit(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
            struct mc_record *section, struct mc_error *err)
 {
-    const struct mc_fit_options own = settled(options);
+    const struct mc_fit_options own = mc_fit_settled(options);
     const int width = mc_runtime_enter(&own.runtime);
     const int64_t start = mc_clock_ns();
     struct mc_fit f;

@@ -65,7 +65,10 @@ struct mc_fit {
     int64_t saved_ns; /* when a checkpoint was written last */
 };
 
-/* Get ready; `options` as mc_fit has settled them, which must outlive `fit`. To be finished in any case. */
+/* What the caller left open, settled, and in the runtime what steps look up there. */
+struct mc_fit_options mc_fit_settled(const struct mc_fit_options *options);
+
+/* Get ready; `options` as mc_fit_settled gives them, which must outlive `fit`. To be finished in any case. */
 int mc_fit_init(struct mc_fit *fit, struct mc_model *model, const struct mc_dataset *data,
                 const struct mc_fit_options *options, struct mc_error *err);
 void mc_fit_finish(struct mc_fit *fit);

@@ -96,12 +96,9 @@ static int suggest(const struct sweep *s, double *rate, struct mc_record *sectio
 int mc_rate_find(struct mc_model *model, const struct mc_dataset *data, const struct mc_fit_options *options,
                  double *rate, struct mc_record *section, struct mc_error *err)
 {
-    struct mc_fit_options own = *options;
+    struct mc_fit_options own = mc_fit_settled(options);
     own.rate = (struct mc_rate){.kind = MC_RATE_CONSTANT, .first = FIRST, .factor = 1};
     own.patience = 0;
-    own.runtime.seed = options->seed;
-    own.runtime.freeze_batch_norm = options->freeze_batch_norm;
-    own.runtime.bfloat16 = options->bfloat16;
     const int width = mc_runtime_enter(&own.runtime);
     struct mc_fit f;
     struct sweep s = {0};

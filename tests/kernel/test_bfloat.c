@@ -5,24 +5,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/rng.h"
 #include "kernel/blas.h"
 #include "kernel/convolution.h"
 #include "kernel/kernels.h"
 #include "kernel/packed.h"
+#include "numbers.h"
 #include "tensor/half.h"
-#include "test.h"
-
-static float *random_floats(int64_t n, uint64_t stream)
-{
-    struct mc_rng rng;
-    float *a = MC_NEW_ARRAY(float, n);
-    assert_non_null(a);
-    mc_rng_init(&rng, 17, stream);
-    for (int64_t i = 0; i < n; i++) a[i] = (float)mc_rng_range(&rng, -1, 1);
-    return a;
-}
 
 static double rounded(float x)
 {

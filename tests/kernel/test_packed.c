@@ -2,24 +2,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/alloc.h"
-#include "base/rng.h"
 #include "kernel/kernels.h"
 #include "kernel/packed.h"
+#include "numbers.h"
 #include "tensor/half.h"
-#include "test.h"
 
 enum { MOST = 200 };
-
-static float *random_floats(int64_t n, uint64_t stream)
-{
-    struct mc_rng rng;
-    float *a = MC_NEW_ARRAY(float, n);
-    assert_non_null(a);
-    mc_rng_init(&rng, 11, stream);
-    for (int64_t i = 0; i < n; i++) a[i] = (float)mc_rng_range(&rng, -1, 1);
-    return a;
-}
 
 struct operands {
     int64_t n, K, M;
