@@ -127,14 +127,14 @@ static void sweep(const char *path, char *room)
     if (dir) closedir(dir);
 }
 
-/* A new file, locked; EAGAIN: somebody swept it away before it was. */
+/* A new file, locked; EAGAIN: somebody swept it away before it was, or holds it to do so. */
 static int open_locked(const char *name)
 {
     const int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     struct stat info;
     if (fd < 0) return fd;
-    flock(fd, LOCK_EX | LOCK_NB); /* where there are no locks nobody sweeps */
-    if (fstat(fd, &info) != 0 || info.st_nlink > 0) return fd;
+    const bool held = flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; /* without locks nobody sweeps */
+    if (!held && (fstat(fd, &info) != 0 || info.st_nlink > 0)) return fd;
     close(fd);
     errno = EAGAIN;
     return -1;

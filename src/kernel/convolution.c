@@ -27,7 +27,7 @@ struct mc_convolver {
 
 bool mc_convolver_wants_last(enum mc_dtype dtype, const struct mc_runtime *runtime)
 {
-    return MC_HAVE_ONEDNN && dtype == MC_FLOAT && runtime->use_onednn;
+    return dtype == MC_FLOAT && runtime->channels_last;
 }
 
 /* --- making ready --- */

@@ -43,6 +43,7 @@ void mc_runtime_init(struct mc_runtime *runtime, int n_threads, enum mc_cpu cpu)
         .kernels = mc_kernels_for(cpu < present ? cpu : present),
         /* oneDNN picks its own instruction set: whoever narrows ours wants to see ours. */
         .use_onednn = cpu >= present,
+        .channels_last = true,
     };
 }
 

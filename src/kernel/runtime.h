@@ -24,7 +24,8 @@ struct mc_memory;  /* compress.h */
 struct mc_runtime {
     int n_threads;
     const struct mc_kernels *kernels;
-    bool use_onednn;                /* false: im2col on OpenBLAS */
+    bool use_onednn;                /* false: our own code, and im2col on OpenBLAS */
+    bool channels_last;             /* float32 activations lie so in memory where convolutions make or read them */
     uint64_t seed;                  /* of live dropout */
     uint64_t iteration;             /* training step; with the node's id it makes each draw reproducible */
     bool freeze_batch_norm;         /* training: use running statistics and leave them */
