@@ -50,6 +50,17 @@ void *mc_alloc_aligned(size_t n, size_t size)
     return aligned_alloc(MC_ALIGNMENT, bytes ? mc_align(bytes) : MC_ALIGNMENT);
 }
 
+size_t mc_align_pages(size_t bytes)
+{
+    return (bytes + MC_PAGE - 1) / MC_PAGE * MC_PAGE;
+}
+
+void *mc_alloc_pages(size_t bytes)
+{
+    if (bytes > SIZE_MAX - MC_PAGE) return NULL;
+    return aligned_alloc(MC_PAGE, bytes ? mc_align_pages(bytes) : MC_PAGE);
+}
+
 void mc_free(void *p)
 {
     free(p);

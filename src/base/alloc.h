@@ -21,6 +21,11 @@ enum { MC_ALIGNMENT = 64 }; /* bytes: a cache line, and the widest vectors */
 /* As mc_alloc, but aligned to MC_ALIGNMENT and NOT zeroed; release with mc_free. */
 void *mc_alloc_aligned(size_t n, size_t size);
 
+enum { MC_PAGE = 4096 }; /* bytes, that disks write whole */
+/* Whole pages, NOT zeroed, as mc_file_write_pages wants them; release with mc_free. */
+void *mc_alloc_pages(size_t bytes);
+/* The next multiple of a page. Near SIZE_MAX it wraps. */
+size_t mc_align_pages(size_t bytes);
 /* The next multiple of MC_ALIGNMENT, for what is cut from one such block. Near SIZE_MAX it wraps. */
 static inline size_t mc_align(size_t bytes)
 {

@@ -210,6 +210,37 @@ int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, str
     return mc_error_writing(err, errno, "write", out->path);
 }
 
+/* As many of `length` bytes, whole pages, as the disk took at once. */
+static size_t write_at_once(int fd, const char *bytes, size_t length)
+{
+    size_t done = 0;
+#ifdef O_DIRECT
+    const int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_DIRECT) != 0) return 0;
+    while (done < length) {
+        const ssize_t wrote = write(fd, bytes + done, length - done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote <= 0) break; /* what is wrong is said by who writes the rest */
+        done += (size_t)wrote;
+    }
+    fcntl(fd, F_SETFL, flags);
+#endif
+    return done;
+}
+
+int mc_file_write_pages(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err)
+{
+    const size_t pages = length / MC_PAGE * MC_PAGE;
+    size_t done = 0;
+    if (out->temporary && pages > 0 && (uintptr_t)bytes % MC_PAGE == 0 && fflush(out->stream) == 0) {
+        const off_t at = ftello(out->stream);
+        if (at >= 0 && at % MC_PAGE == 0) done = write_at_once(fileno(out->stream), bytes, pages);
+        if (done > 0 && fseeko(out->stream, at + (off_t)done, SEEK_SET) != 0)
+            return mc_error_writing(err, errno, "write", out->path);
+    }
+    return mc_file_write(out, (const char *)bytes + done, length - done, err);
+}
+
 int mc_file_flush(struct mc_file_out *out, struct mc_error *err)
 {
     if (fflush(out->stream) != 0) return mc_error_writing(err, errno, "write", out->path);

@@ -34,6 +34,9 @@ struct mc_file_out {
  * left are taken away. */
 int mc_file_create(struct mc_file_out *out, const char *path, bool overwrite, struct mc_error *err);
 int mc_file_write(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
+/* The same for much: what begins at a page of memory (mc_alloc_pages) and of the file goes to the disk at once where
+ * the file system lets it, past the page cache, and leaves that to what is read. */
+int mc_file_write_pages(struct mc_file_out *out, const void *bytes, size_t length, struct mc_error *err);
 /* What was written so far can be read from the temporary; it is on its way to the disk. */
 int mc_file_flush(struct mc_file_out *out, struct mc_error *err);
 /* Start writing a file that has no name; mc_file_abort ends it. */

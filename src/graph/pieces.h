@@ -11,12 +11,14 @@ struct mc_edit {
     int64_t unit; /* pieces are multiples of so many elements, but for the last */
     /* Change elements [first, first + n), which begin at `elements`. Pieces come in order, from the first on. */
     int (*apply)(const struct mc_edit *edit, int64_t first, int64_t n, void *elements, struct mc_error *err);
-    void *context; /* of apply, in the model's arena */
+    void *context;    /* of apply, in the model's arena */
+    int64_t nonzeros; /* elements that are not zero then; -1: nobody has counted */
 };
 
 /* Visit the contents of an initializer as they will be written, elements [first, first + n) after each other; what was
  * mapped for that is given back. Strings and types under a byte come in one piece. `visit` returns 0 or a status, which
- * ends it. MC_ERR_SYSTEM without memory. */
+ * ends it. Where there is a change and several pieces it runs on a thread of its own, while the next piece is made.
+ * MC_ERR_SYSTEM without memory. */
 typedef int mc_piece_fn(void *context, const void *elements, int64_t n, struct mc_error *err);
 int mc_value_visit(const struct mc_value *value, mc_piece_fn *visit, void *context, struct mc_error *err);
 

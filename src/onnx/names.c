@@ -23,12 +23,15 @@ void mc_names_finish(struct mc_names *names)
 void mc_names_add(struct mc_names *names, const char *name, void *item)
 {
     assert(names->n < names->capacity);
-    names->entries[names->n++] = (struct mc_name){name, item};
+    names->entries[names->n] = (struct mc_name){name, item, names->n};
+    names->n++;
 }
 
-static int compare(const void *a, const void *b)
+static int compare(const void *x, const void *y)
 {
-    return strcmp(((const struct mc_name *)a)->name, ((const struct mc_name *)b)->name);
+    const struct mc_name *a = x, *b = y;
+    const int order = strcmp(a->name, b->name);
+    return order ? order : (a->added > b->added) - (a->added < b->added);
 }
 
 void mc_names_sort(struct mc_names *names)
@@ -39,9 +42,15 @@ void mc_names_sort(struct mc_names *names)
 
 void *mc_names_find(const struct mc_names *names, const char *name)
 {
-    const struct mc_name key = {name, NULL};
-    const struct mc_name *found = bsearch(&key, names->entries, names->n_sorted, sizeof key, compare);
-    return found ? found->item : NULL;
+    size_t low = 0, high = names->n_sorted;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(names->entries[middle].name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < names->n_sorted && strcmp(names->entries[low].name, name) == 0 ? names->entries[low].item : NULL;
 }
 
 const char *mc_names_duplicate(const struct mc_names *names)

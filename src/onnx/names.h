@@ -12,6 +12,7 @@
 struct mc_name {
     const char *name; /* lent */
     void *item;
+    size_t added; /* after so many others */
 };
 
 struct mc_names {
@@ -24,7 +25,7 @@ void mc_names_finish(struct mc_names *names);
 /* At most `capacity` times. What is added is not found until the next sort. */
 void mc_names_add(struct mc_names *names, const char *name, void *item);
 void mc_names_sort(struct mc_names *names);
-/* The item, or NULL. Of equal names, any. */
+/* The item, or NULL. Of equal names, that of the first that was added. */
 void *mc_names_find(const struct mc_names *names, const char *name);
 /* After a sort: a name that was added more than once, or NULL. */
 const char *mc_names_duplicate(const struct mc_names *names);

@@ -175,6 +175,8 @@ static int refer_to(Onnx__TensorProto *p, struct mc_arena *arena, const char *lo
     return p->external_data[0] && p->external_data[1] && p->external_data[2] ? MC_OK : mc_error_memory(err);
 }
 
+enum { AT_ONCE_BYTES = 16 << 20 }; /* from so many on pieces go past the page cache */
+
 struct piece_writer {
     struct data_file *data;
     enum mc_dtype dtype;
@@ -194,7 +196,8 @@ static int write_piece(void *context, const void *elements, int64_t n, struct mc
     const struct piece_writer *w = context;
     size_t bytes;
     mc_dtype_size(w->dtype, n, &bytes);
-    return mc_file_write(&w->data->out, elements, bytes, err);
+    if (bytes < AT_ONCE_BYTES) return mc_file_write(&w->data->out, elements, bytes, err);
+    return mc_file_write_pages(&w->data->out, elements, bytes, err);
 }
 
 /* Move the initializers of at least `threshold` bytes out of the message. The file comes into being with the first. */

@@ -35,10 +35,10 @@ struct element {
 };
 
 struct tensor {
-    struct bin *bins;          /* ascending */
-    int n_bins, first, behind; /* bins that are not clear */
-    struct element *elements;  /* of these, ascending */
-    int64_t n_elements, n_go;
+    struct bin *bins;                 /* ascending */
+    int n_bins, first, behind;        /* bins that are not clear */
+    struct element *elements;         /* of these, ascending */
+    int64_t n_elements, n_go, n_zero; /* of those, that go; of all, that are zero */
 };
 
 static double magnitude_of(uint32_t key)
@@ -77,6 +77,7 @@ static bool count_tensor(const struct mc_tensor *weights, struct tensor *t)
         for (int64_t i = 0; i < now; i++) {
             const double magnitude = magnitude_of(keys[i]);
             counts[keys[i] >> LOW_BITS]++;
+            t->n_zero += keys[i] == 0;
             squares[keys[i] >> LOW_BITS] += magnitude * magnitude;
         }
         mc_select_forget(weights, done, now);
@@ -238,6 +239,15 @@ static struct mc_magnitude_cut cut_of(const struct tensor *t)
     return first > 0 ? (struct mc_magnitude_cut){.threshold = first - 1} : (struct mc_magnitude_cut){.splits = true};
 }
 
+/* After the cut. Elements that were zero are the first that go; of float64 some pass for zero that are not. */
+static int64_t nonzeros_of(const struct mc_tensor *weights, const struct tensor *t)
+{
+    int64_t n_go = t->n_go;
+    if (weights->dtype == MC_DOUBLE) return -1;
+    for (int i = 0; i < t->first; i++) n_go += t->bins[i].n;
+    return mc_tensor_count(weights) - (n_go > t->n_zero ? n_go : t->n_zero);
+}
+
 static int for_each(const struct mc_candidates *c, struct tensor *tensors, int n,
                     bool (*step)(const struct mc_tensor *, struct tensor *), struct mc_error *err)
 {
@@ -247,7 +257,7 @@ static int for_each(const struct mc_candidates *c, struct tensor *tensors, int n
     return failed ? mc_error_memory(err) : MC_OK;
 }
 
-int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_magnitude_cut *cuts,
+int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc_magnitude_cut *cuts, int64_t *nonzeros,
                  struct mc_error *err)
 {
     struct tensor *tensors = MC_NEW_ARRAY(struct tensor, n);
@@ -263,6 +273,7 @@ int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc
     if (rc == MC_OK) choose_elements(tensors, n, left);
     for (int t = 0; t < n; t++) {
         if (rc == MC_OK) cuts[t] = cut_of(&tensors[t]);
+        if (rc == MC_OK && nonzeros) nonzeros[t] = nonzeros_of(c[t].tensor, &tensors[t]);
         mc_free(tensors[t].bins);
         mc_free(tensors[t].elements);
     }

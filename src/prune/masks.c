@@ -244,7 +244,7 @@ static int update_by_rows(const struct mc_masks *masks, const struct mc_candidat
 static int update_by_lamp(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_error *err)
 {
     struct mc_magnitude_cut *cuts = MC_NEW_ARRAY(struct mc_magnitude_cut, n);
-    int rc = cuts ? mc_lamp_cuts(candidates, n, n_zero, cuts, err) : mc_error_memory(err);
+    int rc = cuts ? mc_lamp_cuts(candidates, n, n_zero, cuts, NULL, err) : mc_error_memory(err);
     for (int i = 0; i < n && rc == 0; i++) rc = mc_select_by_cut(&candidates[i], &cuts[i], err);
     mc_free(cuts);
     return rc;
@@ -437,16 +437,18 @@ static int apply_zeroing(const struct mc_edit *edit, int64_t first, int64_t n, v
 static struct zeroing *new_zeroing(struct mc_model *model, const struct mc_value *v)
 {
     struct zeroing *z = MC_ARENA_NEW(&model->arena, struct zeroing);
-    if (z) *z = (struct zeroing){.edit = {.unit = 1, .apply = apply_zeroing, .context = z}, .dtype = v->data->dtype};
+    if (z)
+        *z = (struct zeroing){.edit = {.unit = 1, .apply = apply_zeroing, .context = z, .nonzeros = -1},
+                              .dtype = v->data->dtype};
     return z;
 }
 
 /* Now, or when the contents are written. */
-static int settle(struct mc_value *v, const struct zeroing *z, bool defer, struct mc_error *err)
+static int settle(struct mc_value *v, struct zeroing *z, bool defer, struct mc_error *err)
 {
     if (defer && v->data->mapped) {
         v->edit = &z->edit;
-        return 0;
+        return z->edit.nonzeros < 0 ? mc_value_nonzeros(v, &z->edit.nonzeros, err) : 0;
     }
     const int rc = make_own(v, err);
     return rc < 0 ? rc : mc_edit_contents(&z->edit, v->data, err);
@@ -472,12 +474,14 @@ static int zero_patterns(struct mc_model *model, const struct mc_masks *weights,
     return rc;
 }
 
-static int zero_by_cut(struct mc_model *model, struct mc_value *v, const struct mc_magnitude_cut *cut, bool defer,
-                       struct mc_error *err)
+/* nonzeros: what will be left, or -1. */
+static int zero_by_cut(struct mc_model *model, struct mc_value *v, const struct mc_magnitude_cut *cut, int64_t nonzeros,
+                       bool defer, struct mc_error *err)
 {
     struct zeroing *z = new_zeroing(model, v);
     if (!z) return mc_error_memory(err);
     z->cut = *cut;
+    z->edit.nonzeros = nonzeros;
     return settle(v, z, defer, err);
 }
 
@@ -486,9 +490,12 @@ static int zero_by_lamp(struct mc_model *model, const struct mc_masks *weights, 
 {
     const int64_t n_zero = share_of(sparsity, count_of(candidates, weights->n));
     struct mc_magnitude_cut *cuts = MC_NEW_ARRAY(struct mc_magnitude_cut, weights->n);
-    int rc = cuts ? mc_lamp_cuts(candidates, weights->n, n_zero, cuts, err) : mc_error_memory(err);
+    int64_t *nonzeros = MC_NEW_ARRAY(int64_t, weights->n);
+    int rc =
+        cuts && nonzeros ? mc_lamp_cuts(candidates, weights->n, n_zero, cuts, nonzeros, err) : mc_error_memory(err);
     for (int i = 0; i < weights->n && rc == 0; i++)
-        rc = zero_by_cut(model, model->values[weights->values[i]->id], &cuts[i], defer, err);
+        rc = zero_by_cut(model, model->values[weights->values[i]->id], &cuts[i], nonzeros[i], defer, err);
+    mc_free(nonzeros);
     mc_free(cuts);
     return rc;
 }
@@ -504,7 +511,7 @@ static int zero_smallest(struct mc_model *model, const struct mc_masks *weights,
         struct mc_value *v = model->values[weights->values[i]->id];
         const struct mc_magnitude_cut own = cut;
         if (cut.splits) cut.n_ties -= mc_select_ties(v->data, cut.threshold); /* below 0: none left */
-        rc = zero_by_cut(model, v, &own, defer, err);
+        rc = zero_by_cut(model, v, &own, -1, defer, err);
     }
     return rc;
 }

@@ -229,22 +229,39 @@ int64_t mc_select_ties(const struct mc_tensor *t, uint32_t threshold)
     return ties;
 }
 
+/* What is below the threshold goes all at once, what equals it in order, as long as some of that are left to go. */
+static void zero_floats(struct mc_magnitude_cut *cut, uint32_t *words, int64_t n)
+{
+    const uint32_t magnitude = 0x7fffffffu, threshold = cut->threshold;
+    const uint32_t least = threshold + !cut->splits; /* that stays */
+    int64_t ties = 0;
+#pragma omp parallel for simd reduction(+ : ties) if (n > STRETCH)
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t key = words[i] & magnitude;
+        words[i] &= 0U - (uint32_t)(key >= least);
+        ties += key == threshold;
+    }
+    for (int64_t i = 0; i < n && cut->splits && ties > 0 && cut->n_ties > 0; i++) {
+        if ((words[i] & magnitude) != threshold) continue;
+        words[i] = 0;
+        ties--;
+        cut->n_ties--;
+    }
+}
+
 /* Zero elements [0, n) of a type of `size` bytes that go, given their keys. */
 static void zero_chunk(struct mc_magnitude_cut *cut, const uint32_t *keys, int64_t n, unsigned char *elements,
                        size_t size)
 {
     for (int64_t i = 0; i < n; i++)
-        if (keys[i] < cut->threshold || (keys[i] == cut->threshold && cut->n_ties-- > 0))
+        if (keys[i] < cut->threshold || (keys[i] == cut->threshold && (!cut->splits || cut->n_ties-- > 0)))
             memset(elements + (size_t)i * size, 0, size);
 }
 
 void mc_magnitude_cut_zero(struct mc_magnitude_cut *cut, enum mc_dtype dtype, void *elements, int64_t n)
 {
-    const uint32_t magnitude = 0x7fffffffu, threshold = cut->threshold;
-    if (dtype == MC_FLOAT && !cut->splits) { /* all that equals the threshold goes: no order to keep */
-        uint32_t *words = elements;
-#pragma omp parallel for simd if (n > STRETCH)
-        for (int64_t i = 0; i < n; i++) words[i] &= 0U - (uint32_t)((words[i] & magnitude) > threshold);
+    if (dtype == MC_FLOAT) {
+        zero_floats(cut, elements, n);
         return;
     }
     uint32_t keys[MC_SELECT_CHUNK];

@@ -28,6 +28,35 @@ static void test_saved_bytes_come_back(void **state)
     assert_int_equal(info.st_mode & 0777, 0666 & ~mask);
 }
 
+/* Whole pages and what is left of them, from where a page begins and not, in memory and in the file. */
+static void test_pages_come_back_wherever_they_lie(void **state)
+{
+    enum { LENGTH = 3 * MC_PAGE + 5 };
+    struct mc_error err = {0};
+    struct mc_file_out out;
+    struct mc_file_view view;
+    const char *path = scratch_path(state, "f");
+    unsigned char *bytes = mc_alloc_pages(2 * LENGTH);
+    for (size_t i = 0; i < (size_t)2 * LENGTH; i++) bytes[i] = (unsigned char)(i * 7 / 3);
+    const size_t starts[] = {0, 1, MC_PAGE}, before[] = {0, 3, MC_PAGE};
+    for (size_t i = 0; i < MC_COUNT(starts); i++) {
+        for (size_t k = 0; k < MC_COUNT(before); k++) {
+            assert_ok(mc_file_create(&out, path, true, &err), err);
+            assert_ok(mc_file_write(&out, bytes + 9, before[k], &err), err);
+            assert_ok(mc_file_write_pages(&out, bytes + starts[i], LENGTH, &err), err);
+            assert_ok(mc_file_write(&out, "end", 3, &err), err);
+            assert_ok(mc_file_commit(&out, &err), err);
+            assert_ok(mc_file_open(&view, path, SIZE_MAX, &err), err);
+            assert_int_equal(view.length, before[k] + LENGTH + 3);
+            assert_memory_equal(view.data, bytes + 9, before[k]);
+            assert_memory_equal(view.data + before[k], bytes + starts[i], LENGTH);
+            assert_memory_equal(view.data + before[k] + LENGTH, "end", 3);
+            mc_file_close(&view);
+        }
+    }
+    mc_free(bytes);
+}
+
 static void test_an_empty_file_has_a_beginning(void **state)
 {
     struct mc_error err = {0};
@@ -181,6 +210,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_saved_bytes_come_back, scratch_setup, scratch_teardown),
+        cmocka_unit_test_setup_teardown(test_pages_come_back_wherever_they_lie, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_an_empty_file_has_a_beginning, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_existing_files_are_kept_unless_told, scratch_setup, scratch_teardown),
         cmocka_unit_test_setup_teardown(test_abort_leaves_nothing, scratch_setup, scratch_teardown),

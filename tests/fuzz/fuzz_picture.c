@@ -13,9 +13,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (p.pixels) abort();
             continue;
         }
-        unsigned sum = 0;
+        int64_t sum = 0;
         for (int64_t i = 0; i < p.height * p.width * p.channels; i++) sum += p.pixels[i];
-        if (p.channels != channels || sum > 255U * (unsigned)(p.height * p.width * p.channels)) abort();
+        if (p.channels != channels || sum > 255 * p.height * p.width * p.channels) abort();
         mc_free(p.pixels);
     }
     return 0;

@@ -91,13 +91,19 @@ static void check_cuts(const struct set *set, int64_t n_zero)
     struct mc_error err = {0};
     struct mc_candidates candidates[MOST_TENSORS];
     struct mc_magnitude_cut cuts[MOST_TENSORS];
+    int64_t nonzeros[MOST_TENSORS];
     int64_t wrong = 0, gone = 0;
     for (int t = 0; t < set->n; t++)
         candidates[t] = (struct mc_candidates){set->tensors[t], mc_alloc((size_t)mc_tensor_count(set->tensors[t]), 1)};
-    assert_ok(mc_lamp_cuts(candidates, set->n, n_zero, cuts, &err), err);
+    assert_ok(mc_lamp_cuts(candidates, set->n, n_zero, cuts, nonzeros, &err), err);
     for (int t = 0; t < set->n; t++) {
         assert_ok(mc_select_by_cut(&candidates[t], &cuts[t], &err), err);
-        for (int64_t k = 0; k < mc_tensor_count(set->tensors[t]); k++) gone += !candidates[t].keep[k];
+        int64_t left = 0;
+        for (int64_t k = 0; k < mc_tensor_count(set->tensors[t]); k++) {
+            gone += !candidates[t].keep[k];
+            left += candidates[t].keep[k] && mc_tensor_get_f64(set->tensors[t], k) != 0;
+        }
+        assert_int_equal(nonzeros[t], set->tensors[t]->dtype == MC_DOUBLE ? -1 : left);
     }
     assert_int_equal(gone, n_zero);
     for (int64_t i = 0; i < set->n_items; i++) {
