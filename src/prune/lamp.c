@@ -14,6 +14,8 @@
 #include "base/alloc.h"
 #include "base/error.h"
 
+#define INFINITE_BITS UINT64_C(0x7ff0000000000000) /* of scores, which order as their bits do */
+
 enum {
     LOW_BITS = 15,              /* of a key, within a bin */
     BINS = 1 << 16,             /* of keys */
@@ -22,8 +24,8 @@ enum {
 
 /* Some elements of a tensor, of one bin. */
 struct bin {
-    uint32_t key; /* the upper bits */
-    int64_t n;
+    uint32_t key;                   /* the upper bits */
+    int64_t n, up_to;               /* elements, and those of smaller bins as well */
     double squares, above;          /* their sum; that of all larger bins */
     double least_score, most_score; /* between which theirs lie */
 };
@@ -53,6 +55,7 @@ static double magnitude_of(uint32_t key)
 static void score_bins(struct tensor *t)
 {
     double above = 0;
+    for (int i = 0; i < t->n_bins; i++) t->bins[i].up_to = t->bins[i].n + (i > 0 ? t->bins[i - 1].up_to : 0);
     for (int i = t->n_bins - 1; i >= 0; i--) {
         struct bin *bin = &t->bins[i];
         bin->above = above;
@@ -65,72 +68,79 @@ static void score_bins(struct tensor *t)
     }
 }
 
+/* Of the elements of a bin. */
+struct sum {
+    int64_t n;
+    double squares;
+};
+
 static bool count_tensor(const struct mc_tensor *weights, struct tensor *t)
 {
-    int64_t *counts = MC_NEW_ARRAY(int64_t, BINS);
-    double *squares = MC_NEW_ARRAY(double, BINS);
-    const int64_t n = counts && squares ? mc_tensor_count(weights) : 0;
+    struct sum *sums = MC_NEW_ARRAY(struct sum, BINS);
+    const int64_t n = sums ? mc_tensor_count(weights) : 0;
     uint32_t keys[MC_SELECT_CHUNK];
     for (int64_t done = 0; done < n; done += MC_SELECT_CHUNK) {
         const int64_t now = n - done < MC_SELECT_CHUNK ? n - done : MC_SELECT_CHUNK;
         mc_select_keys(weights, done, now, keys);
         for (int64_t i = 0; i < now; i++) {
             const double magnitude = magnitude_of(keys[i]);
-            counts[keys[i] >> LOW_BITS]++;
+            struct sum *sum = &sums[keys[i] >> LOW_BITS];
+            sum->n++;
+            sum->squares += magnitude * magnitude;
             t->n_zero += keys[i] == 0;
-            squares[keys[i] >> LOW_BITS] += magnitude * magnitude;
         }
         mc_select_forget(weights, done, now);
     }
-    for (int b = 0; n > 0 && b < BINS; b++) t->n_bins += counts[b] > 0;
+    for (int b = 0; n > 0 && b < BINS; b++) t->n_bins += sums[b].n > 0;
     t->bins = MC_NEW_ARRAY(struct bin, t->n_bins);
     for (int b = 0, i = 0; n > 0 && t->bins && b < BINS; b++)
-        if (counts[b] > 0)
+        if (sums[b].n > 0)
             t->bins[i++] =
-                (struct bin){.key = (uint32_t)b, .n = counts[b], .squares = b < FIRST_INFINITE ? squares[b] : 0};
-    const bool made = counts && squares && t->bins;
-    mc_free(counts);
-    mc_free(squares);
+                (struct bin){.key = (uint32_t)b, .n = sums[b].n, .squares = b < FIRST_INFINITE ? sums[b].squares : 0};
+    const bool made = sums && t->bins;
+    mc_free(sums);
     if (made) score_bins(t);
     return made;
 }
 
 /* --- what is clear --- */
 
-struct bound {
-    double score;
-    int64_t n;
-};
-
-static int by_score(const void *p, const void *q)
+static double score_of_bits(uint64_t bits)
 {
-    const struct bound *a = p, *b = q;
-    return (a->score > b->score) - (a->score < b->score);
+    double score;
+    memcpy(&score, &bits, sizeof score);
+    return score;
 }
 
-/* The least score by which as many elements as `n` are passed, if each bin has its least score, or else its most. */
-static int bound_of(const struct tensor *tensors, int n_tensors, int64_t n, bool least, double *score,
-                    struct mc_error *err)
+/* Elements of bins that score at most this, if each bin has its least score, or else its most; they ascend. */
+static int64_t count_bins(const struct tensor *t, double score, bool least)
 {
-    size_t n_bounds = 0;
-    for (int t = 0; t < n_tensors; t++) n_bounds += (size_t)tensors[t].n_bins;
-    struct bound *bounds = MC_NEW_ARRAY(struct bound, n_bounds);
-    if (!bounds) return mc_error_memory(err);
-    size_t k = 0;
-    for (int t = 0; t < n_tensors; t++)
-        for (int i = 0; i < tensors[t].n_bins; i++) {
-            const struct bin *bin = &tensors[t].bins[i];
-            bounds[k++] = (struct bound){least ? bin->least_score : bin->most_score, bin->n};
-        }
-    qsort(bounds, n_bounds, sizeof *bounds, by_score);
-    int64_t passed = 0;
-    *score = INFINITY;
-    for (k = 0; k < n_bounds && *score == INFINITY; k++) {
-        passed += bounds[k].n;
-        if (passed >= n) *score = bounds[k].score;
+    int low = 0, high = t->n_bins;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        const struct bin *bin = &t->bins[middle];
+        if ((least ? bin->least_score : bin->most_score) <= score)
+            low = middle + 1;
+        else
+            high = middle;
     }
-    mc_free(bounds);
-    return MC_OK;
+    return low > 0 ? t->bins[low - 1].up_to : 0;
+}
+
+/* The least score that as many elements as `n` reach at most; infinity if there are fewer. */
+static double bound_of(const struct tensor *tensors, int n_tensors, int64_t n, bool least)
+{
+    uint64_t low = 0, high = INFINITE_BITS;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        int64_t passed = 0;
+        for (int t = 0; t < n_tensors; t++) passed += count_bins(&tensors[t], score_of_bits(middle), least);
+        if (passed >= n)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return score_of_bits(low);
 }
 
 /* Bins whose scores reach neither below `low` nor above `high` are not clear. *left: how many of their elements go. */
@@ -156,6 +166,23 @@ static int by_key(const void *p, const void *q)
     return (a->at > b->at) - (a->at < b->at);
 }
 
+/* Those of n keys that are in bins [from, to]: most rows have none, which is seen all at once. Returns how many. */
+static int64_t collect(struct element *elements, const uint32_t *keys, int64_t n, int64_t at, uint32_t from,
+                       uint32_t to)
+{
+    enum { ROW = 32 };
+    const uint32_t first = from << LOW_BITS, span = (to - from + 1) << LOW_BITS;
+    int64_t found = 0;
+    for (int64_t begin = 0; begin < n; begin += ROW) {
+        const int64_t end = n - begin < ROW ? n : begin + ROW;
+        uint32_t any = 0;
+        for (int64_t i = begin; i < end; i++) any |= (uint32_t)(keys[i] - first < span);
+        for (int64_t i = begin; any && i < end; i++)
+            if (keys[i] - first < span) elements[found++] = (struct element){keys[i], at + i, 0};
+    }
+    return found;
+}
+
 static bool score_elements(const struct mc_tensor *weights, struct tensor *t)
 {
     if (t->n_elements == 0) return true;
@@ -168,9 +195,7 @@ static bool score_elements(const struct mc_tensor *weights, struct tensor *t)
     for (int64_t done = 0; done < n; done += MC_SELECT_CHUNK) {
         const int64_t now = n - done < MC_SELECT_CHUNK ? n - done : MC_SELECT_CHUNK;
         mc_select_keys(weights, done, now, keys);
-        for (int64_t i = 0; i < now; i++)
-            if (keys[i] >> LOW_BITS >= from && keys[i] >> LOW_BITS <= to)
-                t->elements[found++] = (struct element){keys[i], done + i, 0};
+        found += collect(t->elements + found, keys, now, done, from, to);
         mc_select_forget(weights, done, now);
     }
     qsort(t->elements, (size_t)found, sizeof *t->elements, by_key);
@@ -202,19 +227,17 @@ static int64_t count_up_to(const struct tensor *t, double score, bool inclusive)
 /* Which `left` go: all below the last score that does, and of those that have it the first. */
 static void choose_elements(struct tensor *tensors, int n, int64_t left)
 {
-    uint64_t low = 0, high = 0x7ff0000000000000u; /* bits of scores, which order as they do */
-    double score;
+    uint64_t low = 0, high = INFINITE_BITS;
     while (low < high) {
         const uint64_t middle = low + (high - low) / 2;
         int64_t passed = 0;
-        memcpy(&score, &middle, sizeof score);
-        for (int t = 0; t < n; t++) passed += count_up_to(&tensors[t], score, true);
+        for (int t = 0; t < n; t++) passed += count_up_to(&tensors[t], score_of_bits(middle), true);
         if (passed >= left)
             high = middle;
         else
             low = middle + 1;
     }
-    memcpy(&score, &low, sizeof score);
+    const double score = score_of_bits(low);
     for (int t = 0; t < n; t++) left -= tensors[t].n_go = count_up_to(&tensors[t], score, false);
     for (int t = 0; t < n; t++) {
         const int64_t equal = count_up_to(&tensors[t], score, true) - tensors[t].n_go;
@@ -262,13 +285,11 @@ int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc
 {
     struct tensor *tensors = MC_NEW_ARRAY(struct tensor, n);
     if (!tensors) return mc_error_memory(err);
-    double low = 0, high = 0;
     int64_t left = n_zero;
     int rc = for_each(c, tensors, n, count_tensor, err);
     /* with their least scores more than these would pass, with their most as many do */
-    if (rc == MC_OK) rc = bound_of(tensors, n, n_zero + 1, true, &low, err);
-    if (rc == MC_OK) rc = bound_of(tensors, n, n_zero, false, &high, err);
-    if (rc == MC_OK) find_unclear(tensors, n, low, high, &left);
+    if (rc == MC_OK)
+        find_unclear(tensors, n, bound_of(tensors, n, n_zero + 1, true), bound_of(tensors, n, n_zero, false), &left);
     if (rc == MC_OK) rc = for_each(c, tensors, n, score_elements, err);
     if (rc == MC_OK) choose_elements(tensors, n, left);
     for (int t = 0; t < n; t++) {
