@@ -103,7 +103,10 @@ static bool count_tensor(const struct mc_tensor *weights, struct tensor *t)
     return made;
 }
 
-/* --- what is clear --- */
+/* --- scores that are passed --- */
+
+/* How many elements of a tensor score at most this. */
+typedef int64_t count_fn(const struct tensor *t, double score);
 
 static double score_of_bits(uint64_t bits)
 {
@@ -112,7 +115,25 @@ static double score_of_bits(uint64_t bits)
     return score;
 }
 
-/* Elements of bins that score at most this, if each bin has its least score, or else its most; they ascend. */
+/* The least score that as many elements as `wanted` reach at most; infinity if there are fewer. */
+static double find_score(const struct tensor *tensors, int n, int64_t wanted, count_fn *count)
+{
+    uint64_t low = 0, high = INFINITE_BITS;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        int64_t passed = 0;
+        for (int t = 0; t < n; t++) passed += count(&tensors[t], score_of_bits(middle));
+        if (passed >= wanted)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return score_of_bits(low);
+}
+
+/* --- what is clear --- */
+
+/* If each bin has its least score, or else its most: both ascend. */
 static int64_t count_bins(const struct tensor *t, double score, bool least)
 {
     int low = 0, high = t->n_bins;
@@ -127,20 +148,14 @@ static int64_t count_bins(const struct tensor *t, double score, bool least)
     return low > 0 ? t->bins[low - 1].up_to : 0;
 }
 
-/* The least score that as many elements as `n` reach at most; infinity if there are fewer. */
-static double bound_of(const struct tensor *tensors, int n_tensors, int64_t n, bool least)
+static int64_t count_at_least(const struct tensor *t, double score)
 {
-    uint64_t low = 0, high = INFINITE_BITS;
-    while (low < high) {
-        const uint64_t middle = low + (high - low) / 2;
-        int64_t passed = 0;
-        for (int t = 0; t < n_tensors; t++) passed += count_bins(&tensors[t], score_of_bits(middle), least);
-        if (passed >= n)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return score_of_bits(low);
+    return count_bins(t, score, true);
+}
+
+static int64_t count_at_most(const struct tensor *t, double score)
+{
+    return count_bins(t, score, false);
 }
 
 /* Bins whose scores reach neither below `low` nor above `high` are not clear. *left: how many of their elements go. */
@@ -209,14 +224,13 @@ static bool score_elements(const struct mc_tensor *weights, struct tensor *t)
     return true;
 }
 
-/* How many elements of a tensor have a score of at most, or less than, this; they ascend. */
-static int64_t count_up_to(const struct tensor *t, double score, bool inclusive)
+/* Of those that are not clear; they ascend. */
+static int64_t count_elements(const struct tensor *t, double score)
 {
     int64_t low = 0, high = t->n_elements;
     while (low < high) {
         const int64_t middle = low + (high - low) / 2;
-        const double s = t->elements[middle].score;
-        if (s < score || (inclusive && s == score))
+        if (t->elements[middle].score <= score)
             low = middle + 1;
         else
             high = middle;
@@ -227,20 +241,10 @@ static int64_t count_up_to(const struct tensor *t, double score, bool inclusive)
 /* Which `left` go: all below the last score that does, and of those that have it the first. */
 static void choose_elements(struct tensor *tensors, int n, int64_t left)
 {
-    uint64_t low = 0, high = INFINITE_BITS;
-    while (low < high) {
-        const uint64_t middle = low + (high - low) / 2;
-        int64_t passed = 0;
-        for (int t = 0; t < n; t++) passed += count_up_to(&tensors[t], score_of_bits(middle), true);
-        if (passed >= left)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    const double score = score_of_bits(low);
-    for (int t = 0; t < n; t++) left -= tensors[t].n_go = count_up_to(&tensors[t], score, false);
+    const double score = find_score(tensors, n, left, count_elements), less = nextafter(score, -1);
+    for (int t = 0; t < n; t++) left -= tensors[t].n_go = count_elements(&tensors[t], less);
     for (int t = 0; t < n; t++) {
-        const int64_t equal = count_up_to(&tensors[t], score, true) - tensors[t].n_go;
+        const int64_t equal = count_elements(&tensors[t], score) - tensors[t].n_go;
         const int64_t go = equal < left ? equal : left;
         tensors[t].n_go += go;
         left -= go;
@@ -289,7 +293,8 @@ int mc_lamp_cuts(const struct mc_candidates *c, int n, int64_t n_zero, struct mc
     int rc = for_each(c, tensors, n, count_tensor, err);
     /* with their least scores more than these would pass, with their most as many do */
     if (rc == MC_OK)
-        find_unclear(tensors, n, bound_of(tensors, n, n_zero + 1, true), bound_of(tensors, n, n_zero, false), &left);
+        find_unclear(tensors, n, find_score(tensors, n, n_zero + 1, count_at_least),
+                     find_score(tensors, n, n_zero, count_at_most), &left);
     if (rc == MC_OK) rc = for_each(c, tensors, n, score_elements, err);
     if (rc == MC_OK) choose_elements(tensors, n, left);
     for (int t = 0; t < n; t++) {

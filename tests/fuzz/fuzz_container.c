@@ -47,11 +47,16 @@ static void put_block(struct mc_buf *out, uint64_t *seed, int type, size_t decod
     for (int i = 0; i < MC_CONTAINER_CHECK_BYTES; i++) mc_byte_write(out, (int)(check >> 8 * i & 255));
 }
 
-/* The first two bytes say how much is to come of the body. */
+/* The first two bytes say how much is to come of a body: not more than 4 KiB, since the strong coder is slow. */
+static size_t decoded_of(const uint8_t *data)
+{
+    return ((size_t)data[0] | (size_t)(data[1] & 15) << 8) + 1;
+}
+
 static void try_body(int type, const uint8_t *data, size_t size)
 {
     if (size < 2) return;
-    const size_t decoded = ((size_t)data[0] | (size_t)data[1] << 8) + 1;
+    const size_t decoded = decoded_of(data);
     unsigned char structure[16] = {MC_STRUCTURE_RAW, 1, 0}, hash[MC_CONTAINER_HASH_BYTES] = {0};
     struct mc_buf packed, length;
     mc_buf_init(&packed, size + 256);
@@ -87,7 +92,7 @@ static void try_beside(const uint8_t *data, size_t size)
         const size_t start = packed.length;
         mc_varint_write(&packed, file << 16);
         uint64_t seed = mc_hash_bytes(packed.data + start, packed.length - start, hash + file);
-        const size_t decoded = ((size_t)data[0] | (size_t)data[1] << 8) + 1;
+        const size_t decoded = decoded_of(data);
         if (file > 0) put_block(&packed, &seed, MC_BLOCK_BESIDE, decoded, data + 2, size - 2);
         put_block(&packed, &seed, MC_BLOCK_END, 0, hash_of_nothing, sizeof hash_of_nothing);
     }
