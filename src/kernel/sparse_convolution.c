@@ -133,6 +133,14 @@ static struct piece piece_of(const struct sparse_convolution *s, int64_t phase)
     return p;
 }
 
+/* memcpy of lines so short that calling it takes longer. */
+static inline void copy_line(float *to, const float *from, int64_t n)
+{
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) memcpy(to + i, from + i, 4 * sizeof *to);
+    for (; i < n; i++) to[i] = from[i];
+}
+
 /* A piece of the line (a, h) of channels [begin, end). */
 static void fill_piece(const struct running *r, int64_t begin, int64_t end, int64_t a, int64_t h, struct piece p,
                        float *to)
@@ -154,6 +162,21 @@ static void fill_piece(const struct running *r, int64_t begin, int64_t end, int6
     }
 }
 
+/* The plane of a channel that lies first, where there is one phase: by itself, so that it stays in a first-level cache
+ * while lines are copied over its zeros. */
+static void fill_plane(const struct running *r, int64_t channel)
+{
+    const struct sparse_convolution *s = r->s;
+    const struct mc_window *w = &s->conv.window;
+    const int64_t columns = mc_least(w->in[2], s->phase[2] - w->begin[2]);
+    const float *x = r->x + channel * mc_window_inputs(w);
+    float *const plane = r->planes + channel * s->plane;
+    memset(plane, 0, (size_t)s->plane * sizeof *plane);
+    for (int64_t a = w->begin[0]; a < w->begin[0] + w->in[0]; a++)
+        for (int64_t h = w->begin[1]; h < w->begin[1] + w->in[1]; h++, x += w->in[2])
+            if (a < s->phase[0] && h < s->phase[1]) copy_line(plane + plane_at(s, a, h, w->begin[2]), x, columns);
+}
+
 /* Channels [begin, end) into their planes. */
 static void fill_planes(void *context, int64_t begin, int64_t end)
 {
@@ -161,6 +184,10 @@ static void fill_planes(void *context, int64_t begin, int64_t end)
     const struct sparse_convolution *s = r->s;
     const struct mc_window *w = &s->conv.window;
     const int64_t apart = s->n_phases * s->plane;
+    if (s->n_phases == 1 && !s->conv.x_last) {
+        for (int64_t c = begin; c < end; c++) fill_plane(r, c);
+        return;
+    }
     memset(r->planes + begin * apart, 0, (size_t)((end - begin) * apart) * sizeof *r->planes);
     for (int64_t a = 0; a < w->in[0]; a++) {
         for (int64_t h = 0; h < w->in[1]; h++) {
@@ -195,8 +222,7 @@ static void put_outputs(const struct running *r, int64_t m, int64_t to, int64_t 
         mc_transpose_floats(r->y + at * c->M + m, c->M, tile, width, to - m, n);
         return;
     }
-    for (int64_t row = m; row < to; row++)
-        memcpy(r->y + row * outputs + at, tile + (row - m) * width, (size_t)n * sizeof *tile);
+    for (int64_t row = m; row < to; row++) copy_line(r->y + row * outputs + at, tile + (row - m) * width, n);
 }
 
 /* Outputs among positions [first, first + n) of the rows [m, to). */
