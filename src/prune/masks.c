@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "graph/pieces.h"
+#include "kernel/parallel.h"
 #include "prune/blocks.h"
 #include "prune/exclude.h"
 #include "prune/lamp.h"
@@ -464,11 +465,12 @@ static int zero_patterns(struct mc_model *model, const struct mc_masks *weights,
         struct zeroing *z = new_zeroing(model, v);
         if (!z) return mc_error_memory(err);
         const int axis = weights->input_axis[i], rank = v->data->shape.rank;
+        z->block = options->pattern_m;
         z->extent = v->data->shape.dim[axis];
+        if (z->extent % z->block == 0) z->extent = z->block; /* blocks stand alone: pieces may be small */
         z->inner = mc_shape_span(&v->data->shape, axis + 1, rank);
         z->edit.unit = z->extent * z->inner;
         z->n_keep = n_keep;
-        z->block = options->pattern_m;
         rc = settle(v, z, defer, err);
     }
     return rc;
@@ -500,6 +502,14 @@ static int zero_by_lamp(struct mc_model *model, const struct mc_masks *weights, 
     return rc;
 }
 
+/* Elements that are not zero after a cut: what equals a threshold of 0 is none. Of float64 some pass for zero that are
+ * not. */
+static int64_t left_by(const struct mc_magnitude_cut *cut, struct mc_select_counts counts)
+{
+    if (!cut->splits || cut->threshold == 0) return counts.above;
+    return counts.above + counts.ties - mc_least(counts.ties, cut->n_ties > 0 ? cut->n_ties : 0);
+}
+
 /* Tensors [from, to) share a cut: the ties that it takes are those of the first of them. */
 static int zero_smallest(struct mc_model *model, const struct mc_masks *weights, const struct mc_candidates *candidates,
                          int from, int to, double sparsity, bool defer, struct mc_error *err)
@@ -510,8 +520,13 @@ static int zero_smallest(struct mc_model *model, const struct mc_masks *weights,
     for (int i = from; i < to && rc == 0; i++) {
         struct mc_value *v = model->values[weights->values[i]->id];
         const struct mc_magnitude_cut own = cut;
-        if (cut.splits) cut.n_ties -= mc_select_ties(v->data, cut.threshold); /* below 0: none left */
-        rc = zero_by_cut(model, v, &own, -1, defer, err);
+        int64_t nonzeros = -1;
+        if (cut.splits || defer) {
+            const struct mc_select_counts counts = mc_select_count(v->data, cut.threshold);
+            if (v->data->dtype != MC_DOUBLE) nonzeros = left_by(&cut, counts);
+            if (cut.splits) cut.n_ties -= counts.ties; /* below 0: none left */
+        }
+        rc = zero_by_cut(model, v, &own, nonzeros, defer, err);
     }
     return rc;
 }

@@ -215,18 +215,23 @@ int mc_select_by_cut(const struct mc_candidates *c, const struct mc_magnitude_cu
     return rc;
 }
 
-int64_t mc_select_ties(const struct mc_tensor *t, uint32_t threshold)
+struct mc_select_counts mc_select_count(const struct mc_tensor *t, uint32_t threshold)
 {
-    uint32_t keys[MC_SELECT_CHUNK];
     const int64_t count = mc_tensor_count(t);
-    int64_t ties = 0;
-    for (int64_t done = 0; done < count; done += MC_SELECT_CHUNK) {
-        const int64_t n = count - done < MC_SELECT_CHUNK ? count - done : MC_SELECT_CHUNK;
-        mc_select_keys(t, done, n, keys);
-        for (int64_t i = 0; i < n; i++) ties += keys[i] == threshold;
-        mc_select_forget(t, done, n);
+    int64_t above = 0, ties = 0;
+#pragma omp parallel for reduction(+ : above, ties) if (count > STRETCH)
+    for (int64_t begin = 0; begin < count; begin += STRETCH) {
+        const int64_t end = count - begin < STRETCH ? count : begin + STRETCH;
+        uint32_t keys[MC_SELECT_CHUNK];
+        for (int64_t done = begin; done < end; done += MC_SELECT_CHUNK) {
+            const int64_t n = end - done < MC_SELECT_CHUNK ? end - done : MC_SELECT_CHUNK;
+            mc_select_keys(t, done, n, keys);
+            for (int64_t i = 0; i < n; i++) above += keys[i] > threshold;
+            for (int64_t i = 0; i < n; i++) ties += keys[i] == threshold;
+        }
+        mc_select_forget(t, begin, end - begin);
     }
-    return ties;
+    return (struct mc_select_counts){above, ties};
 }
 
 /* What is below the threshold goes all at once, what equals it in order, as long as some of that are left to go. */
@@ -286,29 +291,69 @@ static void clear_smallest(const uint32_t *keys, int n, int n_zero, unsigned cha
     }
 }
 
+/* The same for `inner` blocks side by side, keys and `keep` [n, inner]: what fewer than n_zero come before goes. Keys
+ * that are equal come one after the other. */
+static void clear_smallest_of_rows(const uint32_t *keys, int n, int n_zero, int64_t inner, unsigned char *keep)
+{
+    enum { CHUNK = 512 };
+    uint8_t before[CHUNK];
+    for (int64_t begin = 0; begin < inner; begin += CHUNK) {
+        const int64_t width = inner - begin < CHUNK ? inner - begin : CHUNK;
+        for (int k = 0; k < n; k++) {
+            const uint32_t *const own = keys + k * inner + begin;
+            memset(before, 0, sizeof before);
+            for (int other = 0; other < n; other++) {
+                const uint32_t *const key = keys + other * inner + begin;
+                if (other < k)
+                    for (int64_t i = 0; i < width; i++) before[i] += key[i] <= own[i];
+                else
+                    for (int64_t i = 0; i < width; i++) before[i] += key[i] < own[i];
+            }
+            for (int64_t i = 0; i < width; i++) keep[k * inner + begin + i] = before[i] >= n_zero;
+        }
+    }
+}
+
+/* Block number i of [outer, extent, inner] along the middle axis; rows: room for its keys. */
+static void select_block(const struct mc_candidates *c, int64_t extent, int64_t inner, int n_keep, int block, int64_t i,
+                         uint32_t *rows)
+{
+    enum { FEW = 8 };
+    const int64_t n_blocks = (extent + block - 1) / block, begin = i % n_blocks * block;
+    const int n = (int)(extent - begin < block ? extent - begin : block);
+    const int n_zero = n - (n_keep * n + block - 1) / block;
+    const int64_t at = (i / n_blocks * extent + begin) * inner;
+    mc_select_keys(c->tensor, at, n * inner, rows);
+    if (inner >= FEW) {
+        clear_smallest_of_rows(rows, n, n_zero, inner, c->keep + at);
+        return;
+    }
+    for (int64_t k = 0; k < inner; k++) {
+        uint32_t keys[MC_MAX_BLOCK];
+        for (int r = 0; r < n; r++) keys[r] = rows[r * inner + k];
+        clear_smallest(keys, n, n_zero, c->keep + at + k, inner);
+    }
+}
+
 int mc_select_blocks(const struct mc_candidates *candidate, int axis, int n_keep, int block, struct mc_error *err)
 {
     assert(n_keep > 0 && n_keep <= block && block <= MC_MAX_BLOCK);
-    const struct mc_tensor *t = candidate->tensor;
-    const int64_t outer = mc_shape_span(&t->shape, 0, axis), extent = t->shape.dim[axis];
-    const int64_t inner = mc_shape_span(&t->shape, axis + 1, t->shape.rank);
-    uint32_t *rows = MC_NEW_ARRAY(uint32_t, (size_t)block * (size_t)inner);
-    if (!rows) return mc_error_memory(err);
-    for (int64_t o = 0; o < outer; o++) {
-        for (int64_t begin = 0; begin < extent; begin += block) {
-            const int n = (int)(extent - begin < block ? extent - begin : block);
-            const int n_zero = n - (n_keep * n + block - 1) / block;
-            const int64_t at = (o * extent + begin) * inner;
-            mc_select_keys(t, at, n * inner, rows);
-            for (int64_t i = 0; i < inner; i++) {
-                uint32_t keys[MC_MAX_BLOCK];
-                for (int k = 0; k < n; k++) keys[k] = rows[k * inner + i];
-                clear_smallest(keys, n, n_zero, candidate->keep + at + i, inner);
-            }
-        }
+    const struct mc_shape *shape = &candidate->tensor->shape;
+    const int64_t outer = mc_shape_span(shape, 0, axis), extent = shape->dim[axis];
+    const int64_t inner = mc_shape_span(shape, axis + 1, shape->rank);
+    const int64_t n_blocks = outer * ((extent + block - 1) / block);
+    bool failed = false;
+#pragma omp parallel if (mc_tensor_count(candidate->tensor) > STRETCH)
+    {
+        uint32_t *rows = MC_NEW_ARRAY(uint32_t, (size_t)block * (size_t)inner);
+#pragma omp for
+        for (int64_t i = 0; i < n_blocks; i++)
+            if (rows) select_block(candidate, extent, inner, n_keep, block, i, rows);
+#pragma omp critical
+        failed = failed || !rows;
+        mc_free(rows);
     }
-    mc_free(rows);
-    return 0;
+    return failed ? mc_error_memory(err) : 0;
 }
 
 /* Row r of [outer, extent, inner] as one run, or, with `back`, its mask where it belongs. */

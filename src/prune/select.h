@@ -23,8 +23,11 @@ int mc_select_cut(const struct mc_candidates *candidates, int n, int64_t n_zero,
                   struct mc_error *err);
 /* Write keep = 0 for what goes of one tensor, and 1 for the others. */
 int mc_select_by_cut(const struct mc_candidates *candidate, const struct mc_magnitude_cut *cut, struct mc_error *err);
-/* How many elements equal a threshold. */
-int64_t mc_select_ties(const struct mc_tensor *tensor, uint32_t threshold);
+/* How many elements are above a threshold, and equal to it. */
+struct mc_select_counts {
+    int64_t above, ties;
+};
+struct mc_select_counts mc_select_count(const struct mc_tensor *tensor, uint32_t threshold);
 /* Zero what goes of n elements, which use up the cut's ties. */
 void mc_magnitude_cut_zero(struct mc_magnitude_cut *cut, enum mc_dtype dtype, void *elements, int64_t n);
 

@@ -104,7 +104,8 @@ static void test_nan_is_never_the_smallest(void **state)
     mc_tensor_destroy(t);
 }
 
-/* Every whole block along the axis keeps exactly n, and none that is smaller than one that goes. */
+/* Every whole block along the axis keeps exactly n, and none that is smaller than one that goes, or as large as one
+ * that goes after it. */
 static void check_blocks(int64_t a, int64_t b, int64_t c, int axis, int n_keep, int block)
 {
     struct mc_error err = {0};
@@ -125,6 +126,7 @@ static void check_blocks(int64_t a, int64_t b, int64_t c, int axis, int n_keep, 
                     const int64_t at = (o * extent + begin + k) * inner + i;
                     const double w = fabs(mc_tensor_get_f64(t, at));
                     kept += keep[at];
+                    assert_true(keep[at] || w < least_kept);
                     if (keep[at])
                         least_kept = fmin(least_kept, w);
                     else
@@ -145,6 +147,9 @@ static void test_blocks_keep_n_of_m_along_any_axis(void **state)
     check_blocks(6, 4, 3, 0, 1, 4);
     check_blocks(3, 7, 16, 2, 2, 4);
     check_blocks(2, 130, 1, 1, 3, MC_MAX_BLOCK);
+    check_blocks(3, 10, 700, 1, 2, 4);
+    check_blocks(3, 200, 700, 1, 1, MC_MAX_BLOCK);
+    check_blocks(600, 500, 1, 1, 2, 4);
 }
 
 static void test_patterns_match_whole_names(void **state)

@@ -139,6 +139,8 @@ static void test_pieces_are_written_in_turn(void **state)
 {
     check_deferred(state, TWO_PIECES, &(struct mc_sparsify_options){.sparsity = 0.8, .scope = MC_SCOPE_LAMP}, 0.125);
     check_deferred(state, TWO_PIECES, &(struct mc_sparsify_options){.sparsity = 0.9, .scope = MC_SCOPE_GLOBAL}, 0);
+    check_deferred(state, TWO_PIECES, &(struct mc_sparsify_options){.pattern_n = 2, .pattern_m = 4}, 0.125);
+    check_deferred(state, TWO_PIECES, &(struct mc_sparsify_options){.pattern_n = 3, .pattern_m = 7}, 0.125);
 }
 
 static int refuse(void *context, const void *elements, int64_t n, struct mc_error *err)
