@@ -213,7 +213,8 @@ static double kept_by(const struct mc_candidates *candidates, int n, double fact
     return kept;
 }
 
-static int update_by_extents(const struct mc_candidates *candidates, int n, double sparsity, struct mc_error *err)
+/* The factor by which so many weights of all stay. */
+static double density_factor(const struct mc_candidates *candidates, int n, double sparsity)
 {
     const double due = (1 - sparsity) * (double)count_of(candidates, n);
     double low = 0, high = 1;
@@ -222,9 +223,15 @@ static int update_by_extents(const struct mc_candidates *candidates, int n, doub
         const double middle = (low + high) / 2;
         *(kept_by(candidates, n, middle) < due ? &low : &high) = middle;
     }
+    return high;
+}
+
+static int update_by_extents(const struct mc_candidates *candidates, int n, double sparsity, struct mc_error *err)
+{
+    const double factor = density_factor(candidates, n, sparsity);
     int rc = 0;
     for (int i = 0; i < n && rc == 0; i++) {
-        const double density = density_of(candidates[i].tensor, high);
+        const double density = density_of(candidates[i].tensor, factor);
         rc = mc_select_smallest(&candidates[i], 1, share_of(1 - density, mc_tensor_count(candidates[i].tensor)), err);
     }
     return rc;
@@ -531,6 +538,22 @@ static int zero_smallest(struct mc_model *model, const struct mc_masks *weights,
     return rc;
 }
 
+/* Of all tensors, or of each by itself. */
+static int zero_by_magnitude(struct mc_model *model, const struct mc_masks *weights,
+                             const struct mc_candidates *candidates, const struct mc_sparsify_options *options,
+                             bool defer, struct mc_error *err)
+{
+    const bool by_extents = options->scope == MC_SCOPE_ERDOS_RENYI;
+    const int n = weights->n, step = by_extents || options->scope == MC_SCOPE_LAYER ? 1 : n;
+    const double factor = by_extents ? density_factor(candidates, n, options->sparsity) : 0;
+    int rc = 0;
+    for (int i = 0; i < n && rc == 0; i += step) {
+        const double share = by_extents ? 1 - density_of(candidates[i].tensor, factor) : options->sparsity;
+        rc = zero_smallest(model, weights, candidates, i, i + step, share, defer, err);
+    }
+    return rc;
+}
+
 int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const struct mc_sparsify_options *options,
                 bool defer, struct mc_error *err)
 {
@@ -540,11 +563,8 @@ int mc_sparsify(struct mc_model *model, const struct mc_masks *weights, const st
     struct mc_candidates *candidates = MC_NEW_ARRAY(struct mc_candidates, weights->n);
     if (!candidates) return mc_error_memory(err);
     for (int i = 0; i < weights->n; i++) candidates[i].tensor = model->values[weights->values[i]->id]->data;
-    const bool by_lamp = options->scope == MC_SCOPE_LAMP;
-    const int step = options->scope == MC_SCOPE_LAYER ? 1 : weights->n;
-    if (by_lamp) rc = zero_by_lamp(model, weights, candidates, options->sparsity, defer, err);
-    for (int i = 0; !by_lamp && i < weights->n && rc == 0; i += step)
-        rc = zero_smallest(model, weights, candidates, i, i + step, options->sparsity, defer, err);
+    rc = options->scope == MC_SCOPE_LAMP ? zero_by_lamp(model, weights, candidates, options->sparsity, defer, err)
+                                         : zero_by_magnitude(model, weights, candidates, options, defer, err);
     mc_free(candidates);
     return rc;
 }

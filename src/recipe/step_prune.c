@@ -243,7 +243,7 @@ static int prune_with_masks(struct mc_job *job, const struct mc_settings *settin
 static bool needs_masks(const struct mc_settings *settings, const struct mc_sparsify_options *options)
 {
     return trains(settings) || score_of(settings) != MC_SCORE_MAGNITUDE || options->scope == MC_SCOPE_ROW ||
-           options->scope == MC_SCOPE_ERDOS_RENYI || options->block_rows > 0;
+           options->block_rows > 0;
 }
 
 static int prune_magnitude(struct mc_job *job, const struct mc_settings *settings, struct mc_record *section,

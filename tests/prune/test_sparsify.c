@@ -60,9 +60,13 @@ static void assert_same_weights(const struct mc_model *a, const struct mc_model 
 }
 
 static const struct mc_sparsify_options choices[] = {
-    {.sparsity = 0.9, .scope = MC_SCOPE_GLOBAL}, {.sparsity = 0.37, .scope = MC_SCOPE_LAYER},
-    {.sparsity = 0, .scope = MC_SCOPE_GLOBAL},   {.sparsity = 0.8, .scope = MC_SCOPE_LAMP},
-    {.sparsity = 0, .scope = MC_SCOPE_LAMP},     {.pattern_n = 2, .pattern_m = 4},
+    {.sparsity = 0.9, .scope = MC_SCOPE_GLOBAL},
+    {.sparsity = 0.37, .scope = MC_SCOPE_LAYER},
+    {.sparsity = 0, .scope = MC_SCOPE_GLOBAL},
+    {.sparsity = 0.8, .scope = MC_SCOPE_LAMP},
+    {.sparsity = 0, .scope = MC_SCOPE_LAMP},
+    {.sparsity = 0.85, .scope = MC_SCOPE_ERDOS_RENYI},
+    {.pattern_n = 2, .pattern_m = 4},
 };
 
 static void test_zeros_are_those_of_masks(void **state)
