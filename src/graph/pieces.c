@@ -96,12 +96,12 @@ int mc_value_visit(const struct mc_value *value, mc_piece_fn *visit, void *conte
     return rc;
 }
 
-/* --- zeros --- */
-
 int mc_edit_contents(const struct mc_edit *edit, struct mc_tensor *tensor, struct mc_error *err)
 {
     return edit->apply(edit, 0, mc_tensor_count(tensor), tensor->data, err);
 }
+
+/* --- zeros --- */
 
 struct count {
     enum mc_dtype dtype;

@@ -11,9 +11,9 @@
 #include "prune/select.h"
 
 /* For each tensor the cut by which exactly the `n_zero` elements of least score of all tensors together go, the earlier
- * ones of equal scores, and, unless that is NULL, how many of its elements are not zero then; `keep` is not looked at.
- * 0 <= n_zero <= number of elements. Two passes over the weights, in memory that is a small part of them; the result
- * does not depend on threads. */
+ * ones of equal scores, and, unless that is NULL, how many of its elements are not zero then (-1 for float64, some of
+ * which pass for zero that are not); `keep` is not looked at. 0 <= n_zero <= number of elements. Two passes over the
+ * weights, in memory that is a small part of them; the result does not depend on threads. */
 int mc_lamp_cuts(const struct mc_candidates *candidates, int n, int64_t n_zero, struct mc_magnitude_cut *cuts,
                  int64_t *nonzeros, struct mc_error *err);
 

@@ -32,6 +32,7 @@ static int copy_options(struct mc_plan *plan, const struct mc_plan_options *opti
         plan->runtime = *options->runtime;
     else
         mc_runtime_init(&plan->runtime, 0, MC_CPU_AVX512);
+    /* oneDNN has code of its own, and what lies channels last is for kernels that pack */
     if (o->lean) plan->runtime.use_onednn = plan->runtime.channels_last = false;
     o->runtime = &plan->runtime;
     return o->dims.shape && o->dims.given && o->wrt && o->taps ? MC_OK : mc_error_memory(err);
