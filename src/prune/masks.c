@@ -528,7 +528,7 @@ static int zero_smallest(struct mc_model *model, const struct mc_masks *weights,
         struct mc_value *v = model->values[weights->values[i]->id];
         const struct mc_magnitude_cut own = cut;
         int64_t nonzeros = -1;
-        if (cut.splits || defer) {
+        if (cut.splits || (defer && v->data->mapped)) {
             const struct mc_select_counts counts = mc_select_count(v->data, cut.threshold);
             if (v->data->dtype != MC_DOUBLE) nonzeros = left_by(&cut, counts);
             if (cut.splits) cut.n_ties -= counts.ties; /* below 0: none left */
